@@ -1,0 +1,124 @@
+"""Every argument and shape check, with its message."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tfp_flows._types import Shape
+
+__all__ = [
+    "at_least",
+    "event_size",
+    "fraction",
+    "one_of",
+    "require_condition",
+    "require_trailing",
+    "static_shape",
+    "supports_floating",
+]
+
+
+def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
+    """Return `shape` as a tuple of positive ints, `None` unchanged."""
+    if shape is None:
+        return None
+    sizes = shape if isinstance(shape, Sequence) else (shape,)
+    if hasattr(shape, "as_list"):
+        sizes = shape.as_list()
+    out = []
+    for size in sizes:
+        if isinstance(size, bool) or not hasattr(size, "__index__") or int(size) < 1:
+            msg = (
+                f"`{argument}` must be a positive int or a tuple of them, got "
+                f"{shape!r}. Pass for example 2 or (28, 28, 1)."
+            )
+            raise ValueError(msg)
+        out.append(int(size))
+    return tuple(out)
+
+
+def event_size(shape: Shape, argument: str = "event_shape") -> int:
+    """Return the number of scalars in a static shape."""
+    return math.prod(static_shape(shape, argument) or ())
+
+
+def require_trailing(
+    shape: Any,  # noqa: ANN401
+    trailing: tuple[int, ...],
+    argument: str,
+    owner: str,
+) -> None:
+    """Raise unless the static `shape` ends in `trailing`.
+
+    Unknown sizes pass: they are checked by the operations that follow.
+    """
+    if shape.rank is None:
+        return
+    wanted = len(trailing)
+    found = tuple(shape.as_list())
+    tail = found[len(found) - wanted :] if wanted else ()
+    fits = len(found) >= wanted and all(
+        size is None or size == want for size, want in zip(tail, trailing, strict=False)
+    )
+    if not fits:
+        msg = (
+            f"`{argument}` must have trailing shape {trailing} for {owner}, got "
+            f"shape {found}. Reshape the input, or build with another event shape."
+        )
+        raise ValueError(msg)
+
+
+def require_condition(
+    condition: Any,  # noqa: ANN401
+    condition_shape: tuple[int, ...] | None,
+    owner: str,
+) -> None:
+    """Raise when a condition is missing, or given to something that takes none."""
+    if condition_shape is None and condition is not None:
+        msg = (
+            f"`condition` was given, but {owner} was built without condition_shape. "
+            "Leave it out, or build with condition_shape=..."
+        )
+        raise ValueError(msg)
+    if condition_shape is not None and condition is None:
+        msg = (
+            f"`condition` is missing: {owner} was built with condition_shape="
+            f"{condition_shape}. Pass a tensor with trailing shape {condition_shape}."
+        )
+        raise ValueError(msg)
+
+
+def one_of(value: Any, choices: Sequence[Any], argument: str) -> None:  # noqa: ANN401
+    """Raise unless `value` is among `choices`."""
+    if value not in choices:
+        names = ", ".join(repr(choice) for choice in choices)
+        msg = f"`{argument}` must be one of {names}, got {value!r}."
+        raise ValueError(msg)
+
+
+def at_least(value: Any, minimum: float, argument: str) -> None:  # noqa: ANN401
+    """Raise unless the number `value` is at least `minimum`."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        msg = f"`{argument}` must be a number, got {value!r}."
+        raise TypeError(msg)
+    if not value >= minimum:
+        msg = f"`{argument}` must be at least {minimum}, got {value!r}."
+        raise ValueError(msg)
+
+
+def fraction(value: float, argument: str) -> None:
+    """Raise unless `0 <= value < 1`."""
+    at_least(value, 0, argument)
+    if not value < 1:
+        msg = f"`{argument}` must be at least 0 and below 1, got {value!r}."
+        raise ValueError(msg)
+
+
+def supports_floating(dtype: Any, owner: str) -> None:  # noqa: ANN401
+    """Raise unless `dtype` is float32 or float64."""
+    name = getattr(dtype, "name", str(dtype))
+    if name not in ("float32", "float64"):
+        msg = f"{owner} needs float32 or float64 values, got {name}. Cast the input."
+        raise TypeError(msg)

@@ -1,0 +1,234 @@
+"""The bijector that every map of this package derives from.
+
+A map writes one primitive per direction, which returns the value and the log-det
+together. TFP's methods are derived from them here, once, with shape checks, a memory
+that is never stale (`memo.py`), and a `condition` that needs no nested names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+from tfp_flows import _checks
+from tfp_flows._types import Condition, TensorLike
+from tfp_flows.bijectors import memo
+
+__all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
+
+
+class Bijector(tfb.AutoCompositeTensorBijector):
+    """Base class of all maps: one pass gives the value and the log-det.
+
+    Subclasses implement `_forward_and_log_det(x)` and `_inverse_and_log_det(y)`, with
+    a further argument `condition` if they are conditional. Each returns the value and
+    the log-det of that direction per minimal event. Everything that TFP defines on a
+    bijector follows from these two.
+
+    Every constructor argument needs an attribute of the same name (with or without
+    leading underscore), and `parameters = dict(locals())` is its first statement: then
+    the map is a composite tensor that copies, slices and crosses `tf.function`.
+
+    Args:
+        event_shape: Trailing shape that inputs must have, `None` to accept any.
+        condition_shape: Trailing shape of the condition, `None` for a map without.
+        forward_min_event_ndims: Number of trailing dimensions of one minimal event.
+        **kwargs: Further arguments of `tfb.Bijector`.
+    """
+
+    _cache = memo.Memo()
+
+    def __init__(
+        self,
+        *,
+        event_shape: tuple[int, ...] | None = None,
+        condition_shape: tuple[int, ...] | None = None,
+        forward_min_event_ndims: int = 1,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        self._checked_shape = event_shape
+        self._condition_shape = condition_shape
+        self._memo_variables: Any = None
+        self._cached = True
+        super().__init__(forward_min_event_ndims=forward_min_event_ndims, **kwargs)
+
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """Trailing shape of the condition that the map needs, `None` without one."""
+        return self._condition_shape
+
+    @property
+    def cache(self) -> bool:
+        """Whether the last value and log-det are remembered; may be set to `False`."""
+        return self._cached
+
+    @cache.setter
+    def cache(self, enabled: bool) -> None:
+        self._cached = bool(enabled)
+
+    def memo_variables(self) -> tuple[tf.Variable, ...]:
+        """Return the variables on which remembered values depend."""
+        if self._memo_variables is None:
+            # A callable keeps `tf.Module` from listing the tuple a second time.
+            found = tuple(self.variables)
+            self._memo_variables = lambda: found
+        return self._memo_variables()
+
+    def forward_and_log_det(
+        self,
+        x: TensorLike,
+        condition: Condition = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return `forward(x)` and its log-det per minimal event, in one pass.
+
+        Args:
+            x: Input, `[..., *event_shape]`.
+            condition: What the map is conditioned on, `[..., *condition_shape]`.
+
+        Returns:
+            The output and the forward log-det `[...]`.
+        """
+        return self._evaluate(self._forward_and_log_det, x, condition, "x")
+
+    def inverse_and_log_det(
+        self,
+        y: TensorLike,
+        condition: Condition = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return `inverse(y)` and its log-det per minimal event, in one pass.
+
+        Args:
+            y: Input, `[..., *event_shape]`.
+            condition: What the map is conditioned on, `[..., *condition_shape]`.
+
+        Returns:
+            The output and the inverse log-det `[...]`.
+        """
+        return self._evaluate(self._inverse_and_log_det, y, condition, "y")
+
+    def _evaluate(
+        self,
+        primitive: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+        value: TensorLike,
+        condition: Condition,
+        argument: str,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        owner = f"`{type(self).__name__}`"
+        value = tf.convert_to_tensor(value, dtype_hint=self.dtype or tf.float32)
+        if self._checked_shape is not None:
+            _checks.require_trailing(value.shape, self._checked_shape, argument, owner)
+        _checks.require_condition(condition, self.condition_shape, owner)
+        if condition is None:
+            return primitive(value)
+        condition = tf.cast(tf.convert_to_tensor(condition), value.dtype)
+        _checks.require_trailing(
+            condition.shape, self.condition_shape, "condition", owner
+        )
+        return primitive(value, condition)
+
+    def _forward_and_log_det(
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        msg = f"`{type(self).__name__}` has no forward map. Use its inverse."
+        raise NotImplementedError(msg)
+
+    def _inverse_and_log_det(
+        self,
+        y: tf.Tensor,
+        condition: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        msg = f"`{type(self).__name__}` has no inverse map. Use its forward."
+        raise NotImplementedError(msg)
+
+    def _forward(self, x: tf.Tensor, condition: Condition = None) -> tf.Tensor:
+        return self.forward_and_log_det(x, condition)[0]
+
+    def _inverse(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
+        return self.inverse_and_log_det(y, condition)[0]
+
+    def _forward_log_det_jacobian(
+        self,
+        x: tf.Tensor,
+        condition: Condition = None,
+    ) -> tf.Tensor:
+        return self.forward_and_log_det(x, condition)[1]
+
+    def _inverse_log_det_jacobian(
+        self,
+        y: tf.Tensor,
+        condition: Condition = None,
+    ) -> tf.Tensor:
+        return self.inverse_and_log_det(y, condition)[1]
+
+
+def _takes(bijector: tfb.Bijector, condition: Condition) -> Condition:
+    """Return the condition if `bijector` is a map of ours that wants it."""
+    return condition if getattr(bijector, "condition_shape", None) else None
+
+
+def forward_and_log_det(
+    bijector: tfb.Bijector,
+    x: tf.Tensor,
+    condition: Condition = None,
+    *,
+    event_ndims: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluate any bijector, ours or TFP's, with the log-det of whole events.
+
+    Maps that take no condition are not given one. TFP's own maps see a fresh tensor,
+    which keeps their cache from serving a log-det older than their variables.
+
+    Args:
+        bijector: The map.
+        x: Input, `[..., *event_shape]`.
+        condition: Passed on to conditional maps.
+        event_ndims: Number of trailing dimensions to sum the log-det over.
+
+    Returns:
+        Output and forward log-det.
+    """
+    if isinstance(bijector, Bijector):
+        y, log_det = bijector.forward_and_log_det(x, _takes(bijector, condition))
+        return y, _sum_rest(bijector, log_det, x, event_ndims)
+    x = tf.identity(x)
+    return bijector.forward(x), bijector.forward_log_det_jacobian(x, event_ndims)
+
+
+def inverse_and_log_det(
+    bijector: tfb.Bijector,
+    y: tf.Tensor,
+    condition: Condition = None,
+    *,
+    event_ndims: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluate the inverse of any bijector; see `forward_and_log_det`."""
+    if isinstance(bijector, Bijector):
+        x, log_det = bijector.inverse_and_log_det(y, _takes(bijector, condition))
+        return x, _sum_rest(bijector, log_det, y, event_ndims)
+    y = tf.identity(y)
+    x = bijector.inverse(y)
+    return x, bijector.inverse_log_det_jacobian(y, event_ndims)
+
+
+def _sum_rest(
+    bijector: Bijector,
+    log_det: tf.Tensor,
+    value: tf.Tensor,
+    event_ndims: int,
+) -> tf.Tensor:
+    """Sum a log-det per minimal event over the rest of the event."""
+    rest = event_ndims - bijector.forward_min_event_ndims
+    if rest == 0:
+        return log_det
+    # A map may give one log-det for many scalars: count it once for each of them.
+    rank = bijector.forward_min_event_ndims
+    shape = tf.shape(value)[: tf.rank(value) - rank]
+    log_det = tf.broadcast_to(
+        log_det, tf.broadcast_dynamic_shape(tf.shape(log_det), shape)
+    )
+    return tf.reduce_sum(log_det, axis=list(range(-rest, 0)))

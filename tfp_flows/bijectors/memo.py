@@ -1,0 +1,266 @@
+"""Remembers the last value and log-det of a map, and never serves a stale one.
+
+TFP asks a bijector for a value and for its log-det in two calls. A map of this
+package computes both at once, so the pair of one call has to reach the next. TFP's
+own cache does that, but it cannot see that a variable has changed or that a gradient
+tape was opened since, and then returns an old density with a wrong gradient.
+
+A pair lives as an attribute of the tensor that the map returned, and dies with it.
+The input tensor only points to it weakly. Before a pair is served it is proved to be
+current: same map, same condition, no variable written since, and, while a gradient
+tape is recording, a pair that this tape has seen being computed. To differentiate a
+log-det in the very tensor that a map returned, pass `tf.identity` of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["Memo", "caching"]
+
+try:
+    # The only question that has no public form: is a tensor recorded by a live tape?
+    from tensorflow.python import pywrap_tfe as _tfe
+
+    _no_tape = _tfe.TFE_Py_TapeSetIsEmpty
+    _gradient_types = _tfe.TFE_Py_TapeSetPossibleGradientTypes
+except (ImportError, AttributeError):  # pragma: no cover - other TensorFlow builds
+    _no_tape = None
+    _gradient_types = None
+
+_ATTRIBUTE = "_tfp_flows_pairs"
+_WRITES = ("Assign", "ResourceApply", "ResourceSparse", "ResourceScatter")
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall", "While", "If", "Case")
+_enabled = contextvars.ContextVar("tfp_flows_caching", default=True)
+
+
+@contextlib.contextmanager
+def caching(enabled: bool) -> Iterator[None]:  # noqa: FBT001
+    """Switch the memory of all maps on or off inside a `with` block.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> with tfpf.bijectors.caching(False):
+        ...     pass  # every call computes anew
+    """
+    token = _enabled.set(enabled)
+    try:
+        yield
+    finally:
+        _enabled.reset(token)
+
+
+def _is_eager(tensor: tf.Tensor) -> bool:
+    return hasattr(tensor, "numpy")
+
+
+def _this_graph() -> tf.Graph:
+    return tf.compat.v1.get_default_graph()
+
+
+def _size(graph: tf.Graph) -> int:
+    return len(graph.get_operations())
+
+
+def _writes_since(graph: tf.Graph, start: int) -> bool:
+    """Whether `graph` got operations that may write a variable."""
+    for op in graph.get_operations()[start:]:
+        if op.type.startswith(_WRITES):
+            return True
+        if op.type in _CALLS and any(t.dtype == tf.resource for t in op.inputs):
+            return True
+    return False
+
+
+def _recorded_everywhere(
+    output: tf.Tensor, source: tf.Tensor, variables: tuple[tf.Variable, ...]
+) -> bool:
+    """Whether every live tape that a fresh evaluation would be on knows `output`.
+
+    A fresh operation on what the output depends on shows on how many tapes (none,
+    one, several) it would be recorded.
+    """
+    if _no_tape is None or _gradient_types is None:
+        return False
+    if _no_tape():
+        return True
+    reads = [v.value() for v in variables if v.trainable][:1]
+    empty = [tf.cast(tf.reshape(t, [-1])[:0], source.dtype) for t in [source, *reads]]
+    return _gradient_types([output]) == _gradient_types([tf.concat(empty, 0)])
+
+
+def _same_condition(old: Any, new: Any) -> bool:  # noqa: ANN401
+    if old is new:
+        return not isinstance(new, np.ndarray)  # an array may have been written to
+    if old is None or new is None or tf.is_tensor(old) or tf.is_tensor(new):
+        return False
+    return np.array_equal(np.asarray(old), np.asarray(new))
+
+
+class _Pair:
+    """One evaluation: input, the log-det of the inverse map, and its circumstances."""
+
+    __slots__ = (
+        "__weakref__",
+        "bijector",
+        "condition",
+        "ildj",
+        "is_forward",
+        "operations",
+        "output",
+        "source",
+        "values",
+    )
+
+    def __init__(
+        self,
+        bijector: Any,  # noqa: ANN401
+        source: tf.Tensor,
+        output: tf.Tensor,
+        ildj: tf.Tensor,
+        condition: Any,  # noqa: ANN401
+        values: list[tf.Tensor],
+        *,
+        is_forward: bool,
+    ) -> None:
+        self.bijector = weakref.ref(bijector)
+        self.source = source
+        self.output = weakref.ref(output)
+        self.ildj = ildj
+        is_array = condition is not None and not tf.is_tensor(condition)
+        self.condition = np.array(condition) if is_array else condition
+        self.is_forward = is_forward
+        self.values = values
+        self.operations = None if _is_eager(output) else _size(output.graph)
+
+    def is_current(self, bijector: Any, condition: Any) -> bool:  # noqa: ANN401
+        """Whether the pair is what a fresh evaluation would give."""
+        if self.bijector() is not bijector:
+            return False
+        if not _same_condition(self.condition, condition):
+            return False
+        if tf.executing_eagerly() != (self.operations is None):
+            return False
+        output, variables = self.output(), bijector.memo_variables()
+        if output is None or not _recorded_everywhere(output, self.source, variables):
+            return False
+        if self.operations is not None:
+            graph = output.graph
+            return graph is _this_graph() and not _writes_since(graph, self.operations)
+        pairs = zip(variables, self.values, strict=True)
+        return all(bool(tf.reduce_all(tf.equal(v, old))) for v, old in pairs)
+
+
+class _Bound:
+    """The cache of one bijector, in the form that `tfb.Bijector` calls it."""
+
+    def __init__(self, bijector: Any) -> None:  # noqa: ANN401
+        self._bijector = bijector
+
+    def forward(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:  # noqa: ANN401
+        return self._evaluate(x, condition, is_forward=True)[0]
+
+    def inverse(self, y: tf.Tensor, condition: Any = None) -> tf.Tensor:  # noqa: ANN401
+        return self._evaluate(y, condition, is_forward=False)[0]
+
+    def forward_attributes(
+        self,
+        x: tf.Tensor,
+        condition: Any = None,  # noqa: ANN401
+    ) -> dict[str, tf.Tensor]:
+        return {"ildj": self._evaluate(x, condition, is_forward=True)[1]}
+
+    def inverse_attributes(
+        self,
+        y: tf.Tensor,
+        condition: Any = None,  # noqa: ANN401
+    ) -> dict[str, tf.Tensor]:
+        return {"ildj": self._evaluate(y, condition, is_forward=False)[1]}
+
+    def clear(self) -> None:
+        """Do nothing: pairs live on tensors and die with them."""
+
+    def _lookup(
+        self,
+        tensor: tf.Tensor,
+        condition: Any,  # noqa: ANN401
+        *,
+        is_forward: bool,
+    ) -> tuple[tf.Tensor, tf.Tensor] | None:
+        """Return the other end of the map at `tensor`, and the inverse log-det."""
+        if not (_enabled.get() and self._bijector.cache):
+            return None
+        pairs = getattr(tensor, _ATTRIBUTE, {})
+        # What came out of the opposite direction, else what went into this one.
+        pair = pairs.get((id(self._bijector), not is_forward, True))
+        if pair is not None and pair.is_current(self._bijector, condition):
+            return pair.source, pair.ildj
+        pair = pairs.get((id(self._bijector), is_forward, False), _nothing)()
+        if pair is not None and pair.is_current(self._bijector, condition):
+            return pair.output(), pair.ildj
+        return None
+
+    def _evaluate(
+        self,
+        tensor: tf.Tensor,
+        condition: Any,  # noqa: ANN401
+        *,
+        is_forward: bool,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        found = self._lookup(tensor, condition, is_forward=is_forward)
+        if found is not None:
+            return found
+        return self._compute(tensor, condition, is_forward=is_forward)
+
+    def _compute(
+        self,
+        tensor: tf.Tensor,
+        condition: Any,  # noqa: ANN401
+        *,
+        is_forward: bool,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        bijector = self._bijector
+        if is_forward:
+            output, fldj = bijector.forward_and_log_det(tensor, condition)
+            ildj = -fldj
+        else:
+            output, ildj = bijector.inverse_and_log_det(tensor, condition)
+        if not (_enabled.get() and bijector.cache):
+            return output, ildj
+        if output is tensor:  # a pair must not keep itself alive
+            output = tf.identity(output)
+        variables = bijector.memo_variables() if _is_eager(output) else ()
+        values = [v.value() for v in variables]
+        pair = _Pair(
+            bijector, tensor, output, ildj, condition, values, is_forward=is_forward
+        )
+        key = (id(bijector), is_forward)
+        _pairs_of(output)[(*key, True)] = pair
+        _pairs_of(tensor)[(*key, False)] = weakref.ref(pair)
+        return output, ildj
+
+
+def _nothing() -> None:
+    return None
+
+
+def _pairs_of(tensor: tf.Tensor) -> dict[tuple[int, bool, bool], Any]:
+    pairs = getattr(tensor, _ATTRIBUTE, None)
+    if pairs is None:
+        pairs = {}
+        setattr(tensor, _ATTRIBUTE, pairs)
+    return pairs
+
+
+class Memo:
+    """Descriptor that gives each bijector its memory, in place of TFP's cache."""
+
+    def __get__(self, bijector: Any, owner: type | None = None) -> Any:  # noqa: ANN401
+        return self if bijector is None else _Bound(bijector)
