@@ -1,0 +1,94 @@
+"""What constructors do with parameters: keep variables, convert the rest, check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import _checks
+from tfp_flows._types import DType, TensorLike
+
+__all__ = [
+    "as_parameter",
+    "common_dtype",
+    "is_finite_or_raise",
+    "require_square",
+    "require_variables",
+    "variable",
+]
+
+
+def common_dtype(*values: Any, owner: str) -> tf.DType:  # noqa: ANN401
+    """Return the dtype of the first value that has one, float32 if none does."""
+    for value in values:
+        if value is not None and getattr(value, "dtype", None) is not None:
+            dtype = tf.as_dtype(value.dtype)
+            _checks.supports_floating(dtype, owner)
+            return dtype
+    return tf.float32
+
+
+def as_parameter(value: TensorLike, argument: str, dtype: DType) -> Any:  # noqa: ANN401
+    """Return `value` as something to convert at each use.
+
+    Variables, and what TFP derives from them, stay what they are: a conversion here
+    would freeze them. A Keras variable gives way to the one that it wraps.
+
+    Args:
+        value: Tensor, variable, deferred tensor, or numbers; `None` is returned.
+        argument: Name of the argument.
+        dtype: Dtype for plain numbers.
+
+    Returns:
+        The variable or a tensor.
+    """
+    if value is None or isinstance(value, (tf.Variable, tfp.util.DeferredTensor)):
+        return value
+    inner = getattr(value, "value", None)
+    if isinstance(inner, tf.Variable):
+        return inner
+    return tf.convert_to_tensor(value, dtype=dtype, name=argument)
+
+
+def variable(
+    value: TensorLike,
+    name: str,
+    dtype: DType,
+    *,
+    trainable: bool = True,
+) -> tf.Variable:
+    """Return a variable that exists at once, also when asked for inside a trace."""
+    with tf.init_scope():
+        initial = tf.cast(tf.convert_to_tensor(value), dtype)
+        return tf.Variable(initial, name=name, trainable=trainable)
+
+
+def require_square(shape: tf.TensorShape, size: int, argument: str, owner: str) -> None:
+    """Raise unless a shape ends in `(size, size)`."""
+    _checks.require_trailing(shape, (size, size), argument, owner)
+
+
+def require_variables(owner: str, **values: Any) -> None:  # noqa: ANN401
+    """Raise unless every value can be assigned to."""
+    for argument, value in values.items():
+        if not isinstance(value, tf.Variable):
+            msg = (
+                f"`{argument}` must be a tf.Variable for `{owner}.adapt`, got "
+                f"{type(value).__name__}. Build with variables, as the classmethods of "
+                f"`{owner}` do."
+            )
+            raise TypeError(msg)
+
+
+def is_finite_or_raise(statistic: tf.Tensor, owner: str) -> None:
+    """Raise if data gave a statistic that is not finite (eager mode only)."""
+    if tf.executing_eagerly() and not bool(
+        tf.reduce_all(tf.math.is_finite(statistic))
+    ):
+        msg = (
+            f"`y` must be finite numbers for `{owner}.adapt`, and at least one row; its "
+            "mean or deviation is not finite. Drop or fill such rows."
+        )
+        raise ValueError(msg)

@@ -1,0 +1,334 @@
+"""Rational-quadratic spline bijector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import _checks
+from tfp_flows._types import TensorLike
+from tfp_flows.bijectors import base
+from tfp_flows.math import splines
+
+__all__ = ["RationalQuadraticSpline", "apply_spline", "spline_parameters"]
+
+TAILS = ("identity", "linear", "circular")
+# Ratios of bins stay within exp(2 * 4.5), slopes within exp(+-6.9): what float32 can
+# carry through a deep stack without losing digits of the log-density.
+BIN_BOUND = 4.5
+SLOPE_BOUND = 6.9
+# Relative to the whole range.
+MIN_BIN = 1e-3
+
+
+def num_slopes(num_bins: int, tails: str) -> int:
+    """Return how many free slopes a spline with these tails has."""
+    return num_bins + {"identity": -1, "linear": 1, "circular": 0}[tails]
+
+
+def all_slopes(inner: tf.Tensor, tails: str) -> tf.Tensor:
+    """Complete free slopes, bin axis first, to one per knot."""
+    if tails == "linear":
+        return inner
+    if tails == "circular":
+        return tf.concat([inner, inner[:1]], axis=0)
+    one = tf.ones_like(inner[:1])
+    return tf.concat([one, inner, one], axis=0)
+
+
+def spline_parameters(
+    params: tf.Tensor, num_bins: int, low: float, high: float, tails: str
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Turn unconstrained numbers, parameter axis first, into knots and slopes."""
+    widths, heights, inner = tf.split(
+        params, [num_bins, num_bins, num_slopes(num_bins, tails)], axis=0
+    )
+    low, high = tf.cast(low, params.dtype), tf.cast(high, params.dtype)
+    x_knots = splines.knots(splines.bin_sizes(widths, MIN_BIN, BIN_BOUND), low, high)
+    y_knots = splines.knots(splines.bin_sizes(heights, MIN_BIN, BIN_BOUND), low, high)
+    if num_slopes(num_bins, tails) == 0:
+        one = tf.ones_like(x_knots[:1])
+        return x_knots, y_knots, tf.concat([one, one], axis=0)
+    slopes = all_slopes(splines.slopes(inner, SLOPE_BOUND), tails)
+    return x_knots, y_knots, slopes
+
+
+def apply_spline(
+    value: tf.Tensor,
+    x_knots: tf.Tensor,
+    y_knots: tf.Tensor,
+    slopes: tf.Tensor,
+    tails: str,
+    *,
+    inverse: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluate a spline with its tails, bin axis first in all parameters."""
+    source, target = (y_knots, x_knots) if inverse else (x_knots, y_knots)
+    # Clip before and select after: no branch ever sees a value it cannot take.
+    clipped = tf.clip_by_value(value, source[0], source[-1])
+    function = splines.inverse if inverse else splines.forward
+    out, log_det = function(clipped, x_knots, y_knots, slopes)
+    below, above = value < source[0], value > source[-1]
+    zero = tf.zeros_like(log_det)
+    if tails == "linear":
+        sign = -1.0 if inverse else 1.0
+        for outside, edge in ((below, 0), (above, -1)):
+            log_slope = sign * tf.math.log(slopes[edge])
+            # The other branch gets a harmless step, so that its gradient is finite.
+            step = tf.where(outside, value - source[edge], zero)
+            tail = target[edge] + step * tf.exp(log_slope)
+            out = tf.where(outside, tail, out)
+            log_det = tf.where(outside, log_slope + zero, log_det)
+        return out, log_det
+    inside = ~(below | above)
+    inside &= tf.math.equal(value, value)  # NaN passes through, unseen by the bins
+    # Zero unless heights and widths have different sums.
+    shift = tf.where(above, target[-1] - source[-1], zero)
+    return tf.where(inside, out, value + shift), tf.where(inside, log_det, zero)
+
+
+class RationalQuadraticSpline(base.Bijector):
+    """Monotone rational-quadratic spline on each scalar, with a choice of tails.
+
+    Both directions are closed forms of equal cost. Values, log-dets and gradients are
+    finite for every finite input; see `tfp_flows.math.splines` for the form used.
+
+    Args:
+        bin_widths: Widths of the `K` bins in the domain, `[..., K]`, positive.
+        bin_heights: Heights of the bins in the codomain, `[..., K]`, positive.
+        knot_slopes: Derivatives at the knots, positive: `[..., K - 1]` at the inner
+            knots for identity tails, `[..., K + 1]` for linear tails, `[..., K]` for
+            circular ones, whose first and last knots are the same point.
+        range_min: Where the first bin starts, in domain and codomain.
+        range_max: Where the last bin ends in both. By default the sums of widths and
+            of heights added to `range_min`; given, both are scaled to end there.
+        tails: What lies outside. `"identity"`: `y = x` (above the range shifted
+            by what heights and widths differ in sum), slope 1 at the ends. `"linear"`: straight
+            continuation with the slope of the end. `"circular"`: for angles in
+            `[range_min, range_max]`; outside as identity.
+        validate_args: Whether to check that widths, heights, and slopes are positive.
+        name: Name of the map.
+
+    Raises:
+        ValueError: If `tails` is unknown or the numbers of bins and slopes disagree.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> spline = tfpf.bijectors.RationalQuadraticSpline(
+        ...     bin_widths=[1., 1.], bin_heights=[.5, 1.5], knot_slopes=[1.],
+        ...     range_min=-1.)
+        >>> [float(y) for y in spline.forward([-1., 0., 1., 3.])]
+        [-1.0, -0.5, 1.0, 3.0]
+
+    References:
+        Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032
+        Rezende et al. (2020). Normalizing flows on tori and spheres (circular tails).
+        https://arxiv.org/abs/2002.02428
+    """
+
+    def __init__(
+        self,
+        bin_widths: TensorLike,
+        bin_heights: TensorLike,
+        knot_slopes: TensorLike,
+        range_min: TensorLike = -1.0,
+        range_max: TensorLike | None = None,
+        *,
+        tails: str = "identity",
+        validate_args: bool = False,
+        name: str = "rational_quadratic_spline",
+    ) -> None:
+        parameters = dict(locals())
+        _checks.one_of(tails, TAILS, "tails")
+        with tf.name_scope(name) as name:
+            dtype = _common_dtype(bin_widths, bin_heights, knot_slopes)
+            self._bin_widths = _tensor(bin_widths, dtype)
+            self._bin_heights = _tensor(bin_heights, dtype)
+            self._knot_slopes = _tensor(knot_slopes, dtype)
+            self._range_min = _tensor(range_min, dtype)
+            self._range_max = None if range_max is None else _tensor(range_max, dtype)
+            self._tails = tails
+            bins, heights, slopes = (
+                t.shape[-1]
+                for t in (self._bin_widths, self._bin_heights, self._knot_slopes)
+            )
+            if bins != heights or slopes != num_slopes(bins, tails):
+                msg = (
+                    f"`knot_slopes` must hold {num_slopes(bins, tails)} numbers and "
+                    f"`bin_heights` {bins} for {bins} bins with {tails} tails, got "
+                    f"{slopes} and {heights}. Match their last dimensions."
+                )
+                raise ValueError(msg)
+            super().__init__(
+                forward_min_event_ndims=0,
+                dtype=dtype,
+                validate_args=validate_args,
+                parameters=parameters,
+                name=name,
+            )
+
+    @classmethod
+    def from_unconstrained(
+        cls,
+        params: TensorLike,
+        *,
+        range_min: float = -1.0,
+        range_max: float = 1.0,
+        tails: str = "identity",
+        name: str = "rational_quadratic_spline",
+    ) -> RationalQuadraticSpline:
+        """Build a spline from unconstrained numbers; zeros give the identity.
+
+        Args:
+            params: `[..., P]`: `K` numbers for widths, `K` for heights, and `K - 1`,
+                `K + 1` or `K` for slopes (identity, linear, circular tails).
+            range_min: First knot.
+            range_max: Last knot.
+            tails: See the class.
+            name: Name of the map.
+
+        Returns:
+            The spline with bins at least 1e-3 of the range and slopes within 1e+-3.
+
+        Raises:
+            ValueError: If `P` fits no number of bins.
+        """
+        _checks.one_of(tails, TAILS, "tails")
+        params = tf.convert_to_tensor(params, dtype_hint=tf.float32)
+        bins, rest = divmod(params.shape[-1] - num_slopes(0, tails), 3)
+        if rest or bins < 1:
+            form = f"3 * K + {num_slopes(0, tails)}"
+            msg = (
+                f"`params` must have {form} numbers for K bins with {tails} tails, got "
+                f"{params.shape[-1]}. Change the last dimension."
+            )
+            raise ValueError(msg)
+        first = tf.transpose(params, _last_axis_first(params.shape.rank))
+        x, y, slopes = spline_parameters(first, bins, range_min, range_max, tails)
+        start = 1 if tails == "identity" else 0
+        stop = None if tails == "linear" else -1
+        back = _first_axis_last(params.shape.rank)
+        return cls(
+            bin_widths=tf.transpose(x[1:] - x[:-1], back),
+            bin_heights=tf.transpose(y[1:] - y[:-1], back),
+            knot_slopes=tf.transpose(slopes[start:stop], back),
+            range_min=range_min,
+            range_max=range_max,
+            tails=tails,
+            name=name,
+        )
+
+    @property
+    def bin_widths(self) -> tf.Tensor:
+        """Widths of the bins, `[..., K]`."""
+        return self._bin_widths
+
+    @property
+    def bin_heights(self) -> tf.Tensor:
+        """Heights of the bins, `[..., K]`."""
+        return self._bin_heights
+
+    @property
+    def knot_slopes(self) -> tf.Tensor:
+        """Slopes at the knots that are free under the chosen tails."""
+        return self._knot_slopes
+
+    @property
+    def tails(self) -> str:
+        """The kind of tails."""
+        return self._tails
+
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+        vector = tfp.util.ParameterProperties(event_ndims=1)
+        scalar = tfp.util.ParameterProperties(event_ndims=0)
+        return {
+            "bin_widths": vector,
+            "bin_heights": vector,
+            "knot_slopes": vector,
+            "range_min": scalar,
+            "range_max": scalar,
+        }
+
+    @classmethod
+    def _is_increasing(cls) -> bool:
+        return True
+
+    def _parameter_control_dependencies(self, is_init: bool) -> list:  # noqa: FBT001
+        if not self.validate_args:
+            return []
+        return [
+            tf.debugging.assert_positive(
+                values, message=f"`{name}` must be positive. Use from_unconstrained."
+            )
+            for name, values in (
+                ("bin_widths", self._bin_widths),
+                ("bin_heights", self._bin_heights),
+                ("knot_slopes", self._knot_slopes),
+            )
+            if is_init != isinstance(values, tf.Variable)
+        ]
+
+    def _knots(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        low, high = self._range_min, self._range_max
+        tables = []
+        for sizes in (self._bin_widths, self._bin_heights):
+            sizes = tf.transpose(sizes, _last_axis_first(sizes.shape.rank))
+            total = tf.reduce_sum(sizes, axis=0)
+            end = low + total if high is None else high
+            tables.append(splines.knots(sizes / total, low, end))
+        inner = tf.convert_to_tensor(self._knot_slopes)
+        inner = tf.transpose(inner, _last_axis_first(inner.shape.rank))
+        if inner.shape[0] == 0:
+            one = tf.ones_like(tables[0][:1])
+            return tables[0], tables[1], tf.concat([one, one], axis=0)
+        return tables[0], tables[1], all_slopes(inner, self._tails)
+
+    def _apply(self, value: tf.Tensor, *, inverse: bool) -> tuple:
+        x_knots, y_knots, slopes = self._knots()
+        # Parameter batches align with the input from the right, behind the bin axis.
+        rank = max(value.shape.rank, *(t.shape.rank - 1 for t in (x_knots, slopes)))
+        tables = [_pad_rank(t, rank) for t in (x_knots, y_knots, slopes)]
+        shape = tf.shape(value)
+        for table in tables:
+            shape = tf.broadcast_dynamic_shape(shape, tf.shape(table)[1:])
+        value = tf.broadcast_to(value, shape)
+        return apply_spline(value, *tables, self._tails, inverse=inverse)
+
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._apply(x, inverse=False)
+
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._apply(y, inverse=True)
+
+
+def _pad_rank(table: tf.Tensor, rank: int) -> tf.Tensor:
+    missing = rank + 1 - table.shape.rank
+    if missing <= 0:
+        return table
+    shape = tf.shape(table)
+    ones = tf.ones([missing], shape.dtype)
+    return tf.reshape(table, tf.concat([shape[:1], ones, shape[1:]], axis=0))
+
+
+def _last_axis_first(rank: int) -> list[int]:
+    return [rank - 1, *range(rank - 1)]
+
+
+def _first_axis_last(rank: int) -> list[int]:
+    return [*range(1, rank), 0]
+
+
+def _common_dtype(*values: TensorLike) -> tf.DType:
+    for value in values:
+        if hasattr(value, "dtype") and not isinstance(value.dtype, type(None)):
+            return tf.as_dtype(value.dtype)
+    return tf.float32
+
+
+def _tensor(value: TensorLike, dtype: tf.DType) -> tf.Tensor:
+    if isinstance(value, tf.Variable):
+        return value
+    return tf.convert_to_tensor(value, dtype=dtype)

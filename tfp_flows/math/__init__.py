@@ -1,0 +1,1 @@
+"""Pure tensor functions: no variables, no classes with state."""

@@ -1,0 +1,337 @@
+"""Linear maps over the last axis whose log-determinants are cheap.
+
+Matrices act on column vectors, `y = A @ x`. Functions that apply a matrix take events
+`[..., D]` and matrices `[..., D, D]` whose leading dimensions broadcast; all events
+that share a matrix are multiplied or solved in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = [
+    "bounded_log_scale",
+    "broadcast_log_det",
+    "cayley",
+    "log_abs_det",
+    "low_rank_log_det",
+    "low_rank_solve",
+    "lower_triangle",
+    "matvec",
+    "permute",
+    "reflect",
+    "solve_triangular",
+    "unbounded_log_scale",
+    "upper_triangle",
+]
+
+# A reflection vector counts as zero if its largest element is below this power of the
+# smallest normal number: gradients go as the inverse and must stay finite.
+_ZERO_POWER = 0.5
+# Inverting a log-scale at its bound would be infinite; this much of it is reached.
+_REACHED = 1.0 - 1e-6
+
+
+def bounded_log_scale(log_scale: tf.Tensor, bound: float | None = 5.0) -> tf.Tensor:
+    """Squash log-scales smoothly into `(-bound, bound)`, with slope 1 at zero.
+
+    Scales stay within `exp(+-bound)`, so that neither direction of a map explodes.
+
+    Args:
+        log_scale: Unconstrained numbers, any shape.
+        bound: Half-width of the interval, `None` to return `log_scale` as it is.
+
+    Returns:
+        `bound * tanh(log_scale / bound)`.
+    """
+    if bound is None:
+        return log_scale
+    return bound * tf.tanh(log_scale / bound)
+
+
+def unbounded_log_scale(log_scale: tf.Tensor, bound: float | None = 5.0) -> tf.Tensor:
+    """Invert `bounded_log_scale`; log-scales beyond the bound are cut to it."""
+    if bound is None:
+        return log_scale
+    return bound * tf.atanh(tf.clip_by_value(log_scale / bound, -_REACHED, _REACHED))
+
+
+def broadcast_log_det(
+    log_det: tf.Tensor, value: tf.Tensor, event_ndims: int = 1
+) -> tf.Tensor:
+    """Give a log-det that does not depend on the input the batch shape of the input.
+
+    Args:
+        log_det: Log-det of each batch of parameters, `[...]`.
+        value: Input of the map, `[..., *event_shape]`.
+        event_ndims: Rank of the event.
+
+    Returns:
+        The log-det with the broadcast of both leading shapes.
+    """
+    batch = value.shape[: value.shape.rank - event_ndims] if value.shape.rank else None
+    batch = tf.TensorShape(batch)
+    static = tf.broadcast_static_shape(log_det.shape, batch)
+    if static.is_fully_defined():
+        return tf.broadcast_to(log_det, static)
+    shape = tf.shape(value)[: tf.rank(value) - event_ndims]
+    shape = tf.broadcast_dynamic_shape(tf.shape(log_det), shape)
+    return tf.ensure_shape(tf.broadcast_to(log_det, shape), static)
+
+
+def permute(
+    x: tf.Tensor, permutation: tuple[int, ...], inverse: tuple[int, ...]
+) -> tf.Tensor:
+    """Return `x[..., permutation]`, with a gather as the gradient, not a scatter."""
+
+    @tf.custom_gradient
+    def gather(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(dy: tf.Tensor) -> tf.Tensor:
+            return permute(dy, inverse, permutation)
+
+        return tf.gather(x, permutation, axis=-1), gradient
+
+    if permutation == tuple(range(len(permutation))):
+        return tf.identity(x)
+    if permutation == tuple(reversed(range(len(permutation)))):
+        return tf.reverse(x, axis=[-1])
+    return gather(x)
+
+
+def _on_rows(
+    function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, batch_ndims: int
+) -> tf.Tensor:
+    """Apply a function of rows `[B..., N, D]` to events `[..., D]`.
+
+    Args:
+        function: Linear map of all rows with matrices of batch rank `batch_ndims`.
+        x: Events. The `batch_ndims` dimensions before the last one belong to the
+            batches of matrices, all before them are counted by `N`.
+        batch_ndims: Number of batch dimensions of the matrices.
+
+    Returns:
+        The images, with the broadcast leading shape.
+    """
+    static = x.shape
+    trailing = batch_ndims + 1
+    if static.rank is not None and static.rank < trailing:
+        x = tf.reshape(x, tf.concat([[1] * (trailing - static.rank), tf.shape(x)], 0))
+        x.set_shape([1] * (trailing - static.rank) + static.as_list())
+        static = x.shape
+    shape = tf.shape(x)
+    if static.rank is None:
+        ones = tf.ones([tf.maximum(trailing - tf.size(shape), 0)], tf.int32)
+        shape = tf.concat([ones, shape], axis=0)
+        x = tf.reshape(x, shape)
+    samples, rest = shape[:-trailing], shape[-trailing:]
+    rows = tf.reshape(x, tf.concat([[-1], rest], axis=0))
+    if static.rank is not None:
+        count = static[:-trailing].num_elements()
+        rows.set_shape([count, *static[-trailing:]])
+    order = [*range(1, batch_ndims + 1), 0, batch_ndims + 1]
+    y = function(tf.transpose(rows, order) if batch_ndims else rows)
+    order = [batch_ndims, *range(batch_ndims), batch_ndims + 1]
+    y = tf.transpose(y, order) if batch_ndims else y
+    out = tf.reshape(y, tf.concat([samples, tf.shape(y)[1:]], axis=0))
+    if static.rank is not None:
+        out.set_shape(static[:-trailing].concatenate(y.shape[1:]))
+    return out
+
+
+def matvec(matrix: tf.Tensor, x: tf.Tensor, *, transpose: bool = False) -> tf.Tensor:
+    """Return `A @ x`, or `A.T @ x`, for events `[..., D]`.
+
+    Args:
+        matrix: `[..., E, D]`.
+        x: Events, `[..., D]` (`[..., E]` if transposed).
+        transpose: Whether to multiply with the transposed matrix.
+
+    Returns:
+        Events, `[..., E]` (`[..., D]`).
+    """
+
+    def multiply(rows: tf.Tensor) -> tf.Tensor:
+        return tf.matmul(rows, matrix, transpose_b=not transpose)
+
+    return _on_rows(multiply, x, matrix.shape.rank - 2)
+
+
+def solve_triangular(matrix: tf.Tensor, y: tf.Tensor, *, lower: bool) -> tf.Tensor:
+    """Return the `x` with `A @ x = y`, for events `[..., D]` and triangular `A`.
+
+    Args:
+        matrix: Triangular matrices, `[..., D, D]`.
+        y: Events, `[..., D]`.
+        lower: Whether the matrices are lower triangular.
+
+    Returns:
+        Events, `[..., D]`.
+    """
+
+    def solve(rows: tf.Tensor) -> tf.Tensor:
+        columns = tf.linalg.matrix_transpose(rows)
+        x = tf.linalg.triangular_solve(matrix, columns, lower=lower)
+        return tf.linalg.matrix_transpose(x)
+
+    return _on_rows(solve, y, matrix.shape.rank - 2)
+
+
+def lower_triangle(strict: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
+    """Return the lower triangular matrix of a diagonal and what is strictly below it.
+
+    Args:
+        strict: Matrix of which only the part below the diagonal is used, `[..., D, D]`.
+        diagonal: `[..., D]`.
+
+    Returns:
+        Matrices, `[..., D, D]`.
+    """
+    return _with_diagonal(tf.linalg.band_part(strict, -1, 0), diagonal)
+
+
+def upper_triangle(strict: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
+    """Return the upper triangular matrix; see `lower_triangle`."""
+    return _with_diagonal(tf.linalg.band_part(strict, 0, -1), diagonal)
+
+
+def _with_diagonal(matrix: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
+    matrix = tf.linalg.set_diag(matrix, tf.zeros_like(matrix[..., 0]))
+    return matrix + tf.linalg.diag(diagonal)
+
+
+def reflect(vectors: tf.Tensor, x: tf.Tensor, *, inverse: bool = False) -> tf.Tensor:
+    """Apply the product `H_1 @ ... @ H_M` of reflections, or its transpose.
+
+    `H_m = I - 2 * v_m @ v_m.T / (v_m.T @ v_m)`. The product is evaluated at once as
+    `x - V.T @ inv(S) @ V @ x`, where `S` is the upper triangle of `V @ V.T` with half
+    of its diagonal: three small products in place of `M` steps.
+
+    Args:
+        vectors: The `v_m`, `[..., M, D]`. A zero vector leaves events as they are.
+        x: Events, `[..., D]`.
+        inverse: Whether to apply the transpose.
+
+    Returns:
+        Events, `[..., D]`.
+
+    References:
+        Joffrain et al. (2006). Accumulating Householder transformations, revisited.
+        https://doi.org/10.1145/1141885.1141886
+    """
+    # A reflection does not depend on the length of its vector. Dividing by the largest
+    # element keeps squares in range; as a constant, it leaves gradients as they are.
+    size = tf.stop_gradient(tf.reduce_max(tf.abs(vectors), axis=-1, keepdims=True))
+    tiny = float(np.finfo(vectors.dtype.as_numpy_dtype).tiny)
+    is_zero = size < tf.cast(tiny**_ZERO_POWER, size.dtype)
+    size = tf.where(is_zero, tf.ones_like(size), size)
+    vectors = tf.where(is_zero, tf.zeros_like(vectors), vectors / size)
+    gram = tf.matmul(vectors, vectors, transpose_b=True)
+    half = 0.5 * tf.linalg.diag_part(gram)
+    # Any number other than zero does for a row and column of zeros.
+    half = tf.where(is_zero[..., 0], tf.ones_like(half), half)
+    upper = upper_triangle(gram, half)
+    solved = tf.linalg.triangular_solve(upper, vectors, lower=False)
+    first, second = (vectors, solved) if inverse else (solved, vectors)
+    return x - matvec(second, matvec(first, x), transpose=True)
+
+
+def cayley(skew: tf.Tensor, size: int) -> tf.Tensor:
+    """Return the rotation `inv(I + A) @ (I - A)` of a skew-symmetric matrix `A`.
+
+    Zeros give the identity. Every rotation without the eigenvalue -1 is the image of
+    one `A`; the others are limits.
+
+    Args:
+        skew: The elements of `A` below its diagonal, row by row, `[..., D*(D-1)/2]`.
+        size: `D`.
+
+    Returns:
+        Orthogonal matrices with determinant 1, `[..., D, D]`.
+    """
+    eye = tf.linalg.eye(size, dtype=skew.dtype)
+    if size == 1:
+        return tf.reduce_sum(skew, axis=-1)[..., tf.newaxis, tf.newaxis] + eye
+    # What is not below the diagonal is taken from a zero behind the elements.
+    places = np.full([size, size], size * (size - 1) // 2)
+    places[np.tril_indices(size, -1)] = np.arange(size * (size - 1) // 2)
+    padded = tf.concat([skew, tf.zeros_like(skew[..., :1])], axis=-1)
+    lower = tf.gather(padded, places, axis=-1)
+    matrix = lower - tf.linalg.matrix_transpose(lower)
+    rotation = tf.linalg.solve(eye + matrix, eye - matrix)
+    # The solution is orthogonal up to rounding times the size of A. One Newton step of
+    # the polar decomposition squares that error.
+    gram = tf.matmul(rotation, rotation, transpose_a=True)
+    return tf.matmul(rotation, 1.5 * eye - 0.5 * gram)
+
+
+@tf.custom_gradient
+def log_abs_det(
+    matrix: tf.Tensor,
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Return `log|det A|` of small matrices `[..., R, R]`, also where XLA compiles.
+
+    XLA knows no `slogdet`, so the value comes from a QR decomposition. The gradient is
+    `inv(A).T`.
+    """
+    _, triangle = tf.linalg.qr(matrix)
+    diagonal = tf.linalg.diag_part(triangle)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        inverse = tf.linalg.inv(matrix)
+        return upstream[..., tf.newaxis, tf.newaxis] * tf.linalg.matrix_transpose(
+            inverse
+        )
+
+    return tf.reduce_sum(tf.math.log(tf.abs(diagonal)), axis=-1), gradient
+
+
+def low_rank_log_det(
+    triangle: tf.Tensor, log_diagonal: tf.Tensor, left: tf.Tensor, right: tf.Tensor
+) -> tf.Tensor:
+    """Return `log|det(T + V @ W.T)|` by the matrix determinant lemma.
+
+    Args:
+        triangle: Lower triangular `T`, `[..., D, D]`.
+        log_diagonal: Logarithm of its diagonal, `[..., D]`.
+        left: `V`, `[..., D, R]`.
+        right: `W`, `[..., D, R]`.
+
+    Returns:
+        `sum(log_diagonal) + log|det(I + W.T @ inv(T) @ V)|`, `[...]`.
+    """
+    capacitance, _ = _capacitance(triangle, left, right)
+    return tf.reduce_sum(log_diagonal, axis=-1) + log_abs_det(capacitance)
+
+
+def low_rank_solve(
+    triangle: tf.Tensor, left: tf.Tensor, right: tf.Tensor, y: tf.Tensor
+) -> tf.Tensor:
+    """Return the `x` with `(T + V @ W.T) @ x = y`, by Woodbury's identity.
+
+    Args:
+        triangle: Lower triangular `T`, `[..., D, D]`.
+        left: `V`, `[..., D, R]`.
+        right: `W`, `[..., D, R]`.
+        y: Events, `[..., D]`.
+
+    Returns:
+        Events, `[..., D]`.
+    """
+    capacitance, solved = _capacitance(triangle, left, right)
+    first = solve_triangular(triangle, y, lower=True)
+    # `inv(T) @ V @ inv(capacitance)`, as the solution of the transposed system.
+    columns = tf.linalg.matrix_transpose(solved) + tf.zeros_like(capacitance[..., :1])
+    factor = tf.linalg.solve(tf.linalg.matrix_transpose(capacitance), columns)
+    return first - matvec(factor, matvec(right, first, transpose=True), transpose=True)
+
+
+def _capacitance(
+    triangle: tf.Tensor, left: tf.Tensor, right: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return `I + W.T @ inv(T) @ V` and `inv(T) @ V`."""
+    solved = tf.linalg.triangular_solve(triangle, left, lower=True)
+    inner = tf.matmul(right, solved, transpose_a=True)
+    return inner + tf.linalg.eye(inner.shape[-1], dtype=inner.dtype), solved

@@ -1,0 +1,14 @@
+"""Conditioners: networks that turn inputs and a condition into parameters."""
+
+from tfp_flows.networks.adapter import NetworkConditioner, as_conditioner
+from tfp_flows.networks.base import Conditioner
+from tfp_flows.networks.masked import MADE
+from tfp_flows.networks.mlp import MLP
+
+__all__ = [
+    "MADE",
+    "MLP",
+    "Conditioner",
+    "NetworkConditioner",
+    "as_conditioner",
+]

@@ -1,0 +1,221 @@
+"""The conditioner that every network of this package derives from."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import _checks, _context
+from tfp_flows._types import Condition, Shape, TensorLike
+
+__all__ = ["Conditioner", "activation_function"]
+
+
+def activation_function(activation: str | Callable) -> Callable:
+    """Return the function of an activation given by its name in `tf.nn`, or as is."""
+    if callable(activation):
+        return activation
+    function = getattr(tf.nn, str(activation), None) or getattr(
+        tf, str(activation), None
+    )
+    if not callable(function):
+        msg = (
+            f"`activation` must be callable or the name of one in tf.nn, got "
+            f"{activation!r}. Use for example 'relu', 'silu' or 'tanh'."
+        )
+        raise ValueError(msg)
+    return function
+
+
+class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
+    """Base class of networks that turn inputs and a condition into parameters.
+
+    A conditioner owns its numbers as `tf.Variable`s from the constructor on, in one
+    list, `weights`. It works on columns (`[input_size, N]`, one event per column) and
+    returns parameters first, `[P, D, N]`: the layout of the maps. Calling it like a
+    function takes and returns trailing dimensions instead.
+
+    Subclasses implement `_shapes`, which lists name and shape of every weight,
+    `_initial`, and `_columns`.
+
+    Args:
+        input_size: Number of input coordinates, may be 0.
+        output_shape: `(D, P)`: `P` parameters for each of `D` coordinates.
+        condition_shape: Trailing shape of the condition, or `None`.
+        dropout: Share of hidden units dropped while training.
+        initial_output: The `P` parameters that an untrained network gives everywhere,
+            zeros if `None`.
+        dtype: `"float32"` or `"float64"`, of weights and result.
+        compute_dtype: Type of the products, for mixed precision; `None` for `dtype`.
+        weights: Values or variables to use instead of new ones.
+        seed: Int that fixes the initial values.
+        name: Name, also the prefix of the variables' names.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size: int,
+        output_shape: Sequence[int],
+        condition_shape: Shape | None,
+        dropout: float,
+        initial_output: TensorLike | None,
+        dtype: Any,  # noqa: ANN401
+        compute_dtype: Any,  # noqa: ANN401
+        weights: Sequence[Any] | None,
+        seed: int | None,
+        name: str,
+    ) -> None:
+        tf.Module.__init__(self, name=name)
+        _checks.at_least(input_size, 0, "input_size")
+        _checks.fraction(dropout, "dropout")
+        self._input_size = int(input_size)
+        self._output_shape = _checks.static_shape(output_shape, "output_shape")
+        self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._dropout = float(dropout)
+        self._dtype = tf.as_dtype(dtype).name
+        _checks.supports_floating(tf.as_dtype(dtype), f"`{type(self).__name__}`")
+        self._compute_dtype = tf.as_dtype(compute_dtype or dtype).name
+        if initial_output is None:
+            initial_output = [0.0] * self._output_shape[1]
+        self._initial_output = tuple(float(v) for v in initial_output)
+        self._seed = seed
+        self._weights = list(self._create(seed) if weights is None else weights)
+
+    @property
+    def input_size(self) -> int:
+        """Number of input coordinates."""
+        return self._input_size
+
+    @property
+    def output_shape(self) -> tuple[int, int]:
+        """`(D, P)`."""
+        return self._output_shape
+
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """Trailing shape of the condition, `None` without one."""
+        return self._condition_shape
+
+    @property
+    def condition_size(self) -> int:
+        """Number of scalars in a condition, 0 without one."""
+        shape = self._condition_shape
+        return 0 if shape is None else math.prod(shape)
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Type of the weights and of the result."""
+        return tf.as_dtype(self._dtype)
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """All numbers of the network, in the order of `_shapes`."""
+        return self._weights
+
+    @abc.abstractmethod
+    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Name and shape of each weight; products are `[out, in]`."""
+
+    @abc.abstractmethod
+    def _initial(
+        self, name: str, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return the initial value of one weight."""
+
+    @abc.abstractmethod
+    def _columns(
+        self,
+        weights: dict[str, tf.Tensor],
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """Return the head's result `[P * D, N]` in the compute type."""
+
+    def _create(self, seed: int | None) -> list[tf.Variable]:
+        rng = np.random.default_rng(seed)
+        variables = [
+            tf.Variable(self._initial(name, shape, rng), dtype=self._dtype, name=name)
+            for name, shape in self._shapes()
+        ]
+        if self._dropout:
+            counter = tf.Variable(
+                rng.integers(2**31, size=2),
+                dtype=tf.int64,
+                trainable=False,
+                name="dropout_seed",
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+            variables.append(counter)
+        return variables
+
+    def columns(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """Return the parameters of a batch of columns.
+
+        Args:
+            x: Inputs, `[input_size, N]`.
+            condition: Conditions, `[C, N]`, or `None`.
+
+        Returns:
+            Parameters, `[P, D, N]`, in the type of `x`.
+        """
+        names = [name for name, _ in self._shapes()]
+        compute = tf.as_dtype(self._compute_dtype)
+        weights = {
+            name: tf.cast(value, compute)
+            for name, value in zip(names, self._weights, strict=False)
+        }
+        if condition is not None:
+            condition = tf.cast(condition, compute)
+        head = self._columns(weights, tf.cast(x, compute), condition)
+        size, width = self._output_shape
+        # With neither inputs nor condition the head is one column for every event.
+        head = tf.cast(head, x.dtype)
+        out = tf.reshape(head, [width, size, -1])
+        if self._input_size == 0 and condition is None:
+            shape = tf.stack([width, size, tf.shape(x)[1]])
+            out = tf.broadcast_to(out, shape)
+        return out
+
+    def __call__(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:
+        """Return the parameters of events.
+
+        Args:
+            x: Inputs, `[..., input_size]`.
+            condition: Conditions, `[..., *condition_shape]` with the same leading
+                dimensions, or `None`.
+
+        Returns:
+            Parameters, `[..., D, P]`.
+        """
+        x = tf.convert_to_tensor(x, dtype_hint=self.dtype)
+        owner = f"`{type(self).__name__}`"
+        _checks.require_trailing(x.shape, (self._input_size,), "x", owner)
+        _checks.require_condition(condition, self._condition_shape, owner)
+        batch = tf.shape(x)[:-1]
+        flat = tf.transpose(tf.reshape(x, [tf.reduce_prod(batch), self._input_size]))
+        if condition is not None:
+            condition = tf.convert_to_tensor(condition, dtype_hint=self.dtype)
+            _checks.require_trailing(
+                condition.shape, self._condition_shape, "condition", owner
+            )
+            condition = tf.transpose(tf.reshape(condition, [-1, self.condition_size]))
+        out = tf.transpose(self.columns(flat, condition))
+        shape = tf.concat([batch, tf.constant(self._output_shape)], axis=0)
+        return tf.reshape(out, shape)
+
+    def _drop(self, hidden: tf.Tensor, layer: int) -> tf.Tensor:
+        """Apply dropout to hidden columns while training."""
+        if not self._dropout or not _context.is_training():
+            return hidden
+        counter = self._weights[-1]
+        if layer == 0 and isinstance(counter, tf.Variable):
+            counter.assign_add(tf.constant([0, 1], tf.int64))
+        seed = tf.convert_to_tensor(counter) + tf.constant([layer + 1, 0], tf.int64)
+        return tf.nn.experimental.stateless_dropout(hidden, self._dropout, seed=seed)

@@ -1,0 +1,140 @@
+"""Masked networks, in which each output sees only the inputs before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import _checks
+from tfp_flows._types import Shape, TensorLike
+from tfp_flows.math import masks
+from tfp_flows.networks import base, dense
+
+__all__ = ["MADE"]
+
+
+@tfp.experimental.auto_composite_tensor(
+    omit_kwargs=("name", "seed"), module_name="tfp_flows.networks"
+)
+class MADE(base.Conditioner):
+    """Masked autoregressive network: parameters of a coordinate see those before it.
+
+    The masks multiply the weights in the forward pass, whatever changes the weights.
+
+    Args:
+        event_size: Number of coordinates `D`, as inputs and as outputs.
+        params_size: Number of parameters `P` per coordinate.
+        hidden_units: Widths of the hidden layers. Residual: see `MLP`.
+        order: `"left-to-right"`, `"right-to-left"`, `"random"` (drawn from `seed`), or
+            the rank of each coordinate as a permutation of `range(D)`.
+        residual: Whether to add the input of each block to its output.
+        activation: Name in `tf.nn`, or a function.
+        condition_shape: Trailing shape of the condition; every output sees all of it.
+        dropout: Share of hidden units dropped while training.
+        initial_output: The `P` parameters of an untrained network, zeros if `None`.
+        dtype: Type of weights and result.
+        compute_dtype: Type of the products, for mixed precision.
+        weights: Values or variables to use instead of new ones.
+        seed: Int that fixes the initial values and a random order.
+        name: Name.
+
+    Raises:
+        ValueError: If `order` is no permutation.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> made = tfpf.networks.MADE(3, 2, hidden_units=(16,), seed=1)
+        >>> made([[1., 2., 3.]]).shape.as_list()
+        [1, 3, 2]
+
+    References:
+        Germain et al. (2015). MADE. https://arxiv.org/abs/1502.03509
+        Nash, Durkan (2019). Autoregressive Energy Machines (residual blocks).
+        https://arxiv.org/abs/1904.05626
+    """
+
+    def __init__(
+        self,
+        event_size: int,
+        params_size: int,
+        hidden_units: Sequence[int] = (128, 128),
+        *,
+        order: str | Sequence[int] = "left-to-right",
+        residual: bool = False,
+        activation: str | Callable = "relu",
+        condition_shape: Shape | None = None,
+        dropout: float = 0.0,
+        initial_output: TensorLike | None = None,
+        dtype: Any = "float32",  # noqa: ANN401
+        compute_dtype: Any = None,  # noqa: ANN401
+        weights: Sequence[Any] | None = None,
+        seed: int | None = None,
+        name: str = "made",
+    ) -> None:
+        _checks.at_least(event_size, 1, "event_size")
+        _checks.at_least(params_size, 1, "params_size")
+        self._event_size = event_size
+        self._params_size = params_size
+        self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self._order = masks.order_ranks(order, event_size, seed)
+        self._residual = residual
+        self._activation = activation
+        self._stack = dense.Stack(self._hidden_units, residual, activation)
+        degrees = [
+            masks.hidden_degrees(units, event_size, with_zero=condition_shape is not None)
+            for units in self._hidden_units
+        ]
+        self._masks = masks.stack_masks(self._order, degrees, params_size)
+        super().__init__(
+            input_size=event_size,
+            output_shape=(event_size, params_size),
+            condition_shape=condition_shape,
+            dropout=dropout,
+            initial_output=initial_output,
+            dtype=dtype,
+            compute_dtype=compute_dtype,
+            weights=weights,
+            seed=seed,
+            name=name,
+        )
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The rank of each coordinate: the one with rank 0 comes first."""
+        return self._order
+
+    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        size, width = self._output_shape
+        return self._stack.shapes(self._input_size, self.condition_size, size * width)
+
+    def _mask(self, name: str) -> np.ndarray | None:
+        return self._masks().get(name.replace("block", "kernel"))
+
+    def _initial(
+        self, name: str, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> np.ndarray:
+        mask = self._mask(name)
+        fan_in = None
+        if len(shape) == 2:  # noqa: PLR2004
+            fan_in = np.full(shape[0], shape[1]) if mask is None else mask.sum(axis=1)
+        return dense.initial(
+            name, shape, fan_in, rng, self._initial_output, self._output_shape[0]
+        )
+
+    def _columns(
+        self,
+        weights: dict[str, tf.Tensor],
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+    ) -> tf.Tensor:
+        masked = {}
+        for name, weight in weights.items():
+            mask = self._mask(name)
+            masked[name] = (
+                weight if mask is None else weight * tf.constant(mask, weight.dtype)
+            )
+        return self._stack.apply(masked, x, condition, self._drop)
