@@ -271,8 +271,9 @@ class Conditioned(base.Bijector):
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
         # The rank of the condition belongs to the minimal event of the map.
-        def condition_ndims(self: Conditioned) -> int:
-            return len(self.bijector.condition_shape)
+        def condition_ndims(self: Conditioned, x_event_ndims: int) -> int:
+            extra = x_event_ndims - self.forward_min_event_ndims
+            return len(self.bijector.condition_shape) + extra
 
         return {
             "bijector": tfp.util.BatchedComponentProperties(_same_event_ndims),

@@ -72,8 +72,8 @@ def broadcast_log_det(
     Returns:
         The log-det with the broadcast of both leading shapes.
     """
-    batch = value.shape[: value.shape.rank - event_ndims] if value.shape.rank else None
-    batch = tf.TensorShape(batch)
+    rank = value.shape.rank
+    batch = tf.TensorShape(None if rank is None else value.shape[: rank - event_ndims])
     static = tf.broadcast_static_shape(log_det.shape, batch)
     if static.is_fully_defined():
         return tf.broadcast_to(log_det, static)

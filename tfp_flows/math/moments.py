@@ -2,10 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["location_and_scale", "normalize", "split_location"]
+__all__ = [
+    "expand_channels",
+    "location_and_scale",
+    "normalize",
+    "num_positions",
+    "sample_axes",
+    "split_location",
+]
+
+
+def expand_channels(parameter: Any, event_ndims: int) -> tf.Tensor:
+    """Shape numbers per channel, `[..., C]`, to broadcast with events.
+
+    Args:
+        parameter: Tensor or variable, `[..., C]`.
+        event_ndims: Rank of the event, whose last axis are the channels.
+
+    Returns:
+        `[..., 1, 1, C]` for a batch of parameters, `[C]` for one of them.
+    """
+    parameter = tf.convert_to_tensor(parameter)
+    if parameter.shape.rank > 1:
+        for _ in range(event_ndims - 1):
+            parameter = parameter[..., tf.newaxis, :]
+    return parameter
+
+
+def num_positions(value: tf.Tensor, event_ndims: int) -> tf.Tensor | float:
+    """Return the number of positions of an event that share the channels' numbers.
+
+    Args:
+        value: Events, `[..., H, W, C]`.
+        event_ndims: Rank of the event.
+
+    Returns:
+        `H * W`, a float if it is known beforehand.
+    """
+    if event_ndims == 1:
+        return 1.0
+    if value.shape.rank is not None:
+        positions = value.shape[value.shape.rank - event_ndims : -1]
+        if positions.is_fully_defined():
+            return float(positions.num_elements())
+    return tf.cast(tf.reduce_prod(tf.shape(value)[-event_ndims:-1]), value.dtype)
+
+
+def sample_axes(
+    rank: int, *, batch_ndims: int, event_ndims: int, kept: int
+) -> list[int]:
+    """Return the dimensions of data `[..., *batch, *event]` to average over.
+
+    Args:
+        rank: Rank of the data.
+        batch_ndims: Number of dimensions that belong to batches of parameters.
+        event_ndims: Rank of the event.
+        kept: Number of trailing dimensions that have statistics of their own.
+
+    Returns:
+        Non-negative axes.
+    """
+    samples = range(rank - event_ndims - batch_ndims)
+    return [*samples, *range(rank - event_ndims, rank - kept)]
 
 
 def location_and_scale(y: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -44,9 +107,7 @@ def split_location(location: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.
     return rounded, tf.cast(location - tf.cast(rounded, tf.float64), dtype)
 
 
-def normalize(
-    y: tf.Tensor, axes: list[int]
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def normalize(y: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Centre a batch, and return it with the mean and variance of the batch.
 
     The mean is taken twice: the second one corrects the rounding of the first, which

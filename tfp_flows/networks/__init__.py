@@ -2,12 +2,14 @@
 
 from tfp_flows.networks.adapter import NetworkConditioner, as_conditioner
 from tfp_flows.networks.base import Conditioner
+from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.masked import MADE
 from tfp_flows.networks.mlp import MLP
 
 __all__ = [
     "MADE",
     "MLP",
+    "ConditionEmbedding",
     "Conditioner",
     "NetworkConditioner",
     "as_conditioner",

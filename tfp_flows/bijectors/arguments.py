@@ -13,14 +13,16 @@ from tfp_flows._types import DType, TensorLike
 __all__ = [
     "as_parameter",
     "common_dtype",
-    "is_finite_or_raise",
+    "last_size",
+    "require_finite",
+    "require_rank",
     "require_square",
     "require_variables",
     "variable",
 ]
 
 
-def common_dtype(*values: Any, owner: str) -> tf.DType:  # noqa: ANN401
+def common_dtype(*values: Any, owner: str) -> tf.DType:
     """Return the dtype of the first value that has one, float32 if none does."""
     for value in values:
         if value is not None and getattr(value, "dtype", None) is not None:
@@ -30,7 +32,7 @@ def common_dtype(*values: Any, owner: str) -> tf.DType:  # noqa: ANN401
     return tf.float32
 
 
-def as_parameter(value: TensorLike, argument: str, dtype: DType) -> Any:  # noqa: ANN401
+def as_parameter(value: TensorLike, argument: str, dtype: DType) -> Any:
     """Return `value` as something to convert at each use.
 
     Variables, and what TFP derives from them, stay what they are: a conversion here
@@ -65,12 +67,34 @@ def variable(
         return tf.Variable(initial, name=name, trainable=trainable)
 
 
+def last_size(value: Any, argument: str) -> int:
+    """Return the static size of the last dimension of a parameter."""
+    shape = value.shape
+    if shape.rank is None or shape.rank < 1 or shape[-1] is None:
+        msg = (
+            f"`{argument}` must have a last dimension of known size, got shape "
+            f"{shape}. Pass a vector, or a batch of vectors."
+        )
+        raise ValueError(msg)
+    return int(shape[-1])
+
+
+def require_rank(shape: tf.TensorShape, rank: int, argument: str, owner: str) -> None:
+    """Raise unless a shape has at least `rank` dimensions."""
+    if shape.rank is not None and shape.rank < rank:
+        msg = (
+            f"`{argument}` must have at least {rank} dimensions for {owner}, got shape "
+            f"{tuple(shape.as_list())}. Reshape it, or build for other events."
+        )
+        raise ValueError(msg)
+
+
 def require_square(shape: tf.TensorShape, size: int, argument: str, owner: str) -> None:
     """Raise unless a shape ends in `(size, size)`."""
     _checks.require_trailing(shape, (size, size), argument, owner)
 
 
-def require_variables(owner: str, **values: Any) -> None:  # noqa: ANN401
+def require_variables(owner: str, **values: Any) -> None:
     """Raise unless every value can be assigned to."""
     for argument, value in values.items():
         if not isinstance(value, tf.Variable):
@@ -82,13 +106,11 @@ def require_variables(owner: str, **values: Any) -> None:  # noqa: ANN401
             raise TypeError(msg)
 
 
-def is_finite_or_raise(statistic: tf.Tensor, owner: str) -> None:
+def require_finite(statistic: tf.Tensor, owner: str) -> None:
     """Raise if data gave a statistic that is not finite (eager mode only)."""
-    if tf.executing_eagerly() and not bool(
-        tf.reduce_all(tf.math.is_finite(statistic))
-    ):
+    if tf.executing_eagerly() and not bool(tf.reduce_all(tf.math.is_finite(statistic))):
         msg = (
-            f"`y` must be finite numbers for `{owner}.adapt`, and at least one row; its "
-            "mean or deviation is not finite. Drop or fill such rows."
+            f"`y` must be finite numbers for `{owner}.adapt`, in at least one row; its "
+            "mean or deviation is not finite. Drop or fill bad rows."
         )
         raise ValueError(msg)

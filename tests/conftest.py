@@ -1,0 +1,45 @@
+"""Settings that hold for every test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Workers share the machine: each takes its part of the cores. TensorFlow and OpenMP
+# read these when they are first imported, which is after this file.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if _WORKERS > 1:
+    _threads = str(max(1, (os.cpu_count() or 1) // _WORKERS))
+    for _name in (
+        "OMP_NUM_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+    ):
+        os.environ.setdefault(_name, _threads)
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import hypothesis
+import pytest
+
+# No deadline: the first call of a compiled function takes seconds, the second none.
+hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
+hypothesis.settings.register_profile(
+    "ci", deadline=None, max_examples=10, derandomize=True, database=None
+)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the root of the checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data(repository: Path) -> Path:
+    """Return the folder of real tables, or skip where it does not lie."""
+    folder = repository.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the real tables of ../shared/data beside this checkout")
+    return folder

@@ -1,0 +1,53 @@
+"""Normalizing flows for TensorFlow Probability.
+
+Names are resolved on first use, so that importing the package (and asking the command
+line for help) does not import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+# The one table of public names: a module, or `module:attribute`.
+_LAZY = {
+    "bijectors": "tfp_flows.bijectors",
+    "datasets": "tfp_flows.datasets",
+    "distributions": "tfp_flows.distributions",
+    "fit": "tfp_flows.training:fit",
+    "flows": "tfp_flows.flows",
+    "load": "tfp_flows.flows:load",
+    "math": "tfp_flows.math",
+    "networks": "tfp_flows.networks",
+    "plots": "tfp_flows.plots",
+    "testing": "tfp_flows.testing",
+    "training": "tfp_flows.training",
+}
+
+__all__ = ["__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        value: object = _installed_version()
+    elif name in _LAZY:
+        module, _, attribute = _LAZY[name].partition(":")
+        value = importlib.import_module(module)
+        if attribute:
+            value = getattr(value, attribute)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _installed_version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version(__name__)
+    except metadata.PackageNotFoundError:  # a source tree on the path, not installed
+        return "0+unknown"

@@ -1,0 +1,13 @@
+from tfp_flows import bijectors as bijectors
+from tfp_flows import datasets as datasets
+from tfp_flows import distributions as distributions
+from tfp_flows import flows as flows
+from tfp_flows import math as math
+from tfp_flows import networks as networks
+from tfp_flows import plots as plots
+from tfp_flows import testing as testing
+from tfp_flows import training as training
+from tfp_flows.flows import load as load
+from tfp_flows.training import fit as fit
+
+__version__: str

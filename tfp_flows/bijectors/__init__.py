@@ -1,0 +1,57 @@
+"""Maps: `tfb.Bijector`s that compute value and log-det in one pass."""
+
+from tfp_flows.bijectors.actnorm import ActNorm
+from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
+from tfp_flows.bijectors.autoregressive import MaskedAutoregressive
+from tfp_flows.bijectors.base import Bijector
+from tfp_flows.bijectors.batchnorm import BatchNorm
+from tfp_flows.bijectors.compose import Chain, Conditioned, Invert
+from tfp_flows.bijectors.coupling import Coupling
+from tfp_flows.bijectors.elementwise import ConditionalElementwise, Elementwise
+from tfp_flows.bijectors.householder import HouseholderProduct
+from tfp_flows.bijectors.lu import LU
+from tfp_flows.bijectors.memo import caching
+from tfp_flows.bijectors.orthogonal import Orthogonal
+from tfp_flows.bijectors.permute import Permutation
+from tfp_flows.bijectors.prelu import LeakyReLU, PReLU
+from tfp_flows.bijectors.spline import RationalQuadraticSpline
+from tfp_flows.bijectors.standardize import Standardize
+from tfp_flows.bijectors.transformers import (
+    Additive,
+    Affine,
+    LogisticMixture,
+    RationalQuadratic,
+    Transformer,
+)
+from tfp_flows.bijectors.triangular import LowRankAffine, TriangularAffine
+
+__all__ = [
+    "LU",
+    "ActNorm",
+    "Additive",
+    "Affine",
+    "BatchNorm",
+    "Bijector",
+    "Chain",
+    "ConditionalElementwise",
+    "Conditioned",
+    "Coupling",
+    "Elementwise",
+    "EmbedCondition",
+    "HouseholderProduct",
+    "Invert",
+    "LeakyReLU",
+    "LogisticMixture",
+    "LowRankAffine",
+    "MaskedAutoregressive",
+    "OnFlattened",
+    "Orthogonal",
+    "PReLU",
+    "Permutation",
+    "RationalQuadratic",
+    "RationalQuadraticSpline",
+    "Standardize",
+    "Transformer",
+    "TriangularAffine",
+    "caching",
+]

@@ -1,0 +1,35 @@
+"""Toy densities with exact entropies, the wine tables, and table readers.
+
+Needs NumPy only; CSV, Parquet and data frames need the extra `tables`.
+"""
+
+from __future__ import annotations
+
+from tfp_flows.datasets.conditional import (
+    conditional_toy,
+    conditional_toy_entropy,
+    conditional_toy_log_prob,
+    conditional_toy_names,
+)
+from tfp_flows.datasets.readers import read_table, write_table
+from tfp_flows.datasets.table import Table, check_columns, to_table
+from tfp_flows.datasets.toys import toy, toy_entropy, toy_log_prob, toy_names
+from tfp_flows.datasets.wine import wine, wine_folds
+
+__all__ = [
+    "Table",
+    "check_columns",
+    "conditional_toy",
+    "conditional_toy_entropy",
+    "conditional_toy_log_prob",
+    "conditional_toy_names",
+    "read_table",
+    "to_table",
+    "toy",
+    "toy_entropy",
+    "toy_log_prob",
+    "toy_names",
+    "wine",
+    "wine_folds",
+    "write_table",
+]

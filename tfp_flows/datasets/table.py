@@ -1,0 +1,340 @@
+"""Tables of numbers with column names."""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Table", "check_columns", "default_columns", "to_table"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of numbers, the names of their columns, and the fold of each row.
+
+    NumPy functions take a table as they take its `x`.
+
+    Attributes:
+        x: Values, `[n, d]`, float32 or float64.
+        columns: Names of the columns, `d` of them, all different.
+        fold: Number of the test fold of each row, `[n]`, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> table = Table(np.eye(3), ("a", "b", "c"))
+        >>> table.select(["c", "a"]).x[0]
+        array([0., 1.])
+    """
+
+    x: np.ndarray
+    columns: tuple[str, ...]
+    fold: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        x = _numbers(self.x, "`x`")
+        if x.ndim != 2:
+            raise ValueError(
+                f"`x` must have shape [n, d], got {x.shape}. Put one row of numbers "
+                "per observation."
+            )
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "columns", tuple(str(name) for name in self.columns))
+        if self.fold is not None:
+            object.__setattr__(self, "fold", np.asarray(self.fold))
+        if len(self.columns) != self.x.shape[1]:
+            raise ValueError(
+                f"`columns` must name all {self.x.shape[1]} columns, got "
+                f"{len(self.columns)} names. Give one name per column."
+            )
+        _check_different(self.columns, "`columns`")
+        if self.fold is not None and self.fold.shape != (len(self.x),):
+            raise ValueError(
+                f"`fold` must have shape [{len(self.x)}], one number per row, got "
+                f"{self.fold.shape}. Leave it out if there are no folds."
+            )
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001
+        array = self.x if dtype is None else self.x.astype(dtype, copy=False)
+        return array.copy() if copy else array
+
+    def select(self, columns: Sequence[str]) -> Table:
+        """Return some columns, in the order asked.
+
+        Args:
+            columns: Names to keep.
+
+        Returns:
+            New table; its values are a copy.
+
+        Raises:
+            TypeError: If `columns` is a single string.
+            ValueError: If a name does not exist or is asked for twice.
+        """
+        keep = _positions(self.columns, columns, "`columns`")
+        names = tuple(self.columns[i] for i in keep)
+        return Table(self.x[:, keep], names, self.fold)
+
+    def split(self, fold: int, *, standardize: bool = False) -> tuple[Table, Table]:
+        """Divide the rows into the training and the test part of one fold.
+
+        Args:
+            fold: Number of the fold whose rows are the test part.
+            standardize: Whether to subtract the mean of the training rows and divide
+                by their standard deviation, column by column, in both parts.
+
+        Returns:
+            `(train, test)`, both without folds.
+
+        Raises:
+            ValueError: If the table has no folds or not this one, or if a column that
+                would be divided by its deviation is constant.
+        """
+        if self.fold is None:
+            raise ValueError(
+                "`split` needs a table with folds, got one without. Pass `fold` when "
+                "building the table."
+            )
+        known = np.unique(self.fold).tolist()
+        if fold not in known:
+            raise ValueError(
+                f"`fold` must be one of {known}, got {fold!r}. Choose one of these."
+            )
+        is_test = self.fold == fold
+        train = Table(self.x[~is_test], self.columns)
+        test = Table(self.x[is_test], self.columns)
+        if not standardize:
+            return train, test
+        check_columns(train)
+        # Sums of float32 squares lose digits in columns of large mean: use float64.
+        loc = train.x.mean(axis=0, dtype=np.float64)
+        scale = train.x.std(axis=0, dtype=np.float64)
+        parts = (
+            ((part.x - loc) / scale).astype(self.x.dtype) for part in (train, test)
+        )
+        first, second = (Table(x, self.columns) for x in parts)
+        return first, second
+
+
+def default_columns(d: int) -> tuple[str, ...]:
+    """Name `d` columns `x0`, `x1`, and so on.
+
+    Args:
+        d: Number of columns.
+
+    Returns:
+        Tuple of names.
+    """
+    return tuple(f"x{i}" for i in range(d))
+
+
+def check_columns(data: Any, *, finite: bool = True, constant: bool = True) -> None:
+    """Raise if a column cannot be standardised or modelled by a density.
+
+    Args:
+        data: Anything that `to_table` accepts.
+        finite: Whether to look for NaN and infinite cells.
+        constant: Whether to look for columns that hold one value only.
+
+    Raises:
+        ValueError: If such a cell or column is found; the message names the first
+            cell, or all such columns.
+
+    Example:
+        >>> import numpy as np
+        >>> check_columns(np.array([[1.0, 5.0], [2.0, 5.0]]))
+        Traceback (most recent call last):
+        ...
+        ValueError: every column must vary, got constant 'x1' = 5.0. Drop it: a density
+        has no width along it.
+    """
+    table = to_table(data)
+    if finite:
+        bad = np.argwhere(~np.isfinite(table.x))
+        if len(bad):
+            row, column = bad[0]
+            value = table.x[row, column]
+            what = "a missing value" if np.isnan(value) else "an infinite value"
+            more = f" ({len(bad)} such cells in all)" if len(bad) > 1 else ""
+            raise ValueError(
+                f"column {table.columns[column]!r} must hold finite numbers, got "
+                f"{value} in row {row + 1}, {what}{more}. Fill in such cells or drop "
+                "their rows."
+            )
+    if constant and len(table):
+        still = np.flatnonzero((table.x == table.x[0]).all(axis=0))
+        if len(still):
+            names = ", ".join(f"{table.columns[i]!r} = {table.x[0, i]}" for i in still)
+            raise ValueError(
+                f"every column must vary, got constant {names}. Drop "
+                f"{'it' if len(still) == 1 else 'them'}: a density has no width along "
+                f"{'it' if len(still) == 1 else 'them'}."
+            )
+
+
+def to_table(data: Any) -> Table:
+    """Turn arrays and data frames into a table.
+
+    float32 and float64 values keep their type; float16, integers and booleans become
+    float32. A data frame of several types gets the widest one.
+
+    Args:
+        data: Table, pandas data frame or series (or an object with `to_pandas`), or
+            anything that NumPy makes an array of shape `[n, d]` or `[n]` of.
+
+    Returns:
+        Table with the column names of the data, or `x0`, `x1` and so on. A table is
+        returned as it is.
+
+    Raises:
+        ValueError: If a column is not numeric, if two columns share a name, or if the
+            shape is neither `[n, d]` nor `[n]`.
+
+    Example:
+        >>> to_table([[1, 2], [3, 4]]).columns
+        ('x0', 'x1')
+    """
+    if isinstance(data, Table):
+        return data
+    if hasattr(data, "to_pandas"):
+        data = data.to_pandas()
+    if hasattr(data, "to_frame") and hasattr(data, "name"):
+        data = data.to_frame(name="x0" if data.name is None else data.name)
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
+        return _from_frame(data)
+    array = _numbers(data, "`data`")
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            f"`data` must have shape [n, d] or [n], got {array.shape}. Put one row of "
+            "numbers per observation."
+        )
+    array = array[:, None] if array.ndim == 1 else array
+    return Table(array, default_columns(array.shape[1]))
+
+
+def _from_frame(frame: Any) -> Table:
+    """Convert a pandas data frame, or name the columns that are not numeric."""
+    names = [str(name) for name in frame.columns]
+    _check_different(names, "the table's columns")
+    values, wrong = [], []
+    for i, name in enumerate(names):
+        series = frame.iloc[:, i]
+        column = _numeric(series)
+        if column is None:
+            wrong.append((name, series))
+        else:
+            values.append(column)
+    if wrong:
+        name, series = wrong[0]
+        row, cell = _first_text(series)
+        others = ", ".join(repr(other) for other, _ in wrong[1:])
+        more = f" (nor are {others})" if others else ""
+        comma = isinstance(cell, str) and cell.replace(",", "", 1).lstrip("-").isdigit()
+        hint = (
+            "Write numbers with a decimal point."
+            if comma and "," in cell
+            else "Drop or encode such columns."
+        )
+        raise ValueError(
+            f"column {name!r} must be numeric, got {cell!r} in row {row + 1}{more}. "
+            f"{hint}"
+        )
+    if not values:
+        return Table(np.empty((len(frame), 0), np.float32), ())
+    # The widest float type first: an integer beside float64 keeps all its digits.
+    dtype = np.result_type(*(_floating(column[:0]).dtype for column in values))
+    x = np.stack([column.astype(dtype, copy=False) for column in values], axis=1)
+    return Table(x, tuple(names))
+
+
+def _numeric(series: Any) -> np.ndarray | None:
+    """Return a column as numbers, or None if a cell is not a number."""
+    kind = getattr(series.dtype, "kind", "O")
+    if kind in "fiub":
+        # pandas' own types say which NumPy type they mask; missing cells become NaN.
+        dtype = getattr(series.dtype, "numpy_dtype", series.dtype)
+        if series.hasnans and kind != "f":
+            dtype = np.float64
+        return series.to_numpy(dtype=dtype, na_value=np.nan if series.hasnans else None)
+    if kind != "O" or not all(_is_number(cell) for cell in series):
+        return None
+    return series.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_number(cell: Any) -> bool:
+    """Say whether a cell is a real number, a boolean or missing."""
+    if cell is None or isinstance(cell, (numbers.Real, np.bool_)):
+        return True
+    return type(cell).__name__ in ("Decimal", "NAType")
+
+
+def _first_text(series: Any) -> tuple[int, Any]:
+    """Return position and value of the first cell that no number can be read from."""
+    cells = list(series)
+    for row, cell in enumerate(cells):
+        try:
+            float(cell)
+        except (TypeError, ValueError):
+            if not _is_number(cell):
+                return row, cell
+    # All can be read: text that looks like numbers, or dates and the like.
+    return 0, cells[0] if cells else ""
+
+
+def _numbers(data: Any, where: str) -> np.ndarray:
+    """Return an array of floats, or say that the data are not numeric."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(
+            f"{where} must be rows of one length, got {type(data).__name__} that NumPy "
+            f"cannot stack: {error} Make all rows equally long."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{where} must be numeric, got an array of type {array.dtype}. Convert it "
+            "with astype(float)."
+        )
+    return _floating(array)
+
+
+def _floating(array: np.ndarray) -> np.ndarray:
+    """Keep float32 and float64; turn other numbers into float32."""
+    if array.dtype in (np.float32, np.float64):
+        return array
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+    return array.astype(np.float64 if wide else np.float32)
+
+
+def _check_different(names: Iterable[str], where: str) -> None:
+    """Raise if a name occurs twice."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{where} must have different names, got {', '.join(map(repr, twice))} "
+            "more than once. Rename all but one."
+        )
+
+
+def _positions(names: Sequence[str], wanted: Sequence[str], where: str) -> list[int]:
+    """Return where the wanted columns are, or name those that do not exist."""
+    if isinstance(wanted, str):
+        raise TypeError(
+            f"{where} must be a list of names, got {wanted!r}. Write [{wanted!r}]."
+        )
+    wanted = list(wanted)
+    _check_different(wanted, where)
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise ValueError(
+            f"{where} must name existing columns, got {', '.join(map(repr, unknown))}. "
+            f"The table has {', '.join(map(repr, names))}."
+        )
+    return [list(names).index(name) for name in wanted]

@@ -1,0 +1,27 @@
+"""Ready-made flows: Keras models that are trainable TFP distributions."""
+
+from tfp_flows.flows.autoregressive import (
+    AutoregressiveSplineFlow,
+    InverseAutoregressiveFlow,
+    MaskedAutoregressiveFlow,
+    MixtureAutoregressiveFlow,
+)
+from tfp_flows.flows.base import Flow
+from tfp_flows.flows.coupling import NICE, NeuralSplineFlow, RealNVP
+from tfp_flows.flows.linear import LinearFlow
+from tfp_flows.flows.registry import build, load, names
+
+__all__ = [
+    "NICE",
+    "AutoregressiveSplineFlow",
+    "Flow",
+    "InverseAutoregressiveFlow",
+    "LinearFlow",
+    "MaskedAutoregressiveFlow",
+    "MixtureAutoregressiveFlow",
+    "NeuralSplineFlow",
+    "RealNVP",
+    "build",
+    "load",
+    "names",
+]

@@ -1,0 +1,433 @@
+"""The flow: a Keras model that is a trainable TFP distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import _checks, _context, _serialize
+from tfp_flows import distributions as bases
+from tfp_flows._types import Condition, Seed, Shape, TensorLike
+from tfp_flows.bijectors import adapters, compose, standardize
+from tfp_flows.bijectors import base as bijector_base
+from tfp_flows.flows import compiled
+from tfp_flows.networks import condition as conditions
+
+__all__ = ["Flow"]
+
+
+class Flow(keras.Model):
+    """Base class of the ready-made flows.
+
+    A flow owns a stack of maps and a base density, and answers `distribution()` with a
+    `tfd.TransformedDistribution` over its current weights. As a Keras model its output
+    is `log_prob` and its loss the mean negative log-likelihood in nats, so `compile`
+    needs an optimizer only and `fit` the data only.
+
+    Subclasses implement `_make_layers`, which returns the maps from the base to the
+    data side, and pass the options they were built with on as `options`.
+
+    Args:
+        event_shape: Shape of one event; an int for vectors.
+        condition_shape: Shape of the condition, `None` for an unconditional density.
+        options: What a subclass was built with beyond the arguments here.
+        base: Base density by name, see `tfp_flows.distributions.Base`.
+        embedding: Keras network through which the (standardised) condition passes
+            before all layers see it; from `[N, *condition_shape]` to `[N, C]`.
+        columns: Names of the coordinates of a vector event, kept in the saved file.
+        seed: Int that fixes the initial weights.
+        name: Name.
+        dtype: Keras dtype policy: `"float32"`, `"float64"`, `"mixed_float16"` or
+            `"mixed_bfloat16"`; mixed: networks only, densities stay float32.
+    """
+
+    def __init__(
+        self,
+        event_shape: Shape,
+        condition_shape: Shape | None,
+        *,
+        options: dict[str, Any],
+        base: str = "normal",
+        embedding: keras.Layer | None = None,
+        columns: Sequence[str] | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,  # noqa: ANN401
+    ) -> None:
+        super().__init__(name=name, dtype=dtype, autocast=False)
+        self._event_shape = _checks.static_shape(event_shape, "event_shape")
+        self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._options = dict(options)
+        self._column_names = _column_names(columns, self._event_shape)
+        self._seed = seed
+        self._rng = np.random.default_rng(seed)
+        self._base = bases.Base(
+            base, self._event_shape, seed=self._next_seed(), dtype=self.variable_dtype
+        )
+        self._embedding = None
+        inner = None
+        if embedding is not None and self._condition_shape is None:
+            msg = "`embedding` needs a condition. Give condition_shape as well."
+            raise ValueError(msg)
+        if self._condition_shape is not None:
+            self._embedding = conditions.ConditionEmbedding(
+                self._condition_shape, embedding, dtype=self.variable_dtype
+            )
+            inner = self._embedding.output_shape
+        self._embedding_network = embedding
+        self._maps = [
+            *self._make_layers(self.event_size, inner),
+            standardize.Standardize.build(self.event_size, dtype=self.variable_dtype),
+        ]
+        self._stack = self._assemble(self._maps)
+        self._compiled = compiled.CompiledFlow(self)
+        self._adopt()
+        self.built = True
+
+    def _make_layers(
+        self, size: int, condition_shape: tuple[int, ...] | None
+    ) -> list[bijector_base.Bijector]:
+        """Return the maps on vectors of `size`, from the base to the data side."""
+        raise NotImplementedError
+
+    def _next_seed(self) -> int:
+        return int(self._rng.integers(2**31))
+
+    def _assemble(
+        self, maps: Sequence[bijector_base.Bijector]
+    ) -> bijector_base.Bijector:
+        stack: bijector_base.Bijector = compose.Chain(list(maps)[::-1])
+        if stack.condition_shape is not None:
+            stack = adapters.EmbedCondition(
+                stack, self._embedding, self._condition_shape
+            )
+        if len(self._event_shape) != 1:
+            stack = adapters.OnFlattened(stack, self._event_shape)
+        return stack
+
+    def _adopt(self) -> None:
+        """Let Keras track the variables of the maps and of the base, without a copy.
+
+        Keras sees no `tf.Variable` by itself. `keras.Variable(v)` is another handle to
+        the same memory, which optimizers, files, and strategies know.
+        """
+        network = getattr(self._embedding_network, "variables", ())
+        known = {id(v.value) for v in network}
+        found = {id(v): v for v in (*self._stack.variables, *self._base.variables)}
+        self._adopted = [
+            keras.Variable(
+                v,
+                name=f"v{i:03d}_{v.name.split(':')[0].replace('/', '_')}",
+                trainable=v.trainable,
+                dtype=v.dtype.name,
+            )
+            for i, v in enumerate(found.values())
+            if id(v) not in known
+        ]
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one event."""
+        return self._event_shape
+
+    @property
+    def event_size(self) -> int:
+        """Number of scalars in one event."""
+        return math.prod(self._event_shape)
+
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """Shape of the condition, `None` for an unconditional flow."""
+        return self._condition_shape
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the coordinates, if they were given."""
+        return self._column_names
+
+    @columns.setter
+    def columns(self, names: Sequence[str] | None) -> None:
+        self._column_names = _column_names(names, self._event_shape)
+
+    @property
+    def num_layers(self) -> int:
+        """Number of maps in the stack, the standardisation included."""
+        return len(self._maps)
+
+    def bijector(self, condition: Condition = None) -> bijector_base.Bijector:
+        """Return the map from the base to the data.
+
+        Args:
+            condition: Fixes the condition; without it a conditional flow's map takes
+                `condition=` in each call.
+        """
+        if condition is None:
+            return self._stack
+        return compose.Conditioned(self._stack, condition)
+
+    def distribution(self, condition: Condition = None) -> tfd.Distribution:
+        """Return the density over the current weights.
+
+        Args:
+            condition: `[..., *condition_shape]`; the leading dimensions become the
+                batch shape. Required by a conditional flow.
+
+        Returns:
+            A `tfd.TransformedDistribution`.
+
+        Raises:
+            ValueError: If the condition is missing or not wanted.
+        """
+        return self.partial(self.num_layers, condition)
+
+    def partial(self, k: int, condition: Condition = None) -> tfd.Distribution:
+        """Return the density after the first `k` maps, counted from the base.
+
+        Args:
+            k: From 0 (the base) to `num_layers` (the flow).
+            condition: See `distribution`.
+
+        Raises:
+            ValueError: If `k` is out of range.
+        """
+        if not 0 <= k <= self.num_layers:
+            msg = (
+                f"`k` must be between 0 and num_layers={self.num_layers}, got {k}. "
+                "0 is the base density."
+            )
+            raise ValueError(msg)
+        owner = f"this flow (`{type(self).__name__}`)"
+        _checks.require_condition(condition, self._condition_shape, owner)
+        bijector = self._stack
+        if k < self.num_layers:
+            bijector = self._assemble(self._maps[:k] or [compose.Chain([])])
+        if condition is not None and bijector.condition_shape is not None:
+            bijector = compose.Conditioned(bijector, condition)
+        return tfd.TransformedDistribution(
+            self._base.distribution(), bijector, name=self.name
+        )
+
+    def adapt(self, x: TensorLike, condition: Condition = None) -> None:
+        """Set everything that is computed from data, from the data side inwards.
+
+        The standardisation, the scaling of the condition, and maps such as `ActNorm`.
+
+        Args:
+            x: Data, `[..., *event_shape]`.
+            condition: Conditions, `[..., *condition_shape]`.
+        """
+        owner = f"this flow (`{type(self).__name__}`)"
+        _checks.require_condition(condition, self._condition_shape, owner)
+        x = tf.convert_to_tensor(x, dtype_hint=self.variable_dtype)
+        _checks.require_trailing(x.shape, self._event_shape, "x", owner)
+        # Before the cast: the sums must not lose digits of data far from the origin.
+        x = tf.reshape(tf.cast(x, self.variable_dtype), [-1, self.event_size])
+        inner = None
+        if self._embedding is not None:
+            self._embedding.adapt(condition)
+            condition = tf.cast(tf.convert_to_tensor(condition), self.variable_dtype)
+            inner = self._embedding(condition)
+        for position in range(self.num_layers - 1, -1, -1):
+            current = self._maps[position]
+            if hasattr(current, "adapt"):
+                current.adapt(x)
+            if any(hasattr(m, "adapt") for m in self._maps[:position]):
+                x = bijector_base.inverse_and_log_det(
+                    current, x, inner, event_ndims=1
+                )[0]
+
+    def log_prob(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:
+        """Return the log-density of data, in nats, by a compiled function.
+
+        Args:
+            x: Data, `[..., *event_shape]`.
+            condition: `[..., *condition_shape]`, broadcasts against the data.
+
+        Returns:
+            `[...]`.
+
+        Raises:
+            ValueError: If a shape does not fit.
+        """
+        return self._compiled.log_prob(x, condition)
+
+    def sample(
+        self,
+        sample_shape: Shape | tuple[()] = (),
+        condition: Condition = None,
+        seed: Seed = None,
+    ) -> tf.Tensor:
+        """Return samples by a compiled function.
+
+        Args:
+            sample_shape: Shape of independent samples; an int or a tuple.
+            condition: `[..., *condition_shape]`; one sample of `sample_shape` for each.
+            seed: Int or stateless seed `[2]`.
+
+        Returns:
+            `[*sample_shape, ..., *event_shape]`.
+        """
+        return self._compiled.sample(sample_shape, condition, seed)
+
+    def call(
+        self,
+        inputs: TensorLike | dict[str, TensorLike],
+        training: bool | None = None,  # noqa: FBT001
+    ) -> tf.Tensor:
+        """Return `log_prob` of `x`, or of `{"x": x, "condition": condition}`."""
+        x, condition = self._unpack(inputs)
+        x = tf.cast(x, self.variable_dtype)
+        owner = f"this flow (`{type(self).__name__}`)"
+        _checks.require_condition(condition, self._condition_shape, owner)
+        with _context.training_scope(bool(training)):
+            arguments = {} if condition is None else {"condition": condition}
+            z, log_det = self._stack.inverse_and_log_det(x, **arguments)
+            base_log_prob = self._base.distribution().log_prob(z)
+            return base_log_prob + log_det
+
+    def _unpack(
+        self, inputs: TensorLike | dict[str, TensorLike]
+    ) -> tuple[TensorLike, Condition]:
+        if not isinstance(inputs, dict):
+            return inputs, None
+        unknown = set(inputs) - {"x", "condition"}
+        if unknown or "x" not in inputs:
+            msg = (
+                "`inputs` must be data, or a dict with 'x' and 'condition', got keys "
+                f"{sorted(inputs)}. Rename them."
+            )
+            raise ValueError(msg)
+        return inputs["x"], inputs.get("condition")
+
+    def compute_loss(
+        self,
+        x: Any = None,  # noqa: ANN401
+        y: Any = None,  # noqa: ANN401
+        y_pred: Any = None,  # noqa: ANN401
+        sample_weight: Any = None,  # noqa: ANN401
+        training: bool = True,  # noqa: FBT001, FBT002
+    ) -> tf.Tensor:
+        """Return the weighted mean negative log-likelihood, in nats per event."""
+        if getattr(self, "loss", None) is not None:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        if sample_weight is None:
+            loss = -tf.reduce_mean(y_pred)
+        else:
+            weight = tf.cast(sample_weight, y_pred.dtype)
+            loss = -tf.reduce_sum(weight * y_pred) / tf.reduce_sum(weight)
+        for extra in self.losses:
+            loss += tf.cast(extra, loss.dtype)
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(y_pred)[0])
+        return loss
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to build the same flow with new weights."""
+        network = self._embedding_network
+        return {
+            "event_shape": list(self._event_shape),
+            "condition_shape": (
+                None if self._condition_shape is None else list(self._condition_shape)
+            ),
+            **self._options,
+            "base": self._base.kind,
+            "embedding": (
+                None
+                if network is None
+                else keras.saving.serialize_keras_object(network)
+            ),
+            "columns": None if self.columns is None else list(self.columns),
+            "seed": self._seed,
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+            "format_version": _serialize.FORMAT_VERSION,
+        }
+
+    @classmethod
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: dict[str, Any] | None = None,
+    ) -> Flow:
+        """Build a flow from `get_config`.
+
+        Raises:
+            ValueError: If the configuration was written by a newer format.
+        """
+        config = dict(config)
+        version = config.pop("format_version", _serialize.FORMAT_VERSION)
+        if version > _serialize.FORMAT_VERSION:
+            msg = (
+                f"`format_version` {version} of this file is newer than "
+                f"{_serialize.FORMAT_VERSION}, which this version of tfp_flows reads. "
+                "Upgrade tfp_flows."
+            )
+            raise ValueError(msg)
+        if config.get("embedding") is not None:
+            config["embedding"] = keras.saving.deserialize_keras_object(
+                config["embedding"], custom_objects
+            )
+        return cls(**config)
+
+    def get_build_config(self) -> dict[str, Any]:
+        """Return nothing: a flow is built by its constructor."""
+        return {}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Do nothing: a flow is built by its constructor."""
+
+    def export(self, filepath: str, **kwargs: Any) -> None:  # noqa: ANN401
+        """Write a SavedModel with the signatures `log_prob` and `sample`.
+
+        Args:
+            filepath: Folder to write.
+            **kwargs: `verbose` as in Keras.
+        """
+        compiled.export(self, filepath, **kwargs)
+
+    def __repr__(self) -> str:
+        """Show the stack from the data to the base, and the number of parameters."""
+        lines = [f"{i:3d}. {_describe(m)}" for i, m in enumerate(self._maps[::-1], 1)]
+        trainable = sum(math.prod(v.shape) for v in self.trainable_variables)
+        condition = (
+            "" if self._condition_shape is None else f" | {self._condition_shape}"
+        )
+        head = f"<{type(self).__name__} {self.name!r}: {self._event_shape}{condition}"
+        return "\n".join(
+            [
+                f"{head}, {trainable:,} trainable parameters",
+                *lines,
+                f"     base: {self._base.kind}>",
+            ]
+        )
+
+
+def _describe(bijector: bijector_base.Bijector) -> str:
+    parts = [type(bijector).__name__]
+    inner = getattr(bijector, "bijector", None)
+    if inner is not None:
+        parts.append(f"({_describe(inner)})")
+    transformer = getattr(bijector, "transformer", None)
+    if transformer is not None:
+        parts.append(f"[{transformer}]")
+    return "".join(parts)
+
+
+def _column_names(
+    columns: Sequence[str] | None, event_shape: tuple[int, ...]
+) -> tuple[str, ...] | None:
+    if columns is None:
+        return None
+    names = tuple(str(column) for column in columns)
+    if event_shape != (len(names),):
+        msg = (
+            f"`columns` must name the coordinates of event_shape {event_shape}, got "
+            f"{len(names)} names. Give one for each."
+        )
+        raise ValueError(msg)
+    return names

@@ -1,0 +1,93 @@
+"""The names of the flows, which the command line, estimators and docs share."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from typing import Any
+
+import keras
+
+from tfp_flows import _checks
+from tfp_flows._types import Shape
+from tfp_flows.flows import autoregressive, base, coupling, linear
+
+__all__ = ["build", "load", "names"]
+
+_FLOWS: dict[str, type[base.Flow]] = {
+    "nice": coupling.NICE,
+    "realnvp": coupling.RealNVP,
+    "nsf": coupling.NeuralSplineFlow,
+    "maf": autoregressive.MaskedAutoregressiveFlow,
+    "iaf": autoregressive.InverseAutoregressiveFlow,
+    "nsf-ar": autoregressive.AutoregressiveSplineFlow,
+    "maf-mog": autoregressive.MixtureAutoregressiveFlow,
+    "linear": linear.LinearFlow,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `build` knows."""
+    return tuple(_FLOWS)
+
+
+def build(
+    name: str,
+    event_shape: Shape,
+    condition_shape: Shape | None = None,
+    **options: Any,  # noqa: ANN401
+) -> base.Flow:
+    """Build a flow by name.
+
+    Args:
+        name: One of `names()`.
+        event_shape: Shape of one event; an int for vectors.
+        condition_shape: Shape of the condition, `None` for an unconditional density.
+        **options: Of the flow's class.
+
+    Returns:
+        The untrained flow, close to the identity.
+
+    Raises:
+        ValueError: If the name is unknown.
+        TypeError: If the flow has no such option.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> tfpf.flows.build("maf", 2, num_layers=1).event_shape
+        (2,)
+    """
+    _checks.one_of(name, names(), "name")
+    return _FLOWS[name](event_shape, condition_shape, **options)
+
+
+def load(filepath: str | os.PathLike[str]) -> base.Flow:
+    """Load a flow that `flow.save` wrote: architecture, weights and column names.
+
+    Args:
+        filepath: A `.keras` file.
+
+    Returns:
+        The flow, whose `log_prob` equals that of the saved one bit for bit.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file holds no flow.
+    """
+    path = os.fspath(filepath)
+    if not os.path.isfile(path):
+        msg = f"`filepath` must be an existing file, got {path!r}. Check the path."
+        raise FileNotFoundError(msg)
+    refusal = f"`filepath` must be a .keras file with a flow, got {path!r}."
+    if not zipfile.is_zipfile(path):
+        msg = f"{refusal} It is no Keras archive."
+        raise ValueError(msg)
+    try:
+        flow = keras.saving.load_model(path, compile=True)
+    except (KeyError, TypeError, OSError) as error:
+        msg = f"{refusal} Keras could not read it: {error}"
+        raise ValueError(msg) from error
+    if not isinstance(flow, base.Flow):
+        msg = f"{refusal} It holds a `{type(flow).__name__}`."
+        raise ValueError(msg)
+    return flow

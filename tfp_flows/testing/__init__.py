@@ -1,0 +1,94 @@
+"""The contracts of maps and flows as functions, for this library's tests and yours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfp_flows.testing import registry
+from tfp_flows.testing.bijectors import check_bijector
+from tfp_flows.testing.case import BijectorCase, ContractError, Tolerances, perturb
+from tfp_flows.testing.gradients import (
+    check_finite_gradients,
+    check_fresh_after_update,
+    check_tracked_variables,
+    perturbed,
+)
+from tfp_flows.testing.log_dets import (
+    check_log_det,
+    check_mass,
+    check_opposite_log_dets,
+    density_mass,
+)
+from tfp_flows.testing.modes import (
+    check_composite_tensor,
+    check_copy,
+    check_tf_function,
+    check_vectorized_map,
+    check_xla,
+)
+from tfp_flows.testing.passes import check_one_pass, counted
+from tfp_flows.testing.values import (
+    check_condition,
+    check_dtype,
+    check_event_shape,
+    check_far_round_trip,
+    check_huge_inputs,
+    check_infinite_inputs,
+    check_leading_shapes,
+    check_round_trip,
+)
+
+__all__ = [
+    "BijectorCase",
+    "ContractError",
+    "Tolerances",
+    "check_bijector",
+    "check_composite_tensor",
+    "check_condition",
+    "check_copy",
+    "check_dtype",
+    "check_event_shape",
+    "check_far_round_trip",
+    "check_finite_gradients",
+    "check_fresh_after_update",
+    "check_huge_inputs",
+    "check_infinite_inputs",
+    "check_leading_shapes",
+    "check_log_det",
+    "check_mass",
+    "check_one_pass",
+    "check_opposite_log_dets",
+    "check_round_trip",
+    "check_tf_function",
+    "check_tracked_variables",
+    "check_vectorized_map",
+    "check_xla",
+    "checks",
+    "counted",
+    "density_mass",
+    "perturb",
+    "perturbed",
+]
+
+
+def checks(kind: str = "bijector") -> dict[str, Callable[[Any], None]]:
+    """Return the checks by name, in the order in which they run.
+
+    Args:
+        kind: `"bijector"` for maps, `"flow"` for flows.
+
+    Returns:
+        Functions of one argument, a `BijectorCase` or a `FlowCase`, that raise a
+        `ContractError` if the contract is broken.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> case = tfpf.testing.BijectorCase(tfpf.bijectors.Chain([]), (2,))
+        >>> tfpf.testing.checks()["round_trip"](case)
+    """
+    tables = {"bijector": registry.BIJECTOR_CHECKS, "flow": registry.FLOW_CHECKS}
+    if kind not in tables:
+        msg = f"`kind` must be one of {', '.join(tables)}, got {kind!r}."
+        raise ValueError(msg)
+    return dict(tables[kind])

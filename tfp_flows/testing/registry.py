@@ -1,0 +1,121 @@
+"""The list of checks, and the comparisons that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+from tfp_flows.testing.case import BijectorCase
+
+__all__ = [
+    "BIJECTOR_CHECKS",
+    "FLOW_CHECKS",
+    "bijector_check",
+    "compare",
+    "flow_check",
+    "forward_log_det",
+    "inverse_log_det",
+    "jacobian",
+    "require_finite",
+    "worst",
+]
+
+Check = Callable[[Any], None]
+
+# Filled by the modules that define checks, in the order in which they run.
+BIJECTOR_CHECKS: dict[str, Check] = {}
+FLOW_CHECKS: dict[str, Check] = {}
+
+
+def bijector_check(function: Check) -> Check:
+    """Register `check_NAME` as the bijector check NAME."""
+    BIJECTOR_CHECKS[function.__name__.removeprefix("check_")] = function
+    return function
+
+
+def flow_check(function: Check) -> Check:
+    """Register `check_flow_NAME` as the flow check NAME."""
+    FLOW_CHECKS[function.__name__.removeprefix("check_flow_")] = function
+    return function
+
+
+def forward_log_det(
+    case: BijectorCase,
+    bijector: tfb.Bijector,
+    x: tf.Tensor,
+    **condition: tf.Tensor,
+) -> tf.Tensor:
+    """Return the forward log-det of whole events."""
+    return bijector.forward_log_det_jacobian(
+        x, event_ndims=case.event_ndims, **condition
+    )
+
+
+def inverse_log_det(
+    case: BijectorCase,
+    bijector: tfb.Bijector,
+    y: tf.Tensor,
+    **condition: tf.Tensor,
+) -> tf.Tensor:
+    """Return the inverse log-det of whole events."""
+    return bijector.inverse_log_det_jacobian(
+        y, event_ndims=case.event_ndims, **condition
+    )
+
+
+def jacobian(
+    function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, size: int
+) -> np.ndarray:
+    """Return dy/dx per event, `[N, D, D]`, by one backward pass for each output."""
+    flat = tf.reshape(x, [-1, size])
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(flat)
+        y = tf.reshape(function(tf.reshape(flat, x.shape)), [-1, size])
+        columns = tf.unstack(y, axis=-1)
+    zero = tf.UnconnectedGradients.ZERO
+    rows = [tape.gradient(c, flat, unconnected_gradients=zero) for c in columns]
+    return np.stack([np.asarray(row, np.float64) for row in rows], axis=-2)
+
+
+def worst(found: Any, expected: Any, scale: Any = 1.0) -> float:  # noqa: ANN401
+    """Return the largest error relative to `max(1, |expected|, |scale|)`.
+
+    It is infinite where one of the two is not finite and the other one differs.
+    """
+    found = np.asarray(found, np.float64)
+    expected = np.asarray(expected, np.float64)
+    if found.size == 0:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        size = np.maximum(np.maximum(1.0, np.abs(expected)), np.abs(scale))
+        error = np.where(found == expected, 0.0, np.abs(found - expected) / size)
+    return float(np.max(np.where(np.isnan(error), np.inf, error)))
+
+
+def compare(
+    case: Any,  # noqa: ANN401
+    check: str,
+    what: str,
+    found: Any,  # noqa: ANN401
+    expected: Any,  # noqa: ANN401
+    tolerance: float,
+    scale: Any = 1.0,  # noqa: ANN401
+) -> None:
+    """Fail unless shapes agree and the numbers do within `tolerance`."""
+    shape, wanted = np.shape(found), np.shape(expected)
+    if shape != wanted:
+        case.fail(check, f"{what}: wrong shape", shape, wanted)
+    error = worst(found, expected, scale)
+    if not error <= tolerance:
+        case.fail(check, f"{what}: relative error", f"{error:.3g}", tolerance)
+
+
+def require_finite(case: Any, check: str, what: str, value: Any) -> None:  # noqa: ANN401
+    """Fail if any number is not finite."""
+    bad = int(np.sum(~np.isfinite(np.asarray(value, np.float64))))
+    if bad:
+        case.fail(check, f"{what} is not finite", f"{bad} numbers", 0)

@@ -1,0 +1,236 @@
+"""`fit`: good defaults around the training loop of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows import _checks, flows
+from tfp_flows._types import Condition, TensorLike
+from tfp_flows.training import data as training_data
+from tfp_flows.training.callbacks import StopOnNonFinite
+
+__all__ = ["fit"]
+
+# Small tables need many passes, large ones few: both get about so many updates.
+DEFAULT_STEPS = 8_000
+MAX_EPOCHS = 1_000
+
+
+def _sizes(rows: int, batch_size: int | None, epochs: int | None) -> tuple[int, int]:
+    """Choose what was left open: batches of 1/16 of the rows, within 32 and 512."""
+    if batch_size is None:
+        batch_size = int(2 ** np.clip(np.round(np.log2(rows / 16)), 5, 9))
+    steps = -(-rows // batch_size)
+    if epochs is None:
+        epochs = int(np.clip(np.ceil(DEFAULT_STEPS / steps), 1, MAX_EPOCHS))
+    return batch_size, epochs
+
+
+def _optimizer(
+    learning_rate: float, weight_decay: float, steps: int
+) -> keras.optimizers.Optimizer:
+    warmup = max(1, min(200, steps // 20))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=learning_rate / warmup,
+        decay_steps=max(1, steps - warmup),
+        alpha=0.01,
+        warmup_target=learning_rate,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.AdamW(
+        schedule, weight_decay=weight_decay, global_clipnorm=5.0
+    )
+
+
+class _Noise(keras.utils.PyDataset):
+    """Batches of arrays, reshuffled every epoch, with noise on the events.
+
+    The noise is in units of the standard deviation of each coordinate.
+    """
+
+    def __init__(
+        self, data: training_data.Data, batch_size: int, noise: float, seed: int, dtype: str
+    ) -> None:
+        super().__init__()
+        self._data = data
+        self._batch_size = batch_size
+        self._scale = noise * data.x.std(axis=0)
+        self._rng = np.random.default_rng(seed)
+        self._dtype = dtype
+        self._rows = self._rng.permutation(len(data))
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return -(-len(self._data) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """Return one batch."""
+        rows = self._rows[index * self._batch_size : (index + 1) * self._batch_size]
+        batch = self._data.take(rows)
+        noise = self._rng.normal(size=batch.x.shape) * self._scale
+        batch.x = batch.x + noise
+        inputs, _, weights = batch.keras(self._dtype)
+        return (inputs,) if weights is None else (inputs, None, weights)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle."""
+        self._rows = self._rng.permutation(len(self._data))
+
+
+def fit(
+    flow: flows.Flow | str,
+    x: TensorLike | tf.data.Dataset,
+    condition: Condition = None,
+    *,
+    validation: float | tuple[Any, ...] | tf.data.Dataset | None = 0.1,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 1e-4,
+    patience: int | None = None,
+    noise: float = 0.0,
+    weights: TensorLike | None = None,
+    seed: int | None = None,
+    adapt: bool = True,
+    jit_compile: bool | str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = "auto",
+    **options: Any,  # noqa: ANN401
+) -> tuple[flows.Flow, keras.callbacks.History]:
+    """Fit a flow to data by maximum likelihood, with defaults that suit real tables.
+
+    Standardisation and other data-dependent layers are set from the training part,
+    then Keras trains with AdamW, warm-up, cosine decay, and gradient clipping, stops
+    when the validation likelihood no longer rises, and restores the best weights.
+
+    Args:
+        flow: A flow, or the name of one, which is then built for the data.
+        x: Events, `[N, *event_shape]`: array, tensor, DataFrame; or a dataset of
+            batches, of `x` or of `{"x": x, "condition": condition}`.
+        condition: Conditions, `[N, *condition_shape]`, or `None`.
+        validation: Share of rows held out; or `(x,)` or `(x, condition)`; or a dataset;
+            or `None` for no early stopping.
+        epochs: Upper bound of passes over the data; by default enough for about 8,000
+            updates.
+        batch_size: Events per update; by default a power of two near 1/16 of the rows,
+            between 32 and 512. Not used for datasets.
+        learning_rate: Highest learning rate.
+        weight_decay: Decoupled weight decay.
+        patience: Epochs without improvement before training stops; by default a tenth
+            of `epochs`, at least 10.
+        noise: Standard deviation of Gaussian noise added to the events of each batch,
+            in units of the standard deviation of each coordinate.
+        weights: Weights of the events, `[N]`.
+        seed: Int that fixes the split, the initial weights, and the order of batches.
+        adapt: Whether to set data-dependent layers first; `False` goes on training.
+        jit_compile: As in `keras.Model.compile`.
+        callbacks: Further Keras callbacks.
+        verbose: As in `keras.Model.fit`; 0 is silent.
+        **options: Of the flow, if it is given by name.
+
+    Returns:
+        The flow and Keras' history, whose losses are nats per event.
+
+    Raises:
+        ValueError: If shapes do not fit or data are not finite, or if a trainable
+            variable of the flow is hidden from Keras.
+        FloatingPointError: If the loss stops being finite.
+        TypeError: If options are given along with a flow that is already built.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> x = tfpf.datasets.toy("banana", 500)
+        >>> flow, history = tfpf.fit("linear", x, epochs=2, seed=0, verbose=0)
+        >>> flow.sample(3, seed=1).shape.as_list()
+        [3, 2]
+    """
+    dataset = x if isinstance(x, tf.data.Dataset) else None
+    if dataset is not None:
+        if condition is not None or weights is not None or noise:
+            msg = (
+                "`condition`, `weights` and `noise` must come with the dataset, got "
+                "them beside it. Let it yield {'x': ..., 'condition': ...}."
+            )
+            raise ValueError(msg)
+        train, held_out = training_data.take(dataset), None
+    else:
+        train, held_out = training_data.Data(x, condition, weights), None
+    if isinstance(validation, tf.data.Dataset):
+        held_out = validation
+    elif isinstance(validation, (tuple, list)):
+        held_out = training_data.Data(*validation)
+    elif validation and dataset is None:
+        _checks.fraction(validation, "validation")
+        train, held_out = training_data.split(train, validation, seed)
+    flow = _built(flow, train, seed, options)
+    if adapt:
+        flow.adapt(train.x, train.condition)
+    batch_size, epochs = _sizes(len(train), batch_size, epochs)
+    steps = -(-len(train) // batch_size)
+    if dataset is not None:
+        steps = int(dataset.cardinality())
+    patience = max(10, epochs // 10) if patience is None else patience
+    flow.compile(
+        optimizer=_optimizer(learning_rate, weight_decay, max(1, steps) * epochs),
+        jit_compile=jit_compile,
+    )
+    used = [StopOnNonFinite(), *callbacks]
+    arguments: dict[str, Any] = {}
+    if held_out is not None:
+        used.append(
+            keras.callbacks.EarlyStopping(
+                "val_loss", mode="min", patience=patience, restore_best_weights=True
+            )
+        )
+        arguments["validation_data"] = held_out
+        if isinstance(held_out, training_data.Data):
+            arguments["validation_data"] = held_out.keras(flow.variable_dtype)
+            arguments["validation_batch_size"] = 2048
+    keras.utils.set_random_seed(seed) if seed is not None else None
+    if dataset is not None:
+        history = flow.fit(
+            dataset, epochs=epochs, callbacks=used, verbose=verbose, **arguments
+        )
+        return flow, history
+    arguments.pop("validation_batch_size", None)
+    if noise:
+        source = _Noise(
+            train, batch_size, noise, 0 if seed is None else seed, flow.variable_dtype
+        )
+        inputs: tuple[Any, ...] = (source,)
+    else:
+        x_in, _, sample_weight = train.keras(flow.variable_dtype)
+        inputs = (x_in,)
+        arguments |= {"batch_size": batch_size, "sample_weight": sample_weight}
+    history = flow.fit(
+        *inputs, epochs=epochs, callbacks=used, verbose=verbose, **arguments
+    )
+    return flow, history
+
+
+def _built(
+    flow: flows.Flow | str,
+    train: training_data.Data,
+    seed: int | None,
+    options: dict[str, Any],
+) -> flows.Flow:
+    """Return the flow for the data, built if it was given by name."""
+    if isinstance(flow, str):
+        condition = train.condition
+        shape = None if condition is None else condition.shape[1:] or (1,)
+        options = {"columns": train.columns, **options}
+        flow = flows.build(flow, train.x.shape[1:], shape, seed=seed, **options)
+    elif options:
+        msg = (
+            "`options` must be given when the flow is built, got "
+            f"{sorted(options)} with a flow that exists. Give a name instead."
+        )
+        raise TypeError(msg)
+    if flow.columns is None and train.columns is not None:
+        flow.columns = train.columns
+    return flow
