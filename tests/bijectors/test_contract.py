@@ -2,17 +2,79 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 from tests.bijectors.cases import CASES
+from tfp_flows import bijectors as maps
 from tfp_flows import testing
 
+# Known defects: the test fails as soon as one is mended, and its line goes.
+NETWORK = "networks make a NaN of an infinite input"
+KNOWN = {
+    ("chain_with_tfb", "event_shape"): "a part of TFP broadcasts before ours looks",
+    (
+        "chain_plain_network",
+        "tracked_variables",
+    ): "tf.Module flattens a part to tensors",
+    ("elementwise_mixture", "infinite_inputs"): "the root search ends in NaN",
+    ("coupling_affine", "infinite_inputs"): NETWORK,
+    ("coupling_spline", "infinite_inputs"): NETWORK,
+    ("coupling_conditional", "infinite_inputs"): NETWORK,
+    ("coupling_mixture", "infinite_inputs"): NETWORK,
+    ("autoregressive_affine", "infinite_inputs"): NETWORK,
+    ("autoregressive_spline", "infinite_inputs"): NETWORK,
+    ("invert_autoregressive", "infinite_inputs"): NETWORK,
+    ("embed_condition", "infinite_inputs"): NETWORK,
+    ("embed_condition_in_chain", "infinite_inputs"): NETWORK,
+    (
+        "embed_condition_in_chain",
+        "tracked_variables",
+    ): "the embedding is flattened away",
+    ("autoregressive_affine", "huge_inputs"): "1e30 times 1e30 in a network's gradient",
+    ("invert_autoregressive", "huge_inputs"): "1e30 times 1e30 in a network's gradient",
+}
 
-@pytest.mark.parametrize("check", testing.checks())
-@pytest.mark.parametrize("name", CASES)
+
+def _parameters():
+    cases = []
+    for name in CASES:
+        for check in testing.checks():
+            marks = []
+            if (name, check) in KNOWN:
+                reason = KNOWN[name, check]
+                marks.append(pytest.mark.xfail(strict=True, reason=reason))
+            cases.append(pytest.param(name, check, id=f"{name}-{check}", marks=marks))
+    return cases
+
+
+@pytest.mark.parametrize(("name", "check"), _parameters())
 def test_map_keeps_its_contract(name, check):
     case = CASES[name]
     reason = case.reason_to_skip(check)
     if reason is not None:
         pytest.skip(reason)
     testing.checks()[check](case)
+
+
+def test_every_public_map_has_a_case():
+    built = [case.bijector() for case in CASES.values()]
+    covered = {type(b) for b in built}
+    covered |= {type(getattr(b, "transformer", None)) for b in built}
+    public = [getattr(maps, name) for name in maps.__all__]
+    missing = [
+        kind.__name__
+        for kind in public
+        if inspect.isclass(kind)
+        and issubclass(kind, (maps.Bijector, maps.Transformer))
+        and kind not in (maps.Bijector, maps.Transformer)
+        and kind not in covered
+    ]
+    assert not missing
+
+
+def test_names_of_known_defects_exist():
+    for name, check in KNOWN:
+        assert name in CASES
+        assert check in testing.checks()

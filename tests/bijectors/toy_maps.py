@@ -78,10 +78,16 @@ class Affine(base.Bijector):
 
 
 class Shear(base.Bijector):
-    """Coupling of the first coordinate to the second one, with a condition if wanted."""
+    """Coupling of the second coordinate to the first one, and to a condition."""
 
     def __init__(
-        self, net, *, condition_shape=None, flip=False, validate_args=False, name="shear"
+        self,
+        net,
+        *,
+        condition_shape=None,
+        flip=False,
+        validate_args=False,
+        name="shear",
     ):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
@@ -133,3 +139,31 @@ class Shear(base.Bijector):
         first, second, log_scale, shift = self._split(y, condition)
         second = (second - shift) * tf.exp(-log_scale)
         return self._join(first, second), -log_scale[..., 0]
+
+
+class Scale(base.Bijector):
+    """`y = x * exp(log_scale)` with one variable; counts its evaluations."""
+
+    def __init__(self, log_scale, *, validate_args=False, name="scale"):
+        parameters = dict(locals())
+        with tf.name_scope(name) as name:
+            self._log_scale = log_scale
+            self.calls = 0
+            super().__init__(
+                forward_min_event_ndims=0,
+                validate_args=validate_args,
+                parameters=parameters,
+                name=name,
+            )
+
+    def _forward_and_log_det(self, x):
+        self.calls += 1
+        return x * tf.exp(self._log_scale), self._log_scale + tf.zeros_like(x)
+
+    def _inverse_and_log_det(self, y):
+        self.calls += 1
+        return y * tf.exp(-self._log_scale), tf.zeros_like(y) - self._log_scale
+
+
+def scale(value=0.5):
+    return Scale(tf.Variable(value, name="log_scale"))

@@ -80,8 +80,9 @@ class ActNorm(base.Bijector):
                     _checks.require_trailing(value.shape, (size,), argument, owner)
             _checks.at_least(event_ndims, 1, "event_ndims")
             self._event_ndims = int(event_ndims)
+            self._channels = (size,)
             super().__init__(
-                event_shape=(size,),
+                event_shape=self._channels,
                 forward_min_event_ndims=self._event_ndims,
                 is_constant_jacobian=True,
                 dtype=dtype,
@@ -167,7 +168,7 @@ class ActNorm(base.Bijector):
         owner = type(self).__name__
         arguments.require_variables(owner, log_scale=self._log_scale, shift=self._shift)
         y = tf.convert_to_tensor(y)
-        _checks.require_trailing(y.shape, self._checked_shape, "y", f"`{owner}`")
+        _checks.require_trailing(y.shape, self._channels, "y", f"`{owner}`")
         batch_ndims = self._log_scale.shape.rank - 1
         rank = batch_ndims + self._event_ndims
         arguments.require_rank(y.shape, rank, "y", f"`{owner}`")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _checks
-from tfp_flows._types import DType, TensorLike
+from tfp_flows._types import DType, Seed, TensorLike
 
 __all__ = [
     "as_parameter",
     "common_dtype",
+    "generator",
     "last_size",
     "require_finite",
     "require_rank",
@@ -52,6 +54,24 @@ def as_parameter(value: TensorLike, argument: str, dtype: DType) -> Any:
     if isinstance(inner, tf.Variable):
         return inner
     return tf.convert_to_tensor(value, dtype=dtype, name=argument)
+
+
+def generator(seed: Seed) -> np.random.Generator:
+    """Return a generator of initial values.
+
+    Unlike an integer seed of TFP, which also counts the calls in eager mode, the same
+    seed always gives the same numbers.
+
+    Args:
+        seed: Int or stateless seed `[2]`; `None` for one from the system.
+
+    Returns:
+        The generator.
+    """
+    if seed is None:
+        return np.random.default_rng()
+    with tf.init_scope():
+        return np.random.default_rng(np.ravel(seed).astype(np.int64).astype(np.uint64))
 
 
 def variable(

@@ -30,7 +30,9 @@ class BatchNorm(base.Bijector):
     Inside `training_scope(True)` the inverse, which is the direction of the likelihood,
     uses the statistics of its batch, with gradients through them, and moves the
     running ones towards them; `forward` keeps the running ones. The batch then needs
-    several events. One call of the inverse is one update.
+    several events, one evaluation of the inverse is one update, and the log-det must
+    come from that evaluation: `inverse_and_log_det`, or `log_prob` with the memory of
+    the maps switched on, as it is by default.
 
     Statistics are kept in the dtype of the map. For data far from zero put a
     `Standardize` in front.
@@ -104,8 +106,9 @@ class BatchNorm(base.Bijector):
             self._momentum = momentum
             self._epsilon = epsilon
             self._event_ndims = int(event_ndims)
+            self._channels = (size,)
             super().__init__(
-                event_shape=(size,),
+                event_shape=self._channels,
                 forward_min_event_ndims=self._event_ndims,
                 dtype=dtype,
                 validate_args=validate_args,
@@ -203,7 +206,7 @@ class BatchNorm(base.Bijector):
         owner = type(self).__name__
         self._require_variables()
         y = tf.convert_to_tensor(y)
-        _checks.require_trailing(y.shape, self._checked_shape, "y", f"`{owner}`")
+        _checks.require_trailing(y.shape, self._channels, "y", f"`{owner}`")
         mean, deviation = moments.location_and_scale(y, self._axes(y, "y"))
         arguments.require_finite(mean + deviation, owner)
         dtype = self._moving_mean.dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -106,12 +107,10 @@ class HouseholderProduct(base.Bijector):
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(num_reflections, 1, "num_reflections")
-        with tf.init_scope():
-            seed = tfp.random.sanitize_seed(seed)
-            pairs = [(num_reflections + 1) // 2, size]
-            vectors = tf.random.stateless_normal(pairs, seed, dtype=tf.float64)
-            vectors = tf.linalg.l2_normalize(vectors, axis=-1)
-            vectors = tf.repeat(vectors, 2, axis=0)[:num_reflections]
+        pairs = [(num_reflections + 1) // 2, size]
+        vectors = arguments.generator(seed).normal(size=pairs)
+        vectors = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+        vectors = np.repeat(vectors, 2, axis=0)[:num_reflections]
         with tf.name_scope(name):
             vectors = arguments.variable(vectors, "vectors", dtype)
             return cls(vectors, name=name, **kwargs)

@@ -27,11 +27,8 @@ def random_rotation(size: int, seed: Seed = None) -> np.ndarray:
     Returns:
         Orthogonal matrix with determinant 1, `[D, D]`, float64.
     """
-    with tf.init_scope():
-        seed = tfp.random.sanitize_seed(seed)
-        normal = tf.random.stateless_normal([size, size], seed, dtype=tf.float64)
-        # The signs make the decomposition unique, and its Q uniform.
-        q, r = np.linalg.qr(normal.numpy())
+    q, r = np.linalg.qr(arguments.generator(seed).normal(size=[size, size]))
+    # The signs make the decomposition unique, and its Q uniform.
     q = q * np.sign(np.diag(r))
     q[:, 0] *= np.sign(np.linalg.det(q))
     return q
@@ -54,13 +51,17 @@ def _initial_matrix(init: Any, size: int, seed: Seed) -> np.ndarray:
 
 def _factorize(matrix: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
     """Return both triangular factors in one matrix, and the permutation of rows."""
-    with tf.init_scope():
-        factors, places = tf.linalg.lu(tf.constant(matrix))
-        factors, places = factors.numpy(), places.numpy()
-    if not (np.all(np.isfinite(factors)) and np.all(np.diag(factors) != 0.0)):
+    try:
+        with tf.init_scope():
+            factors, places = tf.linalg.lu(tf.constant(matrix))
+            factors, places = factors.numpy(), places.numpy()
+        is_regular = bool(np.all(np.isfinite(factors)) and np.all(np.diag(factors)))
+    except tf.errors.InvalidArgumentError:
+        is_regular = False
+    if not is_regular:
         msg = (
-            "`init` must be an invertible matrix of finite numbers, got one whose "
-            f"pivots are {np.diag(factors)}. Add a multiple of the identity."
+            "`init` must be an invertible matrix of finite numbers, got a singular or "
+            "infinite one. Add a multiple of the identity."
         )
         raise ValueError(msg)
     return factors, tuple(int(place) for place in places)

@@ -72,6 +72,7 @@ class Orthogonal(base.Bijector):
                     f"{number}. Pass {size * (size - 1) // 2} for D = {size}."
                 )
                 raise ValueError(msg)
+            self._size = size
             super().__init__(
                 event_shape=(size,),
                 forward_min_event_ndims=1,
@@ -119,7 +120,7 @@ class Orthogonal(base.Bijector):
     def matrix(self) -> tf.Tensor:
         """Return the rotation, `[..., D, D]`."""
         skew = tf.convert_to_tensor(self._skew)
-        return linear.cayley(skew, self._checked_shape[0])
+        return linear.cayley(skew, self._size)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y = linear.matvec(self.matrix(), x)

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Seed
-from tfp_flows.bijectors import base
+from tfp_flows.bijectors import arguments, base
 from tfp_flows.math import linear
 
 __all__ = ["Permutation", "invert_permutation", "random_permutation"]
@@ -32,10 +31,8 @@ def random_permutation(size: int, seed: Seed = None) -> tuple[int, ...]:
     Returns:
         The permutation.
     """
-    with tf.init_scope():
-        seed = tfp.random.sanitize_seed(seed)
-        keys = tf.random.stateless_uniform([size], seed, dtype=tf.float64)
-        return tuple(int(place) for place in np.argsort(keys.numpy()))
+    places = arguments.generator(seed).permutation(size)
+    return tuple(int(place) for place in places)
 
 
 def static_permutation(permutation: Any, argument: str) -> tuple[int, ...]:

@@ -188,11 +188,11 @@ class PReLU(base.Bijector):
             The map.
         """
         _require_positive(negative_slope)
-        shape = _checks.static_shape(shape, "shape")
+        sizes = _checks.static_shape(shape, "shape") or ()
         with tf.init_scope():
             start = tf.constant(math.log(negative_slope), tf.float64)
             start = linear.unbounded_log_scale(start, max_log_scale)
-            start = start + np.zeros(shape)
+            start = start + np.zeros(sizes)
         with tf.name_scope(name):
             log_slope = arguments.variable(start, "log_slope", dtype)
             return cls(log_slope, max_log_scale=max_log_scale, name=name, **kwargs)

@@ -80,8 +80,9 @@ class Standardize(base.Bijector):
                 if value is not None:
                     _checks.require_trailing(value.shape, shape, argument, owner)
             self._event_ndims = int(event_ndims)
+            self._event = shape
             super().__init__(
-                event_shape=shape,
+                event_shape=self._event,
                 forward_min_event_ndims=self._event_ndims,
                 is_constant_jacobian=True,
                 dtype=dtype,
@@ -110,7 +111,7 @@ class Standardize(base.Bijector):
         Returns:
             The map.
         """
-        shape = _checks.static_shape(event_shape, "event_shape")
+        shape = _checks.static_shape(event_shape, "event_shape") or ()
         with tf.name_scope(name):
             zeros = np.zeros(shape)
             loc, scale, remainder = (
@@ -172,7 +173,7 @@ class Standardize(base.Bijector):
         owner = type(self).__name__
         arguments.require_variables(owner, loc=self._loc, scale=self._scale)
         y = tf.convert_to_tensor(y)
-        _checks.require_trailing(y.shape, self._checked_shape, "y", f"`{owner}`")
+        _checks.require_trailing(y.shape, self._event, "y", f"`{owner}`")
         arguments.require_rank(y.shape, self._loc.shape.rank, "y", f"`{owner}`")
         axes = moments.sample_axes(
             y.shape.rank,

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors import elementwise, spline
-from tfp_flows.math import mixtures, splines
+from tfp_flows.math import linear, mixtures, splines
 
 __all__ = [
     "Additive",
@@ -116,7 +116,7 @@ class Affine(Transformer):
         return 2
 
     def _log_scale(self, raw: tf.Tensor) -> tf.Tensor:
-        return self.max_log_scale * tf.tanh(raw / self.max_log_scale)
+        return linear.bounded_log_scale(raw, self.max_log_scale)
 
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Scale, then shift."""

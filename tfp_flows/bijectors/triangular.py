@@ -309,9 +309,7 @@ class LowRankAffine(base.Bijector):
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(rank, 1, "rank")
-        with tf.init_scope():
-            seed = tfp.random.sanitize_seed(seed)
-            left = tf.random.stateless_normal([size, rank], seed, dtype=tf.float64)
+        left = arguments.generator(seed).normal(size=[size, rank])
         with tf.name_scope(name):
             variable, zeros = arguments.variable, np.zeros([size])
             return cls(

@@ -9,9 +9,10 @@ from tfp_flows.flows.autoregressive import (
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.coupling import NICE, NeuralSplineFlow, RealNVP
 from tfp_flows.flows.linear import LinearFlow
-from tfp_flows.flows.registry import build, load, names
+from tfp_flows.flows.registry import DEFAULT, build, flow_class, load, names
 
 __all__ = [
+    "DEFAULT",
     "NICE",
     "AutoregressiveSplineFlow",
     "Flow",
@@ -22,6 +23,7 @@ __all__ = [
     "NeuralSplineFlow",
     "RealNVP",
     "build",
+    "flow_class",
     "load",
     "names",
 ]

@@ -87,6 +87,8 @@ class MaskedAutoregressiveFlow(_AutoregressiveFlow):
         https://arxiv.org/abs/1705.07057
     """
 
+    tail_base = "student-t"
+
     def __init__(
         self,
         event_shape: Shape,
@@ -204,6 +206,8 @@ class AutoregressiveSplineFlow(_AutoregressiveFlow):
         Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032
     """
 
+    tail_base = "student-t"
+
     def __init__(
         self,
         event_shape: Shape,
@@ -268,6 +272,8 @@ class MixtureAutoregressiveFlow(_AutoregressiveFlow):
         Papamakarios et al. (2017). Masked Autoregressive Flow.
         https://arxiv.org/abs/1705.07057
     """
+
+    tail_base = "student-t"
 
     def __init__(
         self,

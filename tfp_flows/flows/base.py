@@ -47,6 +47,9 @@ class Flow(keras.Model):
             `"mixed_bfloat16"`; mixed: networks only, densities stay float32.
     """
 
+    # What `fit` adds to the options of a flow that it builds by name.
+    tail_base: str | None = None
+
     def __init__(
         self,
         event_shape: Shape,

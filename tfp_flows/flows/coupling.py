@@ -122,6 +122,8 @@ class RealNVP(_CouplingFlow):
         Dinh et al. (2016). RealNVP. https://arxiv.org/abs/1605.08803
     """
 
+    tail_base = "student-t"
+
     def __init__(
         self,
         event_shape: Shape,
@@ -176,6 +178,8 @@ class NeuralSplineFlow(_CouplingFlow):
     """
 
     _residual = True
+
+    tail_base = "student-t"
 
     def __init__(
         self,

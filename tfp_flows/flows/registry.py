@@ -12,7 +12,10 @@ from tfp_flows import _checks
 from tfp_flows._types import Shape
 from tfp_flows.flows import autoregressive, base, coupling, linear
 
-__all__ = ["build", "load", "names"]
+__all__ = ["DEFAULT", "build", "flow_class", "load", "names"]
+
+# The flow that `tfp-flows fit` and `tfp-flows demo` use unless told otherwise.
+DEFAULT = "nsf-ar"
 
 _FLOWS: dict[str, type[base.Flow]] = {
     "nice": coupling.NICE,
@@ -29,6 +32,12 @@ _FLOWS: dict[str, type[base.Flow]] = {
 def names() -> tuple[str, ...]:
     """Return the names that `build` knows."""
     return tuple(_FLOWS)
+
+
+def flow_class(name: str) -> type[base.Flow]:
+    """Return the class that `build` uses for a name."""
+    _checks.one_of(name, names(), "name")
+    return _FLOWS[name]
 
 
 def build(
@@ -57,8 +66,7 @@ def build(
         >>> tfpf.flows.build("maf", 2, num_layers=1).event_shape
         (2,)
     """
-    _checks.one_of(name, names(), "name")
-    return _FLOWS[name](event_shape, condition_shape, **options)
+    return flow_class(name)(event_shape, condition_shape, **options)
 
 
 def load(filepath: str | os.PathLike[str]) -> base.Flow:

@@ -16,6 +16,10 @@ from tfp_flows._types import Condition, Shape, TensorLike
 
 __all__ = ["Conditioner", "activation_function"]
 
+# Inputs are standardised, so that this is some standard deviations: a network that
+# extrapolates to a single outlier costs more likelihood than all of its fine detail.
+INPUT_BOUND = 3.0
+
 
 def activation_function(activation: str | Callable) -> Callable:
     """Return the function of an activation given by its name in `tf.nn`, or as is."""
@@ -173,7 +177,9 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         }
         if condition is not None:
             condition = tf.cast(condition, compute)
-        head = self._columns(weights, tf.cast(x, compute), condition)
+        # What the network sees of a far outlier is bounded; the maps see all of it.
+        seen = x * tf.math.rsqrt(1.0 + tf.square(x * (1.0 / INPUT_BOUND)))
+        head = self._columns(weights, tf.cast(seen, compute), condition)
         size, width = self._output_shape
         # With neither inputs nor condition the head is one column for every event.
         head = tf.cast(head, x.dtype)

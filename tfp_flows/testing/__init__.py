@@ -8,6 +8,29 @@ from typing import Any
 from tfp_flows.testing import registry
 from tfp_flows.testing.bijectors import check_bijector
 from tfp_flows.testing.case import BijectorCase, ContractError, Tolerances, perturb
+from tfp_flows.testing.flow_case import FlowCase
+from tfp_flows.testing.flow_files import (
+    check_flow_checkpoint,
+    check_flow_export,
+    check_flow_save_load,
+    check_save_load_in_fresh_process,
+)
+from tfp_flows.testing.flow_training import (
+    check_flow_gradients,
+    check_flow_tracked_variables,
+    check_flow_training_step,
+)
+from tfp_flows.testing.flow_values import (
+    check_flow_adapt,
+    check_flow_errors,
+    check_flow_mass,
+    check_flow_modes,
+    check_flow_partial,
+    check_flow_sample,
+    check_flow_seed,
+    check_flow_tfp,
+)
+from tfp_flows.testing.flows import check_flow
 from tfp_flows.testing.gradients import (
     check_finite_gradients,
     check_fresh_after_update,
@@ -42,6 +65,7 @@ from tfp_flows.testing.values import (
 __all__ = [
     "BijectorCase",
     "ContractError",
+    "FlowCase",
     "Tolerances",
     "check_bijector",
     "check_composite_tensor",
@@ -51,6 +75,21 @@ __all__ = [
     "check_event_shape",
     "check_far_round_trip",
     "check_finite_gradients",
+    "check_flow",
+    "check_flow_adapt",
+    "check_flow_checkpoint",
+    "check_flow_errors",
+    "check_flow_export",
+    "check_flow_gradients",
+    "check_flow_mass",
+    "check_flow_modes",
+    "check_flow_partial",
+    "check_flow_sample",
+    "check_flow_save_load",
+    "check_flow_seed",
+    "check_flow_tfp",
+    "check_flow_tracked_variables",
+    "check_flow_training_step",
     "check_fresh_after_update",
     "check_huge_inputs",
     "check_infinite_inputs",
@@ -60,6 +99,7 @@ __all__ = [
     "check_one_pass",
     "check_opposite_log_dets",
     "check_round_trip",
+    "check_save_load_in_fresh_process",
     "check_tf_function",
     "check_tracked_variables",
     "check_vectorized_map",

@@ -70,7 +70,7 @@ def check_bijector(
         tolerances=tolerances or Tolerances(),
         skip=skip,
         seed=seed,
-        name=name or getattr(bijector, "name", "bijector"),
+        name=name or str(getattr(bijector, "name", "bijector")),
     )
     unknown = [check for check in skip if check not in registry.BIJECTOR_CHECKS]
     if unknown:

@@ -12,7 +12,6 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks
-from tfp_flows._types import Shape
 
 __all__ = ["BijectorCase", "ContractError", "Tolerances", "perturb"]
 
@@ -64,7 +63,7 @@ class Tolerances:
         return self.log_det64 if dtype == "float64" else self.log_det32
 
 
-def _static(tensor: Any) -> tf.Tensor:  # noqa: ANN401
+def _static(tensor: Any) -> tf.Tensor:
     return tf.stop_gradient(tf.convert_to_tensor(tensor))
 
 
@@ -93,8 +92,8 @@ class BijectorCase:
     """
 
     build: Callable[[str], tfb.Bijector] | tfb.Bijector
-    event_shape: Shape = ()
-    condition_shape: Shape | None = None
+    event_shape: Any = ()
+    condition_shape: Any = None
     domain: tuple[float, float] = (-math.inf, math.inf)
     codomain: tuple[float, float] = (-math.inf, math.inf)
     edges: tuple[float, ...] = ()
@@ -161,9 +160,7 @@ class BijectorCase:
     ) -> tf.Tensor:
         """Return random inputs of `forward`, `[*leading, *event_shape]`."""
         shape = (*leading, *self.event_shape)
-        z = tf.random.stateless_normal(
-            shape, [self.seed, 100 + salt], dtype=tf.float64
-        )
+        z = tf.random.stateless_normal(shape, [self.seed, 100 + salt], dtype=tf.float64)
         x = _into(self.domain, self.spread * z)
         return tf.cast(x, dtype or self.dtype)
 
@@ -208,8 +205,8 @@ class BijectorCase:
         self,
         check: str,
         what: str,
-        found: Any = None,  # noqa: ANN401
-        bound: Any = None,  # noqa: ANN401
+        found: Any = None,
+        bound: Any = None,
     ) -> None:
         """Raise the `ContractError` of this case."""
         raise ContractError(check, self.name, what, found, bound)

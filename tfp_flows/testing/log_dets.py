@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -23,13 +24,13 @@ def check_log_det(case: BijectorCase) -> None:
         bijector, tolerance = case.bijector(dtype), case.tolerances.log_det(dtype)
         x, condition = case.points((8,), dtype), case.condition((8,), dtype)
         y = case.images(x, **condition)
-        with memo.caching(False):
+        with memo.caching(enabled=False):
             for name, method, log_det, value in (
                 ("forward", bijector.forward, registry.forward_log_det, x),
                 ("inverse", bijector.inverse, registry.inverse_log_det, y),
             ):
                 jacobian = registry.jacobian(
-                    lambda t, f=method: f(t, **condition), value, case.size
+                    functools.partial(method, **condition), value, case.size
                 )
                 expected = np.linalg.slogdet(jacobian)[1]
                 # Another tensor than autodiff saw: TFP's maps have a cache, too.
@@ -63,6 +64,7 @@ def density_mass(
     interval: tuple[float, float] = (-math.inf, math.inf),
     *,
     cells: int | None = None,
+    margin: float = 0.1,
 ) -> float:
     """Return the integral of a density in one or two dimensions, by the midpoint rule.
 
@@ -71,17 +73,18 @@ def density_mass(
         samples: Points `[N, D]` that span where the density is.
         interval: Where each coordinate may be.
         cells: Approximate number of cells per dimension.
+        margin: By how much of its size the box of the samples is widened at each side.
 
     Returns:
-        The integral over the box that holds the samples, widened by a tenth.
+        The integral over the box.
     """
     size = samples.shape[-1]
     cells = cells or {1: 4_000, 2: 400}[size]
     axes, weights = [], []
     for column in samples.T:
-        margin = 0.1 * (column.max() - column.min())
-        low = max(column.min() - margin, interval[0])
-        high = min(column.max() + margin, interval[1])
+        more = margin * (column.max() - column.min())
+        low = max(column.min() - more, interval[0])
+        high = min(column.max() + more, interval[1])
         # Half of the cells are equally wide, half equally probable; zero, where maps
         # like to have an edge, is one of a cell.
         wide = np.linspace(low, high, cells // 2)

@@ -39,7 +39,7 @@ def counted(bijector: tfb.Bijector) -> Iterator[Callable[[], int]]:
     places = [(p, name) for p in parts for name in _PRIMITIVES if hasattr(p, name)]
 
     def wrapped(primitive: Callable) -> Callable:
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def call(*args: Any, **kwargs: Any) -> Any:
             calls.append(primitive.__name__)
             return primitive(*args, **kwargs)
 
@@ -88,7 +88,7 @@ def check_one_pass(case: BijectorCase) -> None:
     def log_prob(y: tf.Tensor) -> tf.Tensor:
         return target.log_prob(y, **given)
 
-    def taped(y: tf.Tensor) -> Any:  # noqa: ANN401
+    def taped(y: tf.Tensor) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(y)
             value = target.log_prob(y, **given)
@@ -108,7 +108,7 @@ def check_one_pass(case: BijectorCase) -> None:
             def fresh() -> tf.Tensor:
                 return tf.identity(y)
 
-            with memo.caching(False):
+            with memo.caching(enabled=False):
                 # A loop over coordinates calls its network once only while traced.
                 down = meter.of(lambda: bijector.inverse(fresh(), **condition))
                 up = meter.of(lambda: bijector.forward(fresh(), **condition))

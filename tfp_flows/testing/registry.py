@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows.testing.case import BijectorCase
+from tfp_flows.testing.case import BijectorCase, ContractError
 
 __all__ = [
     "BIJECTOR_CHECKS",
@@ -31,16 +32,34 @@ BIJECTOR_CHECKS: dict[str, Check] = {}
 FLOW_CHECKS: dict[str, Check] = {}
 
 
+def _named(name: str, function: Check) -> Check:
+    """Turn whatever a map raises in a check into a failure of that check."""
+
+    @functools.wraps(function)
+    def run(case: Any) -> None:
+        try:
+            function(case)
+        except ContractError:
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise ContractError(name, case.name, what) from error
+
+    return run
+
+
 def bijector_check(function: Check) -> Check:
     """Register `check_NAME` as the bijector check NAME."""
-    BIJECTOR_CHECKS[function.__name__.removeprefix("check_")] = function
-    return function
+    name = function.__name__.removeprefix("check_")
+    BIJECTOR_CHECKS[name] = _named(name, function)
+    return BIJECTOR_CHECKS[name]
 
 
 def flow_check(function: Check) -> Check:
     """Register `check_flow_NAME` as the flow check NAME."""
-    FLOW_CHECKS[function.__name__.removeprefix("check_flow_")] = function
-    return function
+    name = function.__name__.removeprefix("check_flow_")
+    FLOW_CHECKS[name] = _named(name, function)
+    return FLOW_CHECKS[name]
 
 
 def forward_log_det(
@@ -81,7 +100,7 @@ def jacobian(
     return np.stack([np.asarray(row, np.float64) for row in rows], axis=-2)
 
 
-def worst(found: Any, expected: Any, scale: Any = 1.0) -> float:  # noqa: ANN401
+def worst(found: Any, expected: Any, scale: Any = 1.0) -> float:
     """Return the largest error relative to `max(1, |expected|, |scale|)`.
 
     It is infinite where one of the two is not finite and the other one differs.
@@ -97,13 +116,13 @@ def worst(found: Any, expected: Any, scale: Any = 1.0) -> float:  # noqa: ANN401
 
 
 def compare(
-    case: Any,  # noqa: ANN401
+    case: Any,
     check: str,
     what: str,
-    found: Any,  # noqa: ANN401
-    expected: Any,  # noqa: ANN401
+    found: Any,
+    expected: Any,
     tolerance: float,
-    scale: Any = 1.0,  # noqa: ANN401
+    scale: Any = 1.0,
 ) -> None:
     """Fail unless shapes agree and the numbers do within `tolerance`."""
     shape, wanted = np.shape(found), np.shape(expected)
@@ -114,7 +133,7 @@ def compare(
         case.fail(check, f"{what}: relative error", f"{error:.3g}", tolerance)
 
 
-def require_finite(case: Any, check: str, what: str, value: Any) -> None:  # noqa: ANN401
+def require_finite(case: Any, check: str, what: str, value: Any) -> None:
     """Fail if any number is not finite."""
     bad = int(np.sum(~np.isfinite(np.asarray(value, np.float64))))
     if bad:

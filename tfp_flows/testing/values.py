@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -50,7 +51,7 @@ def check_round_trip(case: BijectorCase) -> None:
     for dtype in case.dtypes:
         x = case.points(dtype=dtype)
         for enabled in (True, False):
-            with memo.caching(enabled):
+            with memo.caching(enabled=enabled):
                 _round_trip(case, "round_trip", x, case.tolerances.value(dtype))
 
 
@@ -58,7 +59,9 @@ def _far_points(
     case: BijectorCase, size: float, interval: tuple[float, float]
 ) -> tf.Tensor | None:
     """Return events of numbers up to `size` in both signs, one by one and together."""
-    ends = [s for s, end in ((-1.0, interval[0]), (1.0, interval[1])) if math.isinf(end)]
+    ends = [
+        s for s, end in ((-1.0, interval[0]), (1.0, interval[1])) if math.isinf(end)
+    ]
     if not ends:
         return None
     rows = [np.full(case.event_shape, sign * size) for sign in ends]
@@ -87,12 +90,15 @@ def check_far_round_trip(case: BijectorCase) -> None:
         back = bijector.inverse(y, **condition)
         again = bijector.forward(tf.identity(back), **condition)
         slopes = registry.jacobian(
-            lambda t, c=condition: bijector.forward(t, **c), tf.identity(x), case.size
+            functools.partial(bijector.forward, **condition),
+            tf.identity(x),
+            case.size,
         )
         norm = _norm(case, x, y)
-        ways = (("inverse(forward(x))", back, x, np.linalg.inv(slopes)),)
-        ways += (("forward(inverse(y))", again, y, slopes),)
-        for what, found, expected, matrix in ways:
+        for what, found, expected, matrix in (
+            ("inverse(forward(x))", back, x, np.linalg.inv(slopes)),
+            ("forward(inverse(y))", again, y, slopes),
+        ):
             steepness = np.maximum(1.0, np.abs(matrix).sum((-1, -2)))
             scale = norm * steepness.reshape(-1, *([1] * case.event_ndims))
             what = f"{what} at {size:.0e}"
@@ -146,7 +152,11 @@ def check_infinite_inputs(case: BijectorCase) -> None:
 
 
 def _evaluate(
-    case: BijectorCase, bijector: Any, x: tf.Tensor, y: tf.Tensor, **condition: tf.Tensor
+    case: BijectorCase,
+    bijector: Any,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    **condition: tf.Tensor,
 ) -> list[tf.Tensor]:
     """Return all four outputs of a map."""
     return [
@@ -173,7 +183,7 @@ def check_leading_shapes(case: BijectorCase) -> None:
     names = ["forward", "forward log-det", "inverse", "inverse log-det"]
     event = case.event_shape
 
-    def reshaped(tensor: tf.Tensor, leading: list[int], trailing: Any) -> tf.Tensor:  # noqa: ANN401
+    def reshaped(tensor: tf.Tensor, leading: list[int], trailing: Any) -> tf.Tensor:
         return tf.reshape(tensor, [*leading, *trailing])
 
     for leading in ([], [1], [3, 1, 2]):
@@ -247,7 +257,7 @@ def check_event_shape(case: BijectorCase) -> None:
                 y = getattr(bijector, name)(x, **condition)
             except ValueError:
                 continue
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 kind = type(error).__name__
                 case.fail(check, f"{name} of shape {x.shape}", kind, "ValueError")
             # A scalar map may take events of any size, if it keeps that size.

@@ -1,0 +1,185 @@
+"""`tfp-flows fit`."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+import tfp_flows
+from tfp_flows.cli import fit
+from tfp_flows.training import fitting
+
+
+def _write(path, rows, header="a,b,c"):
+    text = [header, *(",".join(str(cell) for cell in row) for row in rows)]
+    path.write_text("\n".join(text) + "\n")
+    return path
+
+
+def test_prints_held_out_figures_and_saves_columns(run, table, tmp_path):
+    out = tmp_path / "flow.keras"
+    code, text, progress = run(
+        "fit", table, "--flow", "linear", "--out", out, "--epochs", 3
+    )
+    assert code == 0
+    assert "rows: 108 to fit, 12 held out" in text
+    assert re.search(r"held-out log-likelihood: -?\d+\.\d{4} \+- \d+\.\d{4} nats", text)
+    assert f"wrote {out}" in text
+    assert "epoch 3/3, nats per row: training" in progress
+    assert tfp_flows.load(out).columns == ("a", "b", "c")
+    assert [path.name for path in tmp_path.iterdir()] == ["flow.keras"]
+
+
+def test_equal_seeds_give_equal_results(run, table, tmp_path):
+    figures = []
+    for out in (tmp_path / "1.keras", tmp_path / "2.keras"):
+        argv = ("fit", table, "--flow", "nice", "--out", out, "--epochs", 1)
+        code, text, progress = run(*argv, "--seed", 5, "--quiet")
+        assert (code, progress) == (0, "")
+        figures.append(text.splitlines()[:3])
+    assert figures[0] == figures[1]
+
+
+def test_without_test_rows_it_prints_the_training_figure(run, table, tmp_path):
+    argv = ("fit", table, "--flow", "linear", "--out", tmp_path / "f.keras")
+    code, text, _ = run(*argv, "--test-fraction", 0, "--epochs", 1)
+    assert code == 0
+    assert "120 to fit, 0 held out" in text
+    assert "training log-likelihood" in text
+
+
+def test_options_reach_the_flow(run, table, tmp_path):
+    out = tmp_path / "f.keras"
+    options = ("num_layers=2", "hidden_units=4,4", "activation=tanh")
+    argv = ("fit", table, "--flow", "maf", "--out", out, "--epochs", 1, "--quiet")
+    code, *_ = run(*argv, *(w for o in options for w in ("--option", o)))
+    assert code == 0
+    config = tfp_flows.load(out).get_config()
+    assert config["num_layers"] == 2
+    assert tuple(config["hidden_units"]) == (4, 4)
+    assert config["activation"] == "tanh"
+
+
+def test_text_columns_do_not_matter_when_others_are_chosen(run, rows, tmp_path):
+    table = _write(tmp_path / "t.csv", [(a, b, "red") for a, b, _ in rows])
+    argv = ("fit", table, "--flow", "linear", "--out", tmp_path / "f.keras")
+    code, *_ = run(*argv, "--columns", "b,a", "--epochs", 1, "--quiet")
+    assert code == 0
+    assert tfp_flows.load(tmp_path / "f.keras").columns == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        ("text", "column 'b' must be numeric, got 'red' in row 3"),
+        ("nan", "column 'a' must hold finite numbers, got nan in row 8"),
+        ("constant", "every column must vary, got constant 'c' = 7.0"),
+        ("few", "9 rows are too few, 10 needed"),
+        ("almost", "column 'c' is constant in all rows but those held out"),
+    ],
+)
+def test_bad_tables_are_refused(spoil, message, refused, rows, tmp_path):
+    cells = rows.astype(object).tolist()
+    if spoil == "text":
+        cells[2][1] = "red"
+    elif spoil == "nan":
+        cells[7][0] = ""
+    elif spoil == "few":
+        cells = cells[:9]
+    else:
+        for row in cells:
+            row[2] = 7.0
+    if spoil == "almost":
+        held_out = np.random.default_rng(0).permutation(len(cells))[0]
+        cells[held_out][2] = 8.0
+    table = _write(tmp_path / "bad.csv", cells)
+    error = refused("fit", table, "--flow", "linear", "--out", tmp_path / "f.keras")
+    assert error.startswith(f"tfp-flows fit: {table}: ")
+    assert message in error
+    assert not (tmp_path / "f.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--flow", "fly"], "there is no flow 'fly', only nice, realnvp"),
+        (["--columns", "a,z"], "'z'"),
+        (["--condition", "z"], "there is no column 'z', only 'a', 'b', 'c'"),
+        (["--columns", "a", "--condition", "a"], "event and condition at once"),
+        (["--condition", "a,b,c"], "no column is left"),
+        (["--flow", "maf", "--option", "wings=2"], "flow maf has no option 'wings'"),
+        (
+            ["--flow", "maf", "--option", "num_layers=0"],
+            "`num_layers` must be at least",
+        ),
+        (["--option", "wings"], "--option must be KEY=VALUE, got 'wings'"),
+    ],
+)
+def test_bad_choices_are_refused(more, message, refused, table, tmp_path):
+    assert message in refused("fit", table, "--out", tmp_path / "f.keras", *more)
+
+
+def test_bad_outputs_are_refused_before_the_fit(refused, table, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "fit", None)
+    existing = tmp_path / "there.keras"
+    existing.write_text("mine")
+    for out, message in (
+        (existing, "exists: choose another name or add --force"),
+        (tmp_path / "f.h5", "must end in .keras"),
+        (tmp_path / "no" / "f.keras", "there is no folder"),
+        (existing / "f.keras", "there is no folder"),
+    ):
+        assert message in refused("fit", table, "--flow", "linear", "--out", out)
+    assert existing.read_text() == "mine"
+
+
+def test_read_only_folder_is_refused(refused, table, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert "is read-only" in refused("fit", table, "--out", tmp_path / "f.keras")
+
+
+def test_force_overwrites(run, table, tmp_path):
+    out = tmp_path / "f.keras"
+    out.write_text("mine")
+    argv = ("fit", table, "--flow", "linear", "--out", out, "--epochs", 1)
+    assert run(*argv, "--force")[0] == 0
+    assert tfp_flows.load(out).event_shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no.csv", "there is no file"),
+        ("t.xlsx", "must end in .csv or .parquet or .npz"),
+        ("", "is a folder"),
+    ],
+)
+def test_bad_paths_are_refused(name, message, refused, tmp_path):
+    (tmp_path / "t.xlsx").write_text("")
+    assert message in refused("fit", tmp_path / name, "--out", tmp_path / "f.keras")
+
+
+def test_missing_extra_is_named(refused, table, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    error = refused("fit", table, "--out", tmp_path / "f.keras")
+    assert "`pandas` is needed" in error
+    assert "pip install 'tfp_flows[tables]'" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("k=3", 3),
+        ("k=0.5", 0.5),
+        ("k=64,64", (64, 64)),
+        ("k=relu", "relu"),
+        ("k=true", True),
+        ("k=None", None),
+        ("k=a=b", "a=b"),
+    ],
+)
+def test_option_values_are_literals_or_text(text, value):
+    assert fit._option(text) == ("k", value)

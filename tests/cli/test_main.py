@@ -1,0 +1,122 @@
+"""The command line as a whole: help, versions, exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tfp_flows.cli import errors, fit, main
+
+COMMANDS = ("fit", "score", "sample", "info", "demo")
+
+_HELP = """
+import sys, time
+from tfp_flows.cli.main import main
+for argv in (["--help"], *([c, "--help"] for c in sys.argv[1:])):
+    assert main(argv) == 0
+heavy = {"tensorflow", "keras", "numpy", "pandas", "matplotlib", "sklearn"}
+print("heavy:", *sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_help_is_instant_and_imports_nothing_heavy(repository):
+    start = time.perf_counter()
+    result = subprocess.run(
+        [sys.executable, "-c", _HELP, *COMMANDS],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert time.perf_counter() - start < 3
+    assert result.stdout.splitlines()[-1] == "heavy:"
+    assert result.stdout.count("usage: tfp-flows") == 1 + len(COMMANDS)
+
+
+def test_module_runs_as_a_program(repository):
+    result = subprocess.run(
+        [sys.executable, "-m", "tfp_flows", "score", "no.keras", "no.csv"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == "tfp-flows score: there is no file 'no.keras'.\n"
+
+
+def test_version(capsys):
+    assert main.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("tfp-flows ")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["fit", "a.csv"], "required: --out"),
+        (["fit", "a.csv", "--out", "a.keras", "--epochs", "0"], "must be at least 1"),
+        (["fit", "a.csv", "--out", "a.keras", "--test-fraction", "1"], "below 1"),
+        (["sample", "a.keras", "-n", "many"], "-n: invalid"),
+    ],
+)
+def test_bad_arguments_are_one_line(argv, message, capsys):
+    assert main.main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def _raising(error):
+    def run(arguments):
+        raise error
+
+    return run
+
+
+def test_interrupt_ends_with_130(monkeypatch, capsys):
+    monkeypatch.setattr(fit, "run", _raising(KeyboardInterrupt()))
+    assert main.main(["fit", "a.csv", "--out", "a.keras"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_bugs_keep_their_traceback(monkeypatch):
+    monkeypatch.setattr(fit, "run", _raising(ZeroDivisionError("a bug")))
+    with pytest.raises(ZeroDivisionError):
+        main.main(["fit", "a.csv", "--out", "a.keras"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_closed_pipe_is_no_error(repository, linear_flow):
+    command = f"{sys.executable} -m tfp_flows sample {linear_flow} -n 20000 | head -n 2"
+    result = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout.splitlines()[0] == "a,b"
+    assert result.stderr == ""
+    assert result.returncode == 141
+
+
+def test_long_messages_become_one_short_line():
+    with pytest.raises(errors.UsageError) as caught, errors.explained("table.csv"):
+        raise ValueError("one\n  two\n" + "three " * 200)
+    text = str(caught.value)
+    assert text.startswith("table.csv: one two three")
+    assert len(text) < 450
+
+
+def test_system_errors_lose_their_number():
+    with pytest.raises(errors.UsageError) as caught, errors.explained("it"):
+        raise PermissionError(13, "Permission denied", "f")
+    assert str(caught.value) == "it: Permission denied: 'f'"

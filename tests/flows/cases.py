@@ -1,0 +1,45 @@
+"""Every flow as a named case of the contract suite, with tiny networks."""
+
+from __future__ import annotations
+
+from tfp_flows import flows
+from tfp_flows.testing import FlowCase
+
+CASES: dict[str, FlowCase] = {}
+
+SMALL = {
+    "nice": {"num_layers": 2, "hidden_units": (8,)},
+    "realnvp": {"num_layers": 2, "hidden_units": (8,)},
+    "nsf": {"num_layers": 2, "hidden_units": (8, 8), "num_bins": 4},
+    "maf": {"num_layers": 2, "hidden_units": (8,)},
+    "iaf": {"num_layers": 2, "hidden_units": (8,)},
+    "nsf-ar": {"num_layers": 1, "hidden_units": (8, 8), "num_bins": 4},
+    "maf-mog": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
+    "linear": {"num_layers": 1, "hidden_units": (8,)},
+}
+
+
+def add(case, flow, event_shape, condition_shape=None, *, check=None, **options):
+    """Register one flow; `check` holds options of the case."""
+
+    def build(dtype):
+        given = {**SMALL[flow], **options}
+        return flows.build(
+            flow, event_shape, condition_shape, seed=0, dtype=dtype, **given
+        )
+
+    CASES[case] = FlowCase(build, name=case, **(check or {}))
+
+
+# Every flow once, alternating between what a flow may be asked for.
+add("nice", "nice", 3)
+add("realnvp", "realnvp", 2, 2, activation="tanh")
+add("nsf", "nsf", 2, mixing="lu")
+add("maf", "maf", 3, 1, base="student-t")
+add("iaf", "iaf", 2)
+add("nsf-ar", "nsf-ar", 2, 2)
+add("maf-mog", "maf-mog", 2)
+add("linear", "linear", 2, 2, base="gaussian-mixture")
+# Other events: one coordinate, and an image.
+add("nsf_one", "nsf", 1, 1, base="diagonal-normal")
+add("realnvp_image", "realnvp", (2, 2, 1), (2, 1))

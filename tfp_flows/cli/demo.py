@@ -1,0 +1,195 @@
+"""`tfp-flows demo`: fit the default flow to white wines and compare it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfp_flows import _optional
+from tfp_flows.cli import files, models, quiet, tables
+from tfp_flows.cli.errors import UsageError, explained
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfp_flows.datasets import Table
+    from tfp_flows.flows import Flow
+
+__all__ = ["add_parser", "run"]
+
+HELD_OUT = 0.1
+MODEL, PICTURE, REPORT = "wine.keras", "corner.png", "report.json"
+_QUICK_EPOCHS = 5
+_COMPONENTS = 10
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser of the command line."""
+    parser = commands.add_parser(
+        "demo",
+        help="fit white wines, compare with Gaussian models, draw a picture",
+        description="Fit the default flow to 11 measurements of 4,898 white wines (in "
+        "the package; nine tenths to fit, one tenth held out), print the held-out "
+        "log-likelihood beside a Gaussian and a mixture of Gaussians, and write "
+        f"{MODEL}, {PICTURE} and {REPORT}.",
+    )
+    add = parser.add_argument
+    add("--out", default="demo", metavar="DIR", help="folder to write to; default demo")
+    add("--seed", type=int, default=0, metavar="N", help="default 0")
+    add("--quick", action="store_true", help=f"stop after {_QUICK_EPOCHS} epochs")
+    add("--force", action="store_true", help="overwrite the outputs")
+    add("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the demo.
+
+    Raises:
+        UsageError: If outputs exist or cannot be written, or an extra is missing.
+    """
+    start = time.monotonic()
+    folder = _folder(arguments.out)
+    for name in (MODEL, PICTURE, REPORT):
+        suffix = Path(name).suffix
+        files.check_output(str(folder / name), (suffix,), force=arguments.force)
+    with explained():
+        _optional.require("matplotlib.figure", extra="plot")
+        mixture = _optional.require("sklearn.mixture", extra="sklearn")
+    say = _silent if arguments.quiet else _to_stderr
+    say("loading TensorFlow")
+    quiet.import_tensorflow()
+    from tfp_flows import datasets, flows
+
+    table = datasets.wine("white")
+    rows, held_out = tables.split_rows(len(table), HELD_OUT, arguments.seed)
+    train, test = table.x[rows], table.x[held_out]
+    name = models.default_flow()
+    say(f"fitting {name} to {len(train)} wines; {len(test)} are held out")
+    flow = flows.build(
+        name, len(table.columns), columns=table.columns, seed=arguments.seed
+    )
+    epochs, seconds = _fit(flow, train, arguments)
+    say("fitting the Gaussian models")
+    results = {name: _score_flow(flow, train, test)}
+    for label, count in (("Gaussian", 1), (f"{_COMPONENTS} Gaussians", _COMPONENTS)):
+        model = mixture.GaussianMixture(count, random_state=arguments.seed)
+        results[label] = _score_mixture(model, train, test)
+    say("drawing the picture")
+    models.save(flow, folder / MODEL)
+    _draw(flow, table, folder / PICTURE, arguments.seed)
+    report = {
+        "data": "UCI wine quality, white, 11 columns",
+        "split": f"random, seed {arguments.seed}",
+        "rows": {"fit": len(train), "held_out": len(test)},
+        "unit": "nats per wine, columns standardised with the rows to fit",
+        "held_out_log_likelihood": {
+            label: {"mean": mean, "standard_error": error}
+            for label, (mean, error) in results.items()
+        },
+        "flow": name,
+        "parameters": models.parameter_count(flow),
+        "seed": arguments.seed,
+        "epochs": epochs,
+        "fit_seconds": round(seconds, 1),
+        "versions": _versions(),
+    }
+    with files.replacing(folder / REPORT) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(f"held-out log-likelihood of {len(test)} white wines, nats per wine")
+    for label, (mean, error) in results.items():
+        print(f"  {label:<13} {mean:8.3f} +- {error:.3f}")
+    print(f"wrote {MODEL}, {PICTURE} and {REPORT} to {folder}")
+    say(f"{time.monotonic() - start:.0f} s in all, {seconds:.0f} s of it the fit")
+
+
+def _folder(path: str) -> Path:
+    folder = Path(path).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"cannot write to '{path}': it is no folder.")
+    with explained(f"cannot write to '{path}'"):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _fit(
+    flow: Flow, train: np.ndarray, arguments: argparse.Namespace
+) -> tuple[int, float]:
+    """Fit, and return the number of epochs and the seconds they took."""
+    import numpy as np
+
+    from tfp_flows import training
+    from tfp_flows.cli.progress import ProgressLine
+
+    # In the unit of the result: see `_score_flow`.
+    line = ProgressLine(np.log(_moments(train)[1]).sum())
+    start = time.monotonic()
+    _, history = training.fit(
+        flow,
+        train,
+        seed=arguments.seed,
+        callbacks=[] if arguments.quiet else [line],
+        verbose=0,
+        epochs=_QUICK_EPOCHS if arguments.quick else None,
+    )
+    return len(history.history["loss"]), time.monotonic() - start
+
+
+def _moments(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of the rows to fit, in float64."""
+    import numpy as np
+
+    x = train.astype(np.float64)
+    return x.mean(axis=0), x.std(axis=0)
+
+
+def _score_flow(flow: Flow, train: np.ndarray, test: np.ndarray) -> tuple[float, float]:
+    """Return mean and standard error, as if the columns had been standardised.
+
+    The flow is a density of the wines in their own units; in units of standard
+    deviations it is larger by their product.
+    """
+    import numpy as np
+
+    _, scale = _moments(train)
+    values = models.log_prob(flow, test, None) + np.log(scale).sum()
+    return models.mean_and_error(values)
+
+
+def _score_mixture(
+    model: Any, train: np.ndarray, test: np.ndarray
+) -> tuple[float, float]:
+    loc, scale = _moments(train)
+    model.fit((train - loc) / scale)
+    return models.mean_and_error(model.score_samples((test - loc) / scale))
+
+
+def _draw(flow: Flow, table: Table, path: Path, seed: int) -> None:
+    from tfp_flows import plots
+
+    samples = flow.sample(len(table), seed=(seed, 0)).numpy()
+    axes = plots.corner(table, samples, labels=("wines", "samples of the flow"))
+    with files.replacing(path) as temporary:
+        axes[0, 0].figure.savefig(temporary, dpi=100)
+
+
+def _versions() -> dict[str, str]:
+    from importlib import metadata
+
+    import tfp_flows
+
+    packages = ("tensorflow", "tensorflow-probability", "keras", "scikit-learn")
+    versions = {name: metadata.version(name) for name in packages}
+    return {"tfp_flows": str(tfp_flows.__version__), **versions}
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""

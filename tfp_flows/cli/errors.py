@@ -1,0 +1,61 @@
+"""Bad input as one line: the command line's only way to fail on purpose."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from tfp_flows import _optional
+
+__all__ = ["UsageError", "explained"]
+
+# Keras and TensorFlow can put whole tables into a message; a line must stay a line.
+_MAX_LENGTH = 400
+
+
+class UsageError(Exception):
+    """Bad usage or bad input, in one line for the user."""
+
+
+@contextlib.contextmanager
+def explained(
+    about: str | os.PathLike[str] = "", *, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Turn what the library says about bad input into a `UsageError`.
+
+    Args:
+        about: What the input is, such as a file's name; put before the message unless
+            the message names it.
+        also: Further kinds of errors that mean bad input here.
+
+    Raises:
+        UsageError: In place of a `ValueError`, an `OSError`, a `FloatingPointError`, a
+            `MissingExtraError` or one of `also`.
+    """
+    expected: tuple[type[Exception], ...] = (
+        ValueError,
+        OSError,
+        FloatingPointError,
+        _optional.MissingExtraError,
+        *also,
+    )
+    try:
+        yield
+    except BrokenPipeError:  # an `OSError`, but of the output's reader
+        raise
+    except expected as error:
+        text = _one_line(error)
+        name = os.fspath(about)
+        prefix = f"{name}: " if name and name not in text else ""
+        raise UsageError(prefix + text) from error
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename is not None:
+            text += f": '{os.fspath(error.filename)}'"
+    text = " ".join(text.split()) or type(error).__name__
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."

@@ -1,0 +1,92 @@
+"""Checks of the files that a command reads and writes, before it starts to work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tfp_flows.cli.errors import UsageError, explained
+
+__all__ = ["MODEL_SUFFIX", "TABLE_SUFFIXES", "check_input", "check_output", "replacing"]
+
+TABLE_SUFFIXES = (".csv", ".parquet", ".npz")
+MODEL_SUFFIX = ".keras"
+
+
+def check_input(path: str, suffixes: Sequence[str]) -> Path:
+    """Return the path of an existing file.
+
+    Args:
+        path: What the user gave.
+        suffixes: Endings that are allowed.
+
+    Raises:
+        UsageError: If there is no such file, or its ending is another one.
+    """
+    file = Path(path).expanduser()
+    if file.is_dir():
+        raise UsageError(f"'{path}' is a folder: name a file.")
+    if not file.exists():
+        raise UsageError(f"there is no file '{path}'.")
+    _check_suffix(file, suffixes)
+    return file
+
+
+def check_output(
+    path: str, suffixes: Sequence[str], *, force: bool, inputs: Sequence[Path] = ()
+) -> Path:
+    """Return the path of a file that can be written.
+
+    Args:
+        path: What the user gave.
+        suffixes: Endings that are allowed.
+        force: Whether the file may exist already.
+        inputs: Files that must not be overwritten even so.
+
+    Raises:
+        UsageError: If the ending is another one, the file exists, or its folder does
+            not or is not writable.
+    """
+    file = Path(path).expanduser()
+    _check_suffix(file, suffixes)
+    folder = file.parent
+    if file.is_dir():
+        raise UsageError(f"cannot write to '{path}': it is a folder.")
+    if not folder.is_dir():
+        raise UsageError(f"cannot write to '{path}': there is no folder '{folder}'.")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(
+            f"cannot write to '{path}': the folder '{folder}' is read-only."
+        )
+    if file.exists() and any(file.samefile(used) for used in inputs):
+        raise UsageError(f"'{path}' is read by this command: write to another file.")
+    if file.exists() and not force:
+        raise UsageError(f"'{path}' exists: choose another name or add --force.")
+    return file
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file to write to, which takes the place of `path` at the end.
+
+    So a run that is cut short leaves the old file as it was.
+
+    Raises:
+        UsageError: If the file cannot be written.
+    """
+    with (
+        explained(f"cannot write to '{path}'"),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".tfp-flows-") as folder,
+    ):
+        temporary = Path(folder) / path.name
+        yield temporary
+        temporary.replace(path)
+
+
+def _check_suffix(file: Path, suffixes: Sequence[str]) -> None:
+    if file.suffix.lower() not in suffixes:
+        allowed = " or ".join(suffixes)
+        raise UsageError(f"the name of '{file}' must end in {allowed}.")

@@ -1,0 +1,217 @@
+"""`tfp-flows fit`: fit a flow to a table."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import time
+from typing import TYPE_CHECKING, Any
+
+from tfp_flows.cli import files, models, quiet, tables
+from tfp_flows.cli.errors import UsageError, explained
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfp_flows.datasets import Table
+    from tfp_flows.flows import Flow
+
+__all__ = ["add_parser", "run"]
+
+# With fewer there is nothing to hold out and to validate with.
+MIN_ROWS = 10
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser of the command line."""
+    parser = commands.add_parser(
+        "fit",
+        help="fit a flow to a table and save it",
+        description="Fit a flow to the rows of a table, print the mean log-likelihood "
+        "of rows held out, and save the flow with its column names.",
+    )
+    add = parser.add_argument
+    add("data", metavar="DATA", help="table: .csv, .parquet or .npz")
+    add("--flow", metavar="NAME", help="such as nsf-ar, nsf, maf or realnvp")
+    add("--out", required=True, metavar="F.keras", help="file to write the flow to")
+    add("--columns", metavar="A,B", help="columns to model; default: all others")
+    add("--condition", metavar="C,D", help="columns that the density depends on")
+    add(
+        "--test-fraction",
+        type=_fraction,
+        default=0.1,
+        metavar="F",
+        help="share of rows held out for the figure printed; default 0.1",
+    )
+    add("--epochs", type=_positive, metavar="N", help="most passes over the rows")
+    add("--batch-size", type=_positive, metavar="N", help="rows of one update")
+    add(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="option of the flow, such as num_layers=4 or hidden_units=64,64; repeat",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="default 0")
+    add("--force", action="store_true", help="overwrite the output")
+    add("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Fit a flow.
+
+    Raises:
+        UsageError: If the input is bad.
+    """
+    path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
+    out = files.check_output(
+        arguments.out, (files.MODEL_SUFFIX,), force=arguments.force, inputs=[path]
+    )
+    options = dict(_option(text) for text in arguments.option)
+    events, conditions = tables.read(
+        path,
+        tables.split_names(arguments.columns),
+        tables.split_names(arguments.condition) or [],
+    )
+    if len(events) < MIN_ROWS:
+        raise UsageError(f"{path}: {len(events)} rows are too few, {MIN_ROWS} needed.")
+    tables.check_varies(path, events, conditions)
+    train, test = tables.split_rows(
+        len(events), arguments.test_fraction, arguments.seed
+    )
+    given = None if conditions is None else conditions.x
+    for part in (events, conditions):
+        if part is not None:
+            _check_training_rows(path, part, train)
+    quiet.import_tensorflow()
+    flow = _build(arguments, events, conditions, options)
+    start = time.monotonic()
+    _fit(arguments, flow, events.x[train], None if given is None else given[train])
+    seconds = time.monotonic() - start
+    models.save(flow, out)
+    rows = test if len(test) else train
+    values = models.log_prob(
+        flow, events.x[rows], None if given is None else given[rows]
+    )
+    mean, error = models.mean_and_error(values)
+    what = "held-out" if len(test) else "training"
+    print(f"rows: {len(train)} to fit, {len(test)} held out")
+    print(f"flow: {flow_name(arguments)}, {models.parameter_count(flow)} parameters")
+    print(f"{what} log-likelihood: {mean:.4f} +- {error:.4f} nats per row")
+    print(f"wrote {out} after {seconds:.0f} s of fitting")
+
+
+def flow_name(arguments: argparse.Namespace) -> str:
+    """Return the name of the flow to fit."""
+    return arguments.flow or models.default_flow()
+
+
+def _check_training_rows(path: Any, table: Table, train: np.ndarray) -> None:
+    still = [
+        name
+        for name, column in zip(table.columns, table.x[train].T, strict=True)
+        if column.min() == column.max()
+    ]
+    if still:
+        raise UsageError(
+            f"{path}: column {still[0]!r} is constant in all rows but those held out: "
+            "drop it, or try another --seed."
+        )
+
+
+def _build(
+    arguments: argparse.Namespace,
+    events: Table,
+    conditions: Table | None,
+    options: dict[str, Any],
+) -> Flow:
+    from tfp_flows import flows
+
+    name = flow_name(arguments)
+    if name not in flows.names():
+        raise UsageError(f"there is no flow {name!r}, only {', '.join(flows.names())}.")
+    _check_options(name, options)
+    shape = None if conditions is None else conditions.x.shape[1]
+    with explained(f"flow {name}", also=(TypeError,)):
+        flow = flows.build(
+            name,
+            events.x.shape[1],
+            shape,
+            **{"seed": arguments.seed, "columns": events.columns, **options},
+        )
+    if conditions is not None:
+        flow.condition_columns = conditions.columns
+    return flow
+
+
+def _check_options(name: str, options: dict[str, Any]) -> None:
+    if not options:
+        return
+    from tfp_flows import flows
+
+    kind = type(flows.build(name, 2))
+    known: set[str] = set()
+    for owner in (kind, flows.Flow):
+        known |= {
+            parameter.name
+            for parameter in inspect.signature(owner).parameters.values()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+    # Set by the command itself, or not to be written as text.
+    known -= {"columns", "condition_columns", "embedding", "options"}
+    wrong = sorted(set(options) - known)
+    if wrong:
+        raise UsageError(
+            f"flow {name} has no option {wrong[0]!r}, only {', '.join(sorted(known))}."
+        )
+
+
+def _fit(
+    arguments: argparse.Namespace,
+    flow: Flow,
+    x: np.ndarray,
+    condition: np.ndarray | None,
+) -> None:
+    from tfp_flows import training
+    from tfp_flows.cli.progress import ProgressLine
+
+    with explained(arguments.data):
+        training.fit(
+            flow,
+            x,
+            condition,
+            seed=arguments.seed,
+            callbacks=[] if arguments.quiet else [ProgressLine()],
+            verbose=0,
+            epochs=arguments.epochs,
+            batch_size=arguments.batch_size,
+        )
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Read `key=value`; what is no Python literal is a string."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise UsageError(f"--option must be KEY=VALUE, got {text!r}.")
+    if value.lower() in ("true", "false"):
+        return key, value.lower() == "true"
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError("must be at least 0 and below 1")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

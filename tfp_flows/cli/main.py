@@ -1,0 +1,84 @@
+"""The entry point of `tfp-flows`: parses arguments and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import tfp_flows
+from tfp_flows.cli import demo, errors, fit, info, sample, score
+
+__all__ = ["main"]
+
+_COMMANDS = (fit, score, sample, info, demo)
+_BAD_USAGE = 2
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_BROKEN_PIPE = 141  # 128 + SIGPIPE: whoever read the output, such as `head`, is gone
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_BAD_USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(f"tfp-flows {tfp_flows.__version__}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tfp-flows",
+        description="Fit normalizing flows to tables; score, sample and inspect them.",
+        epilog="`tfp-flows COMMAND --help` explains a command.",
+    )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the version and exit"
+    )
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments without the program's name; those of the process if `None`.
+
+    Returns:
+        The exit code: 0, or 2 after bad usage or bad input with one line on standard
+        error, or 130 after Ctrl-C.
+    """
+    # TensorFlow reads this when it is first imported, which no command has done yet.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed help or the error
+        return int(stop.code or 0)
+    name = f"tfp-flows {arguments.command}"
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except errors.UsageError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return _BAD_USAGE
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted, nothing more is written.", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more when it ends: give it a place to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    return 0

@@ -1,0 +1,121 @@
+"""Flows as the commands load, save and score them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfp_flows.cli import quiet
+from tfp_flows.cli.errors import UsageError, explained
+from tfp_flows.cli.files import MODEL_SUFFIX, check_input, replacing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfp_flows.flows import Flow
+
+__all__ = [
+    "default_flow",
+    "format_version",
+    "load",
+    "log_prob",
+    "mean_and_error",
+    "parameter_count",
+    "save",
+]
+
+# Rows of one call: bounds the memory that the networks' hidden units take.
+BLOCK = 65_536
+
+
+def default_flow() -> str:
+    """Return the name of the flow that suits most tables."""
+    from tfp_flows.flows import registry
+
+    return str(getattr(registry, "DEFAULT", "nsf-ar"))
+
+
+def load(path: str) -> tuple[Path, Flow]:
+    """Load a flow from a file.
+
+    Raises:
+        UsageError: If there is no such file, or it holds no flow.
+    """
+    file = check_input(path, (MODEL_SUFFIX,))
+    if not zipfile.is_zipfile(file):
+        raise UsageError(f"'{path}' is no saved flow: it is no Keras archive.")
+    quiet.import_tensorflow()
+    from tfp_flows import flows
+
+    with _no_flow(path):
+        return file, flows.load(file)
+
+
+@contextlib.contextmanager
+def _no_flow(path: str) -> Iterator[None]:
+    """Say in one line that a file holds no flow; Keras' own errors take many."""
+    try:
+        with explained(path, also=(TypeError, KeyError, AttributeError)):
+            yield
+    except UsageError as error:
+        cause = error.__cause__
+        text = str(error)
+        if cause is not None and "newer than" in str(cause):
+            start = text.index("`format_version`")
+            raise UsageError(f"'{path}': {text[start:]}") from cause
+        if "It holds a" in text:
+            kind = text[text.index("It holds a") + len("It holds ") :]
+            raise UsageError(f"'{path}' is no saved flow: it holds {kind}") from cause
+        raise UsageError(
+            f"'{path}' is no saved flow, or a damaged one: Keras cannot read it."
+        ) from cause
+
+
+def save(flow: Flow, path: Path) -> None:
+    """Write a flow to a file, in place of one that may be there.
+
+    Raises:
+        UsageError: If the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        flow.save(temporary)
+
+
+def format_version(path: Path) -> int | None:
+    """Return the version of the format that a saved flow is written in."""
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    version: int | None = config.get("config", {}).get("format_version")
+    return version
+
+
+def parameter_count(flow: Flow) -> int:
+    """Return the number of trainable scalars."""
+    import math
+
+    return sum(math.prod(variable.shape) for variable in flow.trainable_variables)
+
+
+def log_prob(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> np.ndarray:
+    """Return the log-density of each row, `[N]`, in nats."""
+    import numpy as np
+
+    parts: list[Any] = []
+    for start in range(0, len(x), BLOCK):
+        rows = slice(start, start + BLOCK)
+        given = None if condition is None else condition[rows]
+        parts.append(flow.log_prob(x[rows], given).numpy())
+    return np.concatenate(parts)
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean of independent values and its standard error."""
+    import numpy as np
+
+    values = np.asarray(values, np.float64)
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return float(values.mean()), float(error)

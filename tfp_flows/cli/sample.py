@@ -1,0 +1,140 @@
+"""`tfp-flows sample`: draw rows from a flow."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from tfp_flows.cli import files, models, tables
+from tfp_flows.cli.errors import UsageError
+from tfp_flows.cli.score import write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfp_flows.flows import Flow
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser of the command line."""
+    parser = commands.add_parser(
+        "sample",
+        help="draw rows from a flow",
+        description="Draw rows from a flow, in the units of its training table.",
+    )
+    add = parser.add_argument
+    add("flow", metavar="F.keras", help="flow that `tfp-flows fit` wrote")
+    add("-n", type=_count, required=True, metavar="N", help="number of rows")
+    add(
+        "--out",
+        metavar="ROWS",
+        help="table to write: .csv, .parquet or .npz; default: CSV to standard output",
+    )
+    add(
+        "--condition",
+        metavar="NAME=VALUE,...",
+        help="the condition's values, by name or in the order of its columns",
+    )
+    add("--seed", type=int, metavar="N", help="default: other rows each time")
+    add("--force", action="store_true", help="overwrite the output")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draw rows.
+
+    Raises:
+        UsageError: If the input is bad.
+    """
+    files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
+    out = None
+    if arguments.out is not None:
+        out = files.check_output(
+            arguments.out, files.TABLE_SUFFIXES, force=arguments.force
+        )
+    _, flow = models.load(arguments.flow)
+    if len(flow.event_shape) != 1:
+        raise UsageError(
+            f"'{arguments.flow}' is no density of table rows: its event shape is "
+            f"{flow.event_shape}."
+        )
+    condition = _condition(flow, arguments.condition)
+    x = _draw(flow, arguments.n, condition, arguments.seed)
+    write(out, x, tables.event_columns(flow))
+    if out is not None:
+        print(f"wrote {len(x)} rows to {out}")
+
+
+def _draw(
+    flow: Flow, count: int, condition: np.ndarray | None, seed: int | None
+) -> np.ndarray:
+    """Draw in blocks, each with a seed of its own."""
+    import numpy as np
+
+    sizes = [models.BLOCK] * (count // models.BLOCK)
+    sizes += [count % models.BLOCK] if count % models.BLOCK else []
+    seeds = np.random.default_rng(seed).integers(2**31, size=(len(sizes), 2))
+    blocks = [
+        flow.sample(size, condition, seed=pair.astype(np.int32)).numpy()
+        for size, pair in zip(sizes, seeds, strict=True)
+    ]
+    return np.concatenate(blocks)
+
+
+def _condition(flow: Flow, text: str | None) -> np.ndarray | None:
+    """Read the values of the condition, `[C]`.
+
+    Raises:
+        UsageError: If values are missing, too many, unknown, or no numbers.
+    """
+    import numpy as np
+
+    if flow.condition_shape is None:
+        if text is not None:
+            raise UsageError("--condition was given, but this flow takes none.")
+        return None
+    size = int(np.prod(flow.condition_shape))
+    names = tables.names_of(flow)[1]
+    wanted = ", ".join(names) if names else f"{size} values"
+    if text is None:
+        raise UsageError(f"--condition is missing: this flow is given {wanted}.")
+    pairs = [part.rpartition("=") for part in tables.split_names(text) or ()]
+    values = [_number(value) for _, _, value in pairs]
+    keys = [key.strip() for key, _, _ in pairs]
+    if not any(keys):
+        if len(values) != size:
+            raise UsageError(
+                f"--condition must give {wanted}, got {len(values)} values."
+            )
+        return np.array(values).reshape(flow.condition_shape)
+    if not names:
+        raise UsageError(
+            "--condition must give values only, such as 1.5,2: this flow does not know "
+            "the names of its condition."
+        )
+    unknown = [key for key in keys if key not in names]
+    if unknown or sorted(keys) != sorted(names):
+        what = f"got {unknown[0]!r}" if unknown else "each of them once"
+        raise UsageError(f"--condition must name {wanted}, {what}.")
+    return np.array([values[keys.index(name)] for name in names])
+
+
+def _number(text: str) -> float:
+    import math
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"--condition must give finite numbers, got {text.strip()!r}.")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

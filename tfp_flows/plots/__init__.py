@@ -1,0 +1,24 @@
+"""Pictures of data, densities and training, drawn with matplotlib.
+
+Each function draws on the axes or the figure that it is given, or else on a new figure
+of its own that belongs to no window: save it with `ax.figure.savefig(...)`. In a
+notebook, a figure of `matplotlib.pyplot` shows itself: pass `ax=plt.gca()` or
+`figure=plt.figure()`.
+"""
+
+from __future__ import annotations
+
+from tfp_flows.plots.corner import corner
+from tfp_flows.plots.density import density_2d
+from tfp_flows.plots.gif import TrainingGif, training_gif
+from tfp_flows.plots.history import history
+from tfp_flows.plots.layers import layers
+
+__all__ = [
+    "TrainingGif",
+    "corner",
+    "density_2d",
+    "history",
+    "layers",
+    "training_gif",
+]
