@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 from tfp_flows._types import Shape
 
@@ -18,6 +18,18 @@ __all__ = [
     "static_shape",
     "supports_floating",
 ]
+
+
+@overload
+def static_shape(shape: Shape, argument: str) -> tuple[int, ...]: ...
+
+
+@overload
+def static_shape(shape: None, argument: str) -> None: ...
+
+
+@overload
+def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None: ...
 
 
 def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
@@ -45,16 +57,16 @@ def event_size(shape: Shape, argument: str = "event_shape") -> int:
 
 
 def require_trailing(
-    shape: Any,  # noqa: ANN401
-    trailing: tuple[int, ...],
+    shape: Any,
+    trailing: tuple[int, ...] | None,
     argument: str,
     owner: str,
 ) -> None:
-    """Raise unless the static `shape` ends in `trailing`.
+    """Raise unless the static `shape` ends in `trailing`, if that is known.
 
     Unknown sizes pass: they are checked by the operations that follow.
     """
-    if shape.rank is None:
+    if shape.rank is None or trailing is None:
         return
     wanted = len(trailing)
     found = tuple(shape.as_list())
@@ -71,7 +83,7 @@ def require_trailing(
 
 
 def require_condition(
-    condition: Any,  # noqa: ANN401
+    condition: Any,
     condition_shape: tuple[int, ...] | None,
     owner: str,
 ) -> None:
@@ -90,7 +102,7 @@ def require_condition(
         raise ValueError(msg)
 
 
-def one_of(value: Any, choices: Sequence[Any], argument: str) -> None:  # noqa: ANN401
+def one_of(value: Any, choices: Sequence[Any], argument: str) -> None:
     """Raise unless `value` is among `choices`."""
     if value not in choices:
         names = ", ".join(repr(choice) for choice in choices)
@@ -98,7 +110,7 @@ def one_of(value: Any, choices: Sequence[Any], argument: str) -> None:  # noqa: 
         raise ValueError(msg)
 
 
-def at_least(value: Any, minimum: float, argument: str) -> None:  # noqa: ANN401
+def at_least(value: Any, minimum: float, argument: str) -> None:
     """Raise unless the number `value` is at least `minimum`."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         msg = f"`{argument}` must be a number, got {value!r}."
@@ -116,7 +128,7 @@ def fraction(value: float, argument: str) -> None:
         raise ValueError(msg)
 
 
-def supports_floating(dtype: Any, owner: str) -> None:  # noqa: ANN401
+def supports_floating(dtype: Any, owner: str) -> None:
     """Raise unless `dtype` is float32 or float64."""
     name = getattr(dtype, "name", str(dtype))
     if name not in ("float32", "float64"):

@@ -22,7 +22,6 @@ KNOWN = {
     ("coupling_affine", "infinite_inputs"): NETWORK,
     ("coupling_spline", "infinite_inputs"): NETWORK,
     ("coupling_conditional", "infinite_inputs"): NETWORK,
-    ("coupling_mixture", "infinite_inputs"): NETWORK,
     ("autoregressive_affine", "infinite_inputs"): NETWORK,
     ("autoregressive_spline", "infinite_inputs"): NETWORK,
     ("invert_autoregressive", "infinite_inputs"): NETWORK,

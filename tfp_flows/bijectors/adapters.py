@@ -62,7 +62,7 @@ class OnFlattened(base.Bijector):
         return self._event_shape
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         # The map works on vectors, whatever the rank of the event is.
         return {"bijector": tfp.util.BatchedComponentProperties(event_ndims=1)}
 
@@ -156,7 +156,7 @@ class EmbedCondition(base.Bijector):
         return self._embedding
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         def event_ndims(_: EmbedCondition, x_event_ndims: int) -> int:
             return x_event_ndims
 

@@ -53,9 +53,9 @@ class MaskedAutoregressive(base.Bijector):
     def __init__(
         self,
         transformer: Transformer,
-        conditioner: Any,  # noqa: ANN401
+        conditioner: Any,
         *,
-        order: Any = None,  # noqa: ANN401
+        order: Any = None,
         validate_args: bool = False,
         name: str = "masked_autoregressive",
     ) -> None:
@@ -90,7 +90,7 @@ class MaskedAutoregressive(base.Bijector):
         return self._transformer
 
     @property
-    def conditioner(self) -> Any:  # noqa: ANN401
+    def conditioner(self) -> Any:
         """What turns earlier coordinates into parameters."""
         return self._conditioner
 
@@ -100,7 +100,7 @@ class MaskedAutoregressive(base.Bijector):
         return self._order
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
 
     def _inverse_and_log_det(

@@ -47,7 +47,7 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         event_shape: tuple[int, ...] | None = None,
         condition_shape: tuple[int, ...] | None = None,
         forward_min_event_ndims: int = 1,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         self._checked_shape = event_shape
         self._condition_shape = condition_shape

@@ -89,7 +89,7 @@ class Chain(base.Bijector):
         return self._bijectors
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         def event_ndims(self: Chain, x_event_ndims: int) -> list[int]:
             return [x_event_ndims] * len(self.bijectors)
 
@@ -184,7 +184,7 @@ class Invert(base.Bijector):
         return self._bijector
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {"bijector": tfp.util.BatchedComponentProperties(_same_event_ndims)}
 
     def _forward_event_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
@@ -234,7 +234,7 @@ class Conditioned(base.Bijector):
     def __init__(
         self,
         bijector: base.Bijector,
-        condition: Any,  # noqa: ANN401
+        condition: Any,
         *,
         validate_args: bool = False,
         name: str = "conditioned",
@@ -269,11 +269,11 @@ class Conditioned(base.Bijector):
         return self._condition
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         # The rank of the condition belongs to the minimal event of the map.
         def condition_ndims(self: Conditioned, x_event_ndims: int) -> int:
             extra = x_event_ndims - self.forward_min_event_ndims
-            return len(self.bijector.condition_shape) + extra
+            return len(self.bijector.condition_shape or ()) + extra
 
         return {
             "bijector": tfp.util.BatchedComponentProperties(_same_event_ndims),

@@ -53,7 +53,7 @@ class Coupling(base.Bijector):
     def __init__(
         self,
         transformer: Transformer,
-        conditioner: Any,  # noqa: ANN401
+        conditioner: Any,
         mask: Sequence[bool],
         *,
         validate_args: bool = False,
@@ -101,7 +101,7 @@ class Coupling(base.Bijector):
         return self._transformer
 
     @property
-    def conditioner(self) -> Any:  # noqa: ANN401
+    def conditioner(self) -> Any:
         """What turns kept coordinates into parameters."""
         return self._conditioner
 
@@ -111,7 +111,7 @@ class Coupling(base.Bijector):
         return self._mask
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
 
     def _split(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -80,7 +80,7 @@ class Elementwise(base.Bijector):
         return self._params
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {"params": tfp.util.ParameterProperties(event_ndims=1)}
 
     @classmethod
@@ -129,7 +129,7 @@ class ConditionalElementwise(base.Bijector):
     def __init__(
         self,
         transformer: Any,
-        conditioner: Any,  # noqa: ANN401
+        conditioner: Any,
         *,
         validate_args: bool = False,
         name: str = "conditional_elementwise",
@@ -162,12 +162,12 @@ class ConditionalElementwise(base.Bijector):
         return self._transformer
 
     @property
-    def conditioner(self) -> Any:  # noqa: ANN401
+    def conditioner(self) -> Any:
         """What turns the condition into parameters."""
         return self._conditioner
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
 
     def _evaluate_columns(

@@ -96,7 +96,7 @@ def _recorded_everywhere(
     return _gradient_types([output]) == _gradient_types([tf.concat(empty, 0)])
 
 
-def _same_condition(old: Any, new: Any) -> bool:  # noqa: ANN401
+def _same_condition(old: Any, new: Any) -> bool:
     if old is new:
         return not isinstance(new, np.ndarray)  # an array may have been written to
     if old is None or new is None or tf.is_tensor(old) or tf.is_tensor(new):
@@ -121,11 +121,11 @@ class _Pair:
 
     def __init__(
         self,
-        bijector: Any,  # noqa: ANN401
+        bijector: Any,
         source: tf.Tensor,
         output: tf.Tensor,
         ildj: tf.Tensor,
-        condition: Any,  # noqa: ANN401
+        condition: Any,
         values: list[tf.Tensor],
         *,
         is_forward: bool,
@@ -140,15 +140,16 @@ class _Pair:
         self.values = values
         self.operations = None if _is_eager(output) else _size(output.graph)
 
-    def is_current(self, bijector: Any, condition: Any) -> bool:  # noqa: ANN401
+    def is_current(self, bijector: Any, condition: Any) -> bool:
         """Whether the pair is what a fresh evaluation would give."""
-        if self.bijector() is not bijector:
+        if bijector is None or self.bijector() is not bijector:
             return False
         if not _same_condition(self.condition, condition):
             return False
         if tf.executing_eagerly() != (self.operations is None):
             return False
-        output, variables = self.output(), bijector.memo_variables()
+        output = self.output()
+        variables = bijector.memo_variables()
         if output is None or not _recorded_everywhere(output, self.source, variables):
             return False
         if self.operations is not None:
@@ -161,26 +162,26 @@ class _Pair:
 class _Bound:
     """The cache of one bijector, in the form that `tfb.Bijector` calls it."""
 
-    def __init__(self, bijector: Any) -> None:  # noqa: ANN401
-        self._bijector = bijector
+    def __init__(self, bijector: Any) -> None:
+        self._bijector: Any = bijector
 
-    def forward(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:  # noqa: ANN401
+    def forward(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:
         return self._evaluate(x, condition, is_forward=True)[0]
 
-    def inverse(self, y: tf.Tensor, condition: Any = None) -> tf.Tensor:  # noqa: ANN401
+    def inverse(self, y: tf.Tensor, condition: Any = None) -> tf.Tensor:
         return self._evaluate(y, condition, is_forward=False)[0]
 
     def forward_attributes(
         self,
         x: tf.Tensor,
-        condition: Any = None,  # noqa: ANN401
+        condition: Any = None,
     ) -> dict[str, tf.Tensor]:
         return {"ildj": self._evaluate(x, condition, is_forward=True)[1]}
 
     def inverse_attributes(
         self,
         y: tf.Tensor,
-        condition: Any = None,  # noqa: ANN401
+        condition: Any = None,
     ) -> dict[str, tf.Tensor]:
         return {"ildj": self._evaluate(y, condition, is_forward=False)[1]}
 
@@ -190,7 +191,7 @@ class _Bound:
     def _lookup(
         self,
         tensor: tf.Tensor,
-        condition: Any,  # noqa: ANN401
+        condition: Any,
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor] | None:
@@ -210,7 +211,7 @@ class _Bound:
     def _evaluate(
         self,
         tensor: tf.Tensor,
-        condition: Any,  # noqa: ANN401
+        condition: Any,
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -222,7 +223,7 @@ class _Bound:
     def _compute(
         self,
         tensor: tf.Tensor,
-        condition: Any,  # noqa: ANN401
+        condition: Any,
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -262,5 +263,5 @@ def _pairs_of(tensor: tf.Tensor) -> dict[tuple[int, bool, bool], Any]:
 class Memo:
     """Descriptor that gives each bijector its memory, in place of TFP's cache."""
 
-    def __get__(self, bijector: Any, owner: type | None = None) -> Any:  # noqa: ANN401
+    def __get__(self, bijector: Any, owner: type | None = None) -> Any:
         return self if bijector is None else _Bound(bijector)

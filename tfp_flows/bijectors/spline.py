@@ -105,9 +105,9 @@ class RationalQuadraticSpline(base.Bijector):
         range_max: Where the last bin ends in both. By default the sums of widths and
             of heights added to `range_min`; given, both are scaled to end there.
         tails: What lies outside. `"identity"`: `y = x` (above the range shifted
-            by what heights and widths differ in sum), slope 1 at the ends. `"linear"`: straight
-            continuation with the slope of the end. `"circular"`: for angles in
-            `[range_min, range_max]`; outside as identity.
+            by what heights and widths differ in sum), slope 1 at the ends.
+            `"linear"`: straight continuation with the slope of the end.
+            `"circular"`: for angles in `[range_min, range_max]`; outside as identity.
         validate_args: Whether to check that widths, heights, and slopes are positive.
         name: Name of the map.
 
@@ -241,7 +241,7 @@ class RationalQuadraticSpline(base.Bijector):
         return self._tails
 
     @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:  # noqa: ANN401
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         vector = tfp.util.ParameterProperties(event_ndims=1)
         scalar = tfp.util.ParameterProperties(event_ndims=0)
         return {
@@ -295,7 +295,10 @@ class RationalQuadraticSpline(base.Bijector):
         for table in tables:
             shape = tf.broadcast_dynamic_shape(shape, tf.shape(table)[1:])
         value = tf.broadcast_to(value, shape)
-        return apply_spline(value, *tables, self._tails, inverse=inverse)
+        x_knots, y_knots, slopes = tables
+        return apply_spline(
+            value, x_knots, y_knots, slopes, self._tails, inverse=inverse
+        )
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._apply(x, inverse=False)

@@ -61,13 +61,14 @@ class Transformer(abc.ABC):
         """Return the parameters, `[P]`, from which training should start."""
         return np.zeros([self.params_size])
 
-    def __call__(self, params: TensorLike, **kwargs: Any) -> elementwise.Elementwise:  # noqa: ANN401
+    def __call__(self, params: TensorLike, **kwargs: Any) -> elementwise.Elementwise:
         """Return the bijector with parameters `[..., P]`."""
         return elementwise.Elementwise(self, params, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return dataclasses.asdict(self)
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return {field.name: getattr(self, field.name) for field in fields}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Base(tf.Module):
         *,
         num_components: int = 5,
         seed: int | None = None,
-        dtype: Any = "float32",  # noqa: ANN401
+        dtype: Any = "float32",
         name: str = "base",
     ) -> None:
         super().__init__(name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfp_flows import _serialize, flows
-from tfp_flows.bijectors import ActNorm, Permutation, lu
+from tfp_flows.bijectors import LU, ActNorm, Permutation
 from tfp_flows.bijectors import base as bijector_base
 
 __all__ = ["Stack"]
@@ -58,10 +58,10 @@ class Stack(flows.Flow):
             layers.append(block.bijector())
             if options["convolve"]:
                 layers.append(
-                    lu.LU.trainable(
+                    LU.trainable(
                         size, seed=self._next_seed(), dtype=self.variable_dtype
                     )
                 )
             if options["actnorm"]:
-                layers.append(ActNorm.build(size, dtype=self.variable_dtype))
+                layers.append(ActNorm.trainable(size, dtype=self.variable_dtype))
         return layers

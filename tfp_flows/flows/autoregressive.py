@@ -102,7 +102,7 @@ class MaskedAutoregressiveFlow(_AutoregressiveFlow):
         order: str = "alternate",
         mixing: str = "none",
         base: str = "normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,
@@ -161,7 +161,7 @@ class InverseAutoregressiveFlow(_AutoregressiveFlow):
         order: str = "alternate",
         mixing: str = "none",
         base: str = "normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,
@@ -223,7 +223,7 @@ class AutoregressiveSplineFlow(_AutoregressiveFlow):
         order: str = "alternate",
         mixing: str = "none",
         base: str = "normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,
@@ -242,9 +242,7 @@ class AutoregressiveSplineFlow(_AutoregressiveFlow):
 
     def _transformer(self) -> transformers.Transformer:
         bound = self._options["tail_bound"]
-        return transformers.RationalQuadratic(
-            self._options["num_bins"], -bound, bound
-        )
+        return transformers.RationalQuadratic(self._options["num_bins"], -bound, bound)
 
 
 @_serialize.register()
@@ -289,7 +287,7 @@ class MixtureAutoregressiveFlow(_AutoregressiveFlow):
         order: str = "alternate",
         mixing: str = "none",
         base: str = "normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,

@@ -16,7 +16,7 @@ from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters, compose, standardize
 from tfp_flows.bijectors import base as bijector_base
-from tfp_flows.flows import compiled
+from tfp_flows.flows import bridge, compiled
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
@@ -61,7 +61,7 @@ class Flow(keras.Model):
         columns: Sequence[str] | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,  # noqa: ANN401
+        dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype, autocast=False)
         self._event_shape = _checks.static_shape(event_shape, "event_shape")
@@ -90,7 +90,10 @@ class Flow(keras.Model):
         ]
         self._stack = self._assemble(self._maps)
         self._compiled = compiled.CompiledFlow(self)
-        self._adopt()
+        self._adopted = bridge.adopt(
+            (*self._stack.variables, *self._base.variables),
+            getattr(embedding, "variables", ()),
+        )
         self.built = True
 
     def _make_layers(
@@ -106,33 +109,12 @@ class Flow(keras.Model):
         self, maps: Sequence[bijector_base.Bijector]
     ) -> bijector_base.Bijector:
         stack: bijector_base.Bijector = compose.Chain(list(maps)[::-1])
-        if stack.condition_shape is not None:
-            stack = adapters.EmbedCondition(
-                stack, self._embedding, self._condition_shape
-            )
+        if self._embedding is not None and stack.condition_shape is not None:
+            shape = self._embedding.condition_shape
+            stack = adapters.EmbedCondition(stack, self._embedding, shape)
         if len(self._event_shape) != 1:
             stack = adapters.OnFlattened(stack, self._event_shape)
         return stack
-
-    def _adopt(self) -> None:
-        """Let Keras track the variables of the maps and of the base, without a copy.
-
-        Keras sees no `tf.Variable` by itself. `keras.Variable(v)` is another handle to
-        the same memory, which optimizers, files, and strategies know.
-        """
-        network = getattr(self._embedding_network, "variables", ())
-        known = {id(v.value) for v in network}
-        found = {id(v): v for v in (*self._stack.variables, *self._base.variables)}
-        self._adopted = [
-            keras.Variable(
-                v,
-                name=f"v{i:03d}_{v.name.split(':')[0].replace('/', '_')}",
-                trainable=v.trainable,
-                dtype=v.dtype.name,
-            )
-            for i, v in enumerate(found.values())
-            if id(v) not in known
-        ]
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -241,9 +223,9 @@ class Flow(keras.Model):
             if hasattr(current, "adapt"):
                 current.adapt(x)
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
-                x = bijector_base.inverse_and_log_det(
-                    current, x, inner, event_ndims=1
-                )[0]
+                x = bijector_base.inverse_and_log_det(current, x, inner, event_ndims=1)[
+                    0
+                ]
 
     def log_prob(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:
         """Return the log-density of data, in nats, by a compiled function.
@@ -308,12 +290,22 @@ class Flow(keras.Model):
             raise ValueError(msg)
         return inputs["x"], inputs.get("condition")
 
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Train as `keras.Model.fit` does.
+
+        Raises:
+            ValueError: If a trainable variable of the flow is hidden from Keras.
+        """
+        variables = self._stack.trainable_variables + self._base.trainable_variables
+        bridge.require_tracked(variables, self.trainable_variables)
+        return super().fit(*args, **kwargs)
+
     def compute_loss(
         self,
-        x: Any = None,  # noqa: ANN401
-        y: Any = None,  # noqa: ANN401
-        y_pred: Any = None,  # noqa: ANN401
-        sample_weight: Any = None,  # noqa: ANN401
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
         training: bool = True,  # noqa: FBT001, FBT002
     ) -> tf.Tensor:
         """Return the weighted mean negative log-likelihood, in nats per event."""
@@ -384,7 +376,7 @@ class Flow(keras.Model):
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Do nothing: a flow is built by its constructor."""
 
-    def export(self, filepath: str, **kwargs: Any) -> None:  # noqa: ANN401
+    def export(self, filepath: str, **kwargs: Any) -> None:
         """Write a SavedModel with the signatures `log_prob` and `sample`.
 
         Args:

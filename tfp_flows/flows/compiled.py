@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -24,7 +26,7 @@ class CompiledFlow:
         flow: The flow.
     """
 
-    def __init__(self, flow: Any) -> None:  # noqa: ANN401
+    def __init__(self, flow: Any) -> None:
         self._flow = flow
         self._log_prob: Any = None
         self._sample: Any = None
@@ -35,9 +37,6 @@ class CompiledFlow:
 
     def _owner(self) -> str:
         return f"this flow (`{type(self._flow).__name__}`)"
-
-    def _spec(self, shape: tuple[int, ...]) -> tf.TensorSpec:
-        return tf.TensorSpec([None, *shape], self._flow.variable_dtype)
 
     def _condition(self, condition: Condition) -> tf.Tensor | None:
         shape = self._flow.condition_shape
@@ -61,31 +60,9 @@ class CompiledFlow:
             condition = _flatten(condition, batch, flow.condition_shape)
         flat = _flatten(x, batch, flow.event_shape)
         if self._log_prob is None:
-            self._log_prob = self._trace_log_prob()
+            self._log_prob = _trace(*_log_prob_function(flow))
         arguments = (flat,) if condition is None else (flat, condition)
         return tf.reshape(self._log_prob(*arguments), batch)
-
-    def _trace_log_prob(self) -> Any:  # noqa: ANN401
-        flow = self._flow
-        if flow.condition_shape is None:
-
-            @tf.function(input_signature=[self._spec(flow.event_shape)])
-            def log_prob(x: tf.Tensor) -> tf.Tensor:
-                return flow.call(x)
-
-        else:
-
-            @tf.function(
-                input_signature=[
-                    self._spec(flow.event_shape),
-                    self._spec(flow.condition_shape),
-                ]
-            )
-            def log_prob(x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
-                return flow.call({"x": x, "condition": condition})
-
-        # A concrete function: TensorFlow would warn of retracing when many flows exist.
-        return log_prob.get_concrete_function()
 
     def sample(
         self, sample_shape: Shape | tuple[()], condition: Condition, seed: Seed
@@ -93,42 +70,77 @@ class CompiledFlow:
         """See `Flow.sample`."""
         flow = self._flow
         condition = self._condition(condition)
-        seed = tfp.random.sanitize_seed(seed, salt="flow_sample")
-        shape = () if sample_shape == () else sample_shape
-        if not tf.is_tensor(shape):
-            shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-        shape = tf.cast(tf.reshape(tf.convert_to_tensor(shape, tf.int32), [-1]), "int32")
+        seed = _stateless_seed(seed)
+        is_tensor = tf.is_tensor(sample_shape)
+        sizes = sample_shape if is_tensor else np.asarray(sample_shape, np.int32)
+        shape = tf.reshape(tf.cast(sizes, tf.int32), [-1])
         count = tf.reduce_prod(shape)
         if self._sample is None:
-            self._sample = self._trace_sample()
+            self._sample = _trace(*_sample_function(flow))
         if condition is None:
             out = self._sample(count, seed)
             return tf.reshape(out, tf.concat([shape, flow.event_shape], axis=0))
         cut = condition.shape.rank - len(flow.condition_shape)
         batch = tf.shape(condition)[:cut]
-        out = self._sample(count, seed, _flatten(condition, batch, flow.condition_shape))
+        flat = _flatten(condition, batch, flow.condition_shape)
+        out = self._sample(count, seed, flat)
         return tf.reshape(out, tf.concat([shape, batch, flow.event_shape], axis=0))
 
-    def _trace_sample(self) -> Any:  # noqa: ANN401
-        flow = self._flow
-        count = tf.TensorSpec([], tf.int32)
-        seed = tf.TensorSpec([2], tf.int32)
-        if flow.condition_shape is None:
 
-            @tf.function(input_signature=[count, seed])
-            def sample(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-                return flow.distribution().sample(count, seed=seed)
+def _stateless_seed(seed: Seed) -> tf.Tensor:
+    """Return a seed `[2]`; an int gives the same one whatever was drawn before."""
+    if seed is None or isinstance(seed, (int, np.integer)):
+        words = np.random.SeedSequence(seed).generate_state(2)
+        return tf.constant(words.view(np.int32))
+    return tfp.random.sanitize_seed(seed, salt="flow_sample")
 
-        else:
-            condition = self._spec(flow.condition_shape)
 
-            @tf.function(input_signature=[count, seed, condition])
-            def sample(
-                count: tf.Tensor, seed: tf.Tensor, condition: tf.Tensor
-            ) -> tf.Tensor:
-                return flow.distribution(condition).sample(count, seed=seed)
+def _specs(flow: Any, *names: str) -> list[tf.TensorSpec]:
+    """Return the signature of arguments by their names."""
+    dtype = flow.variable_dtype
+    known = {
+        "x": tf.TensorSpec([None, *flow.event_shape], dtype, name="x"),
+        "count": tf.TensorSpec([], tf.int32, name="count"),
+        "seed": tf.TensorSpec([2], tf.int32, name="seed"),
+    }
+    if flow.condition_shape is not None:
+        shape = [None, *flow.condition_shape]
+        known["condition"] = tf.TensorSpec(shape, dtype, name="condition")
+        names = (*names, "condition")
+    return [known[name] for name in names]
 
-        return sample.get_concrete_function()
+
+def _log_prob_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
+    """Return the log-density of a batch as a function, and its signature."""
+
+    def unconditional(x: tf.Tensor) -> tf.Tensor:
+        return flow.call(x)
+
+    def conditional(x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+        return flow.call({"x": x, "condition": condition})
+
+    function = unconditional if flow.condition_shape is None else conditional
+    return function, _specs(flow, "x")
+
+
+def _sample_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
+    """Return sampling as a function, and its signature."""
+
+    def unconditional(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return flow.distribution().sample(count, seed=seed)
+
+    def conditional(
+        count: tf.Tensor, seed: tf.Tensor, condition: tf.Tensor
+    ) -> tf.Tensor:
+        return flow.distribution(condition).sample(count, seed=seed)
+
+    function = unconditional if flow.condition_shape is None else conditional
+    return function, _specs(flow, "count", "seed")
+
+
+def _trace(function: Callable[..., tf.Tensor], signature: list) -> Any:
+    # A concrete function: TensorFlow would warn of retracing where many flows exist.
+    return tf.function(function, input_signature=signature).get_concrete_function()
 
 
 def _floating(value: TensorLike, dtype: str) -> tf.Tensor:
@@ -139,18 +151,11 @@ def _floating(value: TensorLike, dtype: str) -> tf.Tensor:
 def _flatten(
     value: tf.Tensor, batch: tf.Tensor, event_shape: tuple[int, ...]
 ) -> tf.Tensor:
-    rank = value.shape.rank - len(event_shape)
-    full = tf.concat([batch, event_shape], axis=0)
-    if rank != 1 or value.shape[0] is None:
-        value = tf.broadcast_to(value, full)
-    elif batch.shape[0] != 1 or not tf.executing_eagerly():
-        value = tf.broadcast_to(value, full)
-    elif int(batch[0]) != value.shape[0]:
-        value = tf.broadcast_to(value, full)
+    value = tf.broadcast_to(value, tf.concat([batch, event_shape], axis=0))
     return tf.reshape(value, [-1, *event_shape])
 
 
-def export(flow: Any, filepath: str, *, verbose: bool | None = None) -> None:  # noqa: ANN401
+def export(flow: Any, filepath: str, *, verbose: bool | None = None) -> None:
     """Write a flow as a SavedModel with the signatures `log_prob` and `sample`.
 
     `sample` takes `count` (int32) and `seed` (int32, `[2]`), and `condition` if the
@@ -163,33 +168,9 @@ def export(flow: Any, filepath: str, *, verbose: bool | None = None) -> None:  #
     """
     archive = keras.export.ExportArchive()
     archive.track(flow)
-    dtype = flow.variable_dtype
-    x = tf.TensorSpec([None, *flow.event_shape], dtype, name="x")
-    count = tf.TensorSpec([], tf.int32, name="count")
-    seed = tf.TensorSpec([2], tf.int32, name="seed")
-    if flow.condition_shape is None:
-
-        def log_prob(x: tf.Tensor) -> tf.Tensor:
-            return flow.call(x)
-
-        def sample(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-            return flow.distribution().sample(count, seed=seed)
-
-        extra = []
-    else:
-
-        def log_prob(x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
-            return flow.call({"x": x, "condition": condition})
-
-        def sample(
-            count: tf.Tensor, seed: tf.Tensor, condition: tf.Tensor
-        ) -> tf.Tensor:
-            return flow.distribution(condition).sample(count, seed=seed)
-
-        extra = [
-            tf.TensorSpec([None, *flow.condition_shape], dtype, name="condition")
-        ]
-    archive.add_endpoint("log_prob", log_prob, input_signature=[x, *extra])
-    archive.add_endpoint("sample", sample, input_signature=[count, seed, *extra])
+    log_prob, log_prob_signature = _log_prob_function(flow)
+    sample, sample_signature = _sample_function(flow)
+    archive.add_endpoint("log_prob", log_prob, input_signature=log_prob_signature)
+    archive.add_endpoint("sample", sample, input_signature=sample_signature)
     arguments = {} if verbose is None else {"verbose": verbose}
     archive.write_out(filepath, **arguments)

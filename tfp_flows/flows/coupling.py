@@ -84,7 +84,7 @@ class NICE(_CouplingFlow):
         dropout: float = 0.0,
         mixing: str = "none",
         base: str = "diagonal-normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,
@@ -135,7 +135,7 @@ class RealNVP(_CouplingFlow):
         dropout: float = 0.0,
         mixing: str = "none",
         base: str = "normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,
@@ -194,7 +194,7 @@ class NeuralSplineFlow(_CouplingFlow):
         dropout: float = 0.0,
         mixing: str = "lu",
         base: str = "normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,
@@ -211,6 +211,4 @@ class NeuralSplineFlow(_CouplingFlow):
 
     def _transformer(self) -> transformers.Transformer:
         bound = self._options["tail_bound"]
-        return transformers.RationalQuadratic(
-            self._options["num_bins"], -bound, bound
-        )
+        return transformers.RationalQuadratic(self._options["num_bins"], -bound, bound)

@@ -41,7 +41,7 @@ class LinearFlow(base.Flow):
         activation: str = "relu",
         dropout: float = 0.0,
         base: str = "normal",
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,

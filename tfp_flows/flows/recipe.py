@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows.bijectors import coupling, elementwise, lu, permute
 from tfp_flows.bijectors import autoregressive as ar
 from tfp_flows.bijectors import base as bijector_base
+from tfp_flows.bijectors import coupling, elementwise, lu, permute
 from tfp_flows.bijectors.transformers import Transformer
 from tfp_flows.networks import MADE, MLP
 
-__all__ = ["alternating_masks", "autoregressive", "conditional_elementwise", "coupling_layer", "mixing"]
+__all__ = [
+    "alternating_masks",
+    "autoregressive",
+    "conditional_elementwise",
+    "coupling_layer",
+    "mixing",
+]
 
 
 def alternating_masks(size: int, count: int) -> list[list[bool]]:
@@ -94,9 +100,7 @@ def autoregressive(
     return ar.MaskedAutoregressive(transformer, net)
 
 
-def mixing(
-    kind: str, size: int, seed: int, dtype: Any  # noqa: ANN401
-) -> list[bijector_base.Bijector]:
+def mixing(kind: str, size: int, seed: int, dtype: Any) -> list[bijector_base.Bijector]:
     """Return the linear map between two layers, as a list of none or one.
 
     Args:

@@ -44,7 +44,7 @@ def build(
     name: str,
     event_shape: Shape,
     condition_shape: Shape | None = None,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> base.Flow:
     """Build a flow by name.
 
@@ -97,5 +97,5 @@ def load(filepath: str | os.PathLike[str]) -> base.Flow:
         raise ValueError(msg) from error
     if not isinstance(flow, base.Flow):
         msg = f"{refusal} It holds a `{type(flow).__name__}`."
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 - the file is the wrong value
     return flow

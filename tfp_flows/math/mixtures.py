@@ -77,7 +77,7 @@ def logit_cdf_inverse(
         proposal = tf.where(inside, newton, low + 0.5 * (high - low))
         return low, high, proposal, tf.reduce_any(tf.abs(proposal - x) > 0)
 
-    start = (low, high, low + 0.5 * (high - low), tf.constant(True))
+    start = (low, high, low + 0.5 * (high - low), tf.constant(value=True))
     *_, x, _ = tf.while_loop(
         lambda *state: state[-1], step, start, maximum_iterations=MAX_STEPS
     )

@@ -48,7 +48,7 @@ class NetworkConditioner(tf.Module):
         output_shape: Sequence[int],
         *,
         condition_shape: Shape | None = None,
-        dtype: Any = "float32",  # noqa: ANN401
+        dtype: Any = "float32",
         name: str = "network_conditioner",
     ) -> None:
         super().__init__(name=name)
@@ -80,7 +80,7 @@ class NetworkConditioner(tf.Module):
             return tf.convert_to_tensor(self.network(x))
         if self._takes_two:
             inputs = getattr(self.network, "inputs", None)
-            shaped = tf.reshape(condition, [-1, *self.condition_shape])
+            shaped = tf.reshape(condition, [-1, *(self.condition_shape or ())])
             if isinstance(inputs, (list, tuple)):
                 return tf.convert_to_tensor(self.network([x, shaped]))
             return tf.convert_to_tensor(self.network(x, shaped))
@@ -98,7 +98,8 @@ class NetworkConditioner(tf.Module):
         x = tf.convert_to_tensor(x, dtype_hint=self.dtype)
         rows = condition
         if condition is not None:
-            rows = tf.reshape(condition, [-1, math.prod(self.condition_shape)])
+            size = math.prod(self.condition_shape or ())
+            rows = tf.reshape(condition, [-1, size])
         return tf.reshape(self._call(x, rows), [-1, *self.output_shape])
 
 
@@ -106,7 +107,7 @@ def _takes_two(network: Callable[..., Any]) -> bool:
     """Whether a network takes the condition as a second input."""
     inputs = getattr(network, "inputs", None)
     if isinstance(inputs, (list, tuple)):
-        return len(inputs) == 2  # noqa: PLR2004
+        return len(inputs) == 2
     function = getattr(network, "call", network)
     try:
         arguments = inspect.signature(function).parameters.values()
@@ -116,10 +117,8 @@ def _takes_two(network: Callable[..., Any]) -> bool:
         inspect.Parameter.POSITIONAL_ONLY,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     )
-    required = [
-        a for a in arguments if a.kind in positional and a.default is a.empty
-    ]
-    return len(required) == 2  # noqa: PLR2004
+    required = [a for a in arguments if a.kind in positional and a.default is a.empty]
+    return len(required) == 2
 
 
 def _raw_variables(network: Callable[..., Any]) -> list[tf.Variable]:
@@ -128,12 +127,12 @@ def _raw_variables(network: Callable[..., Any]) -> list[tf.Variable]:
 
 
 def as_conditioner(
-    network: Any,  # noqa: ANN401
+    network: Any,
     input_size: int,
     output_shape: Sequence[int],
     *,
     condition_shape: Shape | None = None,
-    dtype: Any = "float32",  # noqa: ANN401
+    dtype: Any = "float32",
 ) -> base.Conditioner | NetworkConditioner:
     """Return `network` if it is a conditioner of the right shape, else wrap it.
 

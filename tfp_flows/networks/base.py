@@ -33,7 +33,7 @@ def activation_function(activation: str | Callable) -> Callable:
             f"`activation` must be callable or the name of one in tf.nn, got "
             f"{activation!r}. Use for example 'relu', 'silu' or 'tanh'."
         )
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 - a name is the usual mistake
     return function
 
 
@@ -70,8 +70,8 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         condition_shape: Shape | None,
         dropout: float,
         initial_output: TensorLike | None,
-        dtype: Any,  # noqa: ANN401
-        compute_dtype: Any,  # noqa: ANN401
+        dtype: Any,
+        compute_dtype: Any,
         weights: Sequence[Any] | None,
         seed: int | None,
         name: str,
@@ -98,7 +98,7 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         return self._input_size
 
     @property
-    def output_shape(self) -> tuple[int, int]:
+    def output_shape(self) -> tuple[int, ...]:
         """`(D, P)`."""
         return self._output_shape
 

@@ -34,7 +34,7 @@ class ConditionEmbedding(tf.Module):
         condition_shape: Shape,
         network: Callable[..., Any] | None = None,
         *,
-        dtype: Any = "float32",  # noqa: ANN401
+        dtype: Any = "float32",
         name: str = "condition_embedding",
     ) -> None:
         super().__init__(name=name)
@@ -49,7 +49,7 @@ class ConditionEmbedding(tf.Module):
         self.output_shape = (math.prod(self.condition_shape),)
         if network is not None:
             out = network(tf.zeros([1, *self.condition_shape], dtype))
-            if len(out.shape) != 2:  # noqa: PLR2004
+            if len(out.shape) != 2:
                 msg = (
                     "`embedding` must return one vector per condition, got shape "
                     f"{tuple(out.shape)} for one. End it with a dense layer."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -52,9 +53,7 @@ class Stack:
         shapes.append(("bias_0", (units[0],)))
         if conditions:
             shapes.append(("condition_0", (units[0], conditions)))
-        for i, (before, after) in enumerate(
-            zip(units[:-1], units[1:], strict=True), start=1
-        ):
+        for i, (before, after) in enumerate(itertools.pairwise(units), start=1):
             shapes += [(f"kernel_{i}", (after, before)), (f"bias_{i}", (after,))]
             if self.residual:
                 shapes += [(f"block_{i}", (after, after)), (f"offset_{i}", (after,))]
@@ -148,7 +147,9 @@ def initial(
         return np.repeat(np.asarray(initial_output), size)
     if name == "head" or len(shape) == 1:
         return np.zeros(shape)
-    bound = np.sqrt(3.0 / np.maximum(fan_in, 1.0))[:, np.newaxis]
+    bound = np.sqrt(3.0 / np.maximum(1.0 if fan_in is None else fan_in, 1.0))[
+        :, np.newaxis
+    ]
     if name.startswith("block"):
         bound = bound * BLOCK_SCALE
     return rng.uniform(-1.0, 1.0, size=shape) * bound

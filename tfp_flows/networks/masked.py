@@ -69,8 +69,8 @@ class MADE(base.Conditioner):
         condition_shape: Shape | None = None,
         dropout: float = 0.0,
         initial_output: TensorLike | None = None,
-        dtype: Any = "float32",  # noqa: ANN401
-        compute_dtype: Any = None,  # noqa: ANN401
+        dtype: Any = "float32",
+        compute_dtype: Any = None,
         weights: Sequence[Any] | None = None,
         seed: int | None = None,
         name: str = "made",
@@ -85,7 +85,9 @@ class MADE(base.Conditioner):
         self._activation = activation
         self._stack = dense.Stack(self._hidden_units, residual, activation)
         degrees = [
-            masks.hidden_degrees(units, event_size, with_zero=condition_shape is not None)
+            masks.hidden_degrees(
+                units, event_size, with_zero=condition_shape is not None
+            )
             for units in self._hidden_units
         ]
         self._masks = masks.stack_masks(self._order, degrees, params_size)
@@ -119,7 +121,7 @@ class MADE(base.Conditioner):
     ) -> np.ndarray:
         mask = self._mask(name)
         fan_in = None
-        if len(shape) == 2:  # noqa: PLR2004
+        if len(shape) == 2:
             fan_in = np.full(shape[0], shape[1]) if mask is None else mask.sum(axis=1)
         return dense.initial(
             name, shape, fan_in, rng, self._initial_output, self._output_shape[0]

@@ -61,8 +61,8 @@ class MLP(base.Conditioner):
         condition_shape: Shape | None = None,
         dropout: float = 0.0,
         initial_output: TensorLike | None = None,
-        dtype: Any = "float32",  # noqa: ANN401
-        compute_dtype: Any = None,  # noqa: ANN401
+        dtype: Any = "float32",
+        compute_dtype: Any = None,
         weights: Sequence[Any] | None = None,
         seed: int | None = None,
         name: str = "mlp",

@@ -26,7 +26,9 @@ class StopOnNonFinite(keras.callbacks.Callback):
         """Remember the epoch."""
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         """Check the running mean of the loss."""
         self._step += 1
         loss = float((logs or {}).get("loss", 0.0))

@@ -109,7 +109,7 @@ def _numbers(values: TensorLike, argument: str) -> np.ndarray:
 
 def _place(values: TensorLike, place: tuple[int, ...]) -> str:
     names = _columns(values)
-    if len(place) < 2:  # noqa: PLR2004
+    if len(place) < 2:
         return ""
     column = names[place[1]] if names else place[1] + 1
     return f", column {column!r}"
@@ -146,7 +146,9 @@ def take(dataset: tf.data.Dataset, limit: int = 100_000) -> Data:
         if count >= limit:
             break
     if not events:
-        msg = "`x` must yield at least one batch, got an empty dataset. Check its source."
+        msg = (
+            "`x` must yield at least one batch, got an empty dataset. Check its source."
+        )
         raise ValueError(msg)
     condition = np.concatenate(conditions) if conditions else None
     return Data(np.concatenate(events), condition)

@@ -75,7 +75,7 @@ def _pipeline(
         scale = tf.constant(noise * data.x.std(axis=0), dtype)
         generator = tf.random.Generator.from_seed(seed)
 
-        def add_noise(inputs: Any, *rest: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        def add_noise(inputs: Any, *rest: Any) -> tuple[Any, ...]:
             x = inputs["x"] if isinstance(inputs, dict) else inputs
             x += scale * generator.normal(tf.shape(x), dtype=x.dtype)
             inputs = {**inputs, "x": x} if isinstance(inputs, dict) else x
@@ -103,7 +103,7 @@ def fit(
     jit_compile: bool | str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | str = "auto",
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> tuple[flows.Flow, keras.callbacks.History]:
     """Fit a flow to data by maximum likelihood, with defaults that suit real tables.
 
@@ -217,7 +217,7 @@ def _defaults(name: str, train: training_data.Data) -> dict[str, Any]:
     tail_base = flows.flow_class(name).tail_base
     if tail_base is None:
         return {}
-    is_table = train.x.ndim == 2 and train.x.shape[1] > 2  # noqa: PLR2004
+    is_table = train.x.ndim == 2 and train.x.shape[1] > 2
     small = is_table and len(train) <= SMALL_TABLE
     return {"base": tail_base, "dropout": SMALL_TABLE_DROPOUT if small else 0.0}
 

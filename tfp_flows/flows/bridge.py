@@ -1,0 +1,62 @@
+"""The bridge between `tf.Variable`s of maps and the tracking of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import keras
+import tensorflow as tf
+
+__all__ = ["adopt", "require_tracked"]
+
+
+def adopt(
+    variables: Iterable[tf.Variable], known: Iterable[keras.Variable] = ()
+) -> list[keras.Variable]:
+    """Return handles by which Keras tracks variables, without a copy.
+
+    Keras sees no `tf.Variable` by itself. `keras.Variable(v)` is another handle to the
+    same memory, which optimizers, files, and strategies know.
+
+    Args:
+        variables: Variables of maps, in a stable order; repeated ones count once.
+        known: Variables that Keras tracks already, such as those of its own layers.
+
+    Returns:
+        One handle for each variable that Keras does not know yet.
+    """
+    seen = {id(v.value) for v in known}
+    found = {id(v): v for v in variables}
+    return [
+        keras.Variable(
+            v,
+            name=f"v{i:03d}_{v.name.split(':')[0].replace('/', '_')}",
+            trainable=v.trainable,
+            dtype=v.dtype.name,
+        )
+        for i, v in enumerate(found.values())
+        if id(v) not in seen
+    ]
+
+
+def require_tracked(
+    variables: Iterable[tf.Variable], tracked: Sequence[keras.Variable]
+) -> None:
+    """Raise if a trainable variable of a flow would not be trained.
+
+    Args:
+        variables: Trainable variables of the maps and the base density.
+        tracked: What Keras will train.
+
+    Raises:
+        ValueError: Naming the variables that Keras does not know.
+    """
+    known = {id(v.value) for v in tracked}
+    hidden = [v.name.split(":")[0] for v in variables if id(v) not in known]
+    if hidden:
+        msg = (
+            "All trainable variables of a flow must be tracked by Keras, but "
+            f"{', '.join(repr(name) for name in hidden)} would not be trained. Give "
+            "the flow its maps when it is built, and do not replace them later."
+        )
+        raise ValueError(msg)
