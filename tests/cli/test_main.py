@@ -93,6 +93,7 @@ def test_bugs_keep_their_traceback(monkeypatch):
         main.main(["fit", "a.csv", "--out", "a.keras"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
 def test_closed_pipe_is_no_error(repository, linear_flow):
     command = f"{sys.executable} -m tfp_flows sample {linear_flow} -n 20000 | head -n 2"

@@ -142,7 +142,8 @@ class _Pair:
 
     def is_current(self, bijector: Any, condition: Any) -> bool:
         """Whether the pair is what a fresh evaluation would give."""
-        if bijector is None or self.bijector() is not bijector:
+        known = self.bijector()
+        if known is None or known is not bijector:
             return False
         if not _same_condition(self.condition, condition):
             return False

@@ -16,7 +16,7 @@ from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters, compose, standardize
 from tfp_flows.bijectors import base as bijector_base
-from tfp_flows.flows import bridge, compiled
+from tfp_flows.flows import bridge, compiled, describe
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
@@ -41,6 +41,7 @@ class Flow(keras.Model):
         embedding: Keras network through which the (standardised) condition passes
             before all layers see it; from `[N, *condition_shape]` to `[N, C]`.
         columns: Names of the coordinates of a vector event, kept in the saved file.
+        condition_columns: Names of the coordinates of a vector condition, likewise.
         seed: Int that fixes the initial weights.
         name: Name.
         dtype: Keras dtype policy: `"float32"`, `"float64"`, `"mixed_float16"` or
@@ -59,6 +60,7 @@ class Flow(keras.Model):
         base: str = "normal",
         embedding: keras.Layer | None = None,
         columns: Sequence[str] | None = None,
+        condition_columns: Sequence[str] | None = None,
         seed: int | None = None,
         name: str | None = None,
         dtype: Any = None,
@@ -67,7 +69,8 @@ class Flow(keras.Model):
         self._event_shape = _checks.static_shape(event_shape, "event_shape")
         self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
         self._options = dict(options)
-        self._column_names = _column_names(columns, self._event_shape)
+        self.columns = columns
+        self.condition_columns = condition_columns
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._base = bases.Base(
@@ -138,7 +141,18 @@ class Flow(keras.Model):
 
     @columns.setter
     def columns(self, names: Sequence[str] | None) -> None:
-        self._column_names = _column_names(names, self._event_shape)
+        shape = self._event_shape
+        self._column_names = describe.column_names(names, shape, "columns")
+
+    @property
+    def condition_columns(self) -> tuple[str, ...] | None:
+        """Names of the coordinates of the condition, if they were given."""
+        return self._condition_names
+
+    @condition_columns.setter
+    def condition_columns(self, names: Sequence[str] | None) -> None:
+        shape = self._condition_shape
+        self._condition_names = describe.column_names(names, shape, "condition_columns")
 
     @property
     def num_layers(self) -> int:
@@ -326,9 +340,7 @@ class Flow(keras.Model):
         network = self._embedding_network
         return {
             "event_shape": list(self._event_shape),
-            "condition_shape": (
-                None if self._condition_shape is None else list(self._condition_shape)
-            ),
+            "condition_shape": _listed(self._condition_shape),
             **self._options,
             "base": self._base.kind,
             "embedding": (
@@ -336,7 +348,8 @@ class Flow(keras.Model):
                 if network is None
                 else keras.saving.serialize_keras_object(network)
             ),
-            "columns": None if self.columns is None else list(self.columns),
+            "columns": _listed(self.columns),
+            "condition_columns": _listed(self.condition_columns),
             "seed": self._seed,
             "name": self.name,
             "dtype": self.dtype_policy.name,
@@ -369,13 +382,6 @@ class Flow(keras.Model):
             )
         return cls(**config)
 
-    def get_build_config(self) -> dict[str, Any]:
-        """Return nothing: a flow is built by its constructor."""
-        return {}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Do nothing: a flow is built by its constructor."""
-
     def export(self, filepath: str, **kwargs: Any) -> None:
         """Write a SavedModel with the signatures `log_prob` and `sample`.
 
@@ -387,42 +393,9 @@ class Flow(keras.Model):
 
     def __repr__(self) -> str:
         """Show the stack from the data to the base, and the number of parameters."""
-        lines = [f"{i:3d}. {_describe(m)}" for i, m in enumerate(self._maps[::-1], 1)]
-        trainable = sum(math.prod(v.shape) for v in self.trainable_variables)
-        condition = (
-            "" if self._condition_shape is None else f" | {self._condition_shape}"
-        )
-        head = f"<{type(self).__name__} {self.name!r}: {self._event_shape}{condition}"
-        return "\n".join(
-            [
-                f"{head}, {trainable:,} trainable parameters",
-                *lines,
-                f"     base: {self._base.kind}>",
-            ]
-        )
+        return describe.describe(self, self._maps, self._base.kind)
 
 
-def _describe(bijector: bijector_base.Bijector) -> str:
-    parts = [type(bijector).__name__]
-    inner = getattr(bijector, "bijector", None)
-    if inner is not None:
-        parts.append(f"({_describe(inner)})")
-    transformer = getattr(bijector, "transformer", None)
-    if transformer is not None:
-        parts.append(f"[{transformer}]")
-    return "".join(parts)
-
-
-def _column_names(
-    columns: Sequence[str] | None, event_shape: tuple[int, ...]
-) -> tuple[str, ...] | None:
-    if columns is None:
-        return None
-    names = tuple(str(column) for column in columns)
-    if event_shape != (len(names),):
-        msg = (
-            f"`columns` must name the coordinates of event_shape {event_shape}, got "
-            f"{len(names)} names. Give one for each."
-        )
-        raise ValueError(msg)
-    return names
+def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
+    """Return a tuple in the form that a configuration keeps."""
+    return None if values is None else list(values)

@@ -8,21 +8,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, Shape, TensorLike
-from tfp_flows.networks import base
+from tfp_flows.networks import base, foreign
 
 __all__ = ["NetworkConditioner", "as_conditioner"]
 
 
-class NetworkConditioner(tf.Module):
+@tfp.experimental.auto_composite_tensor(
+    omit_kwargs=("name",), module_name="tfp_flows.networks"
+)
+class NetworkConditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
     """Wraps a Keras 3 or tf_keras network, or any callable, as a conditioner.
 
     The network gets events as rows, `[N, input_size]`, and returns `[N, D * P]` or
     `[N, D, P]`. A Keras model with two inputs, and a callable that takes two
     positional arguments, get `x` and the condition; other networks get both
-    concatenated along the last axis. The wrapper builds the network once, on zeros,
+    concatenated along the last axis. The wrapper calls the network once, on zeros,
     so that all its variables exist, and lists them for `tf.Module`.
 
     A network of unknown making is not the identity at the start, unless its last layer
@@ -35,9 +39,11 @@ class NetworkConditioner(tf.Module):
         output_shape: `(D, P)`.
         condition_shape: Trailing shape of the condition, or `None`.
         dtype: Type in which the network works.
+        weights: The variables of the network; found by a first call if `None`.
         name: Name.
 
     Raises:
+        TypeError: If the network cannot be called.
         ValueError: If the network returns another shape.
     """
 
@@ -49,31 +55,67 @@ class NetworkConditioner(tf.Module):
         *,
         condition_shape: Shape | None = None,
         dtype: Any = "float32",
+        weights: Sequence[tf.Variable] | None = None,
         name: str = "network_conditioner",
     ) -> None:
-        super().__init__(name=name)
+        tf.Module.__init__(self, name=name)
         if not callable(network):
             msg = f"`network` must be callable, got {network!r}. Pass a Keras model."
             raise TypeError(msg)
-        self.network = network
-        self.input_size = input_size
-        self.output_shape = _checks.static_shape(output_shape, "output_shape")
-        self.condition_shape = _checks.static_shape(condition_shape, "condition_shape")
-        self.dtype = tf.as_dtype(dtype)
-        self._takes_two = self.condition_shape is not None and _takes_two(network)
+        self._network = network
+        self._input_size = int(input_size)
+        self._output_shape = _checks.static_shape(output_shape, "output_shape")
+        self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._dtype = tf.as_dtype(dtype).name
+        self._takes_two = self._condition_shape is not None and _takes_two(network)
+        self._weights = self._first_call() if weights is None else list(weights)
+
+    @property
+    def network(self) -> Callable[..., Any]:
+        """The wrapped network."""
+        return self._network
+
+    @property
+    def input_size(self) -> int:
+        """Number of input coordinates."""
+        return self._input_size
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """`(D, P)`."""
+        return self._output_shape
+
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """Trailing shape of the condition, `None` without one."""
+        return self._condition_shape
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Type in which the network works."""
+        return tf.as_dtype(self._dtype)
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """The variables of the network."""
+        return self._weights
+
+    def _first_call(self) -> list[tf.Variable]:
+        """Build the network, check what it returns, and list its variables."""
+        x = tf.zeros([1, self._input_size], self._dtype)
         condition = None
-        if self.condition_shape is not None:
-            condition = tf.zeros([1, math.prod(self.condition_shape)], dtype)
-        out = self._call(tf.zeros([1, input_size], dtype), condition)
-        if out.shape.num_elements() != math.prod(self.output_shape):
+        if self._condition_shape is not None:
+            size = math.prod(self._condition_shape)
+            condition = tf.zeros([1, size], self._dtype)
+        out, weights = foreign.build(self._network, self._call, x, condition)
+        if out.shape.num_elements() != math.prod(self._output_shape):
             msg = (
-                f"`network` must return {math.prod(self.output_shape)} numbers per "
-                f"event, {self.output_shape[1]} for each of {self.output_shape[0]} "
+                f"`network` must return {math.prod(self._output_shape)} numbers per "
+                f"event, {self._output_shape[1]} for each of {self._output_shape[0]} "
                 f"coordinates, got shape {tuple(out.shape)}. Change its last layer."
             )
             raise ValueError(msg)
-        # Keras 3 hides its variables from `tf.Module`: hand over the raw ones.
-        self._raw_variables = _raw_variables(network)
+        return weights
 
     def _call(self, x: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
         if condition is None:
@@ -119,11 +161,6 @@ def _takes_two(network: Callable[..., Any]) -> bool:
     )
     required = [a for a in arguments if a.kind in positional and a.default is a.empty]
     return len(required) == 2
-
-
-def _raw_variables(network: Callable[..., Any]) -> list[tf.Variable]:
-    found = getattr(network, "variables", ())
-    return [v if isinstance(v, tf.Variable) else v.value for v in found]
 
 
 def as_conditioner(

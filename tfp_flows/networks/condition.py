@@ -8,14 +8,19 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
+from tfp_flows.networks import foreign
 
 __all__ = ["ConditionEmbedding"]
 
 
-class ConditionEmbedding(tf.Module):
+@tfp.experimental.auto_composite_tensor(
+    omit_kwargs=("name",), module_name="tfp_flows.networks"
+)
+class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
     """Standardise a condition, and pass it through a network if there is one.
 
     Args:
@@ -23,6 +28,9 @@ class ConditionEmbedding(tf.Module):
         network: Keras network or callable from `[N, *condition_shape]` to `[N, C]`;
             without one the standardised condition is flattened.
         dtype: `"float32"` or `"float64"`.
+        loc: What to subtract, zeros if `None`; `adapt` sets it.
+        scale: What to divide by, ones if `None`; `adapt` sets it.
+        weights: The variables of the network; found by a first call if `None`.
         name: Name.
 
     Raises:
@@ -35,31 +43,22 @@ class ConditionEmbedding(tf.Module):
         network: Callable[..., Any] | None = None,
         *,
         dtype: Any = "float32",
+        loc: TensorLike | None = None,
+        scale: TensorLike | None = None,
+        weights: Sequence[tf.Variable] | None = None,
         name: str = "condition_embedding",
     ) -> None:
-        super().__init__(name=name)
-        self.condition_shape = _checks.static_shape(condition_shape, "condition_shape")
-        self.network = network
-        self._dtype = tf.as_dtype(dtype)
-        zeros = np.zeros(self.condition_shape)
-        self._loc = tf.Variable(zeros, trainable=False, dtype=dtype, name="loc")
-        self._scale = tf.Variable(
-            zeros + 1.0, trainable=False, dtype=dtype, name="scale"
-        )
-        self.output_shape = (math.prod(self.condition_shape),)
-        if network is not None:
-            out = network(tf.zeros([1, *self.condition_shape], dtype))
-            if len(out.shape) != 2:
-                msg = (
-                    "`embedding` must return one vector per condition, got shape "
-                    f"{tuple(out.shape)} for one. End it with a dense layer."
-                )
-                raise ValueError(msg)
-            self.output_shape = (int(out.shape[-1]),)
-            found = getattr(network, "variables", ())
-            # Keras 3 hides its variables from `tf.Module`: hand over the raw ones.
-            self._raw = [v if isinstance(v, tf.Variable) else v.value for v in found]
-
+        tf.Module.__init__(self, name=name)
+        self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._network = network
+        self._dtype = tf.as_dtype(dtype).name
+        zeros = np.zeros(self._condition_shape)
+        self._loc = self._statistic(zeros, "loc") if loc is None else loc
+        self._scale = self._statistic(zeros + 1.0, "scale") if scale is None else scale
+        if weights is None:
+            self._output_shape, found = self._first_call()
+            weights = found
+        self._weights = list(weights)
     def adapt(self, condition: TensorLike) -> None:
         """Set location and scale from conditions `[..., *condition_shape]`.
 

@@ -31,6 +31,7 @@ class Data:
         weights: TensorLike | None = None,
     ) -> None:
         self.columns = _columns(x)
+        self.condition_columns = _columns(condition)
         self.x = _numbers(x, "x")
         self.condition = None if condition is None else _numbers(condition, "condition")
         self.weights = None if weights is None else _numbers(weights, "weights")
@@ -58,6 +59,7 @@ class Data:
         """Return the given rows."""
         out = object.__new__(Data)
         out.columns = self.columns
+        out.condition_columns = self.condition_columns
         out.x = self.x[rows]
         out.condition = None if self.condition is None else self.condition[rows]
         out.weights = None if self.weights is None else self.weights[rows]

@@ -206,7 +206,12 @@ def fit(
     if seed is not None:
         keras.utils.set_random_seed(seed)
     history = flow.fit(
-        dataset, epochs=epochs, callbacks=used, verbose=verbose, **arguments
+        dataset,
+        epochs=epochs,
+        callbacks=used,
+        shuffle=False,  # datasets shuffle themselves
+        verbose=verbose,
+        **arguments,
     )
     return flow, history
 
@@ -232,7 +237,8 @@ def _built(
     if isinstance(flow, str):
         condition = train.condition
         shape = None if condition is None else condition.shape[1:] or (1,)
-        options = {"columns": train.columns, **_defaults(flow, train), **options}
+        names = {"columns": train.columns, "condition_columns": train.condition_columns}
+        options = {**names, **_defaults(flow, train), **options}
         flow = flows.build(flow, train.x.shape[1:], shape, seed=seed, **options)
     elif options:
         msg = (
@@ -242,4 +248,5 @@ def _built(
         raise TypeError(msg)
     if flow.columns is None and train.columns is not None:
         flow.columns = train.columns
+        flow.condition_columns = train.condition_columns
     return flow

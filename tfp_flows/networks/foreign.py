@@ -1,0 +1,36 @@
+"""The variables of networks that this package has not built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["build"]
+
+
+def build(
+    network: Any, call: Callable[..., tf.Tensor], *inputs: tf.Tensor | None
+) -> tuple[tf.Tensor, list[tf.Variable]]:
+    """Call a network for the first time, and list its variables.
+
+    Keras 3 hides its variables from `tf.Module`: they are handed over as they are. Of
+    a plain function, those count that the call has read and that are trainable.
+
+    Args:
+        network: Keras 3 or tf_keras network, `tf.Module`, or any callable.
+        call: Calls it.
+        *inputs: What `call` gets.
+
+    Returns:
+        What the call returned, and the `tf.Variable`s.
+    """
+    with tf.GradientTape() as tape:
+        out = call(*inputs)
+    listed = [
+        v if isinstance(v, tf.Variable) else v.value
+        for v in getattr(network, "variables", ())
+    ]
+    found = {id(v): v for v in (*listed, *tape.watched_variables())}
+    return out, list(found.values())
