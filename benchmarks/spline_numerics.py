@@ -85,7 +85,8 @@ def textbook_tables(logits: tf.Tensor, bins: int) -> Tables:
 
     def knots(part: tf.Tensor) -> tf.Tensor:
         sizes = MINIMUM + (1.0 - MINIMUM * bins) * tf.nn.softmax(part, axis=0)
-        return splines.knots(sizes, *tf.cast([-BOUND, BOUND], logits.dtype))
+        ends = (tf.constant(end, logits.dtype) for end in (-BOUND, BOUND))
+        return splines.knots(sizes, *ends)
 
     slopes = MINIMUM + tf.nn.softplus(inner)
     one = tf.ones_like(inner[:1])
@@ -165,7 +166,6 @@ def evaluated(
 ) -> list[np.ndarray]:
     """Return value, log-det, and the gradients of both for input and logits."""
 
-    @tf.function(jit_compile=rival.compiled, autograph=False)
     def run(value: tf.Tensor, logits: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch([value, logits])
@@ -173,6 +173,8 @@ def evaluated(
         gradients = [tape.gradient(o, [value, logits]) for o in out]
         return [*out, *gradients[0], *gradients[1]]
 
+    if rival.compiled:
+        run = tf.function(run, jit_compile=True, autograph=False)
     return [t.numpy() for t in run(value, logits)]
 
 
@@ -211,10 +213,16 @@ def backward_error(
     return np.where(finite, high, np.inf)
 
 
+@tf.function(autograph=False, reduce_retracing=True)
+def exact_forward(x: tf.Tensor, *tables: tf.Tensor) -> tf.Tensor:
+    """Evaluate by the form that loses nothing, compiled for many calls."""
+    return our_apply(x, tables, inverse=False)[0]
+
+
 def in_float64(tables: Tables) -> Callable[[np.ndarray], np.ndarray]:
     """Return the map with these knots and slopes in float64, by the form without loss."""
     exact = [tf.cast(t, tf.float64) for t in tables]
-    return lambda x: our_apply(tf.constant(x), exact, inverse=False)[0].numpy()
+    return lambda x: exact_forward(tf.constant(x), *exact).numpy()
 
 
 def errors(

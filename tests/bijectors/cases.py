@@ -6,6 +6,7 @@ identity only.
 
 from __future__ import annotations
 
+import keras
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
@@ -167,6 +168,19 @@ def _coupling_conditional(dtype):
     net = networks.MLP(2, shape, (6,), condition_shape=2, dtype=dtype, seed=0)
     mask = [True, False, True]
     return _perturbed(maps.Coupling(transformer, net, mask))
+
+
+@case("coupling_keras", (2,), condition_shape=(2,))
+def _coupling_keras(dtype):
+    kernel = keras.initializers.RandomNormal(stddev=0.3, seed=0)
+    layers = [
+        keras.layers.Dense(5, "tanh", kernel_initializer=kernel, dtype=dtype),
+        keras.layers.Dense(2, kernel_initializer=kernel, dtype=dtype),
+    ]
+    net = networks.as_conditioner(
+        keras.Sequential(layers), 1, (1, 2), condition_shape=2, dtype=dtype
+    )
+    return maps.Chain([maps.Coupling(maps.Affine(), net, [True, False])])
 
 
 @case("autoregressive_affine", (3,))

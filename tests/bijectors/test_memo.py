@@ -167,12 +167,8 @@ def test_map_that_stands_twice_in_a_chain_is_applied_twice():
         lambda v: tf.while_loop(
             lambda i: i < 1, lambda i: (v.assign(2.0), i + 1)[1:], [0]
         ),
-        pytest.param(
-            lambda v: tf.py_function(lambda: v.assign(2.0) * 0, [], tf.float32),
-            marks=pytest.mark.xfail(strict=True, reason="EagerPyFunc may write"),
-        ),
     ],
-    ids=["assign", "assign_add", "raw", "cond", "function", "while", "py_function"],
+    ids=["assign", "assign_add", "raw", "cond", "function", "while"],
 )
 def test_write_inside_one_traced_function_is_seen(write):
     bijector = scale(0.5)
@@ -190,9 +186,6 @@ def test_write_inside_one_traced_function_is_seen(write):
     np.testing.assert_allclose(after, [4.0, 4.0])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ResourceStridedSliceAssign is no write to memo._WRITES"
-)
 def test_write_to_a_slice_inside_one_traced_function_is_seen():
     bijector = Affine(tf.Variable([0.5, 0.5]), tf.Variable([0.0, 0.0]))
 
@@ -280,12 +273,7 @@ def test_numpy_condition_changed_in_place_is_seen():
     "method",
     [
         "copy",
-        pytest.param(
-            "deepcopy",
-            marks=pytest.mark.xfail(
-                strict=True, reason="the copy asks the original's variables"
-            ),
-        ),
+        "deepcopy",
     ],
 )
 def test_copy_has_a_memory_of_its_own(method):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tfp_flows
+from tfp_flows import training
 from tfp_flows.cli import fit
-from tfp_flows.training import fitting
 
 
 def _write(path, rows, header="a,b,c"):
@@ -115,6 +115,11 @@ def test_bad_tables_are_refused(spoil, message, refused, rows, tmp_path):
             ["--flow", "maf", "--option", "num_layers=0"],
             "`num_layers` must be at least",
         ),
+        (
+            ["--flow", "maf", "--option", "num_layers=x"],
+            "`num_layers` must be a number",
+        ),
+        (["--flow", "maf", "--option", "seed=1"], "flow maf has no option 'seed'"),
         (["--option", "wings"], "--option must be KEY=VALUE, got 'wings'"),
     ],
 )
@@ -123,7 +128,7 @@ def test_bad_choices_are_refused(more, message, refused, table, tmp_path):
 
 
 def test_bad_outputs_are_refused_before_the_fit(refused, table, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "fit", None)
+    monkeypatch.setattr(training, "fit", None)
     existing = tmp_path / "there.keras"
     existing.write_text("mine")
     for out, message in (

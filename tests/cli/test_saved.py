@@ -166,36 +166,34 @@ def test_condition_without_a_conditional_flow_is_refused(refused, linear_flow):
     assert "this flow takes none" in error
 
 
-@pytest.mark.skipif(
-    not hasattr(flows.Flow, "condition_columns"),
-    reason="flows do not keep the names of the condition's columns",
-)
-class TestNamedCondition:
-    def test_round_trip(self, run, conditional_flow, table, rows, tmp_path):
-        assert tfp_flows.load(conditional_flow).condition_columns == ("c",)
-        shuffled = _table(tmp_path / "s.csv", rows[:, ::-1], "c,b,a")
-        _, expected, _ = run("score", conditional_flow, table)
-        code, found, _ = run("score", conditional_flow, shuffled)
-        assert code == 0
-        np.testing.assert_allclose(_csv(found), _csv(expected), atol=1e-4)
-        argv = ("sample", conditional_flow, "-n", 5, "--seed", 0, "--condition")
-        code, named, _ = run(*argv, "c=0.5")
-        assert code == 0
-        assert named == run(*argv, "0.5")[1]
-        assert named.splitlines()[0] == "a,b"
-        code, text, _ = run("info", conditional_flow)
-        assert "condition: c" in text
+def test_condition_keeps_its_names(run, conditional_flow, table, rows, tmp_path):
+    assert tfp_flows.load(conditional_flow).condition_columns == ("c",)
+    shuffled = _table(tmp_path / "s.csv", rows[:, ::-1], "c,b,a")
+    _, expected, _ = run("score", conditional_flow, table)
+    code, found, _ = run("score", conditional_flow, shuffled)
+    assert code == 0
+    np.testing.assert_allclose(_csv(found), _csv(expected), atol=1e-4)
+    argv = ("sample", conditional_flow, "-n", 5, "--seed", 0, "--condition")
+    code, named, _ = run(*argv, "c=0.5")
+    assert code == 0
+    assert named == run(*argv, "0.5")[1]
+    assert named.splitlines()[0] == "a,b"
+    code, text, _ = run("info", conditional_flow)
+    assert "condition: c" in text
 
-    @pytest.mark.parametrize(
-        ("condition", "message"),
-        [
-            ("z=1", "--condition must name c, got 'z'"),
-            ("c=1,c=2", "--condition must name c, each of them once"),
-        ],
-    )
-    def test_bad_names_are_refused(self, condition, message, refused, conditional_flow):
-        argv = ("sample", conditional_flow, "-n", 1, "--condition", condition)
-        assert message in refused(*argv)
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("z=1", "--condition must name c, got 'z'"),
+        ("c=1,c=2", "--condition must name c, each of them once"),
+    ],
+)
+def test_bad_names_of_the_condition_are_refused(
+    condition, message, refused, conditional_flow
+):
+    argv = ("sample", conditional_flow, "-n", 1, "--condition", condition)
+    assert message in refused(*argv)
 
 
 def test_info_describes_the_flow(run, linear_flow):

@@ -7,6 +7,7 @@ that is never stale (`memo.py`), and a `condition` that needs no nested names.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,9 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         condition_shape: Trailing shape of the condition, `None` for a map without.
         forward_min_event_ndims: Number of trailing dimensions of one minimal event.
         **kwargs: Further arguments of `tfb.Bijector`.
+
+    Raises:
+        TypeError: If a part of the map has variables, but is no composite tensor.
     """
 
     _cache = memo.Memo()
@@ -51,9 +55,15 @@ class Bijector(tfb.AutoCompositeTensorBijector):
     ) -> None:
         self._checked_shape = event_shape
         self._condition_shape = condition_shape
+        _require_composite(type(self).__name__, kwargs.get("parameters") or {})
         self._memo_variables: Any = None
         self._cached = True
         super().__init__(forward_min_event_ndims=forward_min_event_ndims, **kwargs)
+
+    @property
+    def checked_shape(self) -> tuple[int, ...] | None:
+        """Trailing shape that inputs must have, `None` if any is accepted."""
+        return self._checked_shape
 
     @property
     def condition_shape(self) -> tuple[int, ...] | None:
@@ -71,11 +81,14 @@ class Bijector(tfb.AutoCompositeTensorBijector):
 
     def memo_variables(self) -> tuple[tf.Variable, ...]:
         """Return the variables on which remembered values depend."""
-        if self._memo_variables is None:
-            # A callable keeps `tf.Module` from listing the tuple a second time.
-            found = tuple(self.variables)
-            self._memo_variables = lambda: found
-        return self._memo_variables()
+        known = self._memo_variables and self._memo_variables(self)
+        if not known:
+            found, owner = tuple(self.variables), weakref.ref(self)
+            # A function keeps `tf.Module` from listing the tuple a second time; asked
+            # by a deep copy, which has variables of its own, it has no answer.
+            self._memo_variables = lambda asks: (found,) if owner() is asks else None
+            known = (found,)
+        return known[0]
 
     def forward_and_log_det(
         self,
@@ -164,6 +177,28 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         condition: Condition = None,
     ) -> tf.Tensor:
         return self.inverse_and_log_det(y, condition)[1]
+
+
+def _require_composite(owner: str, parameters: dict[str, Any]) -> None:
+    """Raise if a part has variables that `tf.Module` would lose inside a map.
+
+    TFP lists the variables of a composite tensor from its tensors, and skips a part
+    that is a `tf.Module` but no composite tensor.
+    """
+    for argument, value in parameters.items():
+        if argument in ("self", "__class__"):
+            continue
+        for part in tf.nest.flatten(value):
+            if not (isinstance(part, tf.Module) and part.variables):
+                continue
+            if tf.nest.flatten(part, expand_composites=True)[0] is part:
+                msg = (
+                    f"`{argument}` of `{owner}` must be a composite tensor, got "
+                    f"`{type(part).__name__}`, whose variables nobody would find. Wrap "
+                    "a network by networks.as_conditioner, compose a foreign bijector "
+                    "by tfb.Chain, or derive from tfp.experimental.AutoCompositeTensor."
+                )
+                raise TypeError(msg)
 
 
 def _takes(bijector: tfb.Bijector, condition: Condition) -> Condition:

@@ -72,8 +72,13 @@ class Chain(base.Bijector):
                     )
                     raise ValueError(msg)
             ranks = [b.forward_min_event_ndims for b in self._bijectors]
+            rank = max(ranks, default=0)
+            known = {getattr(b, "checked_shape", None) for b in self._bijectors}
+            known = {shape for shape in known if shape and len(shape) == rank}
             super().__init__(
-                forward_min_event_ndims=max(ranks, default=0),
+                # Parts of TFP would broadcast a wrong event before ours sees it.
+                event_shape=known.pop() if len(known) == 1 else None,
+                forward_min_event_ndims=rank,
                 condition_shape=shapes[0] if shapes else None,
                 is_constant_jacobian=all(
                     b.is_constant_jacobian for b in self._bijectors

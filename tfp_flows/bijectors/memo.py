@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,16 @@ except (ImportError, AttributeError):  # pragma: no cover - other TensorFlow bui
     _gradient_types = None
 
 _ATTRIBUTE = "_tfp_flows_pairs"
-_WRITES = ("Assign", "ResourceApply", "ResourceSparse", "ResourceScatter")
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall", "While", "If", "Case")
+# Everything else that is given the handle of a variable may write to it.
+_READS = (
+    "ReadVariableOp",
+    "ResourceGather",
+    "ResourceGatherNd",
+    "VariableShape",
+    "VarIsInitializedOp",
+)
+# These may write to variables that they do not name.
+_OPAQUE = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
 _enabled = contextvars.ContextVar("tfp_flows_caching", default=True)
 
 
@@ -69,31 +77,40 @@ def _size(graph: tf.Graph) -> int:
     return len(graph.get_operations())
 
 
-def _writes_since(graph: tf.Graph, start: int) -> bool:
-    """Whether `graph` got operations that may write a variable."""
-    for op in graph.get_operations()[start:]:
-        if op.type.startswith(_WRITES):
-            return True
-        if op.type in _CALLS and any(t.dtype == tf.resource for t in op.inputs):
-            return True
-    return False
-
-
-def _recorded_everywhere(
-    output: tf.Tensor, source: tf.Tensor, variables: tuple[tf.Variable, ...]
+def _writes_since(
+    graph: tf.Graph, start: int, variables: Sequence[tf.Variable]
 ) -> bool:
-    """Whether every live tape that a fresh evaluation would be on knows `output`.
+    """Whether `graph` got operations that may write one of the variables."""
+    handles = {id(v.handle) for v in variables}
+    for outer, inner in getattr(graph, "captures", ()):
+        if id(outer) in handles:
+            handles.add(id(inner))
+    return any(
+        op.type in _OPAQUE
+        or (
+            op.type not in _READS and any(id(tensor) in handles for tensor in op.inputs)
+        )
+        for op in graph.get_operations()[start:]
+    )
 
-    A fresh operation on what the output depends on shows on how many tapes (none,
-    one, several) it would be recorded.
-    """
-    if _no_tape is None or _gradient_types is None:
-        return False
-    if _no_tape():
-        return True
-    reads = [v.value() for v in variables if v.trainable][:1]
-    empty = [tf.cast(tf.reshape(t, [-1])[:0], source.dtype) for t in [source, *reads]]
-    return _gradient_types([output]) == _gradient_types([tf.concat(empty, 0)])
+
+def _witness(*tensors: Any) -> tf.Tensor:
+    """Return an empty tensor that is on all tapes on which one of `tensors` is."""
+    parts = [
+        tf.cast(tf.reshape(tensor, [-1])[:0], tensors[0].dtype)
+        for tensor in tensors
+        if tf.is_tensor(tensor) and tensor.dtype.is_floating
+    ]
+    return tf.concat(parts, axis=0)
+
+
+def _tapes(tensor: tf.Tensor) -> int:
+    """Return on how many live tapes `tensor` is: none, one, several (0, 1, 2)."""
+    return 0 if _gradient_types is None else _gradient_types([tensor])
+
+
+def _recording() -> bool:
+    return _no_tape is None or not _no_tape()
 
 
 def _same_condition(old: Any, new: Any) -> bool:
@@ -117,6 +134,7 @@ class _Pair:
         "output",
         "source",
         "values",
+        "witness",
     )
 
     def __init__(
@@ -139,6 +157,8 @@ class _Pair:
         self.is_forward = is_forward
         self.values = values
         self.operations = None if _is_eager(output) else _size(output.graph)
+        # Nobody watches this one by hand, as they may watch the output.
+        self.witness = _witness(output) if _recording() else None
 
     def is_current(self, bijector: Any, condition: Any) -> bool:
         """Whether the pair is what a fresh evaluation would give."""
@@ -151,13 +171,35 @@ class _Pair:
             return False
         output = self.output()
         variables = bijector.memo_variables()
-        if output is None or not _recorded_everywhere(output, self.source, variables):
+        if output is None or not self._is_recorded(bijector, condition, variables):
             return False
         if self.operations is not None:
             graph = output.graph
-            return graph is _this_graph() and not _writes_since(graph, self.operations)
+            return graph is _this_graph() and not _writes_since(
+                graph, self.operations, variables
+            )
         pairs = zip(variables, self.values, strict=True)
         return all(bool(tf.reduce_all(tf.equal(v, old))) for v, old in pairs)
+
+    def _is_recorded(
+        self,
+        bijector: Any,
+        condition: Any,
+        variables: Sequence[tf.Variable],
+    ) -> bool:
+        """Whether every live tape that a fresh evaluation would be on knows the pair.
+
+        A fresh operation on all that the output depends on shows on how many tapes
+        the evaluation would be recorded.
+        """
+        if not _recording():
+            return True
+        if self.witness is None or _gradient_types is None:
+            return False
+        reads = [v.value() for v in variables if v.trainable]
+        given = tf.nest.flatten(bijector.parameters)
+        fresh = _witness(self.source, condition, *reads, *given)
+        return _tapes(self.witness) == _tapes(fresh)
 
 
 class _Bound:

@@ -68,12 +68,9 @@ def run(arguments: argparse.Namespace) -> None:
     table = datasets.wine("white")
     rows, held_out = tables.split_rows(len(table), HELD_OUT, arguments.seed)
     train, test = table.x[rows], table.x[held_out]
-    name = models.default_flow()
+    name = flows.DEFAULT
     say(f"fitting {name} to {len(train)} wines; {len(test)} are held out")
-    flow = flows.build(
-        name, len(table.columns), columns=table.columns, seed=arguments.seed
-    )
-    epochs, seconds = _fit(flow, train, arguments)
+    flow, epochs, seconds = _fit(name, train, table.columns, arguments)
     say("fitting the Gaussian models")
     results = {name: _score_flow(flow, train, test)}
     for label, count in (("Gaussian", 1), (f"{_COMPONENTS} Gaussians", _COMPONENTS)):
@@ -117,9 +114,12 @@ def _folder(path: str) -> Path:
 
 
 def _fit(
-    flow: Flow, train: np.ndarray, arguments: argparse.Namespace
-) -> tuple[int, float]:
-    """Fit, and return the number of epochs and the seconds they took."""
+    name: str,
+    train: np.ndarray,
+    columns: tuple[str, ...],
+    arguments: argparse.Namespace,
+) -> tuple[Flow, int, float]:
+    """Fit, and return the flow, the number of epochs and the seconds they took."""
     import numpy as np
 
     from tfp_flows import training
@@ -128,15 +128,16 @@ def _fit(
     # In the unit of the result: see `_score_flow`.
     line = ProgressLine(np.log(_moments(train)[1]).sum())
     start = time.monotonic()
-    _, history = training.fit(
-        flow,
+    flow, history = training.fit(
+        name,
         train,
+        columns=columns,
         seed=arguments.seed,
         callbacks=[] if arguments.quiet else [line],
         verbose=0,
         epochs=_QUICK_EPOCHS if arguments.quick else None,
     )
-    return len(history.history["loss"]), time.monotonic() - start
+    return flow, len(history.history["loss"]), time.monotonic() - start
 
 
 def _moments(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,9 @@ __all__ = ["add_parser", "run"]
 
 # With fewer there is nothing to hold out and to validate with.
 MIN_ROWS = 10
+# What `--option` may set besides the options of the flow, and what it may not.
+FIT_OPTIONS = ("learning_rate", "noise", "patience", "weight_decay")
+NOT_OPTIONS = ("columns", "condition_columns", "embedding", "options", "seed")
 
 
 def add_parser(commands: Any) -> None:
@@ -51,7 +54,8 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="option of the flow, such as num_layers=4 or hidden_units=64,64; repeat",
+        help="option of the flow or the fit, such as num_layers=4, hidden_units=64,64 "
+        "or learning_rate=0.0005; repeat for more",
     )
     add("--seed", type=int, default=0, metavar="N", help="default 0")
     add("--force", action="store_true", help="overwrite the output")
@@ -81,31 +85,25 @@ def run(arguments: argparse.Namespace) -> None:
     train, test = tables.split_rows(
         len(events), arguments.test_fraction, arguments.seed
     )
-    given = None if conditions is None else conditions.x
     for part in (events, conditions):
         if part is not None:
             _check_training_rows(path, part, train)
     quiet.import_tensorflow()
-    flow = _build(arguments, events, conditions, options)
+    name = _flow_name(arguments.flow, options)
     start = time.monotonic()
-    _fit(arguments, flow, events.x[train], None if given is None else given[train])
+    flow = _fit(arguments, name, options, events, conditions, train)
     seconds = time.monotonic() - start
     models.save(flow, out)
     rows = test if len(test) else train
     values = models.log_prob(
-        flow, events.x[rows], None if given is None else given[rows]
+        flow, events.x[rows], None if conditions is None else conditions.x[rows]
     )
     mean, error = models.mean_and_error(values)
     what = "held-out" if len(test) else "training"
     print(f"rows: {len(train)} to fit, {len(test)} held out")
-    print(f"flow: {flow_name(arguments)}, {models.parameter_count(flow)} parameters")
+    print(f"flow: {name}, {models.parameter_count(flow)} parameters")
     print(f"{what} log-likelihood: {mean:.4f} +- {error:.4f} nats per row")
     print(f"wrote {out} after {seconds:.0f} s of fitting")
-
-
-def flow_name(arguments: argparse.Namespace) -> str:
-    """Return the name of the flow to fit."""
-    return arguments.flow or models.default_flow()
 
 
 def _check_training_rows(path: Any, table: Table, train: np.ndarray) -> None:
@@ -121,73 +119,56 @@ def _check_training_rows(path: Any, table: Table, train: np.ndarray) -> None:
         )
 
 
-def _build(
-    arguments: argparse.Namespace,
-    events: Table,
-    conditions: Table | None,
-    options: dict[str, Any],
-) -> Flow:
-    from tfp_flows import flows
+def _flow_name(name: str | None, options: dict[str, Any]) -> str:
+    """Return the name of the flow, after a check of it and of its options."""
+    from tfp_flows import flows, training
 
-    name = flow_name(arguments)
+    name = name or flows.DEFAULT
     if name not in flows.names():
         raise UsageError(f"there is no flow {name!r}, only {', '.join(flows.names())}.")
-    _check_options(name, options)
-    shape = None if conditions is None else conditions.x.shape[1]
-    with explained(f"flow {name}", also=(TypeError,)):
-        flow = flows.build(
-            name,
-            events.x.shape[1],
-            shape,
-            **{"seed": arguments.seed, "columns": events.columns, **options},
-        )
-    if conditions is not None:
-        flow.condition_columns = conditions.columns
-    return flow
-
-
-def _check_options(name: str, options: dict[str, Any]) -> None:
-    if not options:
-        return
-    from tfp_flows import flows
-
-    kind = type(flows.build(name, 2))
-    known: set[str] = set()
-    for owner in (kind, flows.Flow):
+    known = set(FIT_OPTIONS) & set(inspect.signature(training.fit).parameters)
+    for owner in (flows.flow_class(name), flows.Flow):
         known |= {
             parameter.name
             for parameter in inspect.signature(owner).parameters.values()
             if parameter.kind is parameter.KEYWORD_ONLY
         }
-    # Set by the command itself, or not to be written as text.
-    known -= {"columns", "condition_columns", "embedding", "options"}
+    known -= set(NOT_OPTIONS)
     wrong = sorted(set(options) - known)
     if wrong:
         raise UsageError(
             f"flow {name} has no option {wrong[0]!r}, only {', '.join(sorted(known))}."
         )
+    return name
 
 
 def _fit(
     arguments: argparse.Namespace,
-    flow: Flow,
-    x: np.ndarray,
-    condition: np.ndarray | None,
-) -> None:
+    name: str,
+    options: dict[str, Any],
+    events: Table,
+    conditions: Table | None,
+    train: np.ndarray,
+) -> Flow:
     from tfp_flows import training
     from tfp_flows.cli.progress import ProgressLine
 
-    with explained(arguments.data):
-        training.fit(
-            flow,
-            x,
-            condition,
+    # Data are checked by now: what is of the wrong type is an option.
+    with explained(also=(TypeError,) if options else ()):
+        flow, _ = training.fit(
+            name,
+            events.x[train],
+            None if conditions is None else conditions.x[train],
+            columns=events.columns,
+            condition_columns=None if conditions is None else conditions.columns,
             seed=arguments.seed,
             callbacks=[] if arguments.quiet else [ProgressLine()],
             verbose=0,
             epochs=arguments.epochs,
             batch_size=arguments.batch_size,
+            **options,
         )
+    return flow
 
 
 def _option(text: str) -> tuple[str, Any]:

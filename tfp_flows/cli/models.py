@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tfp_flows.flows import Flow
 
 __all__ = [
-    "default_flow",
     "format_version",
     "load",
     "log_prob",
@@ -30,13 +29,6 @@ __all__ = [
 
 # Rows of one call: bounds the memory that the networks' hidden units take.
 BLOCK = 65_536
-
-
-def default_flow() -> str:
-    """Return the name of the flow that suits most tables."""
-    from tfp_flows.flows import registry
-
-    return str(getattr(registry, "DEFAULT", "nsf-ar"))
 
 
 def load(path: str) -> tuple[Path, Flow]:

@@ -158,8 +158,7 @@ def _match(
 
 def names_of(flow: Flow) -> tuple[list[str] | None, list[str] | None]:
     """Return the names of the events' and of the condition's columns, if known."""
-    events = flow.columns
-    conditions = getattr(flow, "condition_columns", None)
+    events, conditions = flow.columns, flow.condition_columns
     return (
         None if events is None else list(events),
         None if conditions is None else list(conditions),

@@ -5,6 +5,7 @@ The component axis is first: logits, locations and log-scales are `[K, ...]`.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 __all__ = ["logit_cdf", "logit_cdf_inverse"]
@@ -12,6 +13,8 @@ __all__ = ["logit_cdf", "logit_cdf_inverse"]
 # Bisection halves the bracket, Newton squares the error: this many are enough for
 # float64, the loop ends sooner when no element moves any more.
 MAX_STEPS = 100
+# Further out the value is a straight line, in this range nothing overflows float32.
+FAR = 1e30
 
 
 def logit_cdf(
@@ -30,15 +33,22 @@ def logit_cdf(
     Returns:
         Value and log-derivative, `[...]`.
     """
-    # Far out the value is linear in x: stop where the products would overflow.
-    u = (x - locations) * tf.exp(-log_scales)
+    clipped = tf.clip_by_value(x, -FAR, FAR)
+    u = (clipped - locations) * tf.exp(-log_scales)
     log_below, log_above = -tf.nn.softplus(-u), -tf.nn.softplus(u)
-    log_cdf = tf.reduce_logsumexp(log_weights + log_below, axis=0)
-    log_survival = tf.reduce_logsumexp(log_weights + log_above, axis=0)
-    log_density = tf.reduce_logsumexp(
-        log_weights + log_below + log_above - log_scales, axis=0
+    below, above = log_weights + log_below, log_weights + log_above
+    log_cdf = tf.reduce_logsumexp(below, axis=0)
+    log_survival = tf.reduce_logsumexp(above, axis=0)
+    # The density over one tail, as a mean over the components in that tail: far out
+    # density and tail are both tiny, and their logs must not be subtracted.
+    in_lower = tf.reduce_logsumexp(below - log_cdf + log_above - log_scales, axis=0)
+    in_upper = tf.reduce_logsumexp(
+        above - log_survival + log_below - log_scales, axis=0
     )
-    return log_cdf - log_survival, log_density - log_cdf - log_survival
+    upper = log_cdf > log_survival
+    log_derivative = tf.where(upper, in_upper - log_cdf, in_lower - log_survival)
+    value = log_cdf - log_survival
+    return tf.where(tf.math.is_inf(x), x + value, value), log_derivative
 
 
 def logit_cdf_inverse(
@@ -62,6 +72,8 @@ def logit_cdf_inverse(
     """
     parameters = (log_weights, locations, log_scales)
     fixed = [tf.stop_gradient(p) for p in parameters]
+    infinite, sign = tf.math.is_inf(y), tf.sign(y)
+    y = tf.clip_by_value(y, -FAR, FAR)
     target = tf.stop_gradient(y)
     quantiles = fixed[1] + target * tf.exp(fixed[2])
     low, high = tf.reduce_min(quantiles, axis=0), tf.reduce_max(quantiles, axis=0)
@@ -86,4 +98,5 @@ def logit_cdf_inverse(
     # Zero in value; its gradient is that of the implicit function.
     residual = (y - value) - tf.stop_gradient(y - value)
     x = x + residual * tf.exp(-tf.stop_gradient(log_slope))
-    return x, -logit_cdf(x, *parameters)[1]
+    log_det = -logit_cdf(x, *parameters)[1]
+    return tf.where(infinite, sign * x.dtype.as_numpy_dtype(np.inf), x), log_det

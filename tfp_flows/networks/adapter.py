@@ -117,6 +117,19 @@ class NetworkConditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
             raise ValueError(msg)
         return weights
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> NetworkConditioner:
+        """Return a conditioner whose variables are those of the network's copy."""
+        network, weights = foreign.deepcopy(self._network, self._weights, memo)
+        return type(self)(
+            network,
+            self._input_size,
+            self._output_shape,
+            condition_shape=self._condition_shape,
+            dtype=self._dtype,
+            weights=weights,
+            name=self.name,
+        )
+
     def _call(self, x: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
         if condition is None:
             return tf.convert_to_tensor(self.network(x))

@@ -19,6 +19,8 @@ __all__ = ["Conditioner", "activation_function"]
 # Inputs are standardised, so that this is some standard deviations: a network that
 # extrapolates to a single outlier costs more likelihood than all of its fine detail.
 INPUT_BOUND = 3.0
+# So far out the bound is reached to all digits, and squares do not overflow yet.
+FAR_INPUT = 1e9
 
 
 def activation_function(activation: str | Callable) -> Callable:
@@ -178,7 +180,8 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         if condition is not None:
             condition = tf.cast(condition, compute)
         # What the network sees of a far outlier is bounded; the maps see all of it.
-        seen = x * tf.math.rsqrt(1.0 + tf.square(x * (1.0 / INPUT_BOUND)))
+        seen = tf.clip_by_value(x, -FAR_INPUT, FAR_INPUT)
+        seen *= tf.math.rsqrt(1.0 + tf.square(seen * (1.0 / INPUT_BOUND)))
         head = self._columns(weights, tf.cast(seen, compute), condition)
         size, width = self._output_shape
         # With neither inputs nor condition the head is one column for every event.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         loc: What to subtract, zeros if `None`; `adapt` sets it.
         scale: What to divide by, ones if `None`; `adapt` sets it.
         weights: The variables of the network; found by a first call if `None`.
+        output_size: What the network returns, `C`; found by a first call if `None`.
         name: Name.
 
     Raises:
@@ -46,6 +48,7 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         loc: TensorLike | None = None,
         scale: TensorLike | None = None,
         weights: Sequence[tf.Variable] | None = None,
+        output_size: int | None = None,
         name: str = "condition_embedding",
     ) -> None:
         tf.Module.__init__(self, name=name)
@@ -55,10 +58,61 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         zeros = np.zeros(self._condition_shape)
         self._loc = self._statistic(zeros, "loc") if loc is None else loc
         self._scale = self._statistic(zeros + 1.0, "scale") if scale is None else scale
-        if weights is None:
-            self._output_shape, found = self._first_call()
-            weights = found
-        self._weights = list(weights)
+        self._output_size = math.prod(self._condition_shape)
+        self._weights = list(weights or ())
+        if network is not None and (weights is None or output_size is None):
+            self._output_size, self._weights = self._first_call(network)
+        elif output_size is not None:
+            self._output_size = output_size
+
+    def _statistic(self, value: np.ndarray, name: str) -> tf.Variable:
+        return tf.Variable(value, trainable=False, dtype=self._dtype, name=name)
+
+    def _first_call(self, network: Callable) -> tuple[int, list[tf.Variable]]:
+        zeros = tf.zeros([1, *self._condition_shape], self._dtype)
+        out, weights = foreign.build(network, network, zeros)
+        if len(out.shape) != 2:
+            msg = (
+                "`embedding` must return one vector per condition, got shape "
+                f"{tuple(out.shape)} for one. End it with a dense layer."
+            )
+            raise ValueError(msg)
+        return int(out.shape[-1]), weights
+
+    @property
+    def condition_shape(self) -> tuple[int, ...]:
+        """Shape of one condition."""
+        return self._condition_shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what the maps get."""
+        return (self._output_size,)
+
+    @property
+    def network(self) -> Callable[..., Any] | None:
+        """The network behind the standardisation."""
+        return self._network
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """The variables of the network."""
+        return self._weights
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ConditionEmbedding:
+        """Return an embedding whose variables are those of the network's copy."""
+        network, weights = foreign.deepcopy(self._network, self._weights, memo)
+        return type(self)(
+            self._condition_shape,
+            network,
+            dtype=self._dtype,
+            loc=copy.deepcopy(self._loc, memo),
+            scale=copy.deepcopy(self._scale, memo),
+            weights=weights,
+            output_size=self._output_size,
+            name=self.name,
+        )
+
     def adapt(self, condition: TensorLike) -> None:
         """Set location and scale from conditions `[..., *condition_shape]`.
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["build"]
+__all__ = ["build", "deepcopy"]
+
+
+def _listed(network: Any) -> list[tf.Variable]:
+    found = getattr(network, "variables", ())
+    return [v if isinstance(v, tf.Variable) else v.value for v in found]
 
 
 def build(
@@ -28,9 +34,22 @@ def build(
     """
     with tf.GradientTape() as tape:
         out = call(*inputs)
-    listed = [
-        v if isinstance(v, tf.Variable) else v.value
-        for v in getattr(network, "variables", ())
-    ]
-    found = {id(v): v for v in (*listed, *tape.watched_variables())}
+    found = {id(v): v for v in (*_listed(network), *tape.watched_variables())}
     return out, list(found.values())
+
+
+def deepcopy(
+    network: Any, weights: list[tf.Variable], memo: dict[int, Any]
+) -> tuple[Any, list[tf.Variable]]:
+    """Return a copy of a network and the variables that the copy reads.
+
+    Args:
+        network: The network.
+        weights: Its variables.
+        memo: As in `copy.deepcopy`.
+
+    Returns:
+        Copy and variables; a plain function is its own copy.
+    """
+    copied = copy.deepcopy(network, memo)
+    return copied, weights if copied is network else _listed(copied)

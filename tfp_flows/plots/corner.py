@@ -117,7 +117,8 @@ def _checked(data: TensorLike, names: Sequence[str] | None) -> datasets.Table:
 def _matched(table: datasets.Table, samples: TensorLike) -> datasets.Table:
     """Return samples in the columns of the table, by name or else by position."""
     drawn = datasets.to_table(samples)
-    if set(table.columns) <= set(drawn.columns):
+    unnamed = drawn.columns[:1] == ("x0",)
+    if not unnamed and set(table.columns) <= set(drawn.columns):
         drawn = drawn.select(table.columns)
     if drawn.x.shape[1] != table.x.shape[1]:
         msg = (
