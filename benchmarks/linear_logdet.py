@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import _report
 import tensorflow as tf
 
 from tfp_flows.bijectors import lu, triangular
@@ -55,13 +56,15 @@ def with_gradient(
     return gradient
 
 
-def seconds(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
+def seconds(
+    functions: dict[str, Callable[[], object]], rounds: int
+) -> dict[str, float]:
     """Return median times of compiled functions, measured in turns."""
     compiled = {key: tf.function(f, autograph=False) for key, f in functions.items()}
     times: dict[str, list[float]] = {key: [] for key in functions}
     for function in compiled.values():
         function()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for key, function in compiled.items():
             for _ in range(CALLS):
                 start = time.perf_counter()
@@ -70,7 +73,7 @@ def seconds(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {key: statistics.median(values) for key, values in times.items()}
 
 
-def row(name: str, bijector: Map) -> str:
+def row(name: str, bijector: Map, rounds: int) -> str:
     """Return one line of the table."""
     x = tf.zeros([BATCH, SIZE])
 
@@ -82,8 +85,9 @@ def row(name: str, bijector: Map) -> str:
 
     functions = {"ours": ours, "dense": dense}
     variables = bijector.trainable_variables
-    value = seconds(functions)
-    gradient = seconds({k: with_gradient(f, variables) for k, f in functions.items()})
+    value = seconds(functions, rounds)
+    gradients = {k: with_gradient(f, variables) for k, f in functions.items()}
+    gradient = seconds(gradients, rounds)
     found, expected = float(ours()[0]), float(dense())
     line = f"{name:18}{found:10.5f}{expected:10.5f}{abs(found - expected):9.1e}"
     for times in (value, gradient):
@@ -92,15 +96,17 @@ def row(name: str, bijector: Map) -> str:
     return line
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
+    args = _report.parser(__doc__).parse_args(arguments)
+    _report.header(f"log-dets of linear maps, D = {SIZE}")
     print(
         f"{'map':18}{'log-det':>10}{'slogdet':>10}{'error':>9}"
         f"{'us':>10}{'dense us':>10}{'ratio':>7}"
         f"{'grad us':>10}{'dense us':>10}{'ratio':>7}"
     )
     for name, bijector in build().items():
-        print(row(name, bijector))
+        print(row(name, bijector, 1 if args.smoke else ROUNDS), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,31 +1,31 @@
 """Count what is not finite, and measure rounding, in rational-quadratic splines.
 
-Every spline maps [-5, 5] in float32 with logits of scale 1, 5 and 20. Finiteness: value,
-log-det, and the gradients of both with respect to input and logits, in both directions,
-at random inputs, at +-5, one ulp outside, +-1e30 and +-inf (where the value is to be
-infinite and all else finite); the table counts the numbers that fail.
+Every spline maps [-5, 5] in float32 with logits of scale 1, 5 and 20. Finiteness:
+value, log-det, and the gradients of both with respect to input and logits, in both
+directions, at random inputs, at +-5, one ulp outside, +-1e30 and +-inf (where the value
+is to be infinite and all else finite); the table counts the numbers that fail.
 
 Backward error: the smallest `e` for which the exact map, after moving its input by at
 most `e` ulp and then its output by at most `e` ulp, gives the float32 result. An ulp is
-the spacing of float32 at the end of the range, 4.8e-7. For the inverse the same is asked
-of the pair (result, input). "Exact" is float64, in one of two senses: with the same
-float32 knots and slopes (column `knots`: the formula alone), or with the same float32
-logits (column `logits`: knots and slopes are made in float64 too, so that their rounding
-counts). The error of the log-det is against float64 at the same input and logits, in
-nats; it also holds what the map does to a rounded input, so no formula can make it zero.
+the spacing of float32 at the end of the range, 4.8e-7. For the inverse the same is
+asked of the pair (result, input). "Exact" is float64, in one of two senses: with the
+same float32 knots and slopes (column `knots`: the formula alone), or with the same
+float32 logits (column `logits`: knots and slopes are made in float64 too, so that their
+rounding counts). The error of the log-det is against float64 at the same input and
+logits, in nats; it also holds what the map does to a rounded input, so no formula can
+make it zero.
 
-The rivals: `textbook`, the formula of the paper with the root
-`2c / (-b - sqrt(b^2 - 4ac))`, softmax bins and softplus slopes of at least 1e-3; the same
-formula on the knots of this library (`textbook, our knots`); and distrax, if installed.
-Since each makes other splines from equal logits, only the first and the third see the
-same splines.
+The rivals: `textbook`, the formula of the paper with the root `2c / (-b - sqrt(b^2 -
+4ac))`, softmax bins and softplus slopes of at least 1e-3; the same formula on the knots
+of this library (`textbook, our knots`); and distrax, if installed. Since each makes
+other splines from equal logits, only the first and the third see the same splines.
 
 Run `python benchmarks/spline_numerics.py` (about two minutes).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import _report
@@ -97,7 +97,7 @@ def textbook_apply(
     value: tf.Tensor, tables: Tables, *, inverse: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluate equations 4 to 8 of the paper as they stand."""
-    x_knots, y_knots, slopes = tables
+    x_knots, y_knots = tables[:2]
     inside = tf.abs(value) <= BOUND
     clipped = tf.clip_by_value(value, -BOUND, BOUND)
     source = y_knots if inverse else x_knots
@@ -199,7 +199,10 @@ def backward_error(
         Array like `x`; infinite where a position is not finite.
     """
     finite = np.isfinite(x) & np.isfinite(y)
-    x, y = np.where(finite, x, 0.0).astype(float), np.where(finite, y, 0.0).astype(float)
+    x, y = (
+        np.where(finite, x, 0.0).astype(float),
+        np.where(finite, y, 0.0).astype(float),
+    )
 
     def explained(error: np.ndarray) -> np.ndarray:
         step = error * ULP
@@ -220,7 +223,7 @@ def exact_forward(x: tf.Tensor, *tables: tf.Tensor) -> tf.Tensor:
 
 
 def in_float64(tables: Tables) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the map with these knots and slopes in float64, by the form without loss."""
+    """Return the map with these knots and slopes in float64."""
     exact = [tf.cast(t, tf.float64) for t in tables]
     return lambda x: exact_forward(tf.constant(x), *exact).numpy()
 
@@ -239,7 +242,9 @@ def errors(
             own = None
         else:
             results = evaluated(rival, value, logits, bins, inverse=inverse)
-            own = in_float64(rival.tables(logits, bins))
+            # Under XLA the knots are part of the kernel, and not to be had.
+            tables = None if rival.compiled else rival.tables(logits, bins)
+            own = None if tables is None else in_float64(tables)
         pair = (value.numpy(), results[0])
         pair = pair[::-1] if inverse else pair
         out[0].append(np.nan if own is None else backward_error(own, *pair).max())
@@ -261,15 +266,17 @@ def inputs(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
     return inside, np.resize(edges.astype(np.float32), max(count // 10, len(edges)))
 
 
-def logits_of(bins: int, scale: float, count: int, rng: np.random.Generator) -> tf.Tensor:
+def logits_of(
+    bins: int, scale: float, count: int, rng: np.random.Generator
+) -> tf.Tensor:
     """Return normal logits of a scale, `[P, count]`."""
     return tf.constant(scale * rng.standard_normal((3 * bins - 1, count)), tf.float32)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
-    args = _report.parser(__doc__).parse_args()
-    count = 100 if args.smoke else 20_000
+    args = _report.parser(__doc__).parse_args(arguments)
+    count = 20 if args.smoke else 20_000
     rivals: dict[str, Rival | None] = dict(RIVALS)
     if distrax is not None:
         jax.config.update("jax_platforms", "cpu")
@@ -280,7 +287,7 @@ def main() -> None:
     worst = [0.0, 0.0, 0.0]
     for name, rival in rivals.items():
         for bins in BINS[:1] if args.smoke else BINS:
-            for scale in SCALES:
+            for scale in SCALES[-1:] if args.smoke else SCALES:
                 rng = np.random.default_rng(0)
                 inside, edges = inputs(count, rng)
                 every = tf.constant(np.concatenate([inside, edges]))
@@ -297,7 +304,7 @@ def main() -> None:
                 cells = "".join(f"{_number(v):>12}" for v in found)
                 print(f"{name:20}{bins:3d}{scale:6.0f}{bad:9d}{cells}", flush=True)
                 if name.startswith("tfp_flows"):
-                    new = [bad, max(found[:2]), max(found[2:4])]
+                    new = [bad, np.nanmax([0.0, *found[:2]]), max(found[2:4])]
                     worst = [max(pair) for pair in zip(worst, new, strict=True)]
     print(
         f"tfp_flows: failures {worst[0]:.0f} (0: {_report.verdict(worst[0], 0)}), "

@@ -6,11 +6,14 @@ a fine grid, and the mean of `-log p` over samples with its standard error.
 The grid is right to four decimals or more, and to three for `sinusoidal`, whose density
 narrows to a spike.
 
-Run `python benchmarks/toy_entropies.py` (about a minute); it needs NumPy only.
+Run `python benchmarks/toy_entropies.py` (about a minute).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import _report
 import numpy as np
 
 from tfp_flows import datasets
@@ -82,12 +85,17 @@ def report(
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
-    for name in datasets.toy_names():
+    args = _report.parser(__doc__).parse_args(arguments)
+    _report.header("entropies of the toys, in nats")
+    names, conditional_names = datasets.toy_names(), datasets.conditional_toy_names()
+    if args.smoke:
+        names, conditional_names = names[:2], ()
+    for name in names:
         log_p = datasets.toy_log_prob(name, datasets.toy(name, NUM_SAMPLES))
         report(name, datasets.toy_entropy(name), unconditional(name), log_p)
-    for name in datasets.conditional_toy_names():
+    for name in conditional_names:
         x, c = datasets.conditional_toy(name, NUM_SAMPLES)
         log_p = datasets.conditional_toy_log_prob(name, x, c)
         stored = datasets.conditional_toy_entropy(name)

@@ -1,6 +1,6 @@
 """Draw the pictures of the README and of the documentation: `python docs/make_images.py`.
 
-The flows are the default one with default settings, fitted for some 3,000 updates.
+The flow is the default one, with the default settings of `fit`: some 8,000 updates.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ __all__ = ["main"]
 FOLDER = Path(__file__).resolve().parent / "images"
 TOYS = ("8gaussians", "checkerboard", "2spirals", "two_moons")
 POINTS = 50_000
-EPOCHS = 35
 LIMITS = {"two_moons": ((-1.4, 2.4), (-0.9, 1.4))}
 SQUARE = ((-4.2, 4.2), (-4.2, 4.2))
 
@@ -26,9 +25,7 @@ def draw_toys() -> None:
     axes = figure.subplots(2, len(TOYS))
     for column, name in enumerate(TOYS):
         x = tfpf.datasets.toy(name, POINTS, seed=0)
-        flow, _ = tfpf.fit(
-            "nsf-ar", x, epochs=EPOCHS, batch_size=512, seed=0, verbose=0
-        )
+        flow, _ = tfpf.fit("nsf-ar", x, seed=0, verbose=0)
         limits = LIMITS.get(name, SQUARE)
         above, below = axes[:, column]
         above.plot(*x[:4_000].T, ".", color=canvas.DATA, markersize=1.5)

@@ -11,28 +11,11 @@ from tfp_flows import bijectors as maps
 from tfp_flows import testing
 
 # Known defects: the test fails as soon as one is mended, and its line goes.
-NETWORK = "networks make a NaN of an infinite input"
 KNOWN = {
-    ("chain_with_tfb", "event_shape"): "a part of TFP broadcasts before ours looks",
     (
         "chain_plain_network",
         "tracked_variables",
     ): "tf.Module flattens a part to tensors",
-    ("elementwise_mixture", "infinite_inputs"): "the root search ends in NaN",
-    ("coupling_affine", "infinite_inputs"): NETWORK,
-    ("coupling_spline", "infinite_inputs"): NETWORK,
-    ("coupling_conditional", "infinite_inputs"): NETWORK,
-    ("autoregressive_affine", "infinite_inputs"): NETWORK,
-    ("autoregressive_spline", "infinite_inputs"): NETWORK,
-    ("invert_autoregressive", "infinite_inputs"): NETWORK,
-    ("embed_condition", "infinite_inputs"): NETWORK,
-    ("embed_condition_in_chain", "infinite_inputs"): NETWORK,
-    (
-        "embed_condition_in_chain",
-        "tracked_variables",
-    ): "the embedding is flattened away",
-    ("autoregressive_affine", "huge_inputs"): "1e30 times 1e30 in a network's gradient",
-    ("invert_autoregressive", "huge_inputs"): "1e30 times 1e30 in a network's gradient",
 }
 
 

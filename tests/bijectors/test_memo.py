@@ -269,13 +269,7 @@ def test_numpy_condition_changed_in_place_is_seen():
     np.testing.assert_array_equal(bijector.inverse(y, condition=condition), wanted)
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        "copy",
-        "deepcopy",
-    ],
-)
+@pytest.mark.parametrize("method", ["copy", "deepcopy"])
 def test_copy_has_a_memory_of_its_own(method):
     bijector = scale(0.5)
     bijector.forward(X)

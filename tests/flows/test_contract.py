@@ -8,12 +8,8 @@ from tests.flows.cases import CASES
 from tfp_flows import flows, testing
 
 # Known defects: the test fails as soon as one is mended, and its line goes.
-KNOWN: dict[tuple[str, str], str] = {
-    ("realnvp_image", "save_load"): "the embedding's statistics are not adopted",
-    **{(name, "seed"): "TFP mixes a counter into an int seed" for name in CASES},
-}
+KNOWN: dict[tuple[str, str], str] = {}
 for _name in ("realnvp", "maf", "nsf-ar", "linear", "nsf_one", "realnvp_image"):
-    KNOWN[_name, "tracked_variables"] = "the embedding is flattened to tensors"
     KNOWN[_name, "modes"] = "a float64 condition passes through float32"
 
 

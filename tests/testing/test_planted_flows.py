@@ -37,8 +37,7 @@ class Planted(flows.Flow):
 
 
 def test_flow_without_a_defect_passes():
-    # The seed: see KNOWN in tests/flows/test_contract.py.
-    testing.check_flow(Planted(), skip=("seed",))
+    testing.check_flow(Planted())
 
 
 def test_unknown_check_to_skip_is_an_error():

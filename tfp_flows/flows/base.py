@@ -322,18 +322,20 @@ class Flow(keras.Model):
         sample_weight: Any = None,
         training: bool = True,  # noqa: FBT001, FBT002
     ) -> tf.Tensor:
-        """Return the weighted mean negative log-likelihood, in nats per event."""
+        """Return the mean negative log-likelihood, in nats per event.
+
+        As everywhere in Keras, weights multiply the terms of the mean, and a replica
+        of a strategy gives its share of the sum over replicas.
+        """
         if getattr(self, "loss", None) is not None:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        if sample_weight is None:
-            loss = -tf.reduce_mean(y_pred)
-        else:
+        if sample_weight is not None:
             weight = tf.cast(sample_weight, y_pred.dtype)
-            loss = -tf.reduce_sum(weight * y_pred) / tf.reduce_sum(weight)
+            y_pred = y_pred * tf.reshape(weight, tf.shape(y_pred))
+        loss = -tf.reduce_mean(y_pred)
         for extra in self.losses:
             loss += tf.cast(extra, loss.dtype)
-        self._loss_tracker.update_state(loss, sample_weight=tf.shape(y_pred)[0])
-        return loss
+        return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to build the same flow with new weights."""

@@ -92,7 +92,7 @@ def _stateless_seed(seed: Seed) -> tf.Tensor:
     if seed is None or isinstance(seed, (int, np.integer)):
         words = np.random.SeedSequence(seed).generate_state(2)
         return tf.constant(words.view(np.int32))
-    return tfp.random.sanitize_seed(seed, salt="flow_sample")
+    return tfp.random.sanitize_seed(seed)
 
 
 def _specs(flow: Any, *names: str) -> list[tf.TensorSpec]:

@@ -88,7 +88,7 @@ def corner(
             both = ranges[column], ranges[row]
             ax = axes[row, column]
             points = canvas.thin(x[:, pair], max_points)
-            size = 1.2 if count > 4 else 2.5
+            size = 1.2 if count > 6 else 2.2
             style = {"markersize": size, "markeredgewidth": 0, "alpha": 0.6}
             ax.plot(*points.T, ".", color=canvas.DATA, rasterized=True, **style)
             if y is not None:

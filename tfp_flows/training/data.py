@@ -36,11 +36,12 @@ class Data:
         self.condition = None if condition is None else _numbers(condition, "condition")
         self.weights = None if weights is None else _numbers(weights, "weights")
         if self.weights is not None and (
-            self.weights.ndim != 1 or self.weights.min() < 0
+            self.weights.ndim != 1 or self.weights.min() < 0 or not self.weights.any()
         ):
             msg = (
-                "`weights` must be non-negative numbers of shape [N], got shape "
-                f"{self.weights.shape}. Give one weight for each event."
+                "`weights` must be non-negative numbers of shape [N], not all zero, "
+                f"got shape {self.weights.shape} with minimum {self.weights.min()}. "
+                "Give one weight for each event."
             )
             raise ValueError(msg)
         for name, values in (("condition", self.condition), ("weights", self.weights)):
@@ -65,13 +66,22 @@ class Data:
         out.weights = None if self.weights is None else self.weights[rows]
         return out
 
+    def counted(self) -> Data:
+        """Return the rows whose weight is not zero."""
+        return self if self.weights is None else self.take(self.weights > 0)
+
     def keras(self, dtype: str) -> tuple[Any, Any, Any]:
-        """Return the tuple `(inputs, None, weights)` that Keras takes."""
+        """Return the tuple `(inputs, None, weights)` that Keras takes.
+
+        The weights have mean 1: with them, the loss is a weighted mean.
+        """
+        weights = self.weights
+        if weights is not None and weights.any():
+            weights = (weights / weights.mean()).astype(dtype)
         x = self.x.astype(dtype)
         if self.condition is None:
-            return x, None, self.weights
-        inputs = {"x": x, "condition": self.condition.astype(dtype)}
-        return inputs, None, self.weights
+            return x, None, weights
+        return {"x": x, "condition": self.condition.astype(dtype)}, None, weights
 
 
 def _columns(x: TensorLike) -> tuple[str, ...] | None:

@@ -72,7 +72,7 @@ def _pipeline(
     dataset = dataset.shuffle(len(data), seed=seed, reshuffle_each_iteration=True)
     dataset = dataset.batch(batch_size, drop_remainder=True)
     if noise:
-        scale = tf.constant(noise * data.x.std(axis=0), dtype)
+        scale = tf.constant(noise * data.counted().x.std(axis=0), dtype)
         generator = tf.random.Generator.from_seed(seed)
 
         def add_noise(inputs: Any, *rest: Any) -> tuple[Any, ...]:
@@ -130,7 +130,7 @@ def fit(
             of `epochs`, at least 10.
         noise: Standard deviation of Gaussian noise added to the events of each batch,
             in units of the standard deviation of each coordinate.
-        weights: Weights of the events, `[N]`.
+        weights: Weights of the events, `[N]`; those of weight 0 have no influence.
         seed: Int that fixes the split, the initial weights, and the order of batches.
         adapt: Whether to set data-dependent layers first; `False` goes on training.
         jit_compile: Whether to compile steps by XLA; `"auto"` where training is long
@@ -175,7 +175,8 @@ def fit(
         train, held_out = training_data.split(train, validation, seed)
     flow = _built(flow, train, seed, options)
     if adapt:
-        flow.adapt(train.x, train.condition)
+        seen = train.counted()
+        flow.adapt(seen.x, seen.condition)
     batch_size, epochs = _sizes(len(train), batch_size, epochs)
     if dataset is None:
         batch_size = min(batch_size, len(train))

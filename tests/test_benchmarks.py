@@ -1,0 +1,44 @@
+"""Every benchmark runs, and prints its table."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+SCRIPTS = sorted(p for p in FOLDER.glob("*.py") if not p.name.startswith("_"))
+
+# What stands in the table of each: heads of columns, and the start of a line.
+TABLES = {
+    "chains": ("round trip", "median chain", "worst chain"),
+    "drift": ("1 ulp", "nsf-ar", "median flow"),
+    "linear_flow": ("optimum", "Adam 1e-3", "\nfit "),
+    "linear_logdet": ("slogdet", "LU", "LowRankAffine"),
+    "mixtures": ("stretch", "A3"),
+    "parabola": ("held-out", "MADE, x2 first"),
+    "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
+    "toy_entropies": ("stored", "25gaussians"),
+    "toys": ("held-out", "8gaussians"),
+    "wine": ("mixture-10", "mean", "sd"),
+}
+
+
+def test_every_benchmark_has_an_expected_table():
+    assert {script.stem for script in SCRIPTS} == set(TABLES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_benchmark_prints_its_table(script, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    runpy.run_path(str(script))["main"](["--smoke"])
+    printed = capsys.readouterr().out
+    assert "tensorflow" in printed.splitlines()[1]  # the versions
+    for part in TABLES[script.stem]:
+        assert part in printed
+
+
+def test_benchmarks_stand_in_the_docs():
+    docs = (FOLDER.parent / "docs" / "benchmarks.md").read_text()
+    missing = [s.name for s in SCRIPTS if f"python benchmarks/{s.name}" not in docs]
+    assert not missing
