@@ -62,7 +62,7 @@ def gaussian_mixture(
     rows = np.random.default_rng(seed).permutation(len(train))
     held_out, rest = np.split(train[rows], [len(train) // 10])
     scores = {
-        penalty: fitted(rest, penalty, starts).score(held_out) for penalty in penalties
+        penalty: fitted(rest, penalty, 1).score(held_out) for penalty in penalties
     }
     best = max(scores, key=scores.__getitem__)
     return float(fitted(train, best, starts).score(test)), best

@@ -9,10 +9,10 @@
 # %% [markdown]
 # # Quickstart: the density of white wines
 #
-# A normalizing flow is a density that you fit to data, and then score, sample, save and
-# load. This notebook fits one to eleven measurements of 4,898 white wines, compares it
-# with a Gaussian and with a mixture of Gaussians on wines that none of them saw, and ends
-# with a conditional density. It takes about a minute on two cores.
+# A normalizing flow is a density that you fit to data, and then score, sample, save
+# and load. This notebook fits one to eleven measurements of 4,898 white wines, compares
+# it with a Gaussian and with a mixture of Gaussians on wines that none of them saw, and
+# ends with a conditional density. It takes about a minute on two cores.
 #
 # [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/tfp_flows/blob/main/colab/quickstart.ipynb)
 
@@ -31,9 +31,9 @@ SEED = 0
 # %% [markdown]
 # ## The data
 #
-# The table comes with the package (UCI Wine Quality, P. Cortez and others, CC BY 4.0). Its
-# rows are divided into ten folds: fold 0 is held out here. The values stay in their own
-# units. The flow standardises inside, so that its densities are in these units, too.
+# The table comes with the package (UCI Wine Quality, P. Cortez and others, CC BY 4.0).
+# Its rows are divided into ten folds: fold 0 is held out here. The values stay in their
+# own units. The flow standardises inside, so its densities are in these units, too.
 
 # %%
 wine = tfpf.datasets.wine("white")
@@ -45,9 +45,9 @@ for name, low, high in zip(wine.columns, wine.x.min(0), wine.x.max(0), strict=Tr
 # %% [markdown]
 # ## Fit
 #
-# One call. It holds a tenth of the rows back, watches their likelihood, stops when that no
-# longer rises, and restores the best weights. We allow 40 passes over the data to be
-# quick; without `epochs` it takes as many as it needs, and ends up better.
+# One call. It holds a tenth of the rows back, watches their likelihood, stops when that
+# no longer rises, and restores the best weights. The 40 passes over the data that are
+# allowed here are few, to be quick; without `epochs` it chooses itself.
 
 # %%
 flow, history = tfpf.fit(
@@ -59,8 +59,9 @@ print(flow)
 ax = tfpf.plots.history(history, ax=plt.subplots(figsize=(6, 3.5))[1])
 
 # %% [markdown]
-# What to see: both curves fall steeply and then flatten. The validation curve lies below
-# the training curve because dropout acts on the latter only.
+# What to see: both curves fall steeply and flatten. The dot is the best epoch on the
+# rows held back, whose weights the flow keeps. At first the training curve is the
+# higher one, since dropout acts on it only.
 #
 # ## Held-out likelihood
 #
@@ -72,7 +73,7 @@ loc, scale = train.x.mean(0), train.x.std(0)
 
 
 def score_mixture(num_components):
-    """Fit a Gaussian mixture to standardised rows, and score in the units of the data."""
+    """Fit a Gaussian mixture to standardised rows; score in the units of the data."""
     mixture = GaussianMixture(num_components, random_state=SEED)
     mixture.fit((train.x - loc) / scale)
     return mixture.score_samples((test.x - loc) / scale) - np.log(scale).sum()
@@ -88,8 +89,9 @@ for name, score in scores.items():
     print(f"{name:>12}: {score.mean():6.2f} +- {error:.2f} nats per wine")
 
 # %% [markdown]
-# What to see: the flow beats both. The standard errors are those of each mean; the models
-# are scored on the same wines, so that their differences are more certain than that.
+# What to see: the flow beats both. A standard error here is mostly that of one strange
+# wine, of which more below: the Gaussian finds it nearly impossible, the flow, whose
+# tails adapt, does not.
 #
 # ## Samples
 #
@@ -108,9 +110,9 @@ axes = tfpf.plots.corner(
 )
 
 # %% [markdown]
-# What to see: the contours of the samples (50 % and 90 % of them) follow the points of the
-# data, also where these are bent or bounded: residual sugar and density lie near a line
-# that fans out with alcohol, and chlorides have a long tail to the right.
+# What to see: the contours of the samples (50 % and 90 % of them) follow the points of
+# the data, also where these are bent or bounded: a sharp peak and a long shoulder in
+# residual sugar, and a band of density against sugar.
 #
 # ## Unusual wines
 #
@@ -129,13 +131,14 @@ for row in np.argsort(log_prob)[:3]:
 # %% [markdown]
 # ## Save and load
 #
-# One file holds weights, architecture, the standardisation and the names of the columns.
+# One file holds weights, architecture, the standardisation and the columns' names.
 
 # %%
 flow.save("wine.keras")
 again = tfpf.load("wine.keras")
 print(again.columns[:3], "...")
-print("equal bit for bit:", np.array_equal(again.log_prob(test.x), flow.log_prob(test.x)))
+same = np.array_equal(again.log_prob(test.x), flow.log_prob(test.x))
+print("equal bit for bit:", same)
 
 # %% [markdown]
 # ## A conditional density
@@ -150,6 +153,7 @@ conditional, _ = tfpf.fit(
     train.select(["alcohol"]).x,
     condition=train.select(others).x,
     columns=["alcohol"],
+    num_layers=2,
     epochs=15,
     seed=SEED,
     verbose=0,
@@ -157,20 +161,21 @@ conditional, _ = tfpf.fit(
 alcohol, condition = test.select(["alcohol"]).x, test.select(others).x
 marginal = -0.5 * (np.log(2 * np.pi) + ((alcohol - loc[-1]) / scale[-1]) ** 2)
 print(f"Gaussian, no condition: {(marginal - np.log(scale[-1])).mean():.2f} nats")
-print(f"flow, given the others: {conditional.log_prob(alcohol, condition).numpy().mean():.2f} nats")
+given_others = conditional.log_prob(alcohol, condition).numpy()
+print(f"flow, given the others: {given_others.mean():.2f} nats")
 
 # %%
 grid = np.linspace(8, 14.5, 300, dtype="float32")
 _, ax = plt.subplots(figsize=(7, 3.5))
 for row in (0, 5, 7):
     density = conditional.distribution(condition=condition[row])
-    (line,) = ax.plot(grid, density.prob(grid[:, None]), label=f"wine {row} of the test")
+    (line,) = ax.plot(grid, density.prob(grid[:, None]), label=f"held-out wine {row}")
     ax.axvline(alcohol[row, 0], color=line.get_color(), linestyle=":")
 ax.set(xlabel="alcohol [vol %]", ylabel="density given the other columns")
-ax.legend(frameon=False);
+_ = ax.legend(frameon=False)
 
 # %% [markdown]
-# What to see: each wine has a density of its own, far narrower than the range of all wines,
-# and the measured value (dotted) lies where it is high.
+# What to see: each wine has a density of its own, far narrower than the range of all
+# wines, and the measured value (dotted) lies inside it.
 #
-# Next: *Flows inside TensorFlow Probability and Keras*, the other notebook of this folder.
+# Next: *Flows inside TensorFlow Probability and Keras*, the other notebook here.

@@ -1,4 +1,4 @@
-"""Draw the pictures of the README and of the documentation: `python docs/make_images.py`.
+"""Draw the pictures of README and documentation: `python docs/make_images.py`.
 
 The flow is the default one, with the default settings of `fit`: some 8,000 updates.
 """

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tests.bijectors.toy_maps import Affine as ToyAffine
-from tests.bijectors.toy_maps import PlainNet, Shear, noise
+from tests.bijectors.toy_maps import Shear, noise
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
 from tfp_flows.testing import BijectorCase, perturb
@@ -69,11 +69,6 @@ def _invert(dtype):
 @case("conditioned", (2,))
 def _conditioned(dtype):
     return maps.Conditioned(_chain_conditional(dtype), tf.ones([3], dtype))
-
-
-@case("chain_plain_network", (2,), composite=False)
-def _chain_plain_network(dtype):
-    return maps.Chain([Shear.build(dtype, net=PlainNet)])
 
 
 def _perturbed(bijector, scale=0.3):

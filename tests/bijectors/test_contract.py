@@ -11,12 +11,7 @@ from tfp_flows import bijectors as maps
 from tfp_flows import testing
 
 # Known defects: the test fails as soon as one is mended, and its line goes.
-KNOWN = {
-    (
-        "chain_plain_network",
-        "tracked_variables",
-    ): "tf.Module flattens a part to tensors",
-}
+KNOWN: dict[tuple[str, str], str] = {}
 
 
 def _parameters():

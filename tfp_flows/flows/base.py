@@ -16,13 +16,13 @@ from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters, compose, standardize
 from tfp_flows.bijectors import base as bijector_base
-from tfp_flows.flows import bridge, compiled, describe
+from tfp_flows.flows import bridge, compiled, describe, likelihood
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
 
 
-class Flow(keras.Model):
+class Flow(likelihood.LikelihoodModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
@@ -304,38 +304,8 @@ class Flow(keras.Model):
             raise ValueError(msg)
         return inputs["x"], inputs.get("condition")
 
-    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """Train as `keras.Model.fit` does.
-
-        Raises:
-            ValueError: If a trainable variable of the flow is hidden from Keras.
-        """
-        variables = self._stack.trainable_variables + self._base.trainable_variables
-        bridge.require_tracked(variables, self.trainable_variables)
-        return super().fit(*args, **kwargs)
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,  # noqa: FBT001, FBT002
-    ) -> tf.Tensor:
-        """Return the mean negative log-likelihood, in nats per event.
-
-        As everywhere in Keras, weights multiply the terms of the mean, and a replica
-        of a strategy gives its share of the sum over replicas.
-        """
-        if getattr(self, "loss", None) is not None:
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        if sample_weight is not None:
-            weight = tf.cast(sample_weight, y_pred.dtype)
-            y_pred = y_pred * tf.reshape(weight, tf.shape(y_pred))
-        loss = -tf.reduce_mean(y_pred)
-        for extra in self.losses:
-            loss += tf.cast(extra, loss.dtype)
-        return loss / tf.distribute.get_strategy().num_replicas_in_sync
+    def _density_variables(self) -> tuple[tf.Variable, ...]:
+        return self._stack.trainable_variables + self._base.trainable_variables
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to build the same flow with new weights."""

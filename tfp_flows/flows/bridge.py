@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-__all__ = ["adopt", "require_tracked"]
+__all__ = ["adopt", "require_tracked", "targets"]
 
 
 def adopt(
@@ -60,3 +62,18 @@ def require_tracked(
             "the flow its maps when it is built, and do not replace them later."
         )
         raise ValueError(msg)
+
+
+def targets(y: Any, sample_weight: Any) -> Any:
+    """Return `y`, or empty targets: without any, Keras drops the weights.
+
+    Args:
+        y: Targets, which a flow has no use for, or `None`.
+        sample_weight: Weights of the events, `[N]`, or `None`.
+
+    Returns:
+        `y`, or an array `[N, 0]`.
+    """
+    if y is None and sample_weight is not None:
+        return np.zeros([np.shape(sample_weight)[0], 0], np.float32)
+    return y

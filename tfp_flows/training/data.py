@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import datasets
 from tfp_flows._types import Condition, TensorLike
 
 __all__ = ["Data", "split", "take"]
@@ -16,7 +17,7 @@ class Data:
     """Events with their conditions and weights, as arrays of equal length.
 
     Args:
-        x: Events, `[N, *event_shape]`: array, tensor, or DataFrame.
+        x: Events, `[N, *event_shape]`: array, tensor, DataFrame, or `datasets.Table`.
         condition: Conditions, `[N, *condition_shape]`, or `None`.
         weights: Weights, `[N]`, or `None`.
 
@@ -30,10 +31,13 @@ class Data:
         condition: Condition = None,
         weights: TensorLike | None = None,
     ) -> None:
-        self.columns = _columns(x)
-        self.condition_columns = _columns(condition)
-        self.x = _numbers(x, "x")
-        self.condition = None if condition is None else _numbers(condition, "condition")
+        x, self.columns = _unnamed(x)
+        self.x = _numbers(x, "x", self.columns)
+        condition, names = (None, None) if condition is None else _unnamed(condition)
+        self.condition_columns = names
+        self.condition = (
+            None if condition is None else _numbers(condition, "condition", names)
+        )
         self.weights = None if weights is None else _numbers(weights, "weights")
         if self.weights is not None and (
             self.weights.ndim != 1 or self.weights.min() < 0 or not self.weights.any()
@@ -71,34 +75,32 @@ class Data:
         return self if self.weights is None else self.take(self.weights > 0)
 
     def keras(self, dtype: str) -> tuple[Any, Any, Any]:
-        """Return the tuple `(inputs, None, weights)` that Keras takes.
+        """Return the tuple `(inputs, targets, weights)` that Keras takes.
 
-        The weights have mean 1: with them, the loss is a weighted mean.
+        A flow has no targets to compare with, but Keras wants them with weights: they
+        are `[N, 0]`. The weights have mean 1, so that the loss is a weighted mean.
         """
+        inputs: Any = self.x.astype(dtype)
+        if self.condition is not None:
+            inputs = {"x": inputs, "condition": self.condition.astype(dtype)}
         weights = self.weights
         if weights is not None and weights.any():
             weights = (weights / weights.mean()).astype(dtype)
-        x = self.x.astype(dtype)
-        if self.condition is None:
-            return x, None, weights
-        return {"x": x, "condition": self.condition.astype(dtype)}, None, weights
+        return inputs, np.zeros([len(self), 0], dtype), weights
 
 
-def _columns(x: TensorLike) -> tuple[str, ...] | None:
-    columns = getattr(x, "columns", None)
-    return None if columns is None else tuple(str(c) for c in columns)
+def _unnamed(values: TensorLike) -> tuple[Any, tuple[str, ...] | None]:
+    """Return the numbers of a table and the names of its columns, if it has names."""
+    if not hasattr(values, "columns"):
+        return values, None
+    table = datasets.to_table(values)
+    return table.x, table.columns
 
 
-def _numbers(values: TensorLike, argument: str) -> np.ndarray:
+def _numbers(
+    values: TensorLike, argument: str, names: tuple[str, ...] | None = None
+) -> np.ndarray:
     """Return a float array, naming the first entry that is no finite number."""
-    for name in _columns(values) or ():
-        kind = getattr(getattr(values[name], "dtype", None), "kind", "f")
-        if kind not in "fiub":
-            msg = (
-                f"`{argument}` must be numeric, got column {name!r} of type "
-                f"{values[name].dtype}. Drop or encode it."
-            )
-            raise ValueError(msg)
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         msg = f"`{argument}` must be numeric, got type {array.dtype}. Convert it."
@@ -113,14 +115,13 @@ def _numbers(values: TensorLike, argument: str) -> np.ndarray:
         place = tuple(int(i) for i in bad[0])
         msg = (
             f"`{argument}` must be finite, got {array[place]} in row {place[0] + 1}"
-            f"{_place(values, place)}. Drop or impute such rows."
+            f"{_place(names, place)}. Drop or impute such rows."
         )
         raise ValueError(msg)
     return array
 
 
-def _place(values: TensorLike, place: tuple[int, ...]) -> str:
-    names = _columns(values)
+def _place(names: tuple[str, ...] | None, place: tuple[int, ...]) -> str:
     if len(place) < 2:
         return ""
     column = names[place[1]] if names else place[1] + 1

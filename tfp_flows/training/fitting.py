@@ -64,10 +64,8 @@ def _pipeline(
     What does not fill the last batch waits for another epoch's order: one size of
     batch is compiled once. The noise is in units of each coordinate's deviation.
     """
-    inputs, _, weights = data.keras(dtype)
-    # Keras takes targets in the second place; a flow has none to compare with.
-    none = np.zeros([len(data), 0], dtype)
-    parts = (inputs,) if weights is None else (inputs, none, weights)
+    inputs, targets, weights = data.keras(dtype)
+    parts = (inputs,) if weights is None else (inputs, targets, weights)
     dataset = tf.data.Dataset.from_tensor_slices(parts)
     dataset = dataset.shuffle(len(data), seed=seed, reshuffle_each_iteration=True)
     dataset = dataset.batch(batch_size, drop_remainder=True)
@@ -204,8 +202,6 @@ def fit(
         if isinstance(held_out, training_data.Data):
             arguments["validation_data"] = held_out.keras(flow.variable_dtype)
             arguments["validation_batch_size"] = min(len(held_out), 4096)
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
     history = flow.fit(
         dataset,
         epochs=epochs,

@@ -1,0 +1,76 @@
+"""The Keras side of flows: a model whose output is a log-density."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfp_flows.flows import bridge
+
+__all__ = ["LikelihoodModel"]
+
+
+class LikelihoodModel(keras.Model):
+    """A Keras model whose output is a log-density, trained by maximum likelihood.
+
+    `compile` needs an optimizer only, `fit` and `evaluate` the data only.
+    """
+
+    def _density_variables(self) -> Sequence[tf.Variable]:
+        """Return every trainable variable that the density reads."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *args: Any,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train as `keras.Model.fit` does.
+
+        Raises:
+            ValueError: If a trainable variable of the flow is hidden from Keras.
+        """
+        bridge.require_tracked(self._density_variables(), self.trainable_variables)
+        y = bridge.targets(y, sample_weight)
+        return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *args: Any,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the loss as `keras.Model.evaluate` does."""
+        y = bridge.targets(y, sample_weight)
+        return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,  # noqa: FBT001, FBT002
+    ) -> tf.Tensor:
+        """Return the mean negative log-likelihood, in nats per event.
+
+        As everywhere in Keras, weights multiply the terms of the mean, and a replica
+        of a strategy gives its share of the sum over replicas.
+        """
+        if getattr(self, "loss", None) is not None:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        if sample_weight is not None:
+            weight = tf.cast(sample_weight, y_pred.dtype)
+            y_pred = y_pred * tf.reshape(weight, tf.shape(y_pred))
+        loss = -tf.reduce_mean(y_pred)
+        for extra in self.losses:
+            loss += tf.cast(extra, loss.dtype)
+        return loss / tf.distribute.get_strategy().num_replicas_in_sync
