@@ -38,6 +38,8 @@ class Data:
         self.condition = (
             None if condition is None else _numbers(condition, "condition", names)
         )
+        if self.condition is not None and self.condition.ndim == 1:
+            self.condition = self.condition[:, np.newaxis]  # one number per event
         self.weights = None if weights is None else _numbers(weights, "weights")
         if self.weights is not None and (
             self.weights.ndim != 1 or self.weights.min() < 0 or not self.weights.any()
@@ -129,32 +131,65 @@ def _place(names: tuple[str, ...] | None, place: tuple[int, ...]) -> str:
 
 
 def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:
-    """Split off a random share of the rows, at least one row on each side."""
+    """Split off a random share of the rows, at least one row on each side.
+
+    Raises:
+        ValueError: If there is one row only.
+    """
+    if len(data) == 1:
+        msg = (
+            "`x` must have at least two rows to hold some out, got 1. Give more, or "
+            "validation=None."
+        )
+        raise ValueError(msg)
     count = min(max(1, round(share * len(data))), len(data) - 1)
     rows = np.random.default_rng(seed).permutation(len(data))
     return data.take(np.sort(rows[count:])), data.take(np.sort(rows[:count]))
 
 
-def take(dataset: tf.data.Dataset, limit: int = 100_000) -> Data:
+def _batch_of(element: Any) -> tuple[Any, Any]:
+    """Return events and conditions of an element of a dataset."""
+    inputs = element[0] if isinstance(element, tuple) else element
+    if isinstance(inputs, dict):
+        return inputs["x"], inputs.get("condition")
+    return inputs, None
+
+
+def take(
+    dataset: tf.data.Dataset,
+    event_shape: tuple[int, ...] | None = None,
+    limit: int = 100_000,
+) -> Data:
     """Read the first events of a dataset of batches, for everything that adapts.
 
     Args:
         dataset: Batches of `x`, or of `{"x": ..., "condition": ...}`.
+        event_shape: Shape of one event, if it is known.
         limit: Stop after so many events.
 
     Returns:
         The events and conditions read.
 
     Raises:
-        ValueError: If the dataset is empty.
+        ValueError: If the dataset is empty, or yields events instead of batches.
     """
+    spec, _ = _batch_of(dataset.element_spec)
+    # A row of a table and a batch of scalars look alike: only `batch` leaves a size
+    # open.
+    vague = event_shape is None and spec.shape.rank == 1 and spec.shape[0] is not None
+    flat = event_shape is not None and spec.shape.rank == len(event_shape)
+    if vague or flat or spec.shape.rank == 0:
+        msg = (
+            f"`x` must yield batches [N, *event_shape], got elements {spec.shape}. "
+            "Call its method batch, or give a flow that is built for such scalars."
+        )
+        raise ValueError(msg)
     events, conditions, count = [], [], 0
     for element in dataset:
-        inputs = element[0] if isinstance(element, tuple) else element
-        if isinstance(inputs, dict):
-            conditions.append(np.asarray(inputs["condition"]))
-            inputs = inputs["x"]
-        events.append(np.asarray(inputs))
+        x, condition = _batch_of(element)
+        events.append(np.asarray(x))
+        if condition is not None:
+            conditions.append(np.asarray(condition))
         count += len(events[-1])
         if count >= limit:
             break
@@ -163,5 +198,5 @@ def take(dataset: tf.data.Dataset, limit: int = 100_000) -> Data:
             "`x` must yield at least one batch, got an empty dataset. Check its source."
         )
         raise ValueError(msg)
-    condition = np.concatenate(conditions) if conditions else None
-    return Data(np.concatenate(events), condition)
+    joined = np.concatenate(conditions) if conditions else None
+    return Data(np.concatenate(events), joined)

@@ -161,7 +161,8 @@ def fit(
                 "them beside it. Let it yield {'x': ..., 'condition': ...}."
             )
             raise ValueError(msg)
-        train, held_out = training_data.take(dataset), None
+        shape = None if isinstance(flow, str) else flow.event_shape
+        train, held_out = training_data.take(dataset, shape), None
     else:
         train, held_out = training_data.Data(x, condition, weights), None
     if isinstance(validation, tf.data.Dataset):
