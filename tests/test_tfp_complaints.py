@@ -297,7 +297,7 @@ def test_flow_works_in_vectorized_map():
 
 
 def test_map_crosses_a_function_boundary_as_an_argument():
-    @tf.function
+    @tf.function(autograph=False)
     def score(map_, x):
         return map_.inverse_log_det_jacobian(x, 1)
 

@@ -182,7 +182,6 @@ def test_batch_of_conditions_is_the_batch_of_a_distribution():
     assert flow.log_prob(X[0]).shape == (3,)
 
 
-@pytest.mark.xfail(strict=True, reason="a chain has no dtype to give to the condition")
 def test_numpy_condition_keeps_its_precision():
     chain = Chain([Shear.build("float64", (3,))])
     fixed = Conditioned(chain, np.full([3], 0.1))

@@ -10,20 +10,13 @@ from tests.bijectors.cases import CASES
 from tfp_flows import bijectors as maps
 from tfp_flows import testing
 
-# Known defects: the test fails as soon as one is mended, and its line goes.
-KNOWN: dict[tuple[str, str], str] = {}
-
 
 def _parameters():
-    cases = []
-    for name in CASES:
-        for check in testing.checks():
-            marks = []
-            if (name, check) in KNOWN:
-                reason = KNOWN[name, check]
-                marks.append(pytest.mark.xfail(strict=True, reason=reason))
-            cases.append(pytest.param(name, check, id=f"{name}-{check}", marks=marks))
-    return cases
+    return [
+        pytest.param(name, check, id=f"{name}-{check}")
+        for name in CASES
+        for check in testing.checks()
+    ]
 
 
 @pytest.mark.parametrize(("name", "check"), _parameters())

@@ -7,22 +7,13 @@ import pytest
 from tests.flows.cases import CASES
 from tfp_flows import flows, testing
 
-# Known defects: the test fails as soon as one is mended, and its line goes.
-KNOWN: dict[tuple[str, str], str] = {}
-for _name in ("realnvp", "maf", "nsf-ar", "linear", "nsf_one", "realnvp_image"):
-    KNOWN[_name, "modes"] = "a float64 condition passes through float32"
-
 
 def _parameters():
-    cases = []
-    for name in CASES:
-        for check in testing.checks("flow"):
-            marks = []
-            if (name, check) in KNOWN:
-                reason = KNOWN[name, check]
-                marks.append(pytest.mark.xfail(strict=True, reason=reason))
-            cases.append(pytest.param(name, check, id=f"{name}-{check}", marks=marks))
-    return cases
+    return [
+        pytest.param(name, check, id=f"{name}-{check}")
+        for name in CASES
+        for check in testing.checks("flow")
+    ]
 
 
 @pytest.mark.parametrize(("name", "check"), _parameters())

@@ -197,7 +197,21 @@ def test_embedding_network_is_tracked_once_and_trained():
         assert np.abs(old - new).max() > 0.0
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
+def test_frozen_embedding_stays_as_it_is():
+    network = keras.Sequential([keras.layers.Dense(3, activation="tanh")])
+    network.build([None, 2])
+    network.trainable = False
+    flow = compiled("linear", 2, 2, embedding=network)
+    x, condition = small.batch(128, condition=2)
+    before = network.get_weights()
+    fit(flow, {"x": x, "condition": condition})
+    for old, new in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))]
+)
 def test_copies_are_equal_and_independent(duplicate):
     flow = small.perturbed(small.build("realnvp", 2, 1, base="diagonal-normal"))
     x, condition = small.batch(20)

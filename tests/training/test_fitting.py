@@ -179,9 +179,7 @@ def test_events_of_weight_zero_have_no_influence():
 
 def test_weights_count_in_the_validation_as_well():
     weights = np.where(X[:, 0] > np.median(X[:, 0]), 1.0, 3.0)
-    flow, history = fit(
-        "linear", validation=(X, None, weights), epochs=3, patience=100
-    )
+    flow, history = fit("linear", validation=(X, None, weights), epochs=3, patience=100)
     wanted = -np.average(flow.log_prob(X), weights=weights)
     assert min(history.history["val_loss"]) == pytest.approx(wanted, abs=1e-4)
 
@@ -209,7 +207,9 @@ def test_bad_data_are_refused_with_their_place():
     frame = pd.DataFrame(bad, columns=["a", "b"])
     with pytest.raises(ValueError, match="row 8, column 'b'"):
         fit(x=frame)
-    with pytest.raises(ValueError, match="column 'b' must be numeric, got 'red' in row 1"):
+    with pytest.raises(
+        ValueError, match="column 'b' must be numeric, got 'red' in row 1"
+    ):
         fit(x=frame.assign(b="red"))
     with pytest.raises(ValueError, match="`x` must be numeric"):
         fit(x=np.array([["a", "b"]]))

@@ -83,6 +83,7 @@ class Chain(base.Bijector):
                 is_constant_jacobian=all(
                     b.is_constant_jacobian for b in self._bijectors
                 ),
+                dtype=next((b.dtype for b in self._bijectors if b.dtype), None),
                 validate_args=validate_args,
                 parameters=parameters,
                 name=name,

@@ -48,7 +48,7 @@ def require_tracked(
 
     Args:
         variables: Trainable variables of the maps and the base density.
-        tracked: What Keras will train.
+        tracked: What Keras knows, frozen layers of its own networks included.
 
     Raises:
         ValueError: Naming the variables that Keras does not know.

@@ -140,7 +140,8 @@ def _sample_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
 
 def _trace(function: Callable[..., tf.Tensor], signature: list) -> Any:
     # A concrete function: TensorFlow would warn of retracing where many flows exist.
-    return tf.function(function, input_signature=signature).get_concrete_function()
+    traced = tf.function(function, input_signature=signature, autograph=False)
+    return traced.get_concrete_function()
 
 
 def _floating(value: TensorLike, dtype: str) -> tf.Tensor:

@@ -36,7 +36,7 @@ class LikelihoodModel(keras.Model):
         Raises:
             ValueError: If a trainable variable of the flow is hidden from Keras.
         """
-        bridge.require_tracked(self._density_variables(), self.trainable_variables)
+        bridge.require_tracked(self._density_variables(), self.variables)
         y = bridge.targets(y, sample_weight)
         return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
 

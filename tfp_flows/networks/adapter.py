@@ -207,7 +207,8 @@ def as_conditioner(
             condition_shape=condition_shape,
             dtype=dtype,
         )
-    wanted = (input_size, tuple(output_shape), condition_shape)
+    shape = _checks.static_shape(condition_shape, "condition_shape")
+    wanted = (input_size, tuple(output_shape), shape)
     found = (network.input_size, network.output_shape, network.condition_shape)
     if wanted != found:
         msg = (

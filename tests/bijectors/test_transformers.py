@@ -1,0 +1,196 @@
+"""Scalar maps with parameters: identity at zero, inverse, and gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_flows import bijectors, networks
+from tfp_flows.math import mixtures
+
+TRANSFORMERS = {
+    "additive": bijectors.Additive(),
+    "affine": bijectors.Affine(),
+    "spline": bijectors.RationalQuadratic(6, -3.0, 3.0),
+    "spline-linear": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="linear"),
+    "spline-circular": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="circular"),
+    "mixture": bijectors.LogisticMixture(4),
+}
+X = np.linspace(-6.0, 6.0, 49)
+
+
+def random_params(transformer, *shape, seed=0, scale=1.0):
+    rng = np.random.default_rng(seed)
+    return tf.constant(scale * rng.normal(size=(transformer.params_size, *shape)))
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_zeros_are_the_identity(name):
+    transformer = TRANSFORMERS[name]
+    params = tf.zeros([transformer.params_size, 1], tf.float64)
+    for direction in (transformer.forward, transformer.inverse):
+        y, log_det = direction(tf.constant(X), params)
+        np.testing.assert_allclose(y, X, atol=1e-10)
+        np.testing.assert_allclose(log_det, 0.0 * X, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_inverse_undoes_forward_and_log_dets_are_those_of_autodiff(name):
+    transformer = TRANSFORMERS[name]
+    params = random_params(transformer, len(X))
+    x = tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y, log_det = transformer.forward(x, params)
+    slope = tape.gradient(y, x)
+    np.testing.assert_allclose(log_det, np.log(slope), atol=1e-7)
+    back, back_log_det = transformer.inverse(y, params)
+    np.testing.assert_allclose(back, X, atol=1e-9)
+    np.testing.assert_allclose(back_log_det, -log_det, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_maps_are_strictly_increasing(name):
+    transformer = TRANSFORMERS[name]
+    params = random_params(transformer, 1, scale=3.0)
+    for direction in (transformer.forward, transformer.inverse):
+        y, _ = direction(tf.constant(X), params)
+        assert np.all(np.diff(y) > 0.0)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_initial_parameters_are_finite_and_near_the_identity(name):
+    transformer = TRANSFORMERS[name]
+    initial = transformer.initial()
+    assert initial.shape == (transformer.params_size,)
+    y, _ = transformer.inverse(tf.constant(X), tf.constant(initial[:, None]))
+    assert np.abs(y - X).max() < 3.0
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_configuration_rebuilds_the_transformer(name):
+    transformer = TRANSFORMERS[name]
+    assert type(transformer)(**transformer.get_config()) == transformer
+    assert hash(type(transformer)(**transformer.get_config())) == hash(transformer)
+
+
+def test_calling_a_transformer_gives_a_bijector():
+    affine = bijectors.Affine()
+    map_ = affine([[1.0, 0.0], [2.0, 0.5]])
+    x = np.array([[0.3, -1.0], [0.0, 2.0], [1.0, 1.0]], "float32")
+    scale = np.exp(5.0 * np.tanh([0.0, 0.1]))
+    wanted = (x * scale + [1.0, 2.0]).astype("float32")
+    np.testing.assert_allclose(map_.forward(x), wanted, atol=1e-5)
+    log_det = map_.forward_log_det_jacobian(x, 1)
+    np.testing.assert_allclose(log_det, np.full(3, np.log(scale).sum()), atol=1e-5)
+    assert map_.experimental_batch_shape() == [2]
+    assert map_.forward(np.float32(1.0)).shape == [2]
+    with pytest.raises(ValueError, match=r"`params` must .*\(2,\)"):
+        affine([[1.0, 0.0, 0.0]])
+
+
+def test_elementwise_map_with_trainable_parameters():
+    params = tf.Variable(np.zeros([3, 2], "float32"))
+    map_ = bijectors.Affine()(params)
+    assert [id(v) for v in map_.trainable_variables] == [id(params)]
+    params.assign_add(tf.ones([3, 2]))
+    assert np.abs(map_.forward(tf.zeros(3))).min() == 1.0
+
+
+def test_scale_of_affine_is_bounded():
+    affine = bijectors.Affine(max_log_scale=2.0)
+    params = tf.constant([[0.0], [1e30]])
+    y, log_det = affine.forward(tf.constant([3.0]), params)
+    assert float(log_det[0]) == pytest.approx(2.0)
+    assert float(y[0]) == pytest.approx(3.0 * np.exp(2.0), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: bijectors.RationalQuadratic(0), "`num_bins` must be at least 1"),
+        (lambda: bijectors.RationalQuadratic(4, 1.0, -1.0), "`range_min` must be below"),
+        (lambda: bijectors.RationalQuadratic(4, tails="no"), "`tails` must be one of"),
+        (lambda: bijectors.LogisticMixture(0), "`num_components` must be at least"),
+        (lambda: bijectors.Affine(0.0), "`max_log_scale` must be at least"),
+    ],
+)
+def test_bad_arguments_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_mixture_is_the_log_odds_of_its_cdf():
+    transformer = bijectors.LogisticMixture(3)
+    params = random_params(transformer, 1)
+    value, _ = transformer.inverse(tf.constant(X), params)
+    logits, locations, raw = np.split(params.numpy(), 3)
+    weights = np.exp(logits) / np.exp(logits).sum()
+    scales = np.exp(raw / (1.0 + np.abs(raw) / 5.0))
+    cdf = (weights / (1.0 + np.exp(-(X - locations) / scales))).sum(axis=0)
+    np.testing.assert_allclose(value, np.log(cdf) - np.log1p(-cdf), atol=1e-8)
+
+
+def test_implicit_gradient_of_the_mixture_equals_finite_differences():
+    transformer = bijectors.LogisticMixture(3)
+    y = tf.constant([-4.0, -0.3, 0.0, 1.7], tf.float64)
+    params = random_params(transformer, 4, seed=2)
+    weights = tf.constant([1.0, -2.0, 0.5, 3.0], tf.float64)
+
+    def total(y, params):
+        x, log_det = transformer.forward(y, params)
+        return tf.reduce_sum(weights * x) + tf.reduce_sum(tf.square(log_det))
+
+    with tf.GradientTape() as tape:
+        tape.watch([y, params])
+        value = total(y, params)
+    found = tape.gradient(value, [y, params])
+    step = 1e-6
+    for i, target in enumerate((y, params)):
+        wanted = np.zeros(target.shape)
+        for place in np.ndindex(*target.shape):
+            move = np.zeros(target.shape)
+            move[place] = step
+            moved = [[y, params], [y, params]]
+            moved[0][i], moved[1][i] = target + move, target - move
+            difference = total(*moved[0]) - total(*moved[1])
+            wanted[place] = float(difference) / (2 * step)
+        np.testing.assert_allclose(found[i], wanted, atol=1e-5)
+
+
+def test_mixture_has_linear_tails_and_no_saturation():
+    transformer = bijectors.LogisticMixture(3)
+    params = tf.cast(random_params(transformer, 1), tf.float32)
+    far = tf.constant([-1e6, -1e3, 1e3, 1e6], tf.float32)
+    z, log_det = transformer.inverse(far, params)
+    assert np.all(np.isfinite(z))
+    assert np.all(np.isfinite(log_det))
+    back, _ = transformer.forward(z, params)
+    np.testing.assert_allclose(back, far, rtol=1e-5)
+
+
+def test_root_search_of_a_mixture_agrees_for_components_far_apart():
+    log_weights = tf.math.log(tf.constant([[0.5], [0.5]], tf.float64))
+    locations = tf.constant([[-50.0], [50.0]], tf.float64)
+    log_scales = tf.constant([[-3.0], [-3.0]], tf.float64)
+    y = tf.constant([-5.0, -1e-3, 0.0, 1e-3, 5.0], tf.float64)
+    x, _ = mixtures.logit_cdf_inverse(y, log_weights, locations, log_scales)
+    again, _ = mixtures.logit_cdf(x, log_weights, locations, log_scales)
+    np.testing.assert_allclose(again, y, atol=1e-9)
+
+
+def test_conditional_elementwise_map_depends_on_the_condition_only():
+    transformer = bijectors.Affine()
+    net = networks.MLP(0, (2, 2), (8,), condition_shape=1, dtype="float64", seed=0)
+    net.weights[-2].assign(np.random.default_rng(0).normal(size=(4, 8)))
+    map_ = bijectors.ConditionalElementwise(transformer, net)
+    x = np.random.default_rng(1).normal(size=(6, 2))
+    condition = np.linspace(-1.0, 1.0, 6)[:, None]
+    y = map_.forward(x, condition=condition)
+    back = map_.inverse(tf.identity(y), condition=condition)
+    np.testing.assert_allclose(back, x, atol=1e-9)
+    shift = map_.forward(0.0 * x, condition=condition)
+    assert np.abs(np.diff(shift, axis=0)).min() > 0.0
+    with pytest.raises(ValueError, match="`conditioner` must have input size 0"):
+        bijectors.ConditionalElementwise(transformer, networks.MLP(1, (2, 2), (8,)))
