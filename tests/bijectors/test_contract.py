@@ -42,9 +42,3 @@ def test_every_public_map_has_a_case():
         and kind not in covered
     ]
     assert not missing
-
-
-def test_names_of_known_defects_exist():
-    for name, check in KNOWN:
-        assert name in CASES
-        assert check in testing.checks()

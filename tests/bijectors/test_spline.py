@@ -221,9 +221,7 @@ def test_every_spline_is_monotone_finite_and_invertible(
 
 
 @hypothesis.settings(max_examples=10)
-@hypothesis.given(
-    x=st.floats(allow_nan=False, width=32), seed=st.integers(0, 2**16)
-)
+@hypothesis.given(x=st.floats(allow_nan=False, width=32), seed=st.integers(0, 2**16))
 def test_any_float_maps_to_a_float_and_back(x, seed):
     rng = np.random.default_rng(seed)
     params = (3.0 * rng.normal(size=23)).astype("float32")

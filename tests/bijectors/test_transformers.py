@@ -110,7 +110,10 @@ def test_scale_of_affine_is_bounded():
     ("build", "message"),
     [
         (lambda: bijectors.RationalQuadratic(0), "`num_bins` must be at least 1"),
-        (lambda: bijectors.RationalQuadratic(4, 1.0, -1.0), "`range_min` must be below"),
+        (
+            lambda: bijectors.RationalQuadratic(4, 1.0, -1.0),
+            "`range_min` must be below",
+        ),
         (lambda: bijectors.RationalQuadratic(4, tails="no"), "`tails` must be one of"),
         (lambda: bijectors.LogisticMixture(0), "`num_components` must be at least"),
         (lambda: bijectors.Affine(0.0), "`max_log_scale` must be at least"),
