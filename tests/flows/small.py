@@ -20,7 +20,7 @@ SMALL = {
 }
 
 
-def build(name, event_shape=2, condition_shape=None, *, seed=0, **options):
+def build(name, /, event_shape=2, condition_shape=None, *, seed=0, **options):
     """Build a small flow."""
     options = {**SMALL[name], **options}
     return flows.build(name, event_shape, condition_shape, seed=seed, **options)

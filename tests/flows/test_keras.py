@@ -111,13 +111,13 @@ def test_weight_zero_removes_an_event():
 
 def test_compiled_training_equals_plain_training():
     histories = [
-        fit(compiled("nsf-ar", jit_compile=jit), shuffle=False)["loss"]
+        fit(compiled("maf", jit_compile=jit), shuffle=False)["loss"]
         for jit in (False, True)
     ]
     np.testing.assert_allclose(*histories, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["maf", "nsf-ar", "realnvp"])
+@pytest.mark.parametrize("name", ["maf", "nsf-ar"])
 def test_half_precision_is_for_networks_only(name):
     flow = small.build(name, dtype="mixed_float16")
     assert flow.compute_dtype == "float16"
@@ -145,7 +145,7 @@ def test_half_precision_is_for_networks_only(name):
 
 
 def test_float64_policy_holds_for_all_numbers():
-    flow = compiled("nsf-ar", dtype="float64")
+    flow = compiled("maf", dtype="float64")
     assert {v.dtype for v in flow.trainable_variables} == {"float64"}
     history = fit(flow, X.astype("float64"))["loss"]
     assert history[-1] < history[0]
@@ -173,7 +173,7 @@ def test_fit_refuses_a_variable_that_keras_does_not_track():
 def test_fit_refuses_maps_that_were_given_later():
     flow = compiled("maf")
     flow._stack = small.build("maf", seed=7).bijector()
-    with pytest.raises(ValueError, match="'kernel_0'.* would not be trained"):
+    with pytest.raises(ValueError, match=r"'kernel_0'.* would not be trained"):
         fit(flow)
     flow = compiled("maf", base="diagonal-normal")
     flow._base._loc = tf.Variable(tf.zeros(2), name="another_loc")

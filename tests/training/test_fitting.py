@@ -19,26 +19,22 @@ TINY = {"num_layers": 1, "hidden_units": (8,)}
 def fit(flow="maf", x=X, condition=None, **options):
     """Fit a tiny flow for two epochs, without XLA."""
     if isinstance(flow, str):
-        options = {**({} if flow == "nsf-ar" else TINY), **options}
+        options = {**TINY, **options}
     options = {"epochs": 2, "batch_size": 40, "seed": 0, "verbose": 0, **options}
     options = {"jit_compile": False, **options}
     return tfpf.fit(flow, x, condition, **options)
 
 
-@pytest.mark.parametrize(
-    "convert",
-    [np.asarray, tf.constant, pd.DataFrame, lambda x: x.tolist()],
-    ids=["numpy", "tensor", "frame", "list"],
-)
-def test_arrays_of_every_kind_give_the_same_fit(convert):
-    flow, history = fit("linear", convert(X))
-    assert flow.event_shape == (2,)
+def test_arrays_of_every_kind_give_the_same_fit():
     wanted = fit("linear", X)[1].history["val_loss"]
-    np.testing.assert_allclose(history.history["val_loss"], wanted, atol=1e-5)
+    for convert in (tf.constant, pd.DataFrame, lambda x: x.tolist()):
+        flow, history = fit("linear", convert(X))
+        assert flow.event_shape == (2,)
+        np.testing.assert_allclose(history.history["val_loss"], wanted, atol=1e-5)
 
 
 def test_history_is_in_nats_per_event():
-    flow, history = fit(validation=(X,), epochs=3, patience=100)
+    flow, history = fit("linear", validation=(X,), epochs=3, patience=100)
     best = min(history.history["val_loss"])
     assert best == pytest.approx(-np.mean(flow.log_prob(X)), abs=1e-4)
     assert set(history.history) >= {"loss", "val_loss"}
@@ -245,15 +241,15 @@ def test_single_row_is_refused_or_fitted_without_validation():
         fit("linear", X[:1], validation=0.5)
 
 
-@pytest.mark.parametrize("name", ["nice", "nsf", "maf-mog"])
+@pytest.mark.parametrize("name", ["nsf", "maf-mog"])
 def test_data_of_one_column_are_fitted(name):
-    flow, history = fit(name, X[:, :1], **({"hidden_units": (8, 8)}))
+    flow, history = fit(name, X[:, :1])
     assert flow.event_shape == (1,)
     assert np.all(np.isfinite(history.history["val_loss"]))
 
 
 def test_vector_of_numbers_is_a_table_of_scalars():
-    flow, _ = fit("maf", X[:, 0])
+    flow, _ = fit("linear", X[:, 0])
     assert flow.event_shape == ()
     assert flow.log_prob(X[:, 0]).shape == [120]
     assert flow.sample(3, seed=0).shape == [3]
@@ -282,17 +278,17 @@ def test_data_far_from_the_origin_are_fitted_like_others():
     x = small.table(200, dtype="float64")
     scores = []
     for offset in (0.0, 1e5):
-        flow, _ = fit("maf", x + offset, epochs=10, dtype="float64")
+        flow, _ = fit("linear", x + offset, epochs=10, dtype="float64")
         scores.append(np.mean(flow.log_prob(x + offset)))
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
     # In float32 the data themselves are rounded to 1/128.
-    flow, _ = fit("maf", x + 1e5, epochs=10)
+    flow, _ = fit("linear", x + 1e5, epochs=10)
     assert scores[0] == pytest.approx(np.mean(flow.log_prob(x + 1e5)), abs=0.05)
 
 
 def test_constant_column_breaks_nothing():
     x = np.concatenate([X, np.full((120, 1), 7.0)], axis=1).astype("float32")
-    for name in ("maf", "nsf-ar"):
+    for name in ("maf", "nsf"):
         flow, history = fit(name, x)
         assert np.all(np.isfinite(history.history["loss"]))
         assert np.all(np.isfinite(flow.log_prob(x)))

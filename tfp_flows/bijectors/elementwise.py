@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import base, columns
+from tfp_flows.bijectors import arguments, base, columns
 
 __all__ = ["ConditionalElementwise", "Elementwise"]
 
@@ -49,12 +49,8 @@ class Elementwise(base.Bijector):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             self._transformer = transformer
-            is_variable = isinstance(params, tf.Variable)
-            self._params = (
-                params
-                if is_variable
-                else tf.convert_to_tensor(params, dtype_hint=tf.float32)
-            )
+            dtype = arguments.common_dtype(params, owner="`Elementwise`")
+            self._params = arguments.as_parameter(params, "params", dtype)
             _checks.require_trailing(
                 self._params.shape,
                 (transformer.params_size,),

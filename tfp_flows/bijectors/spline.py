@@ -149,6 +149,8 @@ class RationalQuadraticSpline(base.Bijector):
             self._knot_slopes = _tensor(knot_slopes, dtype)
             self._range_min = _tensor(range_min, dtype)
             self._range_max = None if range_max is None else _tensor(range_max, dtype)
+            # Slicing turns plain numbers into float32: give it these instead.
+            parameters.update(range_min=self._range_min, range_max=self._range_max)
             self._tails = tails
             bins, heights, slopes = (
                 t.shape[-1]
@@ -196,7 +198,7 @@ class RationalQuadraticSpline(base.Bijector):
             ValueError: If `P` fits no number of bins.
         """
         _checks.one_of(tails, TAILS, "tails")
-        params = tf.convert_to_tensor(params, dtype_hint=tf.float32)
+        params = tf.convert_to_tensor(params, _common_dtype(params))
         bins, rest = divmod(params.shape[-1] - num_slopes(0, tails), 3)
         if rest or bins < 1:
             form = f"3 * K + {num_slopes(0, tails)}"

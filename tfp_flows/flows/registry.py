@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import zipfile
 from typing import Any
@@ -42,6 +43,7 @@ def flow_class(name: str) -> type[base.Flow]:
 
 def build(
     name: str,
+    /,
     event_shape: Shape,
     condition_shape: Shape | None = None,
     **options: Any,
@@ -49,7 +51,7 @@ def build(
     """Build a flow by name.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`; an option of the same name is passed on to the flow.
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Shape of the condition, `None` for an unconditional density.
         **options: Of the flow's class.
@@ -66,7 +68,23 @@ def build(
         >>> tfpf.flows.build("maf", 2, num_layers=1).event_shape
         (2,)
     """
+    known = _options(flow_class(name))
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        msg = (
+            f"`options` of the flow {name!r} must be among {', '.join(known)}, got "
+            f"{', '.join(unknown)}. Correct the name."
+        )
+        raise TypeError(msg)
     return flow_class(name)(event_shape, condition_shape, **options)
+
+
+def _options(kind: type[base.Flow]) -> list[str]:
+    """Return the names of a flow's own options, then those that all flows have."""
+    own = inspect.signature(kind).parameters.values()
+    common = inspect.signature(base.Flow).parameters.values()
+    names = [p.name for p in (*own, *common) if p.kind is p.KEYWORD_ONLY]
+    return list(dict.fromkeys(name for name in names if name != "options"))
 
 
 def load(filepath: str | os.PathLike[str]) -> base.Flow:

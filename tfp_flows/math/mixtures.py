@@ -101,6 +101,8 @@ def logit_cdf_inverse(
     value, log_slope = logit_cdf(x, *parameters)
     # Zero in value; its gradient is that of the implicit function.
     residual = (y - value) - tf.stop_gradient(y - value)
-    x = x + residual * tf.exp(-tf.stop_gradient(log_slope))
+    # Between components far apart the slope underflows: its inverse is bounded there.
+    steepest = 0.5 * np.log(np.finfo(y.dtype.as_numpy_dtype).max)
+    x = x + residual * tf.exp(tf.minimum(-tf.stop_gradient(log_slope), steepest))
     log_det = -logit_cdf(x, *parameters)[1]
     return tf.where(infinite, sign * x.dtype.as_numpy_dtype(np.inf), x), log_det

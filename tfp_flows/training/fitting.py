@@ -113,8 +113,8 @@ def fit(
         flow: A flow, or the name of one, which is then built for the data: spline,
             affine, and mixture flows with a Student-t base, whose tails adapt, and
             with dropout 0.2 for tables of more than 2 columns and at most 20,000 rows.
-        x: Events, `[N, *event_shape]`: array, tensor, DataFrame; or a dataset of
-            batches, of `x` or of `{"x": x, "condition": condition}`.
+        x: Events, `[N, *event_shape]`: array, tensor, DataFrame; or a dict of `x` and
+            `condition`; or a dataset of batches of such.
         condition: Conditions, `[N, *condition_shape]`, or `None`.
         validation: Share of rows held out; or `(x,)` or `(x, condition)`; or a dataset;
             or `None` for no early stopping.
@@ -164,6 +164,8 @@ def fit(
         shape = None if isinstance(flow, str) else flow.event_shape
         train, held_out = training_data.take(dataset, shape), None
     else:
+        if isinstance(x, dict) and condition is None:
+            x, condition = x.get("x"), x.get("condition")
         train, held_out = training_data.Data(x, condition, weights), None
     if isinstance(validation, tf.data.Dataset):
         held_out = validation

@@ -1,0 +1,101 @@
+"""Base densities: known laws, trainable where they say so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import distributions
+
+X = np.random.default_rng(0).uniform(-0.9, 0.9, size=(5, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("kind", distributions.BASES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_every_base_is_a_density_over_events(kind, dtype, shape):
+    base = distributions.Base(kind, shape, seed=0, dtype=dtype)
+    law = base.distribution()
+    assert law.event_shape == shape
+    assert law.batch_shape == ()
+    assert law.dtype == tf.as_dtype(dtype)
+    sample = law.sample(4, seed=[0, 1])
+    assert sample.shape == (4, *shape)
+    assert np.all(np.isfinite(law.log_prob(sample)))
+
+
+def test_untrained_bases_are_the_laws_of_their_names():
+    known = {
+        "normal": tfd.Normal(0.0, 1.0),
+        "diagonal-normal": tfd.Normal(0.0, 1.0),
+        "student-t": tfd.StudentT(10.0, 0.0, 1.0),
+        "uniform": tfd.Uniform(-1.0, 1.0),
+    }
+    for kind, law in known.items():
+        found = distributions.Base(kind, 3).distribution().log_prob(X)
+        wanted = tf.reduce_sum(law.log_prob(X), axis=-1)
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_mixture_has_spread_means_from_its_seed():
+    first, again, other = (
+        distributions.Base("gaussian-mixture", 2, num_components=4, seed=s)
+        for s in (0, 0, 1)
+    )
+    means = first.distribution().components_distribution.mean()
+    assert means.shape == [4, 2]
+    np.testing.assert_array_equal(first._loc, again._loc)
+    assert np.abs(first._loc - other._loc).max() > 0.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        ("normal", 0),
+        ("uniform", 0),
+        ("diagonal-normal", 2),
+        ("student-t", 2),
+        ("gaussian-mixture", 3),
+    ],
+)
+def test_trainable_numbers_are_found_and_reached(kind, count):
+    base = distributions.Base(kind, 3, seed=0)
+    law = base.distribution()
+    assert len(base.trainable_variables) == count
+    assert {id(v) for v in law.trainable_variables} == {
+        id(v) for v in base.trainable_variables
+    }
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(law.log_prob(X))
+    for gradient in tape.gradient(loss, base.trainable_variables):
+        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0.0
+
+
+def test_density_reads_the_variables_when_it_is_used():
+    base = distributions.Base("diagonal-normal", 3)
+    law = base.distribution()
+    before = law.log_prob(X).numpy()
+    base._loc.assign([1.0, 2.0, 3.0])
+    base._log_scale.assign([0.5, 0.0, -0.5])
+    after = law.log_prob(X).numpy()
+    scale = np.exp([0.5, 0.0, -0.5]).astype("float32")
+    wanted = tfd.MultivariateNormalDiag([1.0, 2.0, 3.0], scale).log_prob(X)
+    np.testing.assert_allclose(after, wanted, atol=1e-4)
+    assert np.abs(after - before).max() > 0.1
+
+
+def test_degrees_of_freedom_stay_above_one():
+    base = distributions.Base("student-t", 1)
+    base._raw_df.assign([-50.0])
+    law = base.distribution()
+    assert np.all(np.isfinite(law.log_prob([[1e10], [0.0]])))
+    np.testing.assert_allclose(law.distribution.df, [1.0], atol=1e-5)
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="`base` must be one of"):
+        distributions.Base("cauchy", 2)
+    with pytest.raises(ValueError, match="`num_components` must be at least 1"):
+        distributions.Base("gaussian-mixture", 2, num_components=0)
