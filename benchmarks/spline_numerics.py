@@ -93,6 +93,21 @@ def textbook_tables(logits: tf.Tensor, bins: int) -> Tables:
     return knots(widths), knots(heights), tf.concat([one, slopes, one], axis=0)
 
 
+def distrax_tables(logits: tf.Tensor, bins: int) -> Tables:
+    """Make knots and slopes as distrax does, for its reference in float64."""
+    widths, heights, inner = tf.split(logits, [bins, bins, bins - 1])
+
+    def knots(part: tf.Tensor) -> tf.Tensor:
+        share = (1.0 - MINIMUM * bins) * tf.nn.softmax(part, axis=0)
+        ends = (tf.constant(end, logits.dtype) for end in (-BOUND, BOUND))
+        return splines.knots(MINIMUM + share, *ends)
+
+    offset = tf.math.log(tf.math.expm1(tf.constant(1.0 - MINIMUM, logits.dtype)))
+    slopes = MINIMUM + tf.nn.softplus(inner + offset)
+    one = tf.ones_like(inner[:1])
+    return knots(widths), knots(heights), tf.concat([one, slopes, one], axis=0)
+
+
 def textbook_apply(
     value: tf.Tensor, tables: Tables, *, inverse: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -140,9 +155,13 @@ def distrax_like(value: tf.Tensor, logits: tf.Tensor, *, inverse: bool) -> list:
 
     def evaluate(x: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:
         flow = distrax.RationalQuadraticSpline(
-            p, -BOUND, BOUND, boundary_slopes="identity", min_bin_size=MINIMUM,
+            p,
+            -BOUND,
+            BOUND,
+            boundary_slopes="identity",
+            min_bin_size=2 * BOUND * MINIMUM,
             min_knot_slope=MINIMUM,
-        )  # fmt: skip
+        )
         return (flow.inverse_and_log_det if inverse else flow.forward_and_log_det)(x)
 
     x = jnp.asarray(value.numpy())
@@ -233,7 +252,7 @@ def errors(
 ) -> list[float]:
     """Return the columns of one line; of distrax if there is no rival."""
     exact_logits = tf.cast(logits, tf.float64)
-    make = textbook_tables if rival is None else rival.tables
+    make = distrax_tables if rival is None else rival.tables
     exact_tables = make(exact_logits, bins)
     out: list[list[float]] = [[], [], []]
     for inverse in (False, True):

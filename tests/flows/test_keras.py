@@ -177,7 +177,7 @@ def test_fit_refuses_maps_that_were_given_later():
         fit(flow)
     flow = compiled("maf", base="diagonal-normal")
     flow._base._loc = tf.Variable(tf.zeros(2), name="another_loc")
-    with pytest.raises(ValueError, match="'another_loc' would not be trained"):
+    with pytest.raises(ValueError, match=r"'another_loc' would not be trained"):
         fit(flow)
 
 

@@ -165,7 +165,8 @@ def fit(
         train, held_out = training_data.take(dataset, shape), None
     else:
         if isinstance(x, dict) and condition is None:
-            x, condition = x.get("x"), x.get("condition")
+            inputs: dict[str, Any] = x
+            x, condition = inputs["x"], inputs.get("condition")
         train, held_out = training_data.Data(x, condition, weights), None
     if isinstance(validation, tf.data.Dataset):
         held_out = validation
