@@ -109,6 +109,7 @@ def test_weight_zero_removes_an_event():
         np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_compiled_training_equals_plain_training():
     histories = [
         fit(compiled("maf", jit_compile=jit), shuffle=False)["loss"]
@@ -117,6 +118,7 @@ def test_compiled_training_equals_plain_training():
     np.testing.assert_allclose(*histories, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maf", "nsf-ar"])
 def test_half_precision_is_for_networks_only(name):
     flow = small.build(name, dtype="mixed_float16")

@@ -90,6 +90,7 @@ def test_orders_of_autoregressive_layers(name):
     [
         ("maf", {"order": "up"}, "`order` must be one of"),
         ("nsf", {"mixing": "stir"}, "`mixing` must be one of"),
+        ("maf", {"mixing": "stir"}, "`mixing` must be one of"),
         ("maf", {"base": "cauchy"}, "`base` must be one of"),
         ("nsf", {"num_bins": 0}, "`num_bins` must be at least 1"),
         ("nsf", {"hidden_units": (4, 8)}, "must be equal"),

@@ -39,7 +39,7 @@ class _AutoregressiveFlow(base.Flow):
         for i in range(options["num_layers"]):
             if i > 0:
                 layers += recipe.mixing(
-                    options["mixing"], size, self._next_seed(), self.variable_dtype
+                    options["mixing"], size, i, self._next_seed(), self.variable_dtype
                 )
             network = {
                 "hidden_units": options["hidden_units"],
@@ -55,6 +55,8 @@ class _AutoregressiveFlow(base.Flow):
                 # The layer next to the data sees the coordinates as they are.
                 last = options["num_layers"] - 1 - i
                 order = "left-to-right" if last % 2 == 0 else "right-to-left"
+            elif order == "random":
+                order = recipe.shuffle(size, i)
             layer: bijector_base.Bijector = recipe.autoregressive(
                 self._transformer(), size, order, condition_shape, network
             )

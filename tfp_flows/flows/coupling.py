@@ -13,8 +13,6 @@ from tfp_flows.flows import base, recipe
 
 __all__ = ["NICE", "NeuralSplineFlow", "RealNVP"]
 
-MIXINGS = ("none", "reverse", "permute", "lu")
-
 
 class _CouplingFlow(base.Flow):
     """What the coupling flows share: alternating halves, mixed between layers."""
@@ -29,11 +27,11 @@ class _CouplingFlow(base.Flow):
     ) -> list[bijector_base.Bijector]:
         options = self._options
         _checks.at_least(options["num_layers"], 1, "num_layers")
-        _checks.one_of(options["mixing"], MIXINGS, "mixing")
         layers: list[bijector_base.Bijector] = []
-        for mask in recipe.alternating_masks(size, options["num_layers"]):
+        masks = recipe.alternating_masks(size, options["num_layers"])
+        for i, mask in enumerate(masks):
             layers += recipe.mixing(
-                options["mixing"], size, self._next_seed(), self.variable_dtype
+                options["mixing"], size, i, self._next_seed(), self.variable_dtype
             )
             network = {
                 "hidden_units": options["hidden_units"],

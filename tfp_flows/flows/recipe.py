@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_flows import _checks
 from tfp_flows.bijectors import autoregressive as ar
 from tfp_flows.bijectors import base as bijector_base
 from tfp_flows.bijectors import coupling, elementwise, lu, permute
@@ -19,7 +20,10 @@ __all__ = [
     "conditional_elementwise",
     "coupling_layer",
     "mixing",
+    "shuffle",
 ]
+
+MIXINGS = ("none", "reverse", "permute", "lu")
 
 
 def alternating_masks(size: int, count: int) -> list[list[bool]]:
@@ -100,22 +104,37 @@ def autoregressive(
     return ar.MaskedAutoregressive(transformer, net)
 
 
-def mixing(kind: str, size: int, seed: int, dtype: Any) -> list[bijector_base.Bijector]:
+def shuffle(size: int, position: int) -> tuple[int, ...]:
+    """Return a random permutation that depends on nothing but its arguments.
+
+    It is structure, not a weight: flows of one configuration must agree on it whatever
+    their seeds, or weights could not be loaded from one into the other.
+    """
+    return tuple(np.random.default_rng([size, position]).permutation(size).tolist())
+
+
+def mixing(
+    kind: str, size: int, position: int, seed: int, dtype: Any
+) -> list[bijector_base.Bijector]:
     """Return the linear map between two layers, as a list of none or one.
 
     Args:
         kind: `"none"`, `"reverse"`, `"permute"` (random), or `"lu"` (trainable, the
             identity at the start, behind a random permutation).
         size: Number of coordinates.
-        seed: Seed of the permutation.
+        position: Number of the layer, on which the permutation depends.
+        seed: Seed of the weights.
         dtype: Type of the weights.
+
+    Raises:
+        ValueError: If `kind` is unknown.
     """
+    _checks.one_of(kind, MIXINGS, "mixing")
     if size == 1 or kind == "none":
         return []
     if kind == "reverse":
         return [permute.Permutation.reverse(size)]
-    permutation = np.random.default_rng(seed).permutation(size)
-    shuffle = permute.Permutation(tuple(permutation.tolist()))
+    permutation = permute.Permutation(shuffle(size, position))
     if kind == "permute":
-        return [shuffle]
-    return [lu.LU.trainable(size, seed=seed, dtype=dtype), shuffle]
+        return [permutation]
+    return [lu.LU.trainable(size, seed=seed, dtype=dtype), permutation]
