@@ -32,8 +32,7 @@ import _report
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.bijectors import spline
-from tfp_flows.math import splines
+from tfp_flows.math import spline_tails, splines
 
 try:
     import distrax
@@ -69,14 +68,14 @@ class Rival(NamedTuple):
 
 def our_tables(logits: tf.Tensor, bins: int) -> Tables:
     """Make knots and slopes as the library does."""
-    return spline.spline_parameters(logits, bins, -BOUND, BOUND, "identity")
+    return spline_tails.spline_parameters(logits, bins, -BOUND, BOUND, "identity")
 
 
 def our_apply(
     value: tf.Tensor, tables: Tables, *, inverse: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluate as the library does."""
-    return spline.apply_spline(value, *tables, "identity", inverse=inverse)
+    return spline_tails.apply_spline(value, *tables, "identity", inverse=inverse)
 
 
 def textbook_tables(logits: tf.Tensor, bins: int) -> Tables:

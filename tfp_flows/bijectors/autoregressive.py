@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows.bijectors import base, columns
+from tfp_flows._context import is_training
+from tfp_flows.bijectors import base, columns, sequential
 from tfp_flows.bijectors.transformers import Transformer
 from tfp_flows.math import masks
 
@@ -17,7 +18,9 @@ class MaskedAutoregressive(base.Bijector):
     """Map each coordinate given the data coordinates before it, and a condition.
 
     `inverse`, and with it the density of data, is fast: one conditioner pass.
-    `forward`, and with it sampling, takes `D` passes, one coordinate after the other.
+    `forward`, and with it sampling, goes through the coordinates one after the other:
+    `D` steps that cost about one pass in total with `networks.MADE`, and `D` passes
+    with a conditioner of another kind.
     `Invert` of this map is an inverse autoregressive one (IAF): fast sampling, slow
     density of data that it did not sample itself.
 
@@ -117,23 +120,10 @@ class MaskedAutoregressive(base.Bijector):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         ndims = len(self.condition_shape or ())
         x, condition, batch = columns.to_columns(x, condition, ndims)
-        size = len(self._order)
-        ranks = tf.constant(self._order)[:, tf.newaxis]
-
-        def step(
-            i: tf.Tensor, y: tf.Tensor, log_det: tf.Tensor
-        ) -> tuple[tf.Tensor, ...]:
-            params = self._conditioner.columns(y, condition)
-            # Only the row whose turn it is has final parameters: the others are given
-            # the origin, so that no unfinished row can overflow.
-            now = tf.equal(ranks, i)
-            value, local = self._transformer.forward(
-                tf.where(now, x, tf.zeros_like(x)), params
-            )
-            return i + 1, tf.where(now, value, y), tf.where(now, local, log_det)
-
-        start = (tf.constant(0), tf.zeros_like(x), tf.zeros_like(x))
-        _, y, log_det = tf.while_loop(
-            lambda i, *_: i < size, step, start, maximum_iterations=size
+        # Dropout is for passes of whole networks.
+        steps = hasattr(self._conditioner, "sequential") and not is_training()
+        function = sequential.by_steps if steps else sequential.by_passes
+        y, log_det = function(
+            self._transformer, self._conditioner, self._order, x, condition
         )
-        return batch.events(y), batch.scalars(tf.reduce_sum(log_det, axis=0))
+        return batch.events(y), batch.scalars(log_det)

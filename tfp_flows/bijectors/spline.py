@@ -10,83 +10,9 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors import base
-from tfp_flows.math import splines
+from tfp_flows.math import spline_tails, splines
 
-__all__ = ["RationalQuadraticSpline", "apply_spline", "spline_parameters"]
-
-TAILS = ("identity", "linear", "circular")
-# Ratios of bins stay within exp(2 * 4.5), slopes within exp(+-6.9): what float32 can
-# carry through a deep stack without losing digits of the log-density.
-BIN_BOUND = 4.5
-SLOPE_BOUND = 6.9
-# Relative to the whole range.
-MIN_BIN = 1e-3
-
-
-def num_slopes(num_bins: int, tails: str) -> int:
-    """Return how many free slopes a spline with these tails has."""
-    return num_bins + {"identity": -1, "linear": 1, "circular": 0}[tails]
-
-
-def all_slopes(inner: tf.Tensor, tails: str) -> tf.Tensor:
-    """Complete free slopes, bin axis first, to one per knot."""
-    if tails == "linear":
-        return inner
-    if tails == "circular":
-        return tf.concat([inner, inner[:1]], axis=0)
-    one = tf.ones_like(inner[:1])
-    return tf.concat([one, inner, one], axis=0)
-
-
-def spline_parameters(
-    params: tf.Tensor, num_bins: int, low: float, high: float, tails: str
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Turn unconstrained numbers, parameter axis first, into knots and slopes."""
-    widths, heights, inner = tf.split(
-        params, [num_bins, num_bins, num_slopes(num_bins, tails)], axis=0
-    )
-    low, high = tf.cast(low, params.dtype), tf.cast(high, params.dtype)
-    x_knots = splines.knots(splines.bin_sizes(widths, MIN_BIN, BIN_BOUND), low, high)
-    y_knots = splines.knots(splines.bin_sizes(heights, MIN_BIN, BIN_BOUND), low, high)
-    if num_slopes(num_bins, tails) == 0:
-        one = tf.ones_like(x_knots[:1])
-        return x_knots, y_knots, tf.concat([one, one], axis=0)
-    slopes = all_slopes(splines.slopes(inner, SLOPE_BOUND), tails)
-    return x_knots, y_knots, slopes
-
-
-def apply_spline(
-    value: tf.Tensor,
-    x_knots: tf.Tensor,
-    y_knots: tf.Tensor,
-    slopes: tf.Tensor,
-    tails: str,
-    *,
-    inverse: bool,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Evaluate a spline with its tails, bin axis first in all parameters."""
-    source, target = (y_knots, x_knots) if inverse else (x_knots, y_knots)
-    # Clip before and select after: no branch ever sees a value it cannot take.
-    clipped = tf.clip_by_value(value, source[0], source[-1])
-    function = splines.inverse if inverse else splines.forward
-    out, log_det = function(clipped, x_knots, y_knots, slopes)
-    below, above = value < source[0], value > source[-1]
-    zero = tf.zeros_like(log_det)
-    if tails == "linear":
-        sign = -1.0 if inverse else 1.0
-        for outside, edge in ((below, 0), (above, -1)):
-            log_slope = sign * tf.math.log(slopes[edge])
-            # The other branch gets a harmless step, so that its gradient is finite.
-            step = tf.where(outside, value - source[edge], zero)
-            tail = target[edge] + step * tf.exp(log_slope)
-            out = tf.where(outside, tail, out)
-            log_det = tf.where(outside, log_slope + zero, log_det)
-        return out, log_det
-    inside = ~(below | above)
-    inside &= tf.math.equal(value, value)  # NaN passes through, unseen by the bins
-    # Zero unless heights and widths have different sums.
-    shift = tf.where(above, target[-1] - source[-1], zero)
-    return tf.where(inside, out, value + shift), tf.where(inside, log_det, zero)
+__all__ = ["RationalQuadraticSpline"]
 
 
 class RationalQuadraticSpline(base.Bijector):
@@ -141,7 +67,7 @@ class RationalQuadraticSpline(base.Bijector):
         name: str = "rational_quadratic_spline",
     ) -> None:
         parameters = dict(locals())
-        _checks.one_of(tails, TAILS, "tails")
+        _checks.one_of(tails, spline_tails.TAILS, "tails")
         with tf.name_scope(name) as name:
             dtype = _common_dtype(bin_widths, bin_heights, knot_slopes)
             self._bin_widths = _tensor(bin_widths, dtype)
@@ -156,9 +82,10 @@ class RationalQuadraticSpline(base.Bijector):
                 t.shape[-1]
                 for t in (self._bin_widths, self._bin_heights, self._knot_slopes)
             )
-            if bins != heights or slopes != num_slopes(bins, tails):
+            if bins != heights or slopes != spline_tails.num_slopes(bins, tails):
+                wanted = spline_tails.num_slopes(bins, tails)
                 msg = (
-                    f"`knot_slopes` must hold {num_slopes(bins, tails)} numbers and "
+                    f"`knot_slopes` must hold {wanted} numbers and "
                     f"`bin_heights` {bins} for {bins} bins with {tails} tails, got "
                     f"{slopes} and {heights}. Match their last dimensions."
                 )
@@ -197,18 +124,20 @@ class RationalQuadraticSpline(base.Bijector):
         Raises:
             ValueError: If `P` fits no number of bins.
         """
-        _checks.one_of(tails, TAILS, "tails")
+        _checks.one_of(tails, spline_tails.TAILS, "tails")
         params = tf.convert_to_tensor(params, _common_dtype(params))
-        bins, rest = divmod(params.shape[-1] - num_slopes(0, tails), 3)
+        bins, rest = divmod(params.shape[-1] - spline_tails.num_slopes(0, tails), 3)
         if rest or bins < 1:
-            form = f"3 * K + {num_slopes(0, tails)}"
+            form = f"3 * K + {spline_tails.num_slopes(0, tails)}"
             msg = (
                 f"`params` must have {form} numbers for K bins with {tails} tails, got "
                 f"{params.shape[-1]}. Change the last dimension."
             )
             raise ValueError(msg)
         first = tf.transpose(params, _last_axis_first(params.shape.rank))
-        x, y, slopes = spline_parameters(first, bins, range_min, range_max, tails)
+        x, y, slopes = spline_tails.spline_parameters(
+            first, bins, range_min, range_max, tails
+        )
         start = 1 if tails == "identity" else 0
         stop = None if tails == "linear" else -1
         back = _first_axis_last(params.shape.rank)
@@ -286,7 +215,7 @@ class RationalQuadraticSpline(base.Bijector):
         if inner.shape[0] == 0:
             one = tf.ones_like(tables[0][:1])
             return tables[0], tables[1], tf.concat([one, one], axis=0)
-        return tables[0], tables[1], all_slopes(inner, self._tails)
+        return tables[0], tables[1], spline_tails.all_slopes(inner, self._tails)
 
     def _apply(self, value: tf.Tensor, *, inverse: bool) -> tuple:
         x_knots, y_knots, slopes = self._knots()
@@ -298,7 +227,7 @@ class RationalQuadraticSpline(base.Bijector):
             shape = tf.broadcast_dynamic_shape(shape, tf.shape(table)[1:])
         value = tf.broadcast_to(value, shape)
         x_knots, y_knots, slopes = tables
-        return apply_spline(
+        return spline_tails.apply_spline(
             value, x_knots, y_knots, slopes, self._tails, inverse=inverse
         )
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import elementwise, spline
-from tfp_flows.math import linear, mixtures, splines
+from tfp_flows.bijectors import elementwise
+from tfp_flows.math import linear, mixtures, spline_tails, splines
 
 __all__ = [
     "Additive",
@@ -154,7 +154,7 @@ class RationalQuadratic(Transformer):
 
     def __post_init__(self) -> None:
         _checks.at_least(self.num_bins, 1, "num_bins")
-        _checks.one_of(self.tails, spline.TAILS, "tails")
+        _checks.one_of(self.tails, spline_tails.TAILS, "tails")
         if not self.range_min < self.range_max:
             msg = (
                 f"`range_min` must be below range_max, got {self.range_min} and "
@@ -165,22 +165,29 @@ class RationalQuadratic(Transformer):
     @property
     def params_size(self) -> int:
         """Widths, heights, and slopes."""
-        return 2 * self.num_bins + spline.num_slopes(self.num_bins, self.tails)
+        return 2 * self.num_bins + spline_tails.num_slopes(self.num_bins, self.tails)
 
-    def _tables(self, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        return spline.spline_parameters(
-            params, self.num_bins, self.range_min, self.range_max, self.tails
+    def _apply(
+        self, value: tf.Tensor, params: tf.Tensor, *, inverse: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        limits = (self.range_min, self.range_max)
+        if params.shape[1:].as_list() == value.shape.as_list():
+            return spline_tails.apply_logits(
+                value, params, self.num_bins, limits, self.tails, inverse=inverse
+            )
+        # Many scalars share a spline: its knots are worth a table.
+        tables = spline_tails.spline_parameters(
+            params, self.num_bins, *limits, self.tails
         )
+        return spline_tails.apply_spline(value, *tables, self.tails, inverse=inverse)
 
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Evaluate the spline."""
-        tables = self._tables(params)
-        return spline.apply_spline(x, *tables, self.tails, inverse=False)
+        return self._apply(x, params, inverse=False)
 
     def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Evaluate the inverse spline, at equal cost."""
-        tables = self._tables(params)
-        return spline.apply_spline(y, *tables, self.tails, inverse=True)
+        return self._apply(y, params, inverse=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["hidden_degrees", "order_ranks", "stack_masks"]
+__all__ = [
+    "Block",
+    "hidden_degrees",
+    "order_ranks",
+    "stack_blocks",
+    "stack_masks",
+    "stack_slots",
+]
+
+# Blocks of rows of a masked product. More save more of it, at worse use of the cache.
+BLOCKS = 4
+# Narrower layers are multiplied as a whole.
+WORTH_BLOCKS = 128
+
+
+class Block(NamedTuple):
+    """Rows `start` to `stop` of a masked product see the first `seen` columns only."""
+
+    start: int
+    stop: int
+    seen: int
 
 
 def order_ranks(
@@ -78,3 +100,62 @@ def stack_masks(
     masks["head"] = np.tile(rank[:, None] >= degrees[-1][None], (params_size, 1))
     # A function, since containers of arrays would be tracked as parts of a module.
     return lambda: masks
+
+
+def stack_blocks(
+    masks: dict[str, np.ndarray], size: int
+) -> Callable[[], dict[str, list[Block]]]:
+    """Return how masked products are cut into blocks of rows, by their names.
+
+    The rows of the head are taken per coordinate, all its parameters together.
+
+    Args:
+        masks: Masks by name, `[out, in]`.
+        size: Number of coordinates.
+
+    Returns:
+        A function without arguments that returns the blocks.
+    """
+    blocks = {}
+    for name, mask in masks.items():
+        rows = mask[:size] if name == "head" else mask
+        seen = np.where(rows.any(axis=1), rows.shape[1] - rows[:, ::-1].argmax(1), 1)
+        cuts = np.linspace(0, len(rows), BLOCKS + 1).astype(int)
+        cut = [
+            Block(int(start), int(stop), int(seen[start:stop].max()))
+            for start, stop in itertools.pairwise(cuts)
+            if stop > start
+        ]
+        used = sum((block.stop - block.start) * block.seen for block in cut)
+        whole = Block(0, len(rows), rows.shape[1])
+        worth = min(mask.shape) >= WORTH_BLOCKS and used <= 0.8 * rows.size
+        blocks[name] = cut if worth else [whole]
+    return lambda: blocks
+
+
+def stack_slots(
+    ranks: Sequence[int], degrees: Sequence[np.ndarray], params_size: int
+) -> Callable[[], list[np.ndarray]]:
+    """Return, for each layer, which units each step of the order brings.
+
+    Args:
+        ranks: Rank of each coordinate.
+        degrees: Degrees of the units of each hidden layer.
+        params_size: Parameters per coordinate.
+
+    Returns:
+        A function without arguments that returns one array `[D, G]` per layer, first
+        the input, last the output; where a step brings fewer units than others, the
+        number of units stands for none.
+    """
+    size = len(ranks)
+    by_rank = np.argsort(ranks)
+    slots = [by_rank[:, None]]
+    for degree in degrees:
+        counts = np.bincount(degree, minlength=size)
+        table = np.full((size, max(1, counts.max())), len(degree))
+        for step, count in enumerate(counts):
+            table[step, :count] = np.flatnonzero(degree == step)
+        slots.append(table)
+    slots.append(by_rank[:, None] + size * np.arange(params_size)[None])
+    return lambda: slots

@@ -26,7 +26,9 @@ import tensorflow as tf
 __all__ = [
     "bin_sizes",
     "forward",
+    "forward_in_bin",
     "inverse",
+    "inverse_in_bin",
     "knots",
     "slopes",
     "soft_clip",
@@ -112,7 +114,59 @@ def _log_derivative(
     squares = xi * xi, rest * rest
     den = s * (squares[0] + squares[1]) + (d0 + d1) * product
     num = d1 * squares[0] + 2.0 * s * product + d0 * squares[1]
-    return den, tf.math.log(num) + 2.0 * tf.math.log(s / den)
+    ratio = s / den
+    return den, tf.math.log(num * ratio * ratio)
+
+
+def forward_in_bin(
+    x: tf.Tensor,
+    x0: tf.Tensor,
+    x1: tf.Tensor,
+    y0: tf.Tensor,
+    y1: tf.Tensor,
+    d0: tf.Tensor,
+    d1: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluate the map of one bin, given its knots and the slopes there.
+
+    Returns:
+        Value and log-derivative, both `[...]`.
+    """
+    w, h = x1 - x0, y1 - y0
+    s = h / w
+    xi, rest = (x - x0) / w, (x1 - x) / w
+    den, log_derivative = _log_derivative(xi, rest, s, d0, d1)
+    y = y0 + h * (xi * (s * xi + d0 * rest) / den)
+    return y, log_derivative
+
+
+def inverse_in_bin(
+    y: tf.Tensor,
+    x0: tf.Tensor,
+    x1: tf.Tensor,
+    y0: tf.Tensor,
+    y1: tf.Tensor,
+    d0: tf.Tensor,
+    d1: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluate the inverse map of one bin; the log-derivative is that of the inverse.
+
+    Returns:
+        Value and log-derivative of the inverse, both `[...]`.
+    """
+    w, h = x1 - x0, y1 - y0
+    s = h / w
+    v, u = (y - y0) / h, (y1 - y) / h
+    e = d0 * u - d1 * v
+    g = 4.0 * s * s * u * v
+    total = tf.sqrt(e * e + g) + tf.abs(e)
+    q = tf.where(e >= 0.0, total, g / total)
+    p = 2.0 * s * v
+    xi, rest = p / (p + q), q / (p + q)
+    _, log_derivative = _log_derivative(xi, rest, s, d0, d1)
+    # From the nearer knot, so that the result stays within the bin.
+    x = tf.where(xi < 0.5, x0 + w * xi, x1 - w * rest)
+    return x, -log_derivative
 
 
 def forward(
@@ -130,13 +184,7 @@ def forward(
         Value and log-derivative, both `[...]`.
     """
     tables = _tables(x_knots, y_knots, knot_slopes)
-    x0, x1, y0, y1, d0, d1 = _pick(x, x_knots, tables)
-    w, h = x1 - x0, y1 - y0
-    s = h / w
-    xi, rest = (x - x0) / w, (x1 - x) / w
-    den, log_derivative = _log_derivative(xi, rest, s, d0, d1)
-    y = y0 + h * (xi * (s * xi + d0 * rest) / den)
-    return y, log_derivative
+    return forward_in_bin(x, *_pick(x, x_knots, tables))
 
 
 def inverse(
@@ -154,17 +202,4 @@ def inverse(
         Value and log-derivative of the inverse, both `[...]`.
     """
     tables = _tables(x_knots, y_knots, knot_slopes)
-    x0, x1, y0, y1, d0, d1 = _pick(y, y_knots, tables)
-    w, h = x1 - x0, y1 - y0
-    s = h / w
-    v, u = (y - y0) / h, (y1 - y) / h
-    e = d0 * u - d1 * v
-    g = 4.0 * s * s * u * v
-    total = tf.sqrt(e * e + g) + tf.abs(e)
-    q = tf.where(e >= 0.0, total, g / total)
-    p = 2.0 * s * v
-    xi, rest = p / (p + q), q / (p + q)
-    _, log_derivative = _log_derivative(xi, rest, s, d0, d1)
-    # From the nearer knot, so that the result stays within the bin.
-    x = tf.where(xi < 0.5, x0 + w * xi, x1 - w * rest)
-    return x, -log_derivative
+    return inverse_in_bin(y, *_pick(y, y_knots, tables))

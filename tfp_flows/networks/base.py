@@ -171,18 +171,9 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         Returns:
             Parameters, `[P, D, N]`, in the type of `x`.
         """
-        names = [name for name, _ in self._shapes()]
-        compute = tf.as_dtype(self._compute_dtype)
-        weights = {
-            name: tf.cast(value, compute)
-            for name, value in zip(names, self._weights, strict=False)
-        }
         if condition is not None:
-            condition = tf.cast(condition, compute)
-        # What the network sees of a far outlier is bounded; the maps see all of it.
-        seen = tf.clip_by_value(x, -FAR_INPUT, FAR_INPUT)
-        seen *= tf.math.rsqrt(1.0 + tf.square(seen * (1.0 / INPUT_BOUND)))
-        head = self._columns(weights, tf.cast(seen, compute), condition)
+            condition = tf.cast(condition, self._compute_dtype)
+        head = self._columns(self._named(self._weights), self._see(x), condition)
         size, width = self._output_shape
         # With neither inputs nor condition the head is one column for every event.
         head = tf.cast(head, x.dtype)
@@ -191,6 +182,23 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
             shape = tf.stack([width, size, tf.shape(x)[1]])
             out = tf.broadcast_to(out, shape)
         return out
+
+    def _named(self, weights: Sequence[Any]) -> dict[str, tf.Tensor]:
+        """Return the weights by name, in the type of the products."""
+        names = [name for name, _ in self._shapes()]
+        return {
+            name: tf.cast(value, self._compute_dtype)
+            for name, value in zip(names, weights, strict=False)
+        }
+
+    def _see(self, x: tf.Tensor) -> tf.Tensor:
+        """Return what the network sees: of a far outlier a bounded part.
+
+        The maps see all of it.
+        """
+        seen = tf.clip_by_value(x, -FAR_INPUT, FAR_INPUT)
+        seen *= tf.math.rsqrt(1.0 + tf.square(seen * (1.0 / INPUT_BOUND)))
+        return tf.cast(seen, self._compute_dtype)
 
     def __call__(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:
         """Return the parameters of events.

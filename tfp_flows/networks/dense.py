@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows.networks import base
 
-__all__ = ["Stack", "initial"]
+__all__ = ["Affine", "Stack", "initial"]
+
+Product = Callable[[str, Any], tf.Tensor]
 
 # Relative size of the last product of a residual block at the start: small, so that
 # the sum of many blocks keeps its scale, but not zero, so that gradients reach all.
 BLOCK_SCALE = 0.1
+
+
+def _keep(hidden: tf.Tensor, _: int) -> tf.Tensor:
+    return hidden
 
 
 class Stack:
@@ -40,7 +47,7 @@ class Stack:
             raise ValueError(msg)
         self.hidden_units = hidden_units
         self.residual = residual
-        self._activate = base.activation_function(activation)
+        self.activate = base.activation_function(activation)
 
     def shapes(
         self, inputs: int, conditions: int, outputs: int
@@ -61,65 +68,108 @@ class Stack:
                     shapes.append((f"condition_{i}", (after, conditions)))
         return [*shapes, ("head", (outputs, units[-1])), ("head_bias", (outputs,))]
 
+    def products(self) -> list[tuple[str, int, int]]:
+        """Return the products in order: name, and number of the layer made and read.
+
+        Layer 0 is the input, the one after the hidden layers the output.
+        """
+        found = [("kernel_0", 1, 0)]
+        for i in range(1, len(self.hidden_units)):
+            found.append((f"kernel_{i}", i + 1, i))
+            if self.residual:
+                found.append((f"block_{i}", i + 1, i + 1))
+        last = len(self.hidden_units)
+        return [*found, ("head", last + 1, last)]
+
     def apply(
         self,
-        weights: dict[str, tf.Tensor],
-        x: tf.Tensor,
-        condition: tf.Tensor | None,
-        drop: Callable[[tf.Tensor, int], tf.Tensor],
+        product: Product,
+        x: Any,
+        drop: Callable[[tf.Tensor, int], tf.Tensor] = _keep,
+        activate: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> tf.Tensor:
-        """Return the head's result for columns.
+        """Return the head's result.
 
         Args:
-            weights: Weights by name.
-            x: Inputs, `[inputs, N]`.
-            condition: Conditions, `[C, N]`, or `None`.
+            product: Called with the name of an affine product and what it multiplies.
+            x: Given to the first product.
             drop: Called with the hidden units and the number of their layer.
+            activate: Replaces the activation.
 
         Returns:
-            `[outputs, N]`.
+            What the product named `"head"` returns.
         """
-        hidden = weights["bias_0"][:, tf.newaxis]
-        if "kernel_0" in weights:
-            hidden += tf.matmul(weights["kernel_0"], x)
-        if condition is not None:
-            hidden += tf.matmul(weights["condition_0"], condition)
-        step = self._block if self.residual else self._layer
+        activate = activate or self.activate
+        hidden = product("kernel_0", x)
         for i in range(1, len(self.hidden_units)):
-            hidden = step(weights, hidden, condition, drop, i)
+            if self.residual:
+                inner = product(f"kernel_{i}", activate(hidden))
+                inner = product(f"block_{i}", drop(activate(inner), i))
+                hidden = hidden + inner
+            else:
+                hidden = product(f"kernel_{i}", drop(activate(hidden), i - 1))
         last = len(self.hidden_units) - 1
-        hidden = drop(self._activate(hidden), 0 if self.residual else last)
-        return tf.matmul(weights["head"], hidden) + weights["head_bias"][:, tf.newaxis]
+        return product("head", drop(activate(hidden), 0 if self.residual else last))
 
-    def _layer(
+    def transposed(
+        self, product: Product, slopes: list[tf.Tensor], head: tf.Tensor
+    ) -> tf.Tensor:
+        """Return the gradient by the input from that by the head's result.
+
+        Args:
+            product: Called with the name of a product and what its transpose
+                multiplies.
+            slopes: Slopes of the activations, in the order of their evaluation.
+            head: Gradient by the result.
+
+        Returns:
+            What the transpose of `"kernel_0"` returns.
+        """
+        slopes = list(slopes)
+        hidden = slopes.pop() * product("head", head)
+        for i in reversed(range(1, len(self.hidden_units))):
+            if self.residual:
+                inner = slopes.pop() * product(f"block_{i}", hidden)
+                hidden = hidden + slopes.pop() * product(f"kernel_{i}", inner)
+            else:
+                hidden = slopes.pop() * product(f"kernel_{i}", hidden)
+        return product("kernel_0", hidden)
+
+
+class Affine:
+    """The affine products of a stack: weight, bias, and what the condition adds.
+
+    Args:
+        weights: Weights by name, as in `Stack.shapes`.
+        condition: Conditions, `[C, N]`, or `None`.
+        multiply: Called with a name, its weight and columns; by default `tf.matmul`.
+    """
+
+    def __init__(
         self,
         weights: dict[str, tf.Tensor],
-        hidden: tf.Tensor,
         condition: tf.Tensor | None,
-        drop: Callable[[tf.Tensor, int], tf.Tensor],
-        i: int,
-    ) -> tf.Tensor:
-        hidden = drop(self._activate(hidden), i - 1)
-        return (
-            tf.matmul(weights[f"kernel_{i}"], hidden)
-            + weights[f"bias_{i}"][:, tf.newaxis]
-        )
+        multiply: Callable[[str, tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+    ) -> None:
+        self.weights = weights
+        self._condition = condition
+        self._multiply = multiply or (lambda _, weight, x: tf.matmul(weight, x))
 
-    def _block(
-        self,
-        weights: dict[str, tf.Tensor],
-        hidden: tf.Tensor,
-        condition: tf.Tensor | None,
-        drop: Callable[[tf.Tensor, int], tf.Tensor],
-        i: int,
-    ) -> tf.Tensor:
-        inner = tf.matmul(weights[f"kernel_{i}"], self._activate(hidden))
-        inner += weights[f"bias_{i}"][:, tf.newaxis]
-        if condition is not None:
-            inner += tf.matmul(weights[f"condition_{i}"], condition)
-        inner = drop(self._activate(inner), i)
-        inner = tf.matmul(weights[f"block_{i}"], inner)
-        return hidden + inner + weights[f"offset_{i}"][:, tf.newaxis]
+    def offset(self, name: str) -> tf.Tensor:
+        """Return bias and condition of a product, `[out, N]` or `[out, 1]`."""
+        kind, _, number = name.partition("_")
+        bias = {"kernel": f"bias_{number}", "block": f"offset_{number}"}
+        offset = self.weights[bias.get(kind, "head_bias")][:, tf.newaxis]
+        kernel = self.weights.get(f"condition_{number}") if kind == "kernel" else None
+        if self._condition is not None and kernel is not None:
+            offset += tf.matmul(kernel, self._condition)
+        return offset
+
+    def __call__(self, name: str, x: tf.Tensor) -> tf.Tensor:
+        """Return a product of columns, `[out, N]`."""
+        if name not in self.weights:  # a network without inputs
+            return self.offset(name)
+        return self._multiply(name, self.weights[name], x) + self.offset(name)
 
 
 def initial(

@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
 from tfp_flows.math import masks
-from tfp_flows.networks import base, dense
+from tfp_flows.networks import base, dense, sequential
 
 __all__ = ["MADE"]
 
@@ -24,6 +24,8 @@ class MADE(base.Conditioner):
     """Masked autoregressive network: parameters of a coordinate see those before it.
 
     The masks multiply the weights in the forward pass, whatever changes the weights.
+    Hidden units are sorted by what they may see, so that wide layers are block
+    triangular, and only the blocks that are not all zero are multiplied.
 
     Args:
         event_size: Number of coordinates `D`, as inputs and as outputs.
@@ -91,6 +93,8 @@ class MADE(base.Conditioner):
             for units in self._hidden_units
         ]
         self._masks = masks.stack_masks(self._order, degrees, params_size)
+        self._blocks = masks.stack_blocks(self._masks(), event_size)
+        self._slots = masks.stack_slots(self._order, degrees, params_size)
         super().__init__(
             input_size=event_size,
             output_shape=(event_size, params_size),
@@ -133,10 +137,58 @@ class MADE(base.Conditioner):
         x: tf.Tensor,
         condition: tf.Tensor | None,
     ) -> tf.Tensor:
+        product = dense.Affine(self._masked(weights), condition, self._multiply)
+        return self._stack.apply(product, x, self._drop)
+
+    def _masked(self, weights: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         masked = {}
         for name, weight in weights.items():
             mask = self._mask(name)
             masked[name] = (
                 weight if mask is None else weight * tf.constant(mask, weight.dtype)
             )
-        return self._stack.apply(masked, x, condition, self._drop)
+        return masked
+
+    def _multiply(self, name: str, weight: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Multiply blocks of rows by the columns that they may see."""
+        blocks = self._blocks()[name.replace("block", "kernel")]
+        if len(blocks) == 1:
+            return tf.matmul(weight, x)
+        width = 1
+        if name == "head":  # parameter-major: the blocks are of coordinates
+            width = self._params_size
+        size = blocks[-1].stop
+        rows = tf.split(
+            tf.reshape(weight, [width, size, -1]),
+            [block.stop - block.start for block in blocks],
+            axis=1,
+        )
+        parts = []
+        for block, part in zip(blocks, rows, strict=True):
+            part = tf.reshape(part[:, :, : block.seen], [-1, block.seen])
+            out = tf.matmul(part, x[: block.seen])
+            parts.append(tf.reshape(out, [width, block.stop - block.start, -1]))
+        out = tf.concat(parts, axis=1)
+        return tf.reshape(out, [width * size, -1])
+
+    def sequential(
+        self,
+        weights: Sequence[tf.Tensor],
+        condition: tf.Tensor | None,
+        count: tf.Tensor,
+    ) -> sequential.Sequential:
+        """Return the network for one coordinate after the other, in their order.
+
+        Args:
+            weights: Values of `weights`.
+            condition: Conditions, `[C, N]`, or `None`.
+            count: Number of events, `N`.
+        """
+        if condition is not None:
+            condition = tf.cast(condition, self._compute_dtype)
+        product = dense.Affine(
+            self._masked(self._named(weights)), condition, self._multiply
+        )
+        return sequential.Sequential(
+            self._stack, self._slots(), product, self._see, count
+        )

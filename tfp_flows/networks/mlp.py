@@ -102,4 +102,4 @@ class MLP(base.Conditioner):
         x: tf.Tensor,
         condition: tf.Tensor | None,
     ) -> tf.Tensor:
-        return self._stack.apply(weights, x, condition, self._drop)
+        return self._stack.apply(dense.Affine(weights, condition), x, self._drop)

@@ -1,0 +1,186 @@
+"""Autoregressive maps in their slow direction: one coordinate after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows.bijectors.transformers import Transformer
+
+__all__ = ["by_passes", "by_steps"]
+
+
+def by_passes(
+    transformer: Transformer,
+    conditioner: Any,
+    order: tuple[int, ...],
+    x: tf.Tensor,
+    condition: tf.Tensor | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Map columns by one pass of the whole conditioner per coordinate.
+
+    Args:
+        transformer: The scalar map.
+        conditioner: Any conditioner that keeps the order.
+        order: Rank of each coordinate.
+        x: Columns, `[D, N]`.
+        condition: Conditions, `[C, N]`, or `None`.
+
+    Returns:
+        Values, `[D, N]`, and log-dets, `[N]`.
+    """
+    size = len(order)
+    ranks = tf.constant(order)[:, tf.newaxis]
+
+    def step(i: tf.Tensor, y: tf.Tensor, log_det: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        params = conditioner.columns(y, condition)
+        # Only the row whose turn it is has final parameters: the others are given
+        # the origin, so that no unfinished row can overflow.
+        now = tf.equal(ranks, i)
+        value, local = transformer.forward(tf.where(now, x, tf.zeros_like(x)), params)
+        return i + 1, tf.where(now, value, y), tf.where(now, local, log_det)
+
+    start = (tf.constant(0), tf.zeros_like(x), tf.zeros_like(x))
+    _, y, log_det = tf.while_loop(
+        lambda i, *_: i < size, step, start, maximum_iterations=size
+    )
+    return y, tf.reduce_sum(log_det, axis=0)
+
+
+def by_steps(
+    transformer: Transformer,
+    conditioner: Any,
+    order: tuple[int, ...],
+    x: tf.Tensor,
+    condition: tf.Tensor | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Map columns at the cost of about one pass, by a conditioner that has steps.
+
+    The gradient is that of the implicit function: with `y` known, one pass gives all
+    parameters, and one way back through the order solves for the gradient by `x`. Its
+    memory does not grow with the number of steps.
+
+    Args:
+        transformer: The scalar map.
+        conditioner: A conditioner with the method `sequential`, as `networks.MADE`.
+        order: Rank of each coordinate.
+        x: Columns, `[D, N]`.
+        condition: Conditions, `[C, N]`, or `None`.
+
+    Returns:
+        Values, `[D, N]`, and log-dets, `[N]`.
+    """
+    weights = [tf.convert_to_tensor(w) for w in conditioner.weights]
+    weights = [w for w in weights if w.dtype.is_floating]
+    conditions = [] if condition is None else [condition]
+    by_rank = np.argsort(order)
+    size = len(order)
+
+    @tf.custom_gradient
+    def solve(x: tf.Tensor, *rest: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
+        weights, given = rest, None
+        if condition is not None:
+            *weights, given = rest
+        count = tf.shape(x)[1]
+        steps = conditioner.sequential(weights, given, count)
+        steps.prepare()
+        rows = tf.gather(x, by_rank)
+
+        def step(
+            i: tf.Tensor, y: tf.Tensor, log_det: tf.Tensor, *buffers: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
+            params, known = steps.params(i, buffers)
+            params = tf.cast(params, x.dtype)
+            value, local = transformer.forward(tf.gather(rows, i), params)
+            known = steps.push(i, value, known)
+            return i + 1, _put_row(y, i, value), log_det + local, *known
+
+        start = (tf.constant(0), tf.zeros_like(rows), tf.zeros_like(rows[0]))
+        _, y, log_det, *_ = tf.while_loop(
+            lambda i, *_: i < size,
+            step,
+            (*start, *steps.start()),
+            maximum_iterations=size,
+        )
+        y = tf.gather(y, order)
+
+        def gradient(
+            by_y: tf.Tensor, by_log_det: tf.Tensor
+        ) -> tuple[tf.Tensor | None, ...]:
+            return _gradient(
+                transformer,
+                conditioner,
+                order,
+                (y, weights, given),
+                (by_y, by_log_det),
+            )
+
+        return (y, log_det), gradient
+
+    return solve(x, *weights, *conditions)
+
+
+def _gradient(
+    transformer: Transformer,
+    conditioner: Any,
+    order: tuple[int, ...],
+    known: tuple[tf.Tensor, Any, tf.Tensor | None],
+    upstream: tuple[tf.Tensor, tf.Tensor],
+) -> tuple[tf.Tensor | None, ...]:
+    """Return the gradients by `x`, the weights, and the condition.
+
+    The inverse, `x = T(y; p(y))`, is known in closed form. With `a` the gradient by
+    `x`, which solves a triangular system, the gradient by the parameters is that of
+    `-a * x - log_det' * inverse_log_det`.
+    """
+    y, weights, condition = known
+    by_y, by_log_det = upstream
+    size, by_rank = len(order), np.argsort(order)
+    inputs = [*weights] if condition is None else [*weights, condition]
+    with tf.GradientTape() as whole:
+        whole.watch(inputs)
+        steps = conditioner.sequential(weights, condition, tf.shape(y)[1])
+        flat = tf.cast(steps.whole(y), y.dtype)
+        params = tf.reshape(flat, [-1, size, tf.shape(y)[1]])
+        params = tf.ensure_shape(params, [transformer.params_size, *y.shape])
+    with tf.GradientTape(persistent=True) as local:
+        local.watch([y, params])
+        x, inverse_log_det = transformer.inverse(y, params)
+    weight = by_log_det + tf.zeros_like(inverse_log_det)
+    zero = tf.UnconnectedGradients.ZERO
+    slope, value_by_params = local.gradient(x, [y, params], None, zero)
+    own, rest = local.gradient(inverse_log_det, [y, params], weight, zero)
+    by_y, slope = (tf.gather(t, by_rank) for t in (by_y - own, slope))
+    value_by_params, rest = (
+        tf.gather(tf.transpose(t, [1, 0, 2]), by_rank) for t in (value_by_params, rest)
+    )
+    steps.prepare_back()
+
+    def step(
+        k: tf.Tensor, by_x: tf.Tensor, *buffers: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        i = size - 1 - k
+        later = tf.cast(steps.pull(i, buffers), y.dtype)
+        now = (tf.gather(by_y, i) + later) / tf.gather(slope, i)
+        by_params = -(now * tf.gather(value_by_params, i) + tf.gather(rest, i))
+        buffers = steps.push_back(i, by_params, buffers)
+        return k + 1, _put_row(by_x, i, now), *buffers
+
+    _, by_x, *_ = tf.while_loop(
+        lambda k, *_: k < size,
+        step,
+        (tf.constant(0), tf.zeros_like(by_y), *steps.start_back()),
+        maximum_iterations=size,
+    )
+    by_params = -(by_x[:, tf.newaxis] * value_by_params + rest)
+    by_params = tf.transpose(tf.gather(by_params, order), [1, 0, 2])
+    by_inputs = whole.gradient(params, inputs, by_params)
+    return tf.gather(by_x, order), *by_inputs
+
+
+def _put_row(rows: tf.Tensor, i: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    updated = tf.tensor_scatter_nd_update(rows, [[i]], row[tf.newaxis])
+    updated.set_shape(rows.shape)
+    return updated
