@@ -223,3 +223,26 @@ def test_partial_counts_from_the_base():
     with pytest.raises(ValueError, match="0 is the base"):
         flow.partial(-1)
     assert isinstance(flow.partial(0), tfd.TransformedDistribution)
+
+
+@pytest.mark.parametrize("name", ["nsf", "maf"])
+def test_compiled_by_xla_scores_and_samples_of_any_number_are_the_same(name):
+    flow = flows.build(name, 3, 2, num_layers=2, hidden_units=(8, 8), seed=0)
+    rng = np.random.default_rng(0)
+    for variable in flow.trainable_variables:
+        variable.assign_add(0.2 * rng.normal(size=variable.shape))
+    x, condition = rng.normal(size=(5, 1, 3)), rng.normal(size=(4, 2))
+    wanted = flow.log_prob(x, condition)
+    found = flow.log_prob(x, condition, jit_compile=True)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert flow.log_prob(x[:0], condition, jit_compile=True).shape == [0, 4]
+    draw = flow.sample((17, 2), condition, seed=1, jit_compile=True)
+    assert draw.shape == [17, 2, 4, 3]
+    again = flow.sample((17, 2), condition, seed=1, jit_compile=True)
+    np.testing.assert_array_equal(draw, again)
+    # Each condition has samples of its own, none of them a filling.
+    assert len(np.unique(np.reshape(draw, [-1, 3]), axis=0)) == 17 * 2 * 4
+    flow.trainable_variables[-1].assign_add(flow.trainable_variables[-1] * 0 + 0.1)
+    changed = flow.log_prob(x, condition, jit_compile=True)
+    np.testing.assert_allclose(changed, flow.log_prob(x, condition), atol=1e-4)
+    assert not np.allclose(changed, found, atol=1e-3)

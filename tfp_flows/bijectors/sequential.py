@@ -76,34 +76,25 @@ def by_steps(
     weights = [w for w in weights if w.dtype.is_floating]
     conditions = [] if condition is None else [condition]
     by_rank = np.argsort(order)
-    size = len(order)
 
     @tf.custom_gradient
     def solve(x: tf.Tensor, *rest: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
-        weights, given = rest, None
-        if condition is not None:
-            *weights, given = rest
+        weights = list(rest)
+        given = None if condition is None else weights.pop()
         count = tf.shape(x)[1]
         steps = conditioner.sequential(weights, given, count)
-        steps.prepare()
         rows = tf.gather(x, by_rank)
 
         def step(
-            i: tf.Tensor, y: tf.Tensor, log_det: tf.Tensor, *buffers: tf.Tensor
-        ) -> tuple[tf.Tensor, ...]:
-            params, known = steps.params(i, buffers)
+            i: tf.Tensor, params: tf.Tensor, state: tuple[tf.Tensor, ...]
+        ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+            y, log_det = state
             params = tf.cast(params, x.dtype)
             value, local = transformer.forward(tf.gather(rows, i), params)
-            known = steps.push(i, value, known)
-            return i + 1, _put_row(y, i, value), log_det + local, *known
+            return value, (_put_row(y, i, value), log_det + local)
 
-        start = (tf.constant(0), tf.zeros_like(rows), tf.zeros_like(rows[0]))
-        _, y, log_det, *_ = tf.while_loop(
-            lambda i, *_: i < size,
-            step,
-            (*start, *steps.start()),
-            maximum_iterations=size,
-        )
+        start = (tf.zeros_like(rows), tf.zeros_like(rows[0]))
+        y, log_det = steps.run(step, start)
         y = tf.gather(y, order)
 
         def gradient(
@@ -142,7 +133,8 @@ def _gradient(
     with tf.GradientTape() as whole:
         whole.watch(inputs)
         steps = conditioner.sequential(weights, condition, tf.shape(y)[1])
-        flat = tf.cast(steps.whole(y), y.dtype)
+        flat, slopes = steps.whole(y)
+        flat = tf.cast(flat, y.dtype)
         params = tf.reshape(flat, [-1, size, tf.shape(y)[1]])
         params = tf.ensure_shape(params, [transformer.params_size, *y.shape])
     with tf.GradientTape(persistent=True) as local:
@@ -156,24 +148,15 @@ def _gradient(
     value_by_params, rest = (
         tf.gather(tf.transpose(t, [1, 0, 2]), by_rank) for t in (value_by_params, rest)
     )
-    steps.prepare_back()
 
     def step(
-        k: tf.Tensor, by_x: tf.Tensor, *buffers: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        i = size - 1 - k
-        later = tf.cast(steps.pull(i, buffers), y.dtype)
+        i: tf.Tensor, later: tf.Tensor, state: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         now = (tf.gather(by_y, i) + later) / tf.gather(slope, i)
         by_params = -(now * tf.gather(value_by_params, i) + tf.gather(rest, i))
-        buffers = steps.push_back(i, by_params, buffers)
-        return k + 1, _put_row(by_x, i, now), *buffers
+        return by_params, (_put_row(state[0], i, now),)
 
-    _, by_x, *_ = tf.while_loop(
-        lambda k, *_: k < size,
-        step,
-        (tf.constant(0), tf.zeros_like(by_y), *steps.start_back()),
-        maximum_iterations=size,
-    )
+    (by_x,) = steps.run_back(step, slopes, (tf.zeros_like(by_y),))
     by_params = -(by_x[:, tf.newaxis] * value_by_params + rest)
     by_params = tf.transpose(tf.gather(by_params, order), [1, 0, 2])
     by_inputs = whole.gradient(params, inputs, by_params)

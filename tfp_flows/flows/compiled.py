@@ -20,7 +20,8 @@ class CompiledFlow:
     """Compiled functions of one flow: traced once, for every batch size.
 
     Inputs are flattened to one batch dimension of unknown size, so that changing batch
-    sizes do not trace again. Weights are read in each call.
+    sizes do not trace again. Under XLA, which compiles for one size, batches are filled
+    up to the next power of two. Weights are read in each call.
 
     Args:
         flow: The flow.
@@ -28,12 +29,27 @@ class CompiledFlow:
 
     def __init__(self, flow: Any) -> None:
         self._flow = flow
-        self._log_prob: Any = None
-        self._sample: Any = None
+        self._functions: dict[tuple[str, bool], Any] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFlow:
         """Return functions for the copy of the flow, traced when first used."""
         return CompiledFlow(memo.get(id(self._flow), self._flow))
+
+    def _function(self, kind: str, *, jit_compile: bool) -> Any:
+        key = (kind, jit_compile)
+        if key not in self._functions:
+            make = {"log_prob": _log_prob_function, "sample": _sample_function}[kind]
+            function, signature = make(self._flow)
+            traced = tf.function(
+                function,
+                input_signature=signature,
+                autograph=False,
+                jit_compile=jit_compile,
+            )
+            # A concrete function: TensorFlow would warn of retracing where many flows
+            # exist.
+            self._functions[key] = traced.get_concrete_function()
+        return self._functions[key]
 
     def _owner(self) -> str:
         return f"this flow (`{type(self._flow).__name__}`)"
@@ -47,25 +63,39 @@ class CompiledFlow:
         _checks.require_trailing(condition.shape, shape, "condition", self._owner())
         return condition
 
-    def log_prob(self, x: TensorLike, condition: Condition) -> tf.Tensor:
+    def log_prob(
+        self, x: TensorLike, condition: Condition, *, jit_compile: bool
+    ) -> tf.Tensor:
         """See `Flow.log_prob`."""
         flow = self._flow
         x = _floating(x, flow.variable_dtype)
         _checks.require_trailing(x.shape, flow.event_shape, "x", self._owner())
         condition = self._condition(condition)
+        is_matrix = x.shape.rank == 1 + len(flow.event_shape)
+        if is_matrix and condition is None and not jit_compile:
+            return self._function("log_prob", jit_compile=False)(x)
         batch = tf.shape(x)[: x.shape.rank - len(flow.event_shape)]
         if condition is not None:
             cut = condition.shape.rank - len(flow.condition_shape)
             batch = tf.broadcast_dynamic_shape(batch, tf.shape(condition)[:cut])
             condition = _flatten(condition, batch, flow.condition_shape)
         flat = _flatten(x, batch, flow.event_shape)
-        if self._log_prob is None:
-            self._log_prob = _trace(*_log_prob_function(flow))
         arguments = (flat,) if condition is None else (flat, condition)
-        return tf.reshape(self._log_prob(*arguments), batch)
+        function = self._function("log_prob", jit_compile=jit_compile)
+        if jit_compile:
+            count = tf.shape(flat)[0]
+            missing = _bucket(count) - count
+            arguments = tuple(_fill(value, missing) for value in arguments)
+            return tf.reshape(function(*arguments)[:count], batch)
+        return tf.reshape(function(*arguments), batch)
 
     def sample(
-        self, sample_shape: Shape | tuple[()], condition: Condition, seed: Seed
+        self,
+        sample_shape: Shape | tuple[()],
+        condition: Condition,
+        seed: Seed,
+        *,
+        jit_compile: bool,
     ) -> tf.Tensor:
         """See `Flow.sample`."""
         flow = self._flow
@@ -75,16 +105,30 @@ class CompiledFlow:
         sizes = sample_shape if is_tensor else np.asarray(sample_shape, np.int32)
         shape = tf.reshape(tf.cast(sizes, tf.int32), [-1])
         count = tf.reduce_prod(shape)
-        if self._sample is None:
-            self._sample = _trace(*_sample_function(flow))
+        function = self._function("sample", jit_compile=jit_compile)
+        drawn = _bucket(count) if jit_compile else count
         if condition is None:
-            out = self._sample(count, seed)
+            out = function(drawn, seed)[:count]
             return tf.reshape(out, tf.concat([shape, flow.event_shape], axis=0))
         cut = condition.shape.rank - len(flow.condition_shape)
         batch = tf.shape(condition)[:cut]
         flat = _flatten(condition, batch, flow.condition_shape)
-        out = self._sample(count, seed, flat)
+        rows = tf.shape(flat)[0]
+        if jit_compile:
+            flat = _fill(flat, _bucket(rows) - rows)
+        out = function(drawn, seed, flat)[:count, :rows]
         return tf.reshape(out, tf.concat([shape, batch, flow.event_shape], axis=0))
+
+
+def _bucket(count: tf.Tensor) -> tf.Tensor:
+    """Return the next power of two, at least 16."""
+    return tf.constant(max(16, 1 << (int(count) - 1).bit_length()), tf.int32)
+
+
+def _fill(value: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
+    """Append `missing` rows of zeros."""
+    rows = tf.zeros([missing, *value.shape[1:]], value.dtype)
+    return tf.concat([value, rows], axis=0)
 
 
 def _stateless_seed(seed: Seed) -> tf.Tensor:
@@ -136,12 +180,6 @@ def _sample_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
 
     function = unconditional if flow.condition_shape is None else conditional
     return function, _specs(flow, "count", "seed")
-
-
-def _trace(function: Callable[..., tf.Tensor], signature: list) -> Any:
-    # A concrete function: TensorFlow would warn of retracing where many flows exist.
-    traced = tf.function(function, input_signature=signature, autograph=False)
-    return traced.get_concrete_function()
 
 
 def _floating(value: TensorLike, dtype: str) -> tf.Tensor:

@@ -190,7 +190,8 @@ def _search(
         knot = axis.knot(_choose(passed, until))
         knots.append(tf.where(is_last, tf.cast(bounds.high, value.dtype), knot))
     raw = tf.unstack(slopes)
-    found = Bin(*knots, _choose(passed, raw[:-1]), _choose(passed, raw[1:]))
+    slope0, slope1 = (_choose(passed, part) for part in (raw[:-1], raw[1:]))
+    found = Bin(knots[0], knots[1], knots[2], knots[3], slope0, slope1)
     return found, index
 
 
@@ -226,7 +227,7 @@ def pick_bin(
         axes = (_Axis(widths, bounds), _Axis(heights, bounds))
         found, index = _search(value, axes, slopes, by=int(inverse))
         clipped = [splines.soft_clip(raw, bounds.slopes) for raw in found[4:]]
-        found = Bin(*found[:4], *(tf.exp(c) for c in clipped))
+        found = found._replace(slope0=tf.exp(clipped[0]), slope1=tf.exp(clipped[1]))
 
         def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
             by_widths = axes[0].gradient(index, found[0:2], upstream[0:2])

@@ -1,15 +1,17 @@
 """A masked network, one coordinate after the other, at the cost of one pass.
 
 Each hidden unit is computed once, when the last input that it may see is known: a step
-multiplies the rows of the units that it brings, not the whole network. The same holds
+multiplies the rows of the units that it brings, not the whole network. Steps come in
+blocks: what earlier blocks give to all rows of a block is one large product, and only
+what steps of one block give to each other is left for the small ones. The same holds
 backwards, for the gradient through all the steps.
-
-Layers are kept as tables `[D, G, N]`: step by step, `G` units each (padded by zeros).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +20,8 @@ from tfp_flows.networks import dense
 
 __all__ = ["Sequential"]
 
-Buffers = tuple[tf.Tensor, ...]
+Tensors = tuple[tf.Tensor, ...]
+Step = Callable[[tf.Tensor, tf.Tensor, Any], tuple[tf.Tensor, Any]]
 
 
 class Sequential:
@@ -26,7 +29,8 @@ class Sequential:
 
     Args:
         stack: The structure of the network.
-        slots: Units that each step brings, `[D, G]`, for every layer.
+        slots: Units that each step brings, `[D, G]`, for every layer; the number of
+            units stands for none.
         product: The affine products of the whole network.
         see: What the network sees of its inputs.
         count: Number of events, `N`.
@@ -41,73 +45,113 @@ class Sequential:
         count: tf.Tensor,
     ) -> None:
         self._stack = stack
-        self._slots = slots
+        self._size = len(slots[0])
+        self._blocks = max(1, round(math.sqrt(self._size)))
+        self._block = -(-self._size // self._blocks)
+        self._blocks = -(-self._size // self._block)
+        pad = self._blocks * self._block - self._size
+        self._slots = [
+            np.pad(table, ((0, pad), (0, 0)), constant_values=table.max() + 1)
+            if pad
+            else table
+            for table in slots
+        ]
         self._product = product
         self._see = see
         self._count = count
-        self._products = stack.products()
-        self._numbers = {name: i for i, (name, *_) in enumerate(self._products)}
 
-    def _zeros(self, layer: int) -> tf.Tensor:
-        size, group = self._slots[layer].shape
-        dtype = self._product.weights["head"].dtype
-        return tf.zeros([size, group, self._count], dtype)
+    def run(self, step: Step, state: Tensors) -> Tensors:
+        """Go through the coordinates in their order.
 
-    def _table(self, values: tf.Tensor, layer: int) -> tf.Tensor:
-        """Return rows of a layer, `[units, ...]`, as a table `[D, G, ...]`."""
-        slots = self._slots[layer]
-        if slots.max() == values.shape[0]:
-            values = tf.concat([values, tf.zeros_like(values[:1])], axis=0)
-        return tf.gather(values, slots)
+        Args:
+            step: Called with the rank of a coordinate, its parameters, `[P, N]`, and
+                the state; returns the coordinate, `[N]`, and the next state.
+            state: Tensors.
 
-    def _weights(self, name: str, made: int, read: int) -> tf.Tensor:
-        """Return a weight as `[D, G made, D * G read]`."""
-        columns = self._table(tf.transpose(self._product.weights[name]), read)
-        columns = tf.reshape(columns, [-1, columns.shape[-1]])
-        return self._table(tf.transpose(columns), made)
-
-    # Forwards.
-
-    def prepare(self) -> None:
-        """Lay the weights out for `params`."""
-        self._rows = {
-            name: self._weights(name, made, read) for name, made, read in self._products
+        Returns:
+            The last state.
+        """
+        products = self._stack.products()
+        tables = {
+            name: self._weights(name, made, read) for name, made, read in products
         }
-        self._offsets = {
+        offsets = {
             name: self._table(self._product.offset(name), made)
-            for name, made, _ in self._products
+            for name, made, _ in products
         }
+        blocks = _Blocks(tables, self._block, self._count)
 
-    def start(self) -> Buffers:
-        """Return what is known before the first step."""
-        return tuple(self._zeros(read) for _, _, read in self._products)
+        def inner(
+            block: tf.Tensor, j: tf.Tensor, known: _Known, state: Tensors
+        ) -> Tensors:
+            def product(name: str, source: tf.Tensor | None) -> tf.Tensor:
+                if source is not None:
+                    known.put(name, j, source)
+                return known.multiply(name, j)
 
-    def params(self, i: tf.Tensor, buffers: Buffers) -> tuple[tf.Tensor, Buffers]:
-        """Return the parameters of the coordinate whose rank is `i`, `[P, N]`."""
-        known = list(buffers)
+            params = self._stack.apply(product, None)
+            value, state = step(block * self._block + j, params, state)
+            known.put("kernel_0", j, self._see(value)[tf.newaxis])
+            return state
 
-        def product(name: str, source: tf.Tensor | None) -> tf.Tensor:
-            number = self._numbers[name]
-            if source is not None:
-                known[number] = _put(known[number], i, source)
-            rows = tf.gather(self._rows[name], i)
-            seen = tf.reshape(known[number], [rows.shape[1], -1])
-            return tf.matmul(rows, seen) + tf.gather(self._offsets[name], i)
+        numbers = tf.range(self._blocks)
+        return blocks.loop(numbers, self._bounds(), inner, offsets, state)
 
-        params = self._stack.apply(product, None)
-        return params, tuple(known)
+    def run_back(
+        self, step: Step, slopes: tuple[tf.Tensor, list[tf.Tensor]], state: Tensors
+    ) -> Tensors:
+        """Go through the coordinates from the last to the first.
 
-    def push(self, i: tf.Tensor, value: tf.Tensor, buffers: Buffers) -> Buffers:
-        """Take in the coordinate whose rank is `i`, `[N]`."""
-        seen = self._see(value)[tf.newaxis]
-        return (_put(buffers[0], i, seen), *buffers[1:])
+        Args:
+            step: Called with the rank of a coordinate, the gradient that later
+                coordinates give it, `[N]`, and the state; returns the gradient by its
+                parameters, `[P, N]`, and the next state.
+            slopes: As from `whole`.
+            state: Tensors.
 
-    # Backwards.
+        Returns:
+            The last state.
+        """
+        products = self._stack.products()
+        tables = {
+            # Turned around: from what a product made to what it read.
+            name: self._weights(name, made, read, transpose=True)
+            for name, made, read in products
+        }
+        seen = self._table(slopes[0], 0)
+        hidden = [
+            self._table(slope, read)
+            for slope, (_, _, read) in zip(slopes[1], products[1:], strict=True)
+        ]
+        blocks = _Blocks(tables, self._block, self._count)
+        bounds = self._bounds()
 
-    def whole(self, y: tf.Tensor) -> tf.Tensor:
+        def inner(
+            block: tf.Tensor, k: tf.Tensor, known: _Known, state: Tensors
+        ) -> Tensors:
+            j = tf.gather(bounds, block) - 1 - k
+            i = block * self._block + j
+            slope = tf.gather(seen, i)[0]
+            pulled = tf.cast(known.multiply("kernel_0", j)[0], slope.dtype) * slope
+            params, state = step(i, pulled, state)
+
+            def product(name: str, source: tf.Tensor) -> tf.Tensor:
+                known.put(name, j, source)
+                return source if name == "kernel_0" else known.multiply(name, j)
+
+            local = [tf.gather(slope, i) for slope in hidden]
+            params = tf.cast(params, self._dtype)
+            self._stack.transposed(product, local, params)
+            return state
+
+        numbers = tf.range(self._blocks)[::-1]
+        return blocks.loop(numbers, bounds, inner, None, state)
+
+    def whole(self, y: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, list]]:
         """Return all parameters, `[P * D, N]`, of known coordinates `[D, N]`.
 
-        The slopes of the activations are remembered for the way back.
+        Returned with them are the slopes of what the network sees of its inputs, and
+        those of the activations, in the order of their evaluation.
         """
         slopes = []
 
@@ -121,55 +165,178 @@ class Sequential:
         with tf.GradientTape() as tape:
             tape.watch(y)
             seen = self._see(y)
-        self._seen_slope = self._table(tape.gradient(seen, y), 0)
         params = self._stack.apply(self._product, seen, activate=activate)
-        layers = [read for _, _, read in self._products[1:]]
-        self._slopes = [
-            self._table(slope, layer)
-            for slope, layer in zip(slopes, layers, strict=True)
-        ]
-        return params
+        return params, (tape.gradient(seen, y), slopes)
 
-    def prepare_back(self) -> None:
-        """Lay the weights out for `pull` and `push_back`."""
-        self._columns = {}
-        for name, made, read in self._products:
-            weight = tf.transpose(self._weights(name, made, read), [2, 0, 1])
-            size, group = self._slots[read].shape
-            width = weight.shape[1] * weight.shape[2]
-            self._columns[name] = tf.reshape(weight, [size, group, width])
+    @property
+    def _dtype(self) -> tf.DType:
+        return self._product.weights["head"].dtype
 
-    def start_back(self) -> Buffers:
-        """Return what is known before the last coordinate."""
-        return tuple(self._zeros(made) for _, made, _ in self._products)
+    def _bounds(self) -> tf.Tensor:
+        """Return the number of steps of each block."""
+        sizes = np.full(self._blocks, self._block)
+        sizes[-1] -= self._blocks * self._block - self._size
+        return tf.constant(sizes, tf.int32)
 
-    def pull(self, i: tf.Tensor, buffers: Buffers) -> tf.Tensor:
-        """Return the gradient by the coordinate of rank `i`, `[N]`, of later ones."""
-        row = tf.gather(self._columns["kernel_0"], i)
-        out = tf.matmul(row, tf.reshape(buffers[0], [row.shape[1], -1]))
-        slope = tf.gather(self._seen_slope, i)[0]
-        return tf.cast(out[0], slope.dtype) * slope
+    def _table(self, values: tf.Tensor, layer: int) -> tf.Tensor:
+        """Return rows of a layer, `[units, ...]`, by step, `[steps, G, ...]`."""
+        slots = self._slots[layer]
+        units = values.shape[0]
+        if slots.max() >= units:
+            values = tf.concat([values, tf.zeros_like(values[:1])], axis=0)
+        return tf.gather(values, np.minimum(slots, units))
 
-    def push_back(self, i: tf.Tensor, params: tf.Tensor, buffers: Buffers) -> Buffers:
-        """Take in the gradient by the parameters of rank `i`, `[P, N]`."""
-        known = list(buffers)
-
-        def product(name: str, source: tf.Tensor) -> tf.Tensor:
-            number = self._numbers[name]
-            known[number] = _put(known[number], i, source)
-            if number == 0:
-                return source
-            columns = tf.gather(self._columns[name], i)
-            return tf.matmul(columns, tf.reshape(known[number], [columns.shape[1], -1]))
-
-        slopes = [tf.gather(slope, i) for slope in self._slopes]
-        self._stack.transposed(product, slopes, tf.cast(params, known[-1].dtype))
-        return tuple(known)
+    def _weights(
+        self, name: str, made: int, read: int, *, transpose: bool = False
+    ) -> tf.Tensor:
+        """Return a weight, or its transpose, as `[steps, G out, steps, G in]`."""
+        weight = tf.transpose(self._product.weights[name])
+        columns = self._table(weight, read)
+        columns = tf.reshape(columns, [-1, columns.shape[-1]])
+        table = self._table(tf.transpose(columns), made)
+        steps = len(self._slots[0])
+        table = tf.reshape(table, [steps, table.shape[1], steps, -1])
+        return tf.transpose(table, [2, 3, 0, 1]) if transpose else table
 
 
-def _put(table: tf.Tensor, i: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Replace the rows of step `i`, `[G, N]`, in a table `[D, G, N]`."""
-    rows = tf.cast(rows, table.dtype)
-    updated = tf.tensor_scatter_nd_update(table, [[i]], rows[tf.newaxis])
+class _Blocks:
+    """Products by step, in blocks of steps.
+
+    Args:
+        tables: Weights by name, `[steps, G out, steps, G in]`.
+        block: Number of steps per block.
+        count: Number of events, `N`.
+    """
+
+    def __init__(
+        self, tables: dict[str, tf.Tensor], block: int, count: tf.Tensor
+    ) -> None:
+        self._names = list(tables)
+        self._block = block
+        self._count = count
+        self._groups = {n: (t.shape[1], t.shape[3]) for n, t in tables.items()}
+        self._blocks = next(iter(tables.values())).shape[0] // block
+        self._whole, self._own = {}, {}
+        self.dtype = tables[self._names[0]].dtype
+        for name, table in tables.items():
+            out, source = self._groups[name]
+            shape = [self._blocks, block, out, self._blocks, block * source]
+            table = tf.reshape(table, shape)
+            own = tf.stack([table[b, :, :, b] for b in range(self._blocks)])
+            self._own[name] = own
+            shape = [self._blocks, block * out, self._blocks * block * source]
+            self._whole[name] = tf.reshape(table, shape)
+
+    def _zeros(self, blocks: list[int]) -> list[tf.Tensor]:
+        groups = [self._groups[name][1] for name in self._names]
+        shapes = [[*blocks, self._block, group, self._count] for group in groups]
+        return [tf.zeros(shape, self.dtype) for shape in shapes]
+
+    def _given(
+        self, block: tf.Tensor, full: list[tf.Tensor], offsets: dict | None
+    ) -> dict[str, tf.Tensor]:
+        """Return what bias and earlier blocks give to each step, `[block, G, N]`."""
+        given = {}
+        for name, buffer in zip(self._names, full, strict=True):
+            out, source = self._groups[name]
+            shape = [self._block, out, self._count]
+            total: Any = None
+            if self._blocks > 1:
+                rows = self._blocks * self._block * source
+                columns = tf.reshape(buffer, [rows, self._count])
+                total = tf.matmul(tf.gather(self._whole[name], block), columns)
+                total = tf.reshape(total, shape)
+            if offsets is not None:
+                table = offsets[name]
+                parts = [self._blocks, self._block, *table.shape[1:2], -1]
+                offset = tf.gather(tf.reshape(table, parts), block)
+                total = offset if total is None else total + offset
+            given[name] = tf.zeros(shape, self.dtype) if total is None else total
+        return given
+
+    def loop(
+        self,
+        numbers: tf.Tensor,
+        bounds: tf.Tensor,
+        inner: Callable[..., Tensors],
+        offsets: dict[str, tf.Tensor] | None,
+        state: Tensors,
+    ) -> Tensors:
+        """Run `inner` for every step of every block.
+
+        Args:
+            numbers: The blocks in their order.
+            bounds: Number of steps of each block.
+            inner: Called with the block, the number of the step in it, what is known
+                of the block, and the state; returns the state.
+            offsets: Biases by name, `[steps, G, N]`, or `None`.
+            state: Tensors.
+        """
+        length = len(self._names)
+
+        def outer(number: tf.Tensor, *values: tf.Tensor) -> Tensors:
+            full, state = list(values[:length]), values[length:]
+            block = tf.gather(numbers, number)
+            given = self._given(block, full, offsets)
+            own = {name: tf.gather(table, block) for name, table in self._own.items()}
+
+            def step(j: tf.Tensor, *values: tf.Tensor) -> Tensors:
+                buffers = dict(zip(self._names, values[:length], strict=True))
+                known = _Known(own, given, buffers)
+                state = inner(block, j, known, values[length:])
+                return (j + 1, *known.buffers.values(), *state)
+
+            _, *values = tf.while_loop(
+                lambda j, *_: j < tf.gather(bounds, block),
+                step,
+                (tf.constant(0), *self._zeros([]), *state),
+                maximum_iterations=self._block,
+            )
+            full = [
+                _put(buffer, block, values[i]) if self._blocks > 1 else buffer
+                for i, buffer in enumerate(full)
+            ]
+            return (number + 1, *full, *values[length:])
+
+        values = (tf.constant(0), *self._zeros([self._blocks]), *state)
+        if self._blocks == 1:
+            return outer(*values)[1 + length :]
+        values = tf.while_loop(
+            lambda number, *_: number < self._blocks,
+            outer,
+            values,
+            maximum_iterations=self._blocks,
+        )
+        return values[1 + length :]
+
+
+class _Known:
+    """What is known within a block: its weights, what it was given, what steps made."""
+
+    def __init__(
+        self,
+        own: dict[str, tf.Tensor],
+        given: dict[str, tf.Tensor],
+        buffers: dict[str, tf.Tensor],
+    ) -> None:
+        self._own = own
+        self._given = given
+        self.buffers = buffers
+
+    def put(self, name: str, j: tf.Tensor, rows: tf.Tensor) -> None:
+        """Set what step `j` puts in front of a product, `[G, N]`."""
+        self.buffers[name] = _put(self.buffers[name], j, rows)
+
+    def multiply(self, name: str, j: tf.Tensor) -> tf.Tensor:
+        """Return the rows of step `j` of a product, `[G, N]`."""
+        rows = tf.gather(self._own[name], j)
+        columns = tf.reshape(self.buffers[name], [rows.shape[1], -1])
+        return tf.matmul(rows, columns) + tf.gather(self._given[name], j)
+
+
+def _put(table: tf.Tensor, i: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    """Replace entry `i` along the first axis."""
+    row = tf.cast(row, table.dtype)[tf.newaxis]
+    updated = tf.tensor_scatter_nd_update(table, [[i]], row)
     updated.set_shape(table.shape)
     return updated

@@ -1,0 +1,243 @@
+"""Time the same work in tfp_flows and in other libraries, in turns.
+
+Every library runs in a process and an environment of its own, on all cores. The
+processes wait for commands: in each round every one of them times one block of calls,
+one after the other, so that what else the machine does hits all alike. A table gives
+the medians over rounds of wall and of CPU time per call, and the medians of the ratios
+to `ours` within a round (above 1: slower than ours). On a shared machine the CPU time
+says more. `peak` is how far one call raises the resident memory.
+
+Other load also makes threads wait for each other, those of OpenMP most: time with
+`--threads 1`, which keeps each process on one core, unless the machine is idle.
+
+`ours` is the public API, `flow.log_prob` and `flow.sample` with `jit_compile=True`, and
+the faster of Keras' `train_on_batch` and a custom loop under XLA; `ours-graph` is the
+same without `jit_compile`. `bare` are the matrix products of the conditioners alone, by
+NumPy and by TensorFlow. All libraries have as many parameters, or the table says what
+they force; splines are compared at equal knots.
+
+The other libraries are installed by
+
+    python benchmarks/speed/environments.py FOLDER
+
+and found by `python benchmarks/speed/run.py --environments FOLDER`; without it only
+ours, the bare products and TFP are timed. `--growth` times ours at growing sizes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import growth
+import numpy as np
+import pool
+import report
+import works
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+import _report  # lies one folder up
+
+__all__ = ["main"]
+
+FIRST_CALLS = ("coupling-6", "maf-21")
+# Where ours is one of two twins, the reference of the ratios.
+OURS = "ours"
+
+
+def arguments(argv: Sequence[str] | None) -> Any:
+    """Return the options."""
+    parser = _report.parser(__doc__)
+    parser.add_argument("--works", nargs="+", help="by name; default: all")
+    parser.add_argument("--peers", nargs="+", help=f"of {', '.join(pool.PEERS)}")
+    parser.add_argument("--ops", nargs="+", help="such as log_prob; default: all")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--block", type=float, default=0.2, help="CPU seconds")
+    parser.add_argument("--environments", type=Path, help="folder of environments")
+    parser.add_argument("--no-first", action="store_true", help="no first calls")
+    parser.add_argument("--growth", action="store_true", help="ours at growing sizes")
+    parser.add_argument("--json", type=Path, help="file to write all rounds to")
+    args = parser.parse_args(argv)
+    args.known = works.SMOKE if args.smoke else works.WORKS
+    if args.smoke:
+        args.rounds, args.block, args.no_first = 2, 0.001, True
+        args.peers = args.peers or [OURS, "bare"]
+    args.works = args.works or list(args.known)
+    args.peers = args.peers or list(pool.PEERS)
+    for chosen, known in ((args.works, args.known), (args.peers, pool.PEERS)):
+        unknown = sorted(set(chosen) - set(known))
+        if unknown:
+            parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+    if OURS not in args.peers:
+        args.peers = [OURS, *args.peers]
+    return args
+
+
+def built(processes: list[pool.Process], work: works.Work) -> dict[str, Any]:
+    """Build a work everywhere; return the answers of those that can do it."""
+    answers = {}
+    for process in processes:
+        name, answer = process.peer.name, process.build(work)
+        if "ops" not in answer:
+            why = answer.get("skip") or answer.get("failed")
+            print(f"  {name} leaves it out: {why}", flush=True)
+            continue
+        answers[name] = answer
+        assert answer["parameters"] == answer["wanted"], (name, answer)
+    report.parameters(answers, work)
+    return answers
+
+
+def timed(
+    processes: list[pool.Process], work: works.Work, op: str, args: Any
+) -> dict[str, Any]:
+    """Time one op of a work in turns; return all rounds by peer."""
+    ready: dict[str, Any] = {}
+    for process in processes:
+        answer = process.ask("prepare", op=op, block=args.block)
+        if "failed" in answer:
+            print(f"  {process.peer.name} fails: {answer['failed']}", flush=True)
+        else:
+            ready[process.peer.name] = {**answer, "wall": [], "cpu": []}
+    there = [process for process in processes if process.peer.name in ready]
+    for _ in range(args.rounds):
+        for process in there:
+            entry = ready[process.peer.name]
+            answer = process.ask("time", op=op, repeats=entry["repeats"])
+            for key in ("wall", "cpu"):
+                entry[key].append(answer.get(key, float("nan")))
+    if op in ("step", "gradient", "sample_gradient"):
+        for process in there:
+            answer = process.ask("memory", op=op)
+            ready[process.peer.name]["peak"] = answer.get("peak", float("nan"))
+    return ready
+
+
+def check_splines(answers: dict[str, Any]) -> None:
+    """Print how far the splines of the libraries are from ours."""
+    reference = answers[OURS]["outputs"]
+    for name, answer in answers.items():
+        if name == OURS or not answer["outputs"]:
+            continue
+        errors = {
+            key: float(np.abs(np.subtract(value, reference[key])).max())
+            for key, value in answer["outputs"].items()
+        }
+        parts = ", ".join(f"{key} {error:.0e}" for key, error in errors.items())
+        print(f"  {name} differs by {parts}: {report.agreement(errors)}")
+
+
+def first_call(
+    peer: str, python: str, folder: Path, work: works.Work, threads: int
+) -> tuple[float, float] | None:
+    """Return wall and CPU seconds from the start of a process to its first result."""
+    before, start = os.times(), time.perf_counter()
+    process = pool.Process(pool.PEERS[peer], python, folder, threads)
+    answer = pool.first_call(process, work, "log_prob")
+    wall, after = time.perf_counter() - start, os.times()
+    if "wall" not in answer:
+        return None
+    cpu = after.children_user + after.children_system
+    return wall, cpu - before.children_user - before.children_system
+
+
+def first_calls(args: Any, pythons: dict[str, str], folder: Path) -> dict[str, Any]:
+    """Time the first call in fresh processes, in turns."""
+    out = {}
+    for name in [n for n in args.works if n in FIRST_CALLS]:
+        work = args.known[name]
+        if "log_prob" not in work.ops:
+            continue
+        rounds: dict[str, Any] = {}
+        for _ in range(min(args.rounds, 3)):
+            for peer, python in pythons.items():
+                if peer.startswith("bare"):
+                    continue
+                seconds = first_call(peer, python, folder, work, args.threads)
+                if seconds is None:
+                    continue
+                entry = rounds.setdefault(peer, {"way": "", "wall": [], "cpu": []})
+                for key, value in zip(("wall", "cpu"), seconds, strict=True):
+                    entry[key].append(value)
+        report.table(work, "import to first log_prob", rounds, OURS)
+        out[name] = rounds
+    return out
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the tables."""
+    args = arguments(argv)
+    _report.header("speed")
+    pythons = {}
+    for name in args.peers:
+        python = pool.PEERS[name].python(args.environments)
+        if python is None:
+            print(f"{name} is left out: no environment for it (see --environments)")
+        else:
+            pythons[name] = python
+    report.versions(pythons, args.environments)
+    print(
+        f"{args.threads} threads for each library, {args.rounds} rounds of blocks of "
+        f"about {args.block:g} s",
+        flush=True,
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if args.growth:
+            growth.run(args, pythons[OURS], folder)
+            return
+        everything: dict[str, Any] = {}
+        processes = [
+            pool.Process(pool.PEERS[peer], python, folder, args.threads)
+            for peer, python in pythons.items()
+        ]
+        try:
+            for key in args.works:
+                everything[key] = one_work(processes, args.known[key], args)
+                save(everything, args.json)
+        finally:
+            for process in processes:
+                process.close()
+        if not args.no_first:
+            everything["first"] = first_calls(args, pythons, folder)
+        save(everything, args.json)
+    report.summary(everything, OURS)
+
+
+def save(everything: dict[str, Any], path: Path | None) -> None:
+    """Write what was timed so far."""
+    if path is not None:
+        path.write_text(json.dumps(everything))
+
+
+def one_work(
+    processes: list[pool.Process], work: works.Work, args: Any
+) -> dict[str, Any]:
+    """Build, compare and time one work; return all rounds by op and peer."""
+    print(f"\n{report.describe(work)}", flush=True)
+    answers = built(processes, work)
+    check_splines(answers)
+    out = {}
+    for op in work.ops:
+        if args.ops and op not in args.ops:
+            continue
+        there = [
+            p for p in processes if op in answers.get(p.peer.name, {"ops": ()})["ops"]
+        ]
+        for peer, answer in answers.items():
+            if op in answer["skipped"]:
+                print(f"  {peer} leaves out {op}: {answer['skipped'][op]}")
+        out[op] = timed(there, work, op, args)
+        report.table(work, op, out[op], OURS)
+    return out
+
+
+if __name__ == "__main__":
+    main()

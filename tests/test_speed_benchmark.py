@@ -1,0 +1,50 @@
+"""The speed benchmark runs on ours alone, and prints its tables."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks" / "speed"
+
+
+def run(*arguments):
+    command = [sys.executable, str(FOLDER / "run.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_smoke_run_prints_a_table_for_each_work():
+    done = run("--smoke", "--works", "coupling-4", "spline-4")
+    assert not done.returncode, done.stderr
+    assert "tensorflow" in done.stdout.splitlines()[1]  # the versions
+    for part in (
+        "coupling-4: spline-coupling",
+        "spline-4: one spline",
+        "parameters: 732 (ours)",
+        "  bare ",
+        "fastest of the others",
+    ):
+        assert part in done.stdout
+    assert "fails" not in done.stdout
+
+
+@pytest.mark.slow
+def test_growth_prints_exponents():
+    done = run("--smoke", "--growth")
+    assert not done.returncode, done.stderr
+    assert "exponent" in done.stdout
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    done = run("--works", "nothing")
+    assert done.returncode
+    assert "maf-21" in done.stderr
+
+
+def test_each_peer_has_a_file_and_its_environment_requirements():
+    peers = {path.stem for path in (FOLDER / "peers").glob("[!_]*.py")}
+    wanted = {path.stem for path in (FOLDER / "requirements").glob("*.txt")}
+    assert wanted <= peers
+    assert peers - wanted == {"bare", "ours", "tfp"}
