@@ -16,6 +16,7 @@ TABLES = {
     "linear_logdet": ("slogdet", "LU", "LowRankAffine"),
     "mixtures": ("stretch", "A3"),
     "parabola": ("held-out", "MADE, x2 first"),
+    "rbig": ("classic", "student", "D9 radial"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
     "toy_entropies": ("stored", "25gaussians"),
     "toys": ("held-out", "8gaussians"),

@@ -7,6 +7,7 @@ identity only.
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
@@ -14,6 +15,7 @@ from tests.bijectors.toy_maps import Affine as ToyAffine
 from tests.bijectors.toy_maps import Shear, noise
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
+from tfp_flows.math import rotations
 from tfp_flows.testing import BijectorCase, perturb
 
 CASES: dict[str, BijectorCase] = {}
@@ -324,3 +326,62 @@ def _embed_condition(dtype):
 @case("embed_condition_in_chain", (2,), condition_shape=(2,))
 def _embed_condition_in_chain(dtype):
     return maps.Chain([_embed_condition(dtype)])
+
+
+# Maps of a Gaussianization.
+
+
+@case("rotation", (3,), skip=DENSE)
+def _rotation(dtype):
+    matrix = rotations.haar(3, np.random.default_rng(0))
+    return _perturbed(maps.Rotation.trainable(matrix, dtype=dtype), 0.5)
+
+
+@case("rotation_fixed", (2,), skip=DENSE)
+def _rotation_fixed(dtype):
+    return maps.Rotation(tf.constant([[0.0, 1.0], [1.0, 0.0]], dtype))
+
+
+@case("marginal_spline", (2,))
+def _marginal_spline(dtype):
+    return _perturbed(maps.MarginalSpline.trainable(2, 5, dtype=dtype))
+
+
+@case("marginal_spline_one", (1,))
+def _marginal_spline_one(dtype):
+    return _perturbed(maps.MarginalSpline.trainable(1, 4, dtype=dtype))
+
+
+@case("radial_gaussianize", (2,), skip=DENSE)
+def _radial_gaussianize(dtype):
+    return _perturbed(maps.RadialGaussianize.trainable(2, 4, dtype=dtype), 0.1)
+
+
+def _skewed(rows=400):
+    rng = np.random.default_rng(0)
+    return np.stack([rng.gamma(2.0, size=rows), rng.uniform(-2, 2, size=rows)], 1)
+
+
+# The densities of tables are steps, which the rule of the suite does not resolve.
+@case("marginal_gaussianize", (2,), quadrature=False)
+def _marginal_gaussianize(dtype):
+    return maps.MarginalGaussianize.from_samples(
+        _skewed(), 12, dtype=dtype, trainable=True
+    )
+
+
+@case("marginal_gaussianize_kernel", (2,), quadrature=False)
+def _marginal_gaussianize_kernel(dtype):
+    return maps.MarginalGaussianize.from_samples(
+        _skewed(), 30, bandwidth=0.3, dtype=dtype
+    )
+
+
+@case("histogram_cdf", (2,), domain=(0.1, 1.9), codomain=(0.0, 1.0), quadrature=False)
+def _histogram_cdf(dtype):
+    return maps.HistogramCDF.from_samples(_skewed(), 12, dtype=dtype, trainable=True)
+
+
+@case("normal_cdf", (), domain=(-3.0, 3.0), codomain=(0.0, 1.0))
+def _normal_cdf(dtype):
+    return maps.NormalCDF()

@@ -16,6 +16,8 @@ SMALL = {
     "nsf-ar": {"num_layers": 1, "hidden_units": (8, 8), "num_bins": 4},
     "maf-mog": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
     "linear": {"num_layers": 1, "hidden_units": (8,)},
+    "rbig": {"num_layers": 2, "num_bins": 6},
+    "gaussianization": {"num_layers": 2, "num_bins": 6},
 }
 
 
@@ -40,6 +42,8 @@ add("iaf", "iaf", 2)
 add("nsf-ar", "nsf-ar", 2, 2)
 add("maf-mog", "maf-mog", 2)
 add("linear", "linear", 2, 2, base="gaussian-mixture")
+add("rbig", "rbig", 3)
+add("gaussianization", "gaussianization", 2, radial_after=(0,))
 # Other events: one coordinate, and an image.
 add("nsf_one", "nsf", 1, 1, base="diagonal-normal")
 add("realnvp_image", "realnvp", (2, 2, 1), (2, 1))

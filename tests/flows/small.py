@@ -6,7 +6,7 @@ import numpy as np
 
 from tfp_flows import flows
 
-__all__ = ["SMALL", "batch", "build", "perturbed", "table"]
+__all__ = ["SMALL", "UNCONDITIONAL", "batch", "build", "perturbed", "table"]
 
 SMALL = {
     "nice": {"num_layers": 2, "hidden_units": (8,)},
@@ -17,7 +17,13 @@ SMALL = {
     "nsf-ar": {"num_layers": 1, "hidden_units": (8, 8), "num_bins": 4},
     "maf-mog": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
     "linear": {"num_layers": 1, "hidden_units": (8,)},
+    "rbig": {"num_layers": 2, "num_bins": 6},
+    "gaussianization": {"num_layers": 2, "num_bins": 6},
 }
+
+
+# These have neither conditions nor networks.
+UNCONDITIONAL = ("rbig", "gaussianization")
 
 
 def build(name, /, event_shape=2, condition_shape=None, *, seed=0, **options):

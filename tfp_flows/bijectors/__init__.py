@@ -5,15 +5,19 @@ from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.autoregressive import MaskedAutoregressive
 from tfp_flows.bijectors.base import Bijector
 from tfp_flows.bijectors.batchnorm import BatchNorm
+from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.compose import Chain, Conditioned, Invert
 from tfp_flows.bijectors.coupling import Coupling
 from tfp_flows.bijectors.elementwise import ConditionalElementwise, Elementwise
 from tfp_flows.bijectors.householder import HouseholderProduct
 from tfp_flows.bijectors.lu import LU
+from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.memo import caching
 from tfp_flows.bijectors.orthogonal import Orthogonal
 from tfp_flows.bijectors.permute import Permutation
 from tfp_flows.bijectors.prelu import LeakyReLU, PReLU
+from tfp_flows.bijectors.radial import RadialGaussianize
+from tfp_flows.bijectors.rotation import Rotation
 from tfp_flows.bijectors.spline import RationalQuadraticSpline
 from tfp_flows.bijectors.standardize import Standardize
 from tfp_flows.bijectors.transformers import (
@@ -38,18 +42,24 @@ __all__ = [
     "Coupling",
     "Elementwise",
     "EmbedCondition",
+    "HistogramCDF",
     "HouseholderProduct",
     "Invert",
     "LeakyReLU",
     "LogisticMixture",
     "LowRankAffine",
+    "MarginalGaussianize",
+    "MarginalSpline",
     "MaskedAutoregressive",
+    "NormalCDF",
     "OnFlattened",
     "Orthogonal",
     "PReLU",
     "Permutation",
+    "RadialGaussianize",
     "RationalQuadratic",
     "RationalQuadraticSpline",
+    "Rotation",
     "Standardize",
     "Transformer",
     "TriangularAffine",

@@ -8,14 +8,17 @@ from tfp_flows.flows.autoregressive import (
 )
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.coupling import NICE, NeuralSplineFlow, RealNVP
+from tfp_flows.flows.gaussianization import RBIG, Gaussianization
 from tfp_flows.flows.linear import LinearFlow
 from tfp_flows.flows.registry import DEFAULT, build, flow_class, load, names
 
 __all__ = [
     "DEFAULT",
     "NICE",
+    "RBIG",
     "AutoregressiveSplineFlow",
     "Flow",
+    "Gaussianization",
     "InverseAutoregressiveFlow",
     "LinearFlow",
     "MaskedAutoregressiveFlow",

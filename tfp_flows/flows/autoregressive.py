@@ -68,7 +68,8 @@ class _AutoregressiveFlow(base.Flow):
 class MaskedAutoregressiveFlow(_AutoregressiveFlow):
     """Affine masked autoregressive flow (MAF).
 
-    The density is fast, one pass; sampling takes one pass per coordinate and layer.
+    The density is fast, one pass; sampling goes through the coordinates one after the
+    other, in steps that cost about one pass in total.
 
     Args:
         event_shape: Shape of one event; an int for vectors.
@@ -129,7 +130,8 @@ class InverseAutoregressiveFlow(_AutoregressiveFlow):
     """Affine inverse autoregressive flow (IAF).
 
     Sampling is fast, one pass, and so is the density of its own samples; the density
-    of other data takes one pass per coordinate and layer.
+    of other data goes through the coordinates one after the other, in steps that cost
+    about one pass in total.
 
     Args:
         event_shape: Shape of one event; an int for vectors.
@@ -188,7 +190,8 @@ class InverseAutoregressiveFlow(_AutoregressiveFlow):
 class AutoregressiveSplineFlow(_AutoregressiveFlow):
     """Autoregressive rational-quadratic spline flow (NSF-AR).
 
-    The density is fast, one pass; sampling takes one pass per coordinate and layer.
+    The density is fast, one pass; sampling goes through the coordinates one after the
+    other, in steps that cost about one pass in total.
 
     Args:
         event_shape: Shape of one event; an int for vectors.

@@ -11,7 +11,7 @@ import keras
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.flows import autoregressive, base, coupling, linear
+from tfp_flows.flows import autoregressive, base, coupling, gaussianization, linear
 
 __all__ = ["DEFAULT", "build", "flow_class", "load", "names"]
 
@@ -27,6 +27,8 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "nsf-ar": autoregressive.AutoregressiveSplineFlow,
     "maf-mog": autoregressive.MixtureAutoregressiveFlow,
     "linear": linear.LinearFlow,
+    "rbig": gaussianization.RBIG,
+    "gaussianization": gaussianization.Gaussianization,
 }
 
 

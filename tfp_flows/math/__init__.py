@@ -2,6 +2,42 @@
 
 from __future__ import annotations
 
-from tfp_flows.math import leaky, linear, masks, mixtures, moments, splines
+from tfp_flows.math import (
+    cdf_tables,
+    histograms,
+    leaky,
+    linear,
+    masks,
+    mixtures,
+    moments,
+    normal,
+    pursuit,
+    quantiles,
+    rotations,
+    sliced,
+    smoothing,
+    spline_search,
+    spline_tails,
+    splines,
+    tables,
+)
 
-__all__ = ["leaky", "linear", "masks", "mixtures", "moments", "splines"]
+__all__ = [
+    "cdf_tables",
+    "histograms",
+    "leaky",
+    "linear",
+    "masks",
+    "mixtures",
+    "moments",
+    "normal",
+    "pursuit",
+    "quantiles",
+    "rotations",
+    "sliced",
+    "smoothing",
+    "spline_search",
+    "spline_tails",
+    "splines",
+    "tables",
+]

@@ -2,5 +2,6 @@
 
 from tfp_flows.training.callbacks import StopOnNonFinite
 from tfp_flows.training.fitting import fit
+from tfp_flows.training.greedy import fit_more
 
-__all__ = ["StopOnNonFinite", "fit"]
+__all__ = ["StopOnNonFinite", "fit", "fit_more"]

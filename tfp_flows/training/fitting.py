@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.training import data as training_data
+from tfp_flows.training import greedy
 from tfp_flows.training.callbacks import StopOnNonFinite
 
 __all__ = ["fit"]
@@ -109,6 +110,9 @@ def fit(
     then Keras trains with AdamW, warm-up, cosine decay, and gradient clipping, stops
     when the validation likelihood no longer rises, and restores the best weights.
 
+    `RBIG` is fitted greedily instead, without gradients: `epochs` bounds its layers,
+    `patience` counts layers, and what concerns batches and the optimizer has no part.
+
     Args:
         flow: A flow, or the name of one, which is then built for the data: spline,
             affine, and mixture flows with a Student-t base, whose tails adapt, and
@@ -179,6 +183,26 @@ def fit(
     if adapt:
         seen = train.counted()
         flow.adapt(seen.x, seen.condition)
+    if isinstance(flow, flows.RBIG):
+        if weights is not None or noise:
+            msg = (
+                "`weights` and `noise` must be left out for a greedy fit, which counts "
+                "rows. Fit a Gaussianization from_rbig with them."
+            )
+            raise ValueError(msg)
+        if isinstance(held_out, tf.data.Dataset):
+            held_out = training_data.take(held_out, flow.event_shape)
+        return flow, greedy.fit_greedily(
+            flow,
+            train,
+            held_out,
+            max_layers=epochs,
+            patience=patience,
+            seed=seed,
+            more=not adapt,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
     batch_size, epochs = _sizes(len(train), batch_size, epochs)
     if dataset is None:
         batch_size = min(batch_size, len(train))

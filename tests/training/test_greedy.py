@@ -1,0 +1,163 @@
+"""The greedy fit: likelihood, normality, seeds, files, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_flows as tfpf
+from tfp_flows import flows, training
+
+RNG = np.random.default_rng(0)
+
+
+def mixed(rows, seed=0):
+    """Return a rotated pair of a uniform and a Laplace variable, and its entropy."""
+    rng = np.random.default_rng(seed)
+    parts = np.stack([rng.uniform(-1, 1, rows), rng.laplace(size=rows)], axis=1)
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    return (parts @ turn.T).astype("float32"), np.log(2.0) + 1.0 + np.log(2.0)
+
+
+def student(rows, seed=0, degrees=3.0, size=3):
+    rng = np.random.default_rng(seed)
+    scale = np.sqrt(rng.chisquare(degrees, size=(rows, 1)) / degrees)
+    return (rng.normal(size=(rows, size)) / scale).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    x, _ = mixed(3000)
+    return tfpf.fit("rbig", x, seed=0, verbose=0, epochs=6)
+
+
+def test_fit_comes_near_the_entropy_of_mixed_sources(fitted):
+    flow, _ = fitted
+    x, entropy = mixed(5000, 1)
+    gap = -np.mean(flow.log_prob(x)) - entropy
+    assert -0.05 < gap < 0.1
+
+
+def test_fitted_data_are_normal_in_all_directions(fitted):
+    flow, _ = fitted
+    x, _ = mixed(2000, 2)
+    z = flow.bijector().inverse(x).numpy()
+    angles = np.linspace(0, np.pi, 20, endpoint=False)
+    projected = np.sort(z @ np.stack([np.cos(angles), np.sin(angles)]), axis=0)
+    cdf = 0.5 * (1 + tf.math.erf(projected / np.sqrt(2)).numpy())
+    levels = (np.arange(len(x)) + 0.5)[:, np.newaxis] / len(x)
+    distance = np.abs(cdf - levels).max(axis=0)
+    assert distance.max() * np.sqrt(len(x)) < 1.95  # p = .001 of Kolmogorov's law
+
+
+def test_history_has_losses_and_information_of_each_layer(fitted):
+    flow, history = fitted
+    found = history.history
+    names = {"loss", "val_loss", "information", "val_information", "kind"}
+    assert set(found) == names
+    assert len({len(v) for v in found.values()}) == 1
+    drops = -np.diff(found["val_loss"])
+    np.testing.assert_allclose(drops, found["val_information"][1:], atol=1e-9)
+    assert history.epoch == list(range(len(found["loss"])))
+    assert flow.history is history
+
+
+def test_one_seed_gives_one_flow():
+    x, _ = mixed(400)
+    first, second, third = (
+        tfpf.fit("rbig", x, seed=seed, verbose=0, epochs=3)[0] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.log_prob(x), second.log_prob(x))
+    assert not np.array_equal(first.log_prob(x), third.log_prob(x))
+
+
+def test_fitted_flow_loads_bit_for_bit(fitted, tmp_path):
+    flow, _ = fitted
+    flow.save(tmp_path / "flow.keras")
+    loaded = tfpf.load(tmp_path / "flow.keras")
+    x, _ = mixed(50, 3)
+    assert isinstance(loaded, flows.RBIG)
+    np.testing.assert_array_equal(loaded.log_prob(x), flow.log_prob(x))
+    np.testing.assert_array_equal(loaded.sample(5, seed=1), flow.sample(5, seed=1))
+
+
+def test_fitted_flow_is_finite_and_inverts_far_outside_the_data(fitted):
+    flow, _ = fitted
+    x, _ = mixed(200, 4)
+    for factor in (1.0, 10.0, 1e6):
+        far = tf.constant(factor * x)
+        assert np.all(np.isfinite(flow.log_prob(far)))
+        z = tf.identity(flow.bijector().inverse(far))
+        back = flow.bijector().forward(z).numpy()
+        error = np.abs(back - far) / np.maximum(1.0, np.abs(far).max(1, keepdims=True))
+        assert error.max() < 1e-4
+
+
+@pytest.mark.slow
+def test_warm_start_keeps_the_density_and_goes_on_training(fitted):
+    flow, _ = fitted
+    x, _ = mixed(512, 5)
+    warm = flow.trainable_flow()
+    assert isinstance(warm, flows.Gaussianization)
+    np.testing.assert_array_equal(warm.log_prob(x), flow.log_prob(x))
+    tfpf.fit(warm, x, adapt=False, epochs=2, learning_rate=1e-4, seed=0, verbose=0)
+    gain = np.mean(warm.log_prob(x) - flow.log_prob(x))
+    assert gain > -0.02
+    assert not np.array_equal(warm.log_prob(x), flow.log_prob(x))
+
+
+def test_radial_start_wins_on_elliptical_data():
+    flow, history = tfpf.fit("rbig", student(3000), seed=0, verbose=0, epochs=2)
+    assert history.history["kind"][0] == "radius"
+    x = student(5000, 1)
+    from_normal = -np.mean(flow.log_prob(x))
+    linear, _ = tfpf.fit("linear", student(3000), seed=0, verbose=0, epochs=5)
+    assert from_normal < -np.mean(linear.log_prob(x)) - 0.1
+
+
+@pytest.mark.parametrize("rotation", ["pca", "random", "ica", "sliced"])
+def test_every_rotation_lowers_the_loss(rotation):
+    x = tfpf.datasets.toy("banana", 600)
+    options = {"rotation": rotation, "num_bins": 24, "epochs": 4}
+    _, history = tfpf.fit("rbig", x, seed=0, verbose=0, **options)
+    losses = history.history["loss"]
+    assert losses[-1] < losses[0]
+    assert history.history["kind"][1] == rotation
+
+
+def test_more_layers_are_added_to_those_there_are():
+    x = tfpf.datasets.toy("banana", 800)
+    flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=1)
+    before = float(np.mean(flow.log_prob(x)))
+    layers = flow.num_layers
+    flow, _ = training.fit_more(flow, x, seed=0, verbose=0, max_layers=6)
+    assert flow.num_layers > layers
+    assert float(np.mean(flow.log_prob(x))) > before
+
+
+def test_one_column_and_constant_columns_are_fitted():
+    x = np.stack([RNG.exponential(size=500), np.ones(500)], axis=1)
+    flow, _ = tfpf.fit("rbig", x[:, :1], seed=0, verbose=0)
+    assert np.all(np.isfinite(flow.log_prob(x[:, :1])))
+    flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=2)
+    assert np.all(np.isfinite(flow.log_prob(x)))
+
+
+def test_ties_and_integers_give_finite_densities():
+    x = RNG.integers(0, 4, size=(500, 2)).astype("float32")
+    flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=3)
+    assert np.all(np.isfinite(flow.log_prob(x)))
+    assert np.all(np.isfinite(flow.sample(100, seed=0)))
+
+
+def test_what_a_greedy_fit_cannot_do_is_an_error():
+    x, _ = mixed(100)
+    with pytest.raises(ValueError, match="`condition_shape` must be None"):
+        tfpf.fit("rbig", x, x[:, :1], verbose=0)
+    with pytest.raises(ValueError, match="`weights` and `noise` must be left out"):
+        tfpf.fit("rbig", x, weights=np.ones(100), verbose=0)
+    with pytest.raises(ValueError, match="`rotation` must be one of"):
+        flows.build("rbig", 2, rotation="none")
+    with pytest.raises(ValueError, match="`step` must be in"):
+        flows.build("rbig", 2, step=0.0)
