@@ -87,10 +87,7 @@ class Flow(likelihood.LikelihoodModel):
             )
             inner = self._embedding.output_shape
         self._embedding_network = embedding
-        self._maps = [
-            *self._make_layers(self.event_size, inner),
-            standardize.Standardize.build(self.event_size, dtype=self.variable_dtype),
-        ]
+        self._maps = self._make_maps(inner)
         self._stack = self._assemble(self._maps)
         self._compiled = compiled.CompiledFlow(self)
         self._adopted = bridge.adopt(
@@ -98,6 +95,20 @@ class Flow(likelihood.LikelihoodModel):
             getattr(embedding, "variables", ()),
         )
         self.built = True
+
+    @property
+    def _map_shape(self) -> tuple[int, ...]:
+        """Shape of the events on which the maps work: vectors, unless overridden."""
+        return (self.event_size,)
+
+    def _make_maps(
+        self, condition_shape: tuple[int, ...] | None
+    ) -> list[bijector_base.Bijector]:
+        """Return all maps, from the base to the data side."""
+        return [
+            *self._make_layers(self.event_size, condition_shape),
+            standardize.Standardize.build(self.event_size, dtype=self.variable_dtype),
+        ]
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
@@ -115,7 +126,7 @@ class Flow(likelihood.LikelihoodModel):
         if self._embedding is not None and stack.condition_shape is not None:
             shape = self._embedding.condition_shape
             stack = adapters.EmbedCondition(stack, self._embedding, shape)
-        if len(self._event_shape) != 1:
+        if self._event_shape != self._map_shape:
             stack = adapters.OnFlattened(stack, self._event_shape)
         return stack
 
@@ -158,6 +169,11 @@ class Flow(likelihood.LikelihoodModel):
     def num_layers(self) -> int:
         """Number of maps in the stack, the standardisation included."""
         return len(self._maps)
+
+    @property
+    def base(self) -> bases.Base:
+        """The base density and its variables."""
+        return self._base
 
     def bijector(self, condition: Condition = None) -> bijector_base.Bijector:
         """Return the map from the base to the data.
@@ -279,7 +295,7 @@ class Flow(likelihood.LikelihoodModel):
             condition: `[..., *condition_shape]`; one sample of `sample_shape` for each.
             seed: Int or stateless seed `[2]`.
             jit_compile: Whether to compile by XLA, as in `log_prob`; worth it for
-                autoregressive flows. A seed then gives other samples.
+                autoregressive flows and splines.
 
         Returns:
             `[*sample_shape, ..., *event_shape]`.

@@ -13,7 +13,7 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 
-__all__ = ["CompiledFlow", "export"]
+__all__ = ["CompiledFlow", "export", "stateless_seed"]
 
 
 class CompiledFlow:
@@ -38,8 +38,7 @@ class CompiledFlow:
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
         if key not in self._functions:
-            make = {"log_prob": _log_prob_function, "sample": _sample_function}[kind]
-            function, signature = make(self._flow)
+            function, signature = _MAKERS[kind](self._flow)
             traced = tf.function(
                 function,
                 input_signature=signature,
@@ -83,10 +82,7 @@ class CompiledFlow:
         arguments = (flat,) if condition is None else (flat, condition)
         function = self._function("log_prob", jit_compile=jit_compile)
         if jit_compile:
-            count = tf.shape(flat)[0]
-            missing = _bucket(count) - count
-            arguments = tuple(_fill(value, missing) for value in arguments)
-            return tf.reshape(function(*arguments)[:count], batch)
+            return tf.reshape(_in_bucket(function, *arguments), batch)
         return tf.reshape(function(*arguments), batch)
 
     def sample(
@@ -100,38 +96,43 @@ class CompiledFlow:
         """See `Flow.sample`."""
         flow = self._flow
         condition = self._condition(condition)
-        seed = _stateless_seed(seed)
+        seed = stateless_seed(seed)
         is_tensor = tf.is_tensor(sample_shape)
         sizes = sample_shape if is_tensor else np.asarray(sample_shape, np.int32)
         shape = tf.reshape(tf.cast(sizes, tf.int32), [-1])
         count = tf.reduce_prod(shape)
-        function = self._function("sample", jit_compile=jit_compile)
-        drawn = _bucket(count) if jit_compile else count
-        if condition is None:
-            out = function(drawn, seed)[:count]
-            return tf.reshape(out, tf.concat([shape, flow.event_shape], axis=0))
-        cut = condition.shape.rank - len(flow.condition_shape)
-        batch = tf.shape(condition)[:cut]
-        flat = _flatten(condition, batch, flow.condition_shape)
-        rows = tf.shape(flat)[0]
+        batch, conditions = tf.zeros([0], tf.int32), ()
+        if condition is not None:
+            cut = condition.shape.rank - len(flow.condition_shape)
+            batch = tf.shape(condition)[:cut]
+            conditions = (_flatten(condition, batch, flow.condition_shape),)
         if jit_compile:
-            flat = _fill(flat, _bucket(rows) - rows)
-        out = function(drawn, seed, flat)[:count, :rows]
+            # The noise comes from outside: XLA draws it slowly on a CPU.
+            noise = self._function("noise", jit_compile=False)
+            z = noise(count * tf.reduce_prod(batch), seed)
+            ones = [1] * len(flow.condition_shape or ())
+            conditions = tuple(tf.tile(c, [count, *ones]) for c in conditions)
+            push = self._function("push", jit_compile=True)
+            out = _in_bucket(push, z, *conditions)
+        else:
+            out = self._function("sample", jit_compile=False)(count, seed, *conditions)
         return tf.reshape(out, tf.concat([shape, batch, flow.event_shape], axis=0))
 
 
-def _bucket(count: tf.Tensor) -> tf.Tensor:
-    """Return the next power of two, at least 16."""
-    return tf.constant(max(16, 1 << (int(count) - 1).bit_length()), tf.int32)
+def _in_bucket(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.Tensor:
+    """Call a function of batches with rows of zeros up to the next power of two."""
+    count = arguments[0].shape[0]
+    missing = max(16, 1 << max(0, count - 1).bit_length()) - count
+    if not missing:
+        return function(*arguments)
+    filled = (
+        tf.concat([value, tf.zeros([missing, *value.shape[1:]], value.dtype)], axis=0)
+        for value in arguments
+    )
+    return function(*filled)[:count]
 
 
-def _fill(value: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
-    """Append `missing` rows of zeros."""
-    rows = tf.zeros([missing, *value.shape[1:]], value.dtype)
-    return tf.concat([value, rows], axis=0)
-
-
-def _stateless_seed(seed: Seed) -> tf.Tensor:
+def stateless_seed(seed: Seed) -> tf.Tensor:
     """Return a seed `[2]`; an int gives the same one whatever was drawn before."""
     if seed is None or isinstance(seed, (int, np.integer)):
         words = np.random.SeedSequence(seed).generate_state(2)
@@ -144,6 +145,7 @@ def _specs(flow: Any, *names: str) -> list[tf.TensorSpec]:
     dtype = flow.variable_dtype
     known = {
         "x": tf.TensorSpec([None, *flow.event_shape], dtype, name="x"),
+        "z": tf.TensorSpec([None, *flow.event_shape], dtype, name="z"),
         "count": tf.TensorSpec([], tf.int32, name="count"),
         "seed": tf.TensorSpec([2], tf.int32, name="seed"),
     }
@@ -180,6 +182,32 @@ def _sample_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
 
     function = unconditional if flow.condition_shape is None else conditional
     return function, _specs(flow, "count", "seed")
+
+
+def _noise_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
+    """Return sampling of the base as a function, and its signature."""
+
+    def noise(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return flow.base.distribution().sample(count, seed=seed)
+
+    return noise, _specs(flow, "count", "seed")[:2]
+
+
+def _push_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
+    """Return the map from the base to data as a function, and its signature."""
+
+    def push(z: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
+        return flow.distribution(*condition).bijector.forward(z)
+
+    return push, _specs(flow, "z")
+
+
+_MAKERS = {
+    "log_prob": _log_prob_function,
+    "noise": _noise_function,
+    "push": _push_function,
+    "sample": _sample_function,
+}
 
 
 def _floating(value: TensorLike, dtype: str) -> tf.Tensor:

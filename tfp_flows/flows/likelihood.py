@@ -19,6 +19,14 @@ class LikelihoodModel(keras.Model):
     `compile` needs an optimizer only, `fit` and `evaluate` the data only.
     """
 
+    # The most events per update that `training.fit` chooses by itself.
+    largest_batch = 512
+
+    @property
+    def prefers_xla(self) -> bool:
+        """Whether long training is faster under XLA."""
+        return True
+
     def _density_variables(self) -> Sequence[tf.Variable]:
         """Return every trainable variable that the density reads."""
         raise NotImplementedError

@@ -23,14 +23,22 @@ MAX_EPOCHS = 1_000
 # Up to so many rows a network remembers single events: dropout holds it back.
 SMALL_TABLE = 20_000
 SMALL_TABLE_DROPOUT = 0.2
+# Few updates take longer steps.
+FEW_STEPS = 1_000
+LEARNING_RATES = (1e-2, 3e-3)
+# Early stopping waits for at least so many updates, however many make an epoch.
+PATIENT_STEPS = 250
 # XLA halves the time of a step on a CPU, and costs some ten seconds once.
 STEPS_WORTH_COMPILING = 2_000
 
 
-def _sizes(rows: int, batch_size: int | None, epochs: int | None) -> tuple[int, int]:
+def _sizes(
+    rows: int, batch_size: int | None, epochs: int | None, largest: int
+) -> tuple[int, int]:
     """Choose what was left open: batches of 1/16 of the rows, within 32 and 512."""
     if batch_size is None:
         batch_size = int(2 ** np.clip(np.round(np.log2(rows / 16)), 5, 9))
+        batch_size = min(batch_size, largest)
     steps = -(-rows // batch_size)
     if epochs is None:
         epochs = int(np.clip(np.ceil(DEFAULT_STEPS / steps), 1, MAX_EPOCHS))
@@ -92,7 +100,7 @@ def fit(
     validation: float | tuple[Any, ...] | tf.data.Dataset | None = 0.1,
     epochs: int | None = None,
     batch_size: int | None = None,
-    learning_rate: float = 3e-3,
+    learning_rate: float | None = None,
     weight_decay: float = 1e-4,
     patience: int | None = None,
     noise: float = 0.0,
@@ -125,11 +133,12 @@ def fit(
         epochs: Upper bound of passes over the data; by default enough for about 8,000
             updates.
         batch_size: Events per update; by default a power of two near 1/16 of the rows,
-            between 32 and 512. Not used for datasets.
-        learning_rate: Highest learning rate.
+            between 32 and 512 (64 for images). Not used for datasets.
+        learning_rate: Highest learning rate; by default 3e-3, and 1e-2 for at most
+            1,000 updates.
         weight_decay: Decoupled weight decay.
         patience: Epochs without improvement before training stops; by default a tenth
-            of `epochs`, at least 10.
+            of `epochs`, at least 10, and at least 250 updates.
         noise: Standard deviation of Gaussian noise added to the events of each batch,
             in units of the standard deviation of each coordinate.
         weights: Weights of the events, `[N]`; those of weight 0 have no influence.
@@ -203,7 +212,8 @@ def fit(
             callbacks=callbacks,
             verbose=verbose,
         )
-    batch_size, epochs = _sizes(len(train), batch_size, epochs)
+    largest = flow.largest_batch
+    batch_size, epochs = _sizes(len(train), batch_size, epochs, largest)
     if dataset is None:
         batch_size = min(batch_size, len(train))
         fixed_seed = int(np.random.default_rng(seed).integers(2**31))
@@ -211,9 +221,13 @@ def fit(
     steps = int(dataset.cardinality())
     if steps < 0:
         steps = -(-len(train) // batch_size)
-    patience = max(10, epochs // 10) if patience is None else patience
+    if patience is None:
+        patience = max(10, epochs // 10, -(-PATIENT_STEPS // steps))
+    if learning_rate is None:
+        learning_rate = LEARNING_RATES[steps * epochs > FEW_STEPS]
     if jit_compile == "auto":
-        jit_compile = steps * epochs >= STEPS_WORTH_COMPILING
+        long = steps * epochs >= STEPS_WORTH_COMPILING
+        jit_compile = long and flow.prefers_xla
     flow.compile(
         optimizer=_optimizer(learning_rate, weight_decay, steps * epochs),
         jit_compile=jit_compile,
@@ -229,7 +243,7 @@ def fit(
         arguments["validation_data"] = held_out
         if isinstance(held_out, training_data.Data):
             arguments["validation_data"] = held_out.keras(flow.variable_dtype)
-            arguments["validation_batch_size"] = min(len(held_out), 4096)
+            arguments["validation_batch_size"] = min(len(held_out), 8 * largest)
     history = flow.fit(
         dataset,
         epochs=epochs,
@@ -243,7 +257,7 @@ def fit(
 
 def _defaults(name: str, train: training_data.Data) -> dict[str, Any]:
     """Return the options that suit the data, where a flow has them."""
-    _checks.one_of(name, flows.names(), "flow")
+    _checks.one_of(name, (*flows.names(), *flows.image_names()), "flow")
     tail_base = flows.flow_class(name).tail_base
     if tail_base is None:
         return {}
