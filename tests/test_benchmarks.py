@@ -12,7 +12,9 @@ SCRIPTS = sorted(p for p in FOLDER.glob("*.py") if not p.name.startswith("_"))
 TABLES = {
     "chains": ("round trip", "median chain", "worst chain"),
     "drift": ("1 ulp", "nsf-ar", "median flow"),
+    "glow": ("bits/dim", "full-covariance Gaussian", "sample / log_prob"),
     "linear_flow": ("optimum", "Adam 1e-3", "\nfit "),
+    "information": ("plug-in", "reached:", "within 2"),
     "linear_logdet": ("slogdet", "LU", "LowRankAffine"),
     "mixtures": ("stretch", "A3"),
     "parabola": ("held-out", "MADE, x2 first"),

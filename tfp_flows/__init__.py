@@ -15,6 +15,7 @@ _LAZY = {
     "distributions": "tfp_flows.distributions",
     "fit": "tfp_flows.training:fit",
     "flows": "tfp_flows.flows",
+    "information": "tfp_flows.information",
     "load": "tfp_flows.flows:load",
     "math": "tfp_flows.math",
     "networks": "tfp_flows.networks",

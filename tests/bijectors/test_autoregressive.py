@@ -268,3 +268,19 @@ def test_wrong_conditioners_are_refused():
         bijectors.MaskedAutoregressive(bijectors.Affine(), made)
     with pytest.raises(ValueError, match=r"`x` must .*\(3,\)"):
         maf(3).forward(np.zeros([2, 1]))
+
+
+@pytest.mark.parametrize("count", [1, None])
+def test_steps_trace_for_one_event_and_for_unknown_numbers(count):
+    map_ = maf(4, condition_shape=(2,), units=(8,))
+    shapes = [tf.TensorSpec([count, size], tf.float64) for size in (4, 2)]
+
+    @tf.function(input_signature=shapes, autograph=False)
+    def forward(x, condition):
+        y, log_det = map_.forward_and_log_det(x, condition)
+        return y, log_det, tf.gradients(y, x)[0]
+
+    x, condition = np.full((1, 4), 0.3), np.ones((1, 2))
+    y, _, gradient = forward(x, condition)
+    np.testing.assert_allclose(map_.inverse(y + 0.0, condition=condition), x)
+    assert np.isfinite(gradient).all()

@@ -81,8 +81,7 @@ def by_steps(
     def solve(x: tf.Tensor, *rest: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
         weights = list(rest)
         given = None if condition is None else weights.pop()
-        count = tf.shape(x)[1]
-        steps = conditioner.sequential(weights, given, count)
+        steps = conditioner.sequential(weights, given, _count(x))
         rows = tf.gather(x, by_rank)
 
         def step(
@@ -90,6 +89,8 @@ def by_steps(
         ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
             y, log_det = state
             params = tf.cast(params, x.dtype)
+            # Keeps the number of events static where it is, as loops demand.
+            params = tf.ensure_shape(params, [None, *rows.shape[1:]])
             value, local = transformer.forward(tf.gather(rows, i), params)
             return value, (_put_row(y, i, value), log_det + local)
 
@@ -132,7 +133,7 @@ def _gradient(
     inputs = [*weights] if condition is None else [*weights, condition]
     with tf.GradientTape() as whole:
         whole.watch(inputs)
-        steps = conditioner.sequential(weights, condition, tf.shape(y)[1])
+        steps = conditioner.sequential(weights, condition, _count(y))
         flat, slopes = steps.whole(y)
         flat = tf.cast(flat, y.dtype)
         params = tf.reshape(flat, [-1, size, tf.shape(y)[1]])
@@ -161,6 +162,11 @@ def _gradient(
     by_params = tf.transpose(tf.gather(by_params, order), [1, 0, 2])
     by_inputs = whole.gradient(params, inputs, by_params)
     return tf.gather(by_x, order), *by_inputs
+
+
+def _count(columns: tf.Tensor) -> int | tf.Tensor:
+    static = columns.shape[1]
+    return tf.shape(columns)[1] if static is None else static
 
 
 def _put_row(rows: tf.Tensor, i: tf.Tensor, row: tf.Tensor) -> tf.Tensor:

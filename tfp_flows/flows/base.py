@@ -50,6 +50,7 @@ class Flow(likelihood.LikelihoodModel):
 
     # What `fit` adds to the options of a flow that it builds by name.
     tail_base: str | None = None
+    _on_vectors = True  # the maps work on flattened events
 
     def __init__(
         self,
@@ -96,11 +97,6 @@ class Flow(likelihood.LikelihoodModel):
         )
         self.built = True
 
-    @property
-    def _map_shape(self) -> tuple[int, ...]:
-        """Shape of the events on which the maps work: vectors, unless overridden."""
-        return (self.event_size,)
-
     def _make_maps(
         self, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
@@ -126,7 +122,7 @@ class Flow(likelihood.LikelihoodModel):
         if self._embedding is not None and stack.condition_shape is not None:
             shape = self._embedding.condition_shape
             stack = adapters.EmbedCondition(stack, self._embedding, shape)
-        if self._event_shape != self._map_shape:
+        if self._on_vectors and len(self._event_shape) != 1:
             stack = adapters.OnFlattened(stack, self._event_shape)
         return stack
 

@@ -101,7 +101,8 @@ class CompiledFlow:
         sizes = sample_shape if is_tensor else np.asarray(sample_shape, np.int32)
         shape = tf.reshape(tf.cast(sizes, tf.int32), [-1])
         count = tf.reduce_prod(shape)
-        batch, conditions = tf.zeros([0], tf.int32), ()
+        batch = tf.zeros([0], tf.int32)
+        conditions: tuple[tf.Tensor, ...] = ()
         if condition is not None:
             cut = condition.shape.rank - len(flow.condition_shape)
             batch = tf.shape(condition)[:cut]

@@ -175,7 +175,7 @@ class MADE(base.Conditioner):
         self,
         weights: Sequence[tf.Tensor],
         condition: tf.Tensor | None,
-        count: tf.Tensor,
+        count: int | tf.Tensor,
     ) -> sequential.Sequential:
         """Return the network for one coordinate after the other, in their order.
 

@@ -42,7 +42,7 @@ class Sequential:
         slots: list[np.ndarray],
         product: dense.Affine,
         see: Callable[[tf.Tensor], tf.Tensor],
-        count: tf.Tensor,
+        count: int | tf.Tensor,
     ) -> None:
         self._stack = stack
         self._size = len(slots[0])
@@ -209,7 +209,7 @@ class _Blocks:
     """
 
     def __init__(
-        self, tables: dict[str, tf.Tensor], block: int, count: tf.Tensor
+        self, tables: dict[str, tf.Tensor], block: int, count: int | tf.Tensor
     ) -> None:
         self._names = list(tables)
         self._block = block
