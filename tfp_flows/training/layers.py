@@ -80,7 +80,7 @@ def _table(x: np.ndarray, knots: Knots) -> tuple[np.ndarray, np.ndarray]:
 def normal_loss(x: np.ndarray) -> float:
     """Return the mean negative log-density of a normal law, in nats per row."""
     constant = x.shape[1] * normal.LOG_NORMALISER
-    return float(0.5 * np.mean(np.einsum("nd,nd->n", x, x)) + constant)
+    return float(0.5 * np.mean(np.sum(np.square(x), axis=1)) + constant)
 
 
 def apply(layer: Layer, x: np.ndarray) -> tuple[np.ndarray, float]:
@@ -99,7 +99,7 @@ def apply(layer: Layer, x: np.ndarray) -> tuple[np.ndarray, float]:
 
 def log_radius(x: np.ndarray) -> np.ndarray:
     """Return the log of the norm of each row, `[N, 1]`."""
-    square = np.einsum("nd,nd->n", x, x)[:, np.newaxis]
+    square = np.sum(np.square(x), axis=1, keepdims=True)
     return 0.5 * np.log(np.maximum(square, 1e-60))
 
 
