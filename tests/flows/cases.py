@@ -18,6 +18,12 @@ SMALL = {
     "linear": {"num_layers": 1, "hidden_units": (8,)},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
+    "glow": {
+        "num_steps": 1,
+        "hidden_units": (4,),
+        "dequantize": False,
+        "logit_alpha": None,
+    },
 }
 
 
@@ -47,3 +53,6 @@ add("gaussianization", "gaussianization", 2, radial_after=(0,))
 # Other events: one coordinate, and an image.
 add("nsf_one", "nsf", 1, 1, base="diagonal-normal")
 add("realnvp_image", "realnvp", (2, 2, 1), (2, 1))
+# Images.
+add("glow", "glow", (4, 4, 1), 2)
+add("glow_spline", "glow", (2, 2, 1), num_steps=2, coupling="spline", num_bins=3)

@@ -36,4 +36,4 @@ def test_every_flow_has_a_case():
     public = {getattr(flows, name) for name in flows.__all__}
     public = {k for k in public if isinstance(k, type) and issubclass(k, flows.Flow)}
     assert public - {flows.Flow} <= kinds
-    assert set(flows.names()) <= set(CASES)
+    assert {*flows.names(), *flows.image_names()} <= set(CASES)

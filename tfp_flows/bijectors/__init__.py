@@ -7,18 +7,23 @@ from tfp_flows.bijectors.base import Bijector
 from tfp_flows.bijectors.batchnorm import BatchNorm
 from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.compose import Chain, Conditioned, Invert
+from tfp_flows.bijectors.conv1x1 import InvertibleConv1x1
 from tfp_flows.bijectors.coupling import Coupling
 from tfp_flows.bijectors.elementwise import ConditionalElementwise, Elementwise
 from tfp_flows.bijectors.householder import HouseholderProduct
+from tfp_flows.bijectors.image_coupling import ChannelCoupling, CheckerboardCoupling
 from tfp_flows.bijectors.lu import LU
 from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.memo import caching
+from tfp_flows.bijectors.multiscale import MultiScale
 from tfp_flows.bijectors.orthogonal import Orthogonal
 from tfp_flows.bijectors.permute import Permutation
+from tfp_flows.bijectors.pixels import PixelSigmoid
 from tfp_flows.bijectors.prelu import LeakyReLU, PReLU
 from tfp_flows.bijectors.radial import RadialGaussianize
 from tfp_flows.bijectors.rotation import Rotation
 from tfp_flows.bijectors.spline import RationalQuadraticSpline
+from tfp_flows.bijectors.squeeze import Squeeze
 from tfp_flows.bijectors.standardize import Standardize
 from tfp_flows.bijectors.transformers import (
     Additive,
@@ -37,6 +42,8 @@ __all__ = [
     "BatchNorm",
     "Bijector",
     "Chain",
+    "ChannelCoupling",
+    "CheckerboardCoupling",
     "ConditionalElementwise",
     "Conditioned",
     "Coupling",
@@ -45,21 +52,25 @@ __all__ = [
     "HistogramCDF",
     "HouseholderProduct",
     "Invert",
+    "InvertibleConv1x1",
     "LeakyReLU",
     "LogisticMixture",
     "LowRankAffine",
     "MarginalGaussianize",
     "MarginalSpline",
     "MaskedAutoregressive",
+    "MultiScale",
     "NormalCDF",
     "OnFlattened",
     "Orthogonal",
     "PReLU",
     "Permutation",
+    "PixelSigmoid",
     "RadialGaussianize",
     "RationalQuadratic",
     "RationalQuadraticSpline",
     "Rotation",
+    "Squeeze",
     "Standardize",
     "Transformer",
     "TriangularAffine",

@@ -1,6 +1,7 @@
-"""Toy densities with exact entropies, the wine tables, and table readers.
+"""Toy densities with exact entropies, wines, pictures of clothes, and readers.
 
-Needs NumPy only; CSV, Parquet and data frames need the extra `tables`.
+Needs NumPy only; CSV, Parquet and data frames need the extra `tables`, folders of
+pictures the extra `plot`.
 """
 
 from __future__ import annotations
@@ -11,18 +12,28 @@ from tfp_flows.datasets.conditional import (
     conditional_toy_log_prob,
     conditional_toy_names,
 )
+from tfp_flows.datasets.images import (
+    FASHION_CLASSES,
+    fashion_mnist,
+    read_idx,
+    read_images,
+)
 from tfp_flows.datasets.readers import read_table, write_table
 from tfp_flows.datasets.table import Table, check_columns, to_table
 from tfp_flows.datasets.toys import toy, toy_entropy, toy_log_prob, toy_names
 from tfp_flows.datasets.wine import wine, wine_folds
 
 __all__ = [
+    "FASHION_CLASSES",
     "Table",
     "check_columns",
     "conditional_toy",
     "conditional_toy_entropy",
     "conditional_toy_log_prob",
     "conditional_toy_names",
+    "fashion_mnist",
+    "read_idx",
+    "read_images",
     "read_table",
     "to_table",
     "toy",

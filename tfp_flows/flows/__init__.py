@@ -9,8 +9,16 @@ from tfp_flows.flows.autoregressive import (
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.coupling import NICE, NeuralSplineFlow, RealNVP
 from tfp_flows.flows.gaussianization import RBIG, Gaussianization
+from tfp_flows.flows.glow import Glow
 from tfp_flows.flows.linear import LinearFlow
-from tfp_flows.flows.registry import DEFAULT, build, flow_class, load, names
+from tfp_flows.flows.registry import (
+    DEFAULT,
+    build,
+    flow_class,
+    image_names,
+    load,
+    names,
+)
 
 __all__ = [
     "DEFAULT",
@@ -19,6 +27,7 @@ __all__ = [
     "AutoregressiveSplineFlow",
     "Flow",
     "Gaussianization",
+    "Glow",
     "InverseAutoregressiveFlow",
     "LinearFlow",
     "MaskedAutoregressiveFlow",
@@ -27,6 +36,7 @@ __all__ = [
     "RealNVP",
     "build",
     "flow_class",
+    "image_names",
     "load",
     "names",
 ]

@@ -11,9 +11,16 @@ import keras
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.flows import autoregressive, base, coupling, gaussianization, linear
+from tfp_flows.flows import (
+    autoregressive,
+    base,
+    coupling,
+    gaussianization,
+    glow,
+    linear,
+)
 
-__all__ = ["DEFAULT", "build", "flow_class", "load", "names"]
+__all__ = ["DEFAULT", "build", "flow_class", "image_names", "load", "names"]
 
 # The flow that `tfp-flows fit` and `tfp-flows demo` use unless told otherwise.
 DEFAULT = "nsf-ar"
@@ -31,16 +38,24 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "gaussianization": gaussianization.Gaussianization,
 }
 
+# Flows whose events must be images `[H, W, C]`.
+_IMAGE_FLOWS: dict[str, type[base.Flow]] = {"glow": glow.Glow}
+
 
 def names() -> tuple[str, ...]:
-    """Return the names that `build` knows."""
+    """Return the names of the flows that `build` knows for any event."""
     return tuple(_FLOWS)
+
+
+def image_names() -> tuple[str, ...]:
+    """Return the names of the flows that `build` knows for images `[H, W, C]`."""
+    return tuple(_IMAGE_FLOWS)
 
 
 def flow_class(name: str) -> type[base.Flow]:
     """Return the class that `build` uses for a name."""
-    _checks.one_of(name, names(), "name")
-    return _FLOWS[name]
+    _checks.one_of(name, (*names(), *image_names()), "name")
+    return {**_FLOWS, **_IMAGE_FLOWS}[name]
 
 
 def build(
@@ -53,7 +68,8 @@ def build(
     """Build a flow by name.
 
     Args:
-        name: One of `names()`; an option of the same name is passed on to the flow.
+        name: One of `names()` or `image_names()`; an option of the same name is passed
+            on to the flow.
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Shape of the condition, `None` for an unconditional density.
         **options: Of the flow's class.

@@ -3,6 +3,7 @@
 from tfp_flows.networks.adapter import NetworkConditioner, as_conditioner
 from tfp_flows.networks.base import Conditioner
 from tfp_flows.networks.condition import ConditionEmbedding
+from tfp_flows.networks.conv import ConvNet
 from tfp_flows.networks.masked import MADE
 from tfp_flows.networks.mlp import MLP
 
@@ -11,6 +12,7 @@ __all__ = [
     "MLP",
     "ConditionEmbedding",
     "Conditioner",
+    "ConvNet",
     "NetworkConditioner",
     "as_conditioner",
 ]

@@ -12,6 +12,7 @@ from tfp_flows.plots.corner import corner
 from tfp_flows.plots.density import density_2d
 from tfp_flows.plots.gif import TrainingGif, training_gif
 from tfp_flows.plots.history import history
+from tfp_flows.plots.images import image_grid
 from tfp_flows.plots.layers import layers
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "corner",
     "density_2d",
     "history",
+    "image_grid",
     "layers",
     "training_gif",
 ]

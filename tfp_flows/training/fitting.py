@@ -33,7 +33,7 @@ STEPS_WORTH_COMPILING = 2_000
 
 
 def _sizes(
-    rows: int, batch_size: int | None, epochs: int | None, largest: int
+    rows: int, batch_size: int | None, epochs: int | None, largest: int = 512
 ) -> tuple[int, int]:
     """Choose what was left open: batches of 1/16 of the rows, within 32 and 512."""
     if batch_size is None:

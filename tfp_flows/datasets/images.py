@@ -1,0 +1,155 @@
+"""Images: 1,500 pictures of clothes that come with the package, and readers.
+
+The pictures are a part of Fashion-MNIST by Zalando SE (MIT licence), with changes that
+`FASHION.md` beside the file states.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from tfp_flows import _optional
+
+__all__ = ["FASHION_CLASSES", "fashion_mnist", "read_idx", "read_images"]
+
+FASHION_CLASSES = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+# Types of numbers by the third byte of an idx file, all with the highest byte first.
+_IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+def fashion_mnist() -> tuple[np.ndarray, np.ndarray]:
+    """Load 1,500 grey pictures of clothes, 150 of each class.
+
+    Returns:
+        Raw pixels, uint8 `[1500, 28, 28, 1]`, and classes, int64 `[1500]`, whose names
+        are in `FASHION_CLASSES`. The order is mixed.
+
+    Example:
+        >>> from tfp_flows import datasets
+        >>> images, classes = datasets.fashion_mnist()
+        >>> images.shape, int(classes.max())
+        ((1500, 28, 28, 1), 9)
+
+    References:
+        Xiao, Rasul and Vollgraf, 2017, "Fashion-MNIST: a novel image dataset for
+        benchmarking machine learning algorithms", https://arxiv.org/abs/1708.07747
+    """
+    file = resources.files("tfp_flows.datasets").joinpath("fashion.npz")
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        return arrays["x"], arrays["y"].astype(np.int64)
+
+
+def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an array from an idx file, the format of MNIST, compressed or not.
+
+    Args:
+        path: Such as `train-images-idx3-ubyte.gz`.
+
+    Returns:
+        The array, in the shape and type that the file states.
+
+    Raises:
+        ValueError: If the file is no idx file, or is cut short.
+    """
+    content = Path(path).read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
+        msg = f"`path` must be an idx file, got {str(path)!r}. Check the path."
+        raise ValueError(msg)
+    rank, dtype = content[3], np.dtype(_IDX_TYPES[content[2]])
+    start = 4 + 4 * rank
+    shape = np.frombuffer(content[4:start], ">u4").astype(int)
+    wanted = start + int(np.prod(shape)) * dtype.itemsize
+    if len(shape) != rank or len(content) != wanted:
+        msg = (
+            f"`path` must be a whole idx file of {wanted} bytes, got {len(content)} in "
+            f"{str(path)!r}. Download it again."
+        )
+        raise ValueError(msg)
+    values = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    return values.astype(dtype.newbyteorder("="))
+
+
+def read_images(path: str | os.PathLike[str], *, key: str = "x") -> np.ndarray:
+    """Read images from a `.npz`, `.npy` or idx file, or from a folder of pictures.
+
+    Args:
+        path: The file, or a folder of PNG or JPEG files of one size, which are read in
+            the order of their names.
+        key: Name of the array in a `.npz` file.
+
+    Returns:
+        `[N, H, W, C]`; arrays `[N, H, W]` get one channel. Folders give uint8.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the content is no batch of images of one size.
+    """
+    path = Path(path)
+    if not path.exists():
+        msg = f"`path` must be an existing file or folder, got {str(path)!r}."
+        raise FileNotFoundError(msg)
+    if path.is_dir():
+        images = _read_folder(path)
+    elif path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            if key not in arrays:
+                msg = (
+                    f"`key` must name an array in {str(path)!r}, got {key!r}. There "
+                    f"are: {', '.join(arrays)}."
+                )
+                raise ValueError(msg)
+            images = arrays[key]
+    elif path.suffix == ".npy":
+        images = np.load(path, allow_pickle=False)
+    else:
+        images = read_idx(path)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4:
+        msg = (
+            f"`path` must hold images [N, H, W] or [N, H, W, C], got shape "
+            f"{images.shape} in {str(path)!r}. Reshape them."
+        )
+        raise ValueError(msg)
+    return images
+
+
+def _read_folder(folder: Path) -> np.ndarray:
+    """Return the pictures of a folder, `[N, H, W, C]`."""
+    library = _optional.require("PIL.Image", extra="plot", purpose="read pictures")
+    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in _SUFFIXES)
+    if not files:
+        msg = f"`path` must be a folder with PNG or JPEG files, got {str(folder)!r}."
+        raise ValueError(msg)
+    pictures: list[np.ndarray] = []
+    for file in files:
+        with library.open(file) as picture:
+            grey = picture.mode in ("1", "L", "I;16")
+            pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+        if pictures and pixels.shape != pictures[0].shape:
+            msg = (
+                f"`path` must hold pictures of one size, got {pixels.shape} in "
+                f"{file.name!r} after {pictures[0].shape}. Crop or convert them."
+            )
+            raise ValueError(msg)
+        pictures.append(pixels)
+    return np.stack(pictures)

@@ -1,0 +1,273 @@
+"""What flows of images share: raw pixels, dequantization, bits per dimension."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import _checks
+from tfp_flows._types import Condition, Seed, Shape, TensorLike
+from tfp_flows.bijectors import base as bijector_base
+from tfp_flows.bijectors import compose
+from tfp_flows.flows import base, compiled
+
+__all__ = ["ImageFlow"]
+
+# So many images set ActNorm and the like: enough for means, little memory.
+ADAPT_IMAGES = 256
+# Validation adds the same noise each time, so that its losses can be compared.
+VALIDATION_STEP = -1
+
+
+class ImageFlow(base.Flow):
+    """Base class of flows on images `[H, W, C]` of raw pixels.
+
+    Subclasses implement `_make_maps`: the maps on images from the base to the data,
+    the last of which is fixed and turns numbers around zero into pixels.
+
+    Args:
+        event_shape: Shape of one image, `(H, W, C)`.
+        condition_shape: Shape of the condition, or `None`.
+        options: What a subclass was built with beyond the arguments here.
+        dequantize: Whether data are integers, to which training and `bits_per_dim` add
+            uniform noise in [0, 1).
+        **kwargs: See `Flow`.
+
+    Raises:
+        ValueError: If the event is no image.
+    """
+
+    # What `fit` chooses unless told otherwise: activations of images fill the memory,
+    # and XLA knows no fast convolutions on a CPU.
+    largest_batch = 64
+    _on_vectors = False
+
+    def __init__(
+        self,
+        event_shape: Shape,
+        condition_shape: Shape | None,
+        *,
+        options: dict[str, Any],
+        dequantize: bool,
+        **kwargs: Any,
+    ) -> None:
+        shape = _checks.static_shape(event_shape, "event_shape")
+        if len(shape) != 3:
+            msg = (
+                f"`event_shape` must be (H, W, C) for a flow of images, got {shape}. "
+                "Give grey images one channel: x[..., np.newaxis]."
+            )
+            raise ValueError(msg)
+        super().__init__(shape, condition_shape, options=options, **kwargs)
+        self._dequantize = bool(dequantize)
+        self._noise_seed = self._next_seed()
+        self._temperatures = _Temperatures(self)
+
+    @property
+    def prefers_xla(self) -> bool:
+        """Whether training is faster under XLA, which is so on a GPU only."""
+        return bool(tf.config.list_logical_devices("GPU"))
+
+    def compile(
+        self, *args: Any, jit_compile: bool | str = "auto", **kwargs: Any
+    ) -> None:
+        """Configure training as `keras.Model.compile` does, on a CPU without XLA."""
+        if jit_compile == "auto":
+            jit_compile = self.prefers_xla
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
+
+    def dequantize(self, images: TensorLike, seed: Seed = None) -> tf.Tensor:
+        """Add uniform noise in [0, 1) to integer pixels.
+
+        Without noise, the density of integers has no upper bound. With it, the mean of
+        `-log_prob` over the noise bounds the negative log-likelihood of the integers
+        from above.
+
+        Args:
+            images: Pixels, `[..., H, W, C]`.
+            seed: Int or stateless seed `[2]`.
+
+        Returns:
+            Continuous pixels; those given, if the flow was built with
+            `dequantize=False`.
+        """
+        x = tf.cast(tf.convert_to_tensor(images), self.variable_dtype)
+        if not self._dequantize:
+            return x
+        seed = compiled.stateless_seed(seed)
+        return x + tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
+
+    def adapt(self, x: TensorLike, condition: Condition = None) -> None:
+        """Set data-dependent layers such as `ActNorm` from the first 256 images.
+
+        The scaling of the condition is set from all conditions.
+
+        Args:
+            x: Raw images, `[..., H, W, C]`.
+            condition: Conditions, `[..., *condition_shape]`.
+        """
+        owner = f"this flow (`{type(self).__name__}`)"
+        _checks.require_condition(condition, self._condition_shape, owner)
+        images = np.asarray(x)
+        shape = tf.TensorShape(images.shape)
+        _checks.require_trailing(shape, self._event_shape, "x", owner)
+        self._require_pixels(images)
+        images = images.reshape(-1, *self._event_shape)[:ADAPT_IMAGES]
+        inner = None
+        if self._embedding is not None:
+            self._embedding.adapt(condition)
+            rows = np.asarray(condition, self.variable_dtype)
+            rows = rows.reshape(-1, *self._embedding.condition_shape)[:ADAPT_IMAGES]
+            inner = self._embedding(tf.constant(rows))
+        y = self.dequantize(images, [self._noise_seed, 0])
+        for current in reversed(self._maps):
+            if hasattr(current, "adapt") and current.trainable_variables:
+                current.adapt(y, inner)
+            y, _ = bijector_base.inverse_and_log_det(current, y, inner, event_ndims=3)
+
+    def _require_pixels(self, images: np.ndarray) -> None:
+        """Raise if a pixel is out of the range that the flow was built for."""
+
+    def bits_per_dim(
+        self,
+        images: TensorLike,
+        condition: Condition = None,
+        *,
+        num_samples: int = 1,
+        seed: Seed = 0,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """Return bits per dimension of raw images, the measure that papers report.
+
+        It is `-log_prob(images + noise) / (H * W * C * log(2))` with uniform noise: an
+        upper bound of the bits that a lossless code of the integers needs.
+
+        Args:
+            images: Raw pixels, `[N, H, W, C]`.
+            condition: Conditions, `[N, *condition_shape]`.
+            num_samples: Number of draws of the noise; the logarithm of the mean density
+                over several makes the bound tighter. Papers take 1.
+            seed: Int or stateless seed `[2]` of the noise.
+            batch_size: Number of images that are scored at once.
+
+        Returns:
+            Bits per dimension of each image, `[N]`.
+        """
+        _checks.at_least(num_samples, 1, "num_samples")
+        images = np.asarray(images)
+        owner = f"this flow (`{type(self).__name__}`)"
+        _checks.require_trailing(
+            tf.TensorShape(images.shape), self._event_shape, "images", owner
+        )
+        first, second = compiled.stateless_seed(seed).numpy().tolist()
+        parts = []
+        for start in range(0, len(images), batch_size):
+            rows = slice(start, start + batch_size)
+            given = None if condition is None else np.asarray(condition)[rows]
+            draws = [
+                self.log_prob(
+                    self.dequantize(
+                        images[rows], _folded(first, second, start * num_samples + i)
+                    ),
+                    given,
+                ).numpy()
+                for i in range(num_samples)
+            ]
+            parts.append(np.logaddexp.reduce(draws, axis=0) - math.log(num_samples))
+        nats = np.concatenate(parts) if parts else np.zeros([0])
+        return -nats / (self.event_size * math.log(2.0))
+
+    def sample(
+        self,
+        sample_shape: Shape | tuple[()] = (),
+        condition: Condition = None,
+        seed: Seed = None,
+        *,
+        temperature: float = 1.0,
+        jit_compile: bool = False,
+    ) -> tf.Tensor:
+        """Return samples by a compiled function.
+
+        Args:
+            sample_shape: Shape of independent samples; an int or a tuple.
+            condition: `[..., *condition_shape]`; one sample of `sample_shape` for each.
+            seed: Int or stateless seed `[2]`.
+            temperature: Factor of the deviation of the base density and of the learned
+                priors; below 1, samples are closer to the mode.
+            jit_compile: Whether to compile by XLA.
+
+        Returns:
+            Continuous pixels, `[*sample_shape, ..., H, W, C]`.
+        """
+        _checks.at_least(temperature, 0.0, "temperature")
+        functions = self._compiled
+        if temperature != 1.0:
+            functions = self._temperatures.functions(float(temperature))
+        return functions.sample(sample_shape, condition, seed, jit_compile=jit_compile)
+
+    def train_step(self, data: Any) -> Any:
+        """Add noise that depends on the seed and the step, and train on it."""
+        return super().train_step(self._noisy(data, self.optimizer.iterations))
+
+    def test_step(self, data: Any) -> Any:
+        """Add the same noise each time, and evaluate on it."""
+        return super().test_step(self._noisy(data, VALIDATION_STEP))
+
+    def _noisy(self, data: Any, step: Any) -> Any:
+        inputs, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        seed = tf.stack([self._noise_seed, tf.cast(step, tf.int32)])
+        if isinstance(inputs, dict):
+            inputs = {**inputs, "x": self.dequantize(inputs["x"], seed)}
+        else:
+            inputs = self.dequantize(inputs, seed)
+        return keras.utils.pack_x_y_sample_weight(inputs, y, weights)
+
+
+def _folded(first: int, second: int, number: int) -> list[int]:
+    """Return a seed for one of many draws, as two 32-bit integers."""
+    words = np.random.SeedSequence([first % 2**32, second % 2**32, number])
+    return words.generate_state(2).view(np.int32).tolist()
+
+
+class _Tempered:
+    """A flow whose base density is scaled, as far as sampling asks for one."""
+
+    def __init__(self, flow: ImageFlow, temperature: float) -> None:
+        self.variable_dtype = flow.variable_dtype
+        self.event_shape = flow.event_shape
+        self.condition_shape = flow.condition_shape
+        self.base = flow.base
+        self._flow = flow
+        self._temperature = temperature
+
+    def distribution(self, condition: Condition = None) -> tfd.Distribution:
+        target = self._flow.distribution(condition)
+        scale = tfb.Scale(tf.constant(self._temperature, self.variable_dtype))
+        return tfd.TransformedDistribution(
+            target.distribution, compose.Chain([target.bijector, scale])
+        )
+
+
+class _Temperatures:
+    """The compiled functions of the temperature that was asked for last."""
+
+    def __init__(self, flow: ImageFlow) -> None:
+        self._flow = flow
+        self._last: tuple[float, compiled.CompiledFlow] | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Temperatures:
+        """Return functions for the copy of the flow, traced when first used."""
+        return _Temperatures(memo.get(id(self._flow), self._flow))
+
+    def functions(self, temperature: float) -> compiled.CompiledFlow:
+        """Return the functions that sample at a temperature."""
+        if self._last is None or self._last[0] != temperature:
+            view = _Tempered(self._flow, temperature)
+            self._last = temperature, compiled.CompiledFlow(view)
+        return self._last[1]

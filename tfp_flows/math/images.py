@@ -1,0 +1,157 @@
+"""Reorderings and value ranges of images `[..., H, W, C]`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = [
+    "ORDERS",
+    "checkerboard",
+    "divisions",
+    "pixel_logit",
+    "pixel_sigmoid",
+    "squeeze",
+    "squeezed_shape",
+    "unsqueeze",
+    "unsqueezed_shape",
+]
+
+# Whether the position inside a block or the old channel varies slowest.
+ORDERS = ("pixels", "channels")
+
+
+def divisions(height: int, width: int, factor: int) -> int:
+    """Return how often both sides of an image can be divided by `factor`."""
+    count, size = 0, math.gcd(height, width)
+    while size and size % factor == 0:
+        count, size = count + 1, size // factor
+    return count
+
+
+def squeezed_shape(shape: tuple[int, ...], factor: int) -> tuple[int, ...]:
+    """Return the shape `[H, W, C]` of a squeezed image.
+
+    Raises:
+        ValueError: If a side is no multiple of the factor.
+    """
+    height, width, channels = shape
+    if height % factor or width % factor:
+        up = (-height % factor, -width % factor)
+        msg = (
+            f"`x` must have sides that are multiples of {factor}, got {height} x "
+            f"{width}. Pad by {up[0]} rows and {up[1]} columns, or choose another "
+            "factor."
+        )
+        raise ValueError(msg)
+    return height // factor, width // factor, channels * factor**2
+
+
+def unsqueezed_shape(shape: tuple[int, ...], factor: int) -> tuple[int, ...]:
+    """Return the shape `[H, W, C]` of an image whose squeezed shape is given.
+
+    Raises:
+        ValueError: If the number of channels is no multiple of the square.
+    """
+    height, width, channels = shape
+    if channels % factor**2:
+        msg = (
+            f"`y` must have a number of channels that is a multiple of {factor**2}, "
+            f"got {channels}. Pass what `Squeeze(factor={factor})` returns."
+        )
+        raise ValueError(msg)
+    return height * factor, width * factor, channels // factor**2
+
+
+def _reordered(
+    x: tf.Tensor, split: list[int], order: list[int], shape: tuple[int, ...]
+) -> tf.Tensor:
+    """Split the event of a batch into more axes, order these, and join them again."""
+    rank = x.shape.rank - 3
+    static, dynamic = x.shape[:rank], tf.shape(x)[:rank]
+    x = tf.reshape(x, tf.concat([dynamic, split], axis=0))
+    x = tf.transpose(x, [*range(rank), *(rank + axis for axis in order)])
+    x = tf.reshape(x, tf.concat([dynamic, shape], axis=0))
+    x.set_shape(static.concatenate(shape))
+    return x
+
+
+def squeeze(x: tf.Tensor, factor: int, order: str = "pixels") -> tf.Tensor:
+    """Turn blocks of `factor x factor` pixels into channels.
+
+    Args:
+        x: Images, `[..., H, W, C]`.
+        factor: Side of a block, a divisor of `H` and `W`.
+        order: `"pixels"`: new channel `(i * factor + j) * C + c` is pixel `(i, j)` of
+            the block, as in `tf.nn.space_to_depth`. `"channels"`: new channel
+            `(c * factor + i) * factor + j`, as in `torch.nn.PixelUnshuffle`.
+
+    Returns:
+        `[..., H / factor, W / factor, C * factor**2]`.
+    """
+    shape = squeezed_shape(tuple(x.shape[-3:]), factor)
+    split = [shape[0], factor, shape[1], factor, x.shape[-1]]
+    axes = [0, 2, 1, 3, 4] if order == "pixels" else [0, 2, 4, 1, 3]
+    return _reordered(x, split, axes, shape)
+
+
+def unsqueeze(y: tf.Tensor, factor: int, order: str = "pixels") -> tf.Tensor:
+    """Turn channels into blocks of pixels, the inverse of `squeeze`."""
+    shape = unsqueezed_shape(tuple(y.shape[-3:]), factor)
+    height, width = y.shape[-3], y.shape[-2]
+    if order == "pixels":
+        split, axes = [height, width, factor, factor, shape[2]], [0, 2, 1, 3, 4]
+    else:
+        split, axes = [height, width, shape[2], factor, factor], [0, 3, 1, 4, 2]
+    return _reordered(y, split, axes, shape)
+
+
+def checkerboard(height: int, width: int, *, flip: bool = False) -> np.ndarray:
+    """Return a mask `[H, W, 1]` that is `True` on one colour of a checkerboard.
+
+    Args:
+        height: `H`.
+        width: `W`.
+        flip: `False` for the colour of the upper left corner, `True` for the other.
+    """
+    rows, columns = np.indices([height, width])
+    return ((rows + columns) % 2 == int(flip))[..., np.newaxis]
+
+
+def _scales(num_values: float, alpha: float, like: tf.Tensor) -> tuple[Any, Any]:
+    """Return slope and offset of `p = alpha + (1 - 2 * alpha) * x / num_values`."""
+    slope = tf.constant((1.0 - 2.0 * alpha) / num_values, like.dtype)
+    return slope, tf.constant(alpha, like.dtype)
+
+
+def pixel_logit(
+    x: tf.Tensor, num_values: float, alpha: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Map pixels in `[0, num_values]` to the real line.
+
+    Args:
+        x: Pixels, `[...]`.
+        num_values: Number of values that a pixel may have, such as 256.
+        alpha: Share of the unit interval kept free at each end.
+
+    Returns:
+        `logit(p)` with `p = alpha + (1 - 2 * alpha) * x / num_values`, and the
+        logarithm of its slope with all constants, `[...]`.
+    """
+    slope, offset = _scales(num_values, alpha, x)
+    # Each end from its own side: neither difference cancels.
+    log_p = tf.math.log(offset + slope * x)
+    log_q = tf.math.log(offset + slope * (num_values - x))
+    return log_p - log_q, tf.math.log(slope) - log_p - log_q
+
+
+def pixel_sigmoid(
+    z: tf.Tensor, num_values: float, alpha: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Invert `pixel_logit`; returns pixels and the logarithm of the slope."""
+    slope, offset = _scales(num_values, alpha, z)
+    log_slope = -tf.math.softplus(-z) - tf.math.softplus(z)
+    return (tf.sigmoid(z) - offset) / slope, log_slope - tf.math.log(slope)
