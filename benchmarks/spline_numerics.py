@@ -59,11 +59,14 @@ class Rival(NamedTuple):
         tables: From logits `[P, n]` to knots, knots and slopes, bin axis first.
         apply: From positions, tables and `inverse` to value and log-det.
         compiled: Whether to run through XLA.
+        direct: From positions, logits, bins and `inverse` to value and log-det, where
+            no tables are made in between.
     """
 
     tables: Callable[[tf.Tensor, int], Tables]
     apply: Callable[..., tuple[tf.Tensor, tf.Tensor]]
     compiled: bool = False
+    direct: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
 
 
 def our_tables(logits: tf.Tensor, bins: int) -> Tables:
@@ -76,6 +79,16 @@ def our_apply(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluate as the library does."""
     return spline_tails.apply_spline(value, *tables, "identity", inverse=inverse)
+
+
+def our_direct(
+    value: tf.Tensor, logits: tf.Tensor, bins: int, *, inverse: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Evaluate as coupling and autoregressive maps do, one spline per scalar."""
+    limits = (-BOUND, BOUND)
+    return spline_tails.apply_logits(
+        value, logits, bins, limits, "identity", inverse=inverse
+    )
 
 
 def textbook_tables(logits: tf.Tensor, bins: int) -> Tables:
@@ -174,6 +187,8 @@ def distrax_like(value: tf.Tensor, logits: tf.Tensor, *, inverse: bool) -> list:
 RIVALS = {
     "tfp_flows": Rival(our_tables, our_apply),
     "tfp_flows, XLA": Rival(our_tables, our_apply, compiled=True),
+    "tfp_flows, search": Rival(our_tables, our_apply, direct=our_direct),
+    "the same, XLA": Rival(our_tables, our_apply, compiled=True, direct=our_direct),
     "textbook, our knots": Rival(our_tables, textbook_apply),
     "textbook": Rival(textbook_tables, textbook_apply),
 }
@@ -187,7 +202,10 @@ def evaluated(
     def run(value: tf.Tensor, logits: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch([value, logits])
-            out = rival.apply(value, rival.tables(logits, bins), inverse=inverse)
+            if rival.direct is None:
+                out = rival.apply(value, rival.tables(logits, bins), inverse=inverse)
+            else:
+                out = rival.direct(value, logits, bins, inverse=inverse)
         gradients = [tape.gradient(o, [value, logits]) for o in out]
         return [*out, *gradients[0], *gradients[1]]
 
@@ -260,8 +278,9 @@ def errors(
             own = None
         else:
             results = evaluated(rival, value, logits, bins, inverse=inverse)
-            # Under XLA the knots are part of the kernel, and not to be had.
-            tables = None if rival.compiled else rival.tables(logits, bins)
+            # Under XLA, or without tables, the knots are not to be had.
+            hidden = rival.compiled or rival.direct is not None
+            tables = None if hidden else rival.tables(logits, bins)
             own = None if tables is None else in_float64(tables)
         pair = (value.numpy(), results[0])
         pair = pair[::-1] if inverse else pair
@@ -321,7 +340,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found = errors(rival, value, params[:, :count], bins)
                 cells = "".join(f"{_number(v):>12}" for v in found)
                 print(f"{name:20}{bins:3d}{scale:6.0f}{bad:9d}{cells}", flush=True)
-                if name.startswith("tfp_flows"):
+                if name.startswith(("tfp_flows", "the same")):
                     new = [bad, np.nanmax([0.0, *found[:2]]), max(found[2:4])]
                     worst = [max(pair) for pair in zip(worst, new, strict=True)]
     print(
