@@ -72,16 +72,19 @@ EXAMPLE = {
     "activation": "tanh",
     "validation": None,
 }
+# Two coupling layers follow single points sooner: noise of a tenth of a deviation keeps
+# them smooth.
+SMOOTH = EXAMPLE | {"noise": 0.1}
 ROWS = (
     Row("A3", "realnvp", 4, "ex_2d", 500, 5, 0.104, 0.08),
     Row("A6", "maf", 2, "ex_2d", 500, 5, 0.129, 0.10, SMALL),
     Row("A6", "maf", 2, "ex_2d", 2000, 5, 0.20, 0.10, SMALL),
     Row("A7", "nsf-ar", 1, "ex_1d", 500, 5, 0.020, 0.010, EXAMPLE),
     Row("A7", "nsf-ar", 1, "ex_2d", 500, 5, 0.093, 0.06, EXAMPLE),
-    Row("A8", "nsf", 4, "ex_2d", 500, 5, 0.10, 0.06),
-    Row("A8", "nsf", 4, "ex_2d_mixture", 500, 5, 0.08, 0.06),
-    Row("A8", "nsf", 4, "ex_2d", 2000, 5, 0.15, 0.06),
-    Row("A8", "nsf", 4, "ex_2d_mixture", 2000, 5, 0.15, 0.06),
+    Row("A8", "nsf", 2, "ex_2d", 500, 5, 0.10, 0.06, SMOOTH),
+    Row("A8", "nsf", 2, "ex_2d_mixture", 500, 5, 0.08, 0.06, SMOOTH),
+    Row("A8", "nsf", 2, "ex_2d", 2000, 5, 0.15, 0.06, SMOOTH),
+    Row("A8", "nsf", 2, "ex_2d_mixture", 2000, 5, 0.15, 0.06, SMOOTH),
 )
 
 
