@@ -128,9 +128,6 @@ class RBIG(_Layered):
         Random Rotations. https://arxiv.org/abs/1602.00229
     """
 
-    # How `fit` fits this flow: layer by layer.
-    greedy = True
-
     def __init__(
         self,
         event_shape: Shape,

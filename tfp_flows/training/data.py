@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import datasets
+from tfp_flows import _checks, datasets
 from tfp_flows._types import Condition, TensorLike
 
-__all__ = ["Data", "split", "take"]
+__all__ = ["Data", "hold_out", "split", "take"]
 
 
 class Data:
@@ -145,6 +145,25 @@ def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:
     count = min(max(1, round(share * len(data))), len(data) - 1)
     rows = np.random.default_rng(seed).permutation(len(data))
     return data.take(np.sort(rows[count:])), data.take(np.sort(rows[:count]))
+
+
+def hold_out(
+    data: Data, validation: float | tuple[Any, ...] | None, seed: int | None
+) -> tuple[Data, Data | None]:
+    """Return the rows to train on and those held out, as `fit` is told.
+
+    Args:
+        data: All rows.
+        validation: Share of rows; or `(x,)` or `(x, condition)` held out beside the
+            data; or `None`.
+        seed: Int that fixes which rows a share takes.
+    """
+    if isinstance(validation, (tuple, list)):
+        return data, Data(*validation)
+    if not validation:
+        return data, None
+    _checks.fraction(validation, "validation")
+    return split(data, validation, seed)
 
 
 def _batch_of(element: Any) -> tuple[Any, Any]:

@@ -183,11 +183,8 @@ def fit(
         train, held_out = training_data.Data(x, condition, weights), None
     if isinstance(validation, tf.data.Dataset):
         held_out = validation
-    elif isinstance(validation, (tuple, list)):
-        held_out = training_data.Data(*validation)
-    elif validation and dataset is None:
-        _checks.fraction(validation, "validation")
-        train, held_out = training_data.split(train, validation, seed)
+    elif dataset is None or isinstance(validation, (tuple, list)):
+        train, held_out = training_data.hold_out(train, validation, seed)
     flow = _built(flow, train, seed, options)
     if adapt:
         seen = train.counted()

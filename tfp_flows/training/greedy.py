@@ -280,10 +280,6 @@ def fit_more(
     Returns:
         The flow and the history of the new layers.
     """
-    train, held_out = training_data.Data(x), None
-    if isinstance(validation, (tuple, list)):
-        held_out = training_data.Data(*validation)
-    elif validation:
-        _checks.fraction(validation, "validation")
-        train, held_out = training_data.split(train, validation, options.get("seed"))
+    rows = training_data.Data(x)
+    train, held_out = training_data.hold_out(rows, validation, options.get("seed"))
     return flow, fit_greedily(flow, train, held_out, more=True, **options)
