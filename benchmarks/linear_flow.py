@@ -8,11 +8,11 @@ and held against the estimate, as the largest difference of an entry.
 
 - Adam, constant rate 1e-3, 9,000 steps on all points, from the identity, and without
   standardisation: the setting of a first tutorial.
-- `tfp_flows.fit("linear", x, seed=0)`: the library's default, which standardises,
-  splits off a tenth for early stopping, and lets the rate decay. What is split off
+- `tfp_flows.fit("linear", x, seed=0)`: the library's default, which standardises, lets
+  the rate decay, and for so few numbers holds no points back.
+- The same with a tenth held out for early stopping, `validation=0.1`. What is split off
   costs `5 / (18 * 10,000) = 3e-5` nats on average, and up to 1e-2 in a covariance.
-- The same on all points, `validation=None`.
-- The same with a trainable base, `base="diagonal-normal"`: location and scale of the
+- The first with a trainable base, `base="diagonal-normal"`: location and scale of the
   base and the map are trained jointly. `base` is the largest trained number in it.
 - A trainable base without any map, for the same data without correlation: the base
   alone must reach the closed form of a diagonal Gaussian. Nothing is standardised.
@@ -124,17 +124,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report("fit", flow, x, FIT_BAR, start)
     if args.smoke:
         return
-    options = {"validation": None, "seed": 0, "verbose": 0}
+    options = {"seed": 0, "verbose": 0}
     start = time.perf_counter()
-    flow, _ = tfp_flows.fit("linear", x, **options)
-    report("fit, all points", flow, x, FIT_BAR, start)
+    flow, _ = tfp_flows.fit("linear", x, validation=0.1, **options)
+    report("fit, validation=0.1", flow, x, ADAM_BAR, start)
     start = time.perf_counter()
     flow, _ = tfp_flows.fit("linear", x, base="diagonal-normal", **options)
-    report("fit, all points, trainable base", flow, x, FIT_BAR, start)
+    report("fit, trainable base", flow, x, FIT_BAR, start)
     start = time.perf_counter()
     x = draw(POINTS, np.diag(np.diag(COVARIANCE)))
-    flow, _ = tfp_flows.fit(BaseOnly(2), x, adapt=False, **options)
-    report("fit, all points, base only", flow, x, FIT_BAR, start)
+    flow, _ = tfp_flows.fit(BaseOnly(2), x, adapt=False, validation=None, **options)
+    report("fit, base only", flow, x, FIT_BAR, start)
 
 
 if __name__ == "__main__":

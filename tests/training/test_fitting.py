@@ -41,6 +41,14 @@ def test_history_is_in_nats_per_event():
     assert set(history.history) >= {"loss", "val_loss"}
 
 
+def test_few_numbers_are_fitted_to_all_rows():
+    x = small.table(1000)  # with its few numbers a fit to these cannot follow noise
+    assert "val_loss" not in fit("linear", x)[1].history
+    assert "val_loss" in fit("linear", x, validation=0.1)[1].history
+    assert "val_loss" in fit("linear", x[:400])[1].history
+    assert "val_loss" in fit("nice", x)[1].history
+
+
 def test_flow_that_exists_is_fitted_in_place():
     flow = small.build("maf")
     found, _ = fit(flow)

@@ -27,6 +27,15 @@ class LikelihoodModel(keras.Model):
         """Whether long training is faster under XLA."""
         return True
 
+    def needs_validation(self, rows: int) -> bool:
+        """Return whether a fit to so many rows can follow noise, and has to be stopped.
+
+        Args:
+            rows: Number of events.
+        """
+        del rows
+        return True
+
     def _density_variables(self) -> Sequence[tf.Variable]:
         """Return every trainable variable that the density reads."""
         raise NotImplementedError

@@ -20,6 +20,8 @@ __all__ = ["fit"]
 # Small tables need many passes, large ones few: both get about so many updates.
 DEFAULT_STEPS = 8_000
 MAX_EPOCHS = 1_000
+# Share of the rows that are held out.
+VALIDATION = 0.1
 # Up to so many rows a network remembers single events: dropout holds it back.
 SMALL_TABLE = 20_000
 SMALL_TABLE_DROPOUT = 0.2
@@ -97,7 +99,7 @@ def fit(
     x: TensorLike | tf.data.Dataset,
     condition: Condition = None,
     *,
-    validation: float | tuple[Any, ...] | tf.data.Dataset | None = 0.1,
+    validation: float | str | tuple[Any, ...] | tf.data.Dataset | None = "auto",
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -129,7 +131,9 @@ def fit(
             `condition`; or a dataset of batches of such.
         condition: Conditions, `[N, *condition_shape]`, or `None`.
         validation: Share of rows held out; or `(x,)` or `(x, condition)`; or a dataset;
-            or `None` for no early stopping.
+            or `None` for no early stopping. By default a tenth; nothing for a dataset,
+            and for a flow with so few numbers that it cannot over-fit the rows
+            (`flow.needs_validation`).
         epochs: Upper bound of passes over the data; by default enough for about 8,000
             updates.
         batch_size: Events per update; by default a power of two near 1/16 of the rows,
@@ -181,11 +185,14 @@ def fit(
             inputs: dict[str, Any] = x
             x, condition = inputs["x"], inputs.get("condition")
         train, held_out = training_data.Data(x, condition, weights), None
+    flow = _built(flow, train, seed, options)
+    if validation == "auto":
+        used = dataset is None and flow.needs_validation(len(train))
+        validation = VALIDATION if used else None
     if isinstance(validation, tf.data.Dataset):
         held_out = validation
     elif dataset is None or isinstance(validation, (tuple, list)):
         train, held_out = training_data.hold_out(train, validation, seed)
-    flow = _built(flow, train, seed, options)
     if adapt:
         seen = train.counted()
         flow.adapt(seen.x, seen.condition)
