@@ -73,7 +73,11 @@ def knots(sizes: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
     Returns:
         Knots, `[K + 1, ...]`.
     """
-    inner = low + (high - low) * tf.cumsum(sizes[:-1], axis=0)
+    length = high - low
+    below = tf.cumsum(sizes[:-1], axis=0)
+    above = tf.cumsum(sizes[1:], axis=0, reverse=True)
+    # From the nearer end: a shorter sum has lost fewer digits.
+    inner = tf.where(below < 0.5, low + length * below, high - length * above)
     edge = tf.zeros_like(sizes[:1])
     return tf.concat([low + edge, inner, high + edge], axis=0)
 
