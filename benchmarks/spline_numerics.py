@@ -17,15 +17,21 @@ make it zero.
 
 The rivals: `textbook`, the formula of the paper with the root `2c / (-b - sqrt(b^2 -
 4ac))`, softmax bins and softplus slopes of at least 1e-3; the same formula on the knots
-of this library (`textbook, our knots`); and distrax, if installed. Since each makes
-other splines from equal logits, only the first and the third see the same splines.
+of this library (`textbook, our knots`); and distrax, in an environment of its own that
+`--distrax` names. Since each makes other splines from equal logits, only the first and
+the third see the same splines.
 
-Run `python benchmarks/spline_numerics.py` (about two minutes).
+Run `python benchmarks/spline_numerics.py` (about two minutes). `python
+benchmarks/speed/environments.py FOLDER distrax` makes an environment for distrax, whose
+Python `FOLDER/distrax/bin/python` is what `--distrax` takes.
 """
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import _report
@@ -33,13 +39,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.math import spline_tails, splines
-
-try:
-    import distrax
-    import jax
-    import jax.numpy as jnp
-except ImportError:
-    distrax = None
 
 BOUND = 5.0
 SCALES = (1.0, 5.0, 20.0)
@@ -156,32 +155,24 @@ def textbook_apply(
     return out, tf.where(inside, log_det, tf.zeros_like(log_det))
 
 
-def distrax_like(value: tf.Tensor, logits: tf.Tensor, *, inverse: bool) -> list:
+def distrax_like(
+    python: Path, value: tf.Tensor, logits: tf.Tensor, *, inverse: bool
+) -> list[np.ndarray]:
     """Return value, log-det, and the gradients of both, of distrax."""
-    bins = logits.shape[0] // 3 + 1
-    params = jnp.asarray(logits.numpy().T)
-    # Its slopes count both ends, which the boundary condition then replaces.
-    pad = jnp.zeros_like(params[:, :1])
-    split = 2 * bins
-    params = jnp.concatenate([params[:, :split], pad, params[:, split:], pad], axis=1)
-
-    def evaluate(x: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:
-        flow = distrax.RationalQuadraticSpline(
-            p,
-            -BOUND,
-            BOUND,
-            boundary_slopes="identity",
-            min_bin_size=2 * BOUND * MINIMUM,
-            min_knot_slope=MINIMUM,
-        )
-        return (flow.inverse_and_log_det if inverse else flow.forward_and_log_det)(x)
-
-    x = jnp.asarray(value.numpy())
-    out = list(jax.jit(evaluate)(x, params))
-    for index in (0, 1):
-        gradient = jax.grad(lambda *a, i=index: evaluate(*a)[i].sum(), argnums=(0, 1))
-        out += jax.jit(gradient)(x, params)
-    return [np.asarray(o) for o in out]
+    given = {
+        "value": value.numpy(),
+        "logits": logits.numpy(),
+        "inverse": inverse,
+        "bound": BOUND,
+        "minimum": MINIMUM,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = (Path(folder) / name for name in ("in.npz", "out.npz"))
+        np.savez(source, **given)
+        script = Path(__file__).with_name("_distrax.py")
+        subprocess.run([python, script, source, target], check=True)
+        with np.load(target) as found:
+            return [found[f"arr_{i}"] for i in range(6)]
 
 
 RIVALS = {
@@ -265,16 +256,16 @@ def in_float64(tables: Tables) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def errors(
-    rival: Rival | None, value: tf.Tensor, logits: tf.Tensor, bins: int
+    rival: Rival | Path, value: tf.Tensor, logits: tf.Tensor, bins: int
 ) -> list[float]:
-    """Return the columns of one line; of distrax if there is no rival."""
+    """Return the columns of one line, of a rival or of distrax under a Python."""
     exact_logits = tf.cast(logits, tf.float64)
-    make = distrax_tables if rival is None else rival.tables
+    make = distrax_tables if isinstance(rival, Path) else rival.tables
     exact_tables = make(exact_logits, bins)
     out: list[list[float]] = [[], [], []]
     for inverse in (False, True):
-        if rival is None:
-            results = distrax_like(value, logits, inverse=inverse)
+        if isinstance(rival, Path):
+            results = distrax_like(rival, value, logits, inverse=inverse)
             own = None
         else:
             results = evaluated(rival, value, logits, bins, inverse=inverse)
@@ -312,13 +303,17 @@ def logits_of(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
-    args = _report.parser(__doc__).parse_args(arguments)
+    parser = _report.parser(__doc__)
+    parser.add_argument("--distrax", type=Path, help="a Python that has distrax")
+    parser.add_argument("--only", nargs="+", help="names of the splines to measure")
+    args = parser.parse_args(arguments)
     count = 20 if args.smoke else 20_000
-    rivals: dict[str, Rival | None] = dict(RIVALS)
-    if distrax is not None:
-        jax.config.update("jax_platforms", "cpu")
-        rivals["distrax"] = None
-    _report.header("rational-quadratic splines in float32", "distrax", "jax")
+    rivals: dict[str, Rival | Path] = dict(RIVALS)
+    if args.distrax is not None:
+        rivals["distrax"] = args.distrax
+    if args.only:
+        rivals = {name: rivals[name] for name in args.only}
+    _report.header("rational-quadratic splines in float32")
     heads = "".join(f"{c:>12}" for c in COLUMNS)
     print(f"{'spline':20}{'K':>3}{'scale':>6}{'failures':>9}{heads}")
     worst = [0.0, 0.0, 0.0]
@@ -331,8 +326,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 params = logits_of(bins, scale, len(every), rng)
                 bad = 0
                 for inverse in (False, True):
-                    if rival is None:
-                        results = distrax_like(every, params, inverse=inverse)
+                    if isinstance(rival, Path):
+                        results = distrax_like(rival, every, params, inverse=inverse)
                     else:
                         results = evaluated(rival, every, params, bins, inverse=inverse)
                     bad += failures(every.numpy(), results)
