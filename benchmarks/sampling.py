@@ -104,9 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             drawn = count if size == min(args.sizes) else EVENTS
             wrong = bad(flow, drawn)
             worst, failed = max(worst, errors[1]), failed + wrong
+            seconds = time.perf_counter() - start
             print(
                 f"{name:16}{size:4d}{errors[0]:14.1e}{errors[1]:10.1e}{gaps[0]:18.1e}"
-                f"{gaps[1]:10.1e}{drawn:10d}{wrong:6d}{time.perf_counter() - start:9.0f}",
+                f"{gaps[1]:10.1e}{drawn:10d}{wrong:6d}{seconds:9.0f}",
                 flush=True,
             )
     print(

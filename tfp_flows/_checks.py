@@ -15,6 +15,7 @@ __all__ = [
     "one_of",
     "require_condition",
     "require_trailing",
+    "sample_shape",
     "static_shape",
     "supports_floating",
 ]
@@ -49,6 +50,21 @@ def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
             raise ValueError(msg)
         out.append(int(size))
     return tuple(out)
+
+
+def sample_shape(shape: Any) -> None:
+    """Raise unless a shape of samples is an int or ints that are not negative.
+
+    Tensors pass: their values are checked by the operations that follow.
+    """
+    sizes = shape.tolist() if hasattr(shape, "tolist") else shape
+    for size in sizes if isinstance(sizes, Sequence) else (sizes,):
+        if hasattr(size, "__index__") and int(size) < 0:
+            msg = (
+                f"`sample_shape` must not be negative, got {shape!r}. Pass a number of "
+                "samples such as 1000, or a shape such as (10, 100)."
+            )
+            raise ValueError(msg)
 
 
 def event_size(shape: Shape, argument: str = "event_shape") -> int:

@@ -16,13 +16,13 @@ from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters, compose, standardize
 from tfp_flows.bijectors import base as bijector_base
-from tfp_flows.flows import bridge, compiled, describe, likelihood
+from tfp_flows.flows import bridge, compiled, describe, likelihood, named
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
 
 
-class Flow(likelihood.LikelihoodModel):
+class Flow(named.NamedColumns, likelihood.LikelihoodModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
@@ -142,26 +142,6 @@ class Flow(likelihood.LikelihoodModel):
         return self._condition_shape
 
     @property
-    def columns(self) -> tuple[str, ...] | None:
-        """Names of the coordinates, if they were given."""
-        return self._column_names
-
-    @columns.setter
-    def columns(self, names: Sequence[str] | None) -> None:
-        shape = self._event_shape
-        self._column_names = describe.column_names(names, shape, "columns")
-
-    @property
-    def condition_columns(self) -> tuple[str, ...] | None:
-        """Names of the coordinates of the condition, if they were given."""
-        return self._condition_names
-
-    @condition_columns.setter
-    def condition_columns(self, names: Sequence[str] | None) -> None:
-        shape = self._condition_shape
-        self._condition_names = describe.column_names(names, shape, "condition_columns")
-
-    @property
     def num_layers(self) -> int:
         """Number of maps in the stack, the standardisation included."""
         return len(self._maps)
@@ -214,6 +194,7 @@ class Flow(likelihood.LikelihoodModel):
             )
             raise ValueError(msg)
         owner = f"this flow (`{type(self).__name__}`)"
+        condition = self.in_order(None, condition)[1]
         _checks.require_condition(condition, self._condition_shape, owner)
         bijector = self._stack
         if k < self.num_layers:
@@ -234,6 +215,7 @@ class Flow(likelihood.LikelihoodModel):
             condition: Conditions, `[..., *condition_shape]`.
         """
         owner = f"this flow (`{type(self).__name__}`)"
+        x, condition = self.in_order(x, condition)
         _checks.require_condition(condition, self._condition_shape, owner)
         x = tf.convert_to_tensor(x, dtype_hint=self.variable_dtype)
         _checks.require_trailing(x.shape, self._event_shape, "x", owner)
@@ -263,7 +245,7 @@ class Flow(likelihood.LikelihoodModel):
         """Return the log-density of data, in nats, by a compiled function.
 
         Args:
-            x: Data, `[..., *event_shape]`.
+            x: Data, `[..., *event_shape]`; of a data frame, the columns of the flow.
             condition: `[..., *condition_shape]`, broadcasts against the data.
             jit_compile: Whether to compile by XLA: seconds once for each power of two
                 of the batch size, then faster, most of all for splines.
@@ -274,6 +256,7 @@ class Flow(likelihood.LikelihoodModel):
         Raises:
             ValueError: If a shape does not fit.
         """
+        x, condition = self.in_order(x, condition)
         return self._compiled.log_prob(x, condition, jit_compile=jit_compile)
 
     def sample(
@@ -295,7 +278,12 @@ class Flow(likelihood.LikelihoodModel):
 
         Returns:
             `[*sample_shape, ..., *event_shape]`.
+
+        Raises:
+            ValueError: If a size is negative, or a shape does not fit.
         """
+        _checks.sample_shape(sample_shape)
+        condition = self.in_order(None, condition)[1]
         return self._compiled.sample(
             sample_shape, condition, seed, jit_compile=jit_compile
         )

@@ -1,4 +1,4 @@
-"""What a flow says about itself: its stack, its size, its column names."""
+"""What a flow says about itself: its stack and its size."""
 
 from __future__ import annotations
 
@@ -6,27 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["column_names", "describe"]
-
-
-def column_names(
-    columns: Sequence[str] | None, shape: tuple[int, ...] | None, argument: str
-) -> tuple[str, ...] | None:
-    """Return names of coordinates as a tuple of strings, `None` unchanged.
-
-    Raises:
-        ValueError: Unless there is one name for each coordinate of a vector.
-    """
-    if columns is None:
-        return None
-    names = tuple(str(column) for column in columns)
-    if shape != (len(names),):
-        msg = (
-            f"`{argument}` must name the coordinates of shape {shape}, got "
-            f"{len(names)} names. Give one for each."
-        )
-        raise ValueError(msg)
-    return names
+__all__ = ["describe"]
 
 
 def describe(flow: Any, maps: Sequence[Any], base: str) -> str:

@@ -40,6 +40,21 @@ class LikelihoodModel(keras.Model):
         """Return every trainable variable that the density reads."""
         raise NotImplementedError
 
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Write one file, as `keras.Model.save` does; `tfp_flows.load` reads it.
+
+        Raises:
+            ValueError: If the name does not end in `.keras`: Keras' older formats
+                cannot hold what is no Keras layer.
+        """
+        if not str(filepath).endswith(".keras"):
+            msg = (
+                f"`filepath` must end in .keras, got {str(filepath)!r}. Rename the "
+                "file; `export` writes a SavedModel."
+            )
+            raise ValueError(msg)
+        super().save(filepath, *args, **kwargs)
+
     def fit(
         self,
         x: Any = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -99,7 +99,9 @@ def fit(
     x: TensorLike | tf.data.Dataset,
     condition: Condition = None,
     *,
-    validation: float | str | tuple[Any, ...] | tf.data.Dataset | None = "auto",
+    validation: (
+        float | Literal["auto"] | tuple[Any, ...] | tf.data.Dataset | None
+    ) = "auto",
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -184,14 +186,19 @@ def fit(
         if isinstance(x, dict) and condition is None:
             inputs: dict[str, Any] = x
             x, condition = inputs["x"], inputs.get("condition")
+        if isinstance(flow, flows.Flow):
+            x, condition = flow.in_order(x, condition)
         train, held_out = training_data.Data(x, condition, weights), None
     flow = _built(flow, train, seed, options)
     if validation == "auto":
-        used = dataset is None and flow.needs_validation(len(train))
-        validation = VALIDATION if used else None
+        holds_out = dataset is None and flow.needs_validation(len(train))
+        validation = VALIDATION if holds_out else None
     if isinstance(validation, tf.data.Dataset):
         held_out = validation
     elif dataset is None or isinstance(validation, (tuple, list)):
+        if isinstance(validation, (tuple, list)):
+            given = (*validation, None)[:2]
+            validation = (*flow.in_order(*given), *validation[2:])
         train, held_out = training_data.hold_out(train, validation, seed)
     if adapt:
         seen = train.counted()

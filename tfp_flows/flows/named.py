@@ -1,0 +1,97 @@
+"""Names of the coordinates: kept by a flow, and followed where data have names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfp_flows import datasets
+
+__all__ = ["NamedColumns", "by_name"]
+
+
+def _column_names(
+    columns: Sequence[str] | None, shape: tuple[int, ...] | None, argument: str
+) -> tuple[str, ...] | None:
+    """Return names of coordinates as a tuple of strings, `None` unchanged.
+
+    Raises:
+        ValueError: Unless there is one name for each coordinate of a vector.
+    """
+    if columns is None:
+        return None
+    names = tuple(str(column) for column in columns)
+    if shape != (len(names),):
+        msg = (
+            f"`{argument}` must name the coordinates of shape {shape}, got "
+            f"{len(names)} names. Give one for each."
+        )
+        raise ValueError(msg)
+    return names
+
+
+def by_name(value: Any, names: tuple[str, ...] | None, argument: str) -> Any:
+    """Return named columns in their order as an array; what has no names, unchanged.
+
+    Args:
+        value: A data frame or table, or data without names: arrays, and frames whose
+            columns are numbered.
+        names: Names to select, `None` for no names.
+        argument: What to call the data in the error.
+
+    Raises:
+        ValueError: If a name is missing, or a column of that name is no numbers.
+    """
+    labels = getattr(value, "columns", None)
+    if names is None or labels is None or callable(labels):
+        return value
+    found = {str(label): label for label in labels}
+    if all(isinstance(label, int) for label in labels) and set(names) - set(found):
+        return value
+    missing = [name for name in names if name not in found]
+    if missing:
+        msg = (
+            f"`{argument}` must have the columns {list(names)}, got {list(found)}: "
+            f"{missing[0]!r} is missing. Rename them, or pass an array."
+        )
+        raise ValueError(msg)
+    if isinstance(value, datasets.Table):
+        return value.select(names).x
+    return datasets.to_table(value[[found[name] for name in names]]).x
+
+
+class NamedColumns:
+    """Names of the coordinates of events and conditions, for a class that has shapes.
+
+    Names are optional. Data frames are then read by name, whatever the order of their
+    columns, and may have further columns.
+    """
+
+    event_shape: tuple[int, ...]
+    condition_shape: tuple[int, ...] | None
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the coordinates, if they were given."""
+        return self._column_names
+
+    @columns.setter
+    def columns(self, names: Sequence[str] | None) -> None:
+        self._column_names = _column_names(names, self.event_shape, "columns")
+
+    @property
+    def condition_columns(self) -> tuple[str, ...] | None:
+        """Names of the coordinates of the condition, if they were given."""
+        return self._condition_names
+
+    @condition_columns.setter
+    def condition_columns(self, names: Sequence[str] | None) -> None:
+        shape = self.condition_shape
+        self._condition_names = _column_names(names, shape, "condition_columns")
+
+    def in_order(self, x: Any, condition: Any) -> tuple[Any, Any]:
+        """Return events and conditions with named columns in the order of the flow."""
+        return (
+            by_name(x, self.columns, "x"),
+            by_name(condition, self.condition_columns, "condition"),
+        )
