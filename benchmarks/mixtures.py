@@ -111,10 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _report.parser(__doc__)
     parser.add_argument("--no-stopping", action="store_true")
     parser.add_argument("--rows", nargs="+", default=["A3", "A6", "A7", "A8"])
+    parser.add_argument("--steps", nargs="+", type=int, default=[500, 2000])
     parser.add_argument("--seeds", type=int, default=5, help="at most so many")
     args = parser.parse_args(arguments)
     options: dict[str, Any] = {"validation": None} if args.no_stopping else {}
-    rows = [row for row in ROWS if row.row in args.rows]
+    rows = [row for row in ROWS if row.row in args.rows and row.steps in args.steps]
     if args.smoke:
         rows, args.seeds = rows[:1], 1
         options |= {"epochs": 1, "hidden_units": (8, 8), "num_layers": 1}
