@@ -24,6 +24,19 @@ SMALL = {
         "dequantize": False,
         "logit_alpha": None,
     },
+    "realnvp-image": {
+        "num_steps": 1,
+        "hidden_units": (4, 4),
+        "dequantize": False,
+        "logit_alpha": None,
+    },
+    "nsf-image": {
+        "num_steps": 1,
+        "hidden_units": (4, 4),
+        "num_bins": 3,
+        "dequantize": False,
+        "logit_alpha": None,
+    },
 }
 
 
@@ -56,3 +69,6 @@ add("realnvp_image", "realnvp", (2, 2, 1), (2, 1))
 # Images.
 add("glow", "glow", (4, 4, 1), 2)
 add("glow_spline", "glow", (2, 2, 1), num_steps=2, coupling="spline", num_bins=3)
+add("glow_mixture", "glow", (2, 2, 1), coupling="mixture", num_components=2)
+add("realnvp_levels", "realnvp-image", (2, 2, 1), 2, activation="tanh")
+add("nsf_image", "nsf-image", (2, 2, 1), activation="tanh")

@@ -1,4 +1,4 @@
-"""`tfp-flows demo`: fit the default flow to white wines and compare it."""
+"""`tfp-flows demo`: fit a flow to white wines, or to pictures, and compare it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows import _optional
-from tfp_flows.cli import files, models, quiet, tables
+from tfp_flows.cli import demo_images, files, models, quiet, tables
 from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
@@ -31,15 +31,17 @@ def add_parser(commands: Any) -> None:
     """Add the command to the parser of the command line."""
     parser = commands.add_parser(
         "demo",
-        help="fit white wines, compare with Gaussian models, draw a picture",
+        help="fit white wines or pictures, compare with Gaussian models, draw",
         description="Fit the default flow to 11 measurements of 4,898 white wines (in "
         "the package; nine tenths to fit, one tenth held out), print the held-out "
         "log-likelihood beside a Gaussian and a mixture of Gaussians, and write "
-        f"{MODEL}, {PICTURE} and {REPORT}.",
+        f"{MODEL}, {PICTURE} and {REPORT}. With --images: fit Glow to 1,350 pictures "
+        "of clothes, print bits per dimension of 150 others, and draw samples.",
     )
     add = parser.add_argument
     add("--out", default="demo", metavar="DIR", help="folder to write to; default demo")
     add("--seed", type=int, default=0, metavar="N", help="default 0")
+    add("--images", action="store_true", help="pictures of clothes in place of wines")
     add("--quick", action="store_true", help=f"stop after {_QUICK_EPOCHS} epochs")
     add("--force", action="store_true", help="overwrite the outputs")
     add("--quiet", action="store_true", help="show no progress")
@@ -54,13 +56,16 @@ def run(arguments: argparse.Namespace) -> None:
     """
     start = time.monotonic()
     folder = _folder(arguments.out)
+    say = _silent if arguments.quiet else _to_stderr
+    if arguments.images:
+        demo_images.run(arguments, folder, say)
+        return
     for name in (MODEL, PICTURE, REPORT):
         suffix = Path(name).suffix
         files.check_output(str(folder / name), (suffix,), force=arguments.force)
     with explained():
         _optional.require("matplotlib.figure", extra="plot")
         mixture = _optional.require("sklearn.mixture", extra="sklearn")
-    say = _silent if arguments.quiet else _to_stderr
     say("loading TensorFlow")
     quiet.import_tensorflow()
     from tfp_flows import datasets, flows

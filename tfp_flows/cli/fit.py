@@ -1,4 +1,4 @@
-"""`tfp-flows fit`: fit a flow to a table."""
+"""`tfp-flows fit`: fit a flow to a table, or to images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, models, quiet, tables
+from tfp_flows.cli import files, images, models, quiet, tables
 from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
@@ -30,16 +30,26 @@ def add_parser(commands: Any) -> None:
     """Add the command to the parser of the command line."""
     parser = commands.add_parser(
         "fit",
-        help="fit a flow to a table and save it",
+        help="fit a flow to a table or to images and save it",
         description="Fit a flow to the rows of a table, print the mean log-likelihood "
-        "of rows held out, and save the flow with its column names.",
+        "of rows held out, and save the flow with its column names. With a flow of "
+        "images such as glow: fit it to images [N, H, W, C] of pixels from 0 to 255, "
+        "and print bits per dimension.",
     )
     add = parser.add_argument
-    add("data", metavar="DATA", help="table: .csv, .parquet or .npz")
-    add("--flow", metavar="NAME", help="such as nsf-ar, nsf, maf or realnvp")
+    add(
+        "data",
+        metavar="DATA",
+        help="table: .csv, .parquet or .npz; images: .npz, .npy, idx file or folder",
+    )
+    add("--flow", metavar="NAME", help="such as nsf-ar, nsf, maf, glow")
     add("--out", required=True, metavar="F.keras", help="file to write the flow to")
     add("--columns", metavar="A,B", help="columns to model; default: all others")
-    add("--condition", metavar="C,D", help="columns that the density depends on")
+    add(
+        "--condition",
+        metavar="C,D",
+        help="columns that the density depends on; for images: the array of classes",
+    )
     add(
         "--test-fraction",
         type=_fraction,
@@ -69,6 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: If the input is bad.
     """
+    if images.is_image_file(arguments.data) or arguments.flow in images.FLOWS:
+        _run_images(arguments)
+        return
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
     out = files.check_output(
         arguments.out, (files.MODEL_SUFFIX,), force=arguments.force, inputs=[path]
@@ -106,6 +119,23 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"wrote {out} after {seconds:.0f} s of fitting")
 
 
+def _run_images(arguments: argparse.Namespace) -> None:
+    """Fit a flow of images."""
+    name = arguments.flow or images.FLOWS[0]
+    if name not in images.FLOWS:
+        raise UsageError(
+            f"'{arguments.data}' holds images, for which there are the flows "
+            f"{', '.join(images.FLOWS)}, not {name!r}."
+        )
+    path = images.check_input(arguments.data)
+    out = files.check_output(
+        arguments.out, (files.MODEL_SUFFIX,), force=arguments.force, inputs=[path]
+    )
+    options = dict(_option(text) for text in arguments.option)
+    quiet.import_tensorflow()
+    images.fit(arguments, path, out, _flow_name(name, options), options)
+
+
 def _check_training_rows(path: Any, table: Table, train: np.ndarray) -> None:
     still = [
         name
@@ -124,8 +154,9 @@ def _flow_name(name: str | None, options: dict[str, Any]) -> str:
     from tfp_flows import flows, training
 
     name = name or flows.DEFAULT
-    if name not in flows.names():
-        raise UsageError(f"there is no flow {name!r}, only {', '.join(flows.names())}.")
+    known_names = (*flows.names(), *flows.image_names())
+    if name not in known_names:
+        raise UsageError(f"there is no flow {name!r}, only {', '.join(known_names)}.")
     known = set(FIT_OPTIONS) & set(inspect.signature(training.fit).parameters)
     for owner in (flows.flow_class(name), flows.Flow):
         known |= {

@@ -1,11 +1,11 @@
-"""`tfp-flows sample`: draw rows from a flow."""
+"""`tfp-flows sample`: draw rows, or images, from a flow."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, models, tables
+from tfp_flows.cli import files, images, models, tables
 from tfp_flows.cli.errors import UsageError
 from tfp_flows.cli.score import write
 
@@ -21,21 +21,31 @@ def add_parser(commands: Any) -> None:
     """Add the command to the parser of the command line."""
     parser = commands.add_parser(
         "sample",
-        help="draw rows from a flow",
-        description="Draw rows from a flow, in the units of its training table.",
+        help="draw rows or images from a flow",
+        description="Draw rows from a flow, in the units of its training table; or "
+        "images from a flow of images, as an array or as a sheet.",
     )
     add = parser.add_argument
     add("flow", metavar="F.keras", help="flow that `tfp-flows fit` wrote")
-    add("-n", type=_count, required=True, metavar="N", help="number of rows")
+    add("-n", type=_count, metavar="N", help="number of rows, or of images")
     add(
         "--out",
         metavar="ROWS",
-        help="table to write: .csv, .parquet or .npz; default: CSV to standard output",
+        help="table to write: .csv, .parquet or .npz; default: CSV to standard output; "
+        "images: .npz or .npy",
+    )
+    add("--grid", metavar="OUT.png", help="picture to draw images in, side by side")
+    add(
+        "--temperature",
+        type=_temperature,
+        metavar="T",
+        help="of images: below 1 for more typical ones; default 1",
     )
     add(
         "--condition",
         metavar="NAME=VALUE,...",
-        help="the condition's values, by name or in the order of its columns",
+        help="the condition's values, by name or in the order of its columns; for "
+        "images: one class, default: all in turn",
     )
     add("--seed", type=int, metavar="N", help="default: other rows each time")
     add("--force", action="store_true", help="overwrite the output")
@@ -49,12 +59,28 @@ def run(arguments: argparse.Namespace) -> None:
         UsageError: If the input is bad.
     """
     files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
+    # Before the seconds that loading takes; which of them fits is known only then.
+    any_array = tuple(dict.fromkeys((*files.TABLE_SUFFIXES, *images.ARRAY_SUFFIXES)))
+    if arguments.out is not None:
+        files.check_output(arguments.out, any_array, force=arguments.force)
+    if arguments.grid is not None:
+        files.check_output(
+            arguments.grid, images.PICTURE_SUFFIXES, force=arguments.force
+        )
+    _, flow = models.load(arguments.flow)
+    if images.is_image_flow(flow):
+        images.sample(flow, arguments)
+        return
+    for name in ("grid", "temperature"):
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"--{name} is for images, and this flow is of table rows.")
+    if arguments.n is None:
+        raise UsageError("-n is missing: give the number of rows.")
     out = None
     if arguments.out is not None:
         out = files.check_output(
             arguments.out, files.TABLE_SUFFIXES, force=arguments.force
         )
-    _, flow = models.load(arguments.flow)
     if len(flow.event_shape) != 1:
         raise UsageError(
             f"'{arguments.flow}' is no density of table rows: its event shape is "
@@ -137,4 +163,11 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _temperature(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be a number from 0 on")
     return value

@@ -1,4 +1,4 @@
-"""`tfp-flows score`: log-density of each row of a table."""
+"""`tfp-flows score`: log-density of each row of a table, bits/dim of images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from tfp_flows.cli import files, models, tables
+from tfp_flows.cli import files, images, models, tables
 from tfp_flows.cli.errors import explained
 
 __all__ = ["add_parser", "run"]
@@ -19,11 +19,16 @@ def add_parser(commands: Any) -> None:
         help="write the log-density of each row of a table",
         description="Write the log-density, in nats, of each row of a table under a "
         "flow. Columns are matched by name where the flow knows names, and further "
-        "columns are then ignored; else by position, the condition's columns last.",
+        "columns are then ignored; else by position, the condition's columns last. "
+        "Under a flow of images: bits per dimension of each image.",
     )
     add = parser.add_argument
     add("flow", metavar="F.keras", help="flow that `tfp-flows fit` wrote")
-    add("data", metavar="DATA", help="table: .csv, .parquet or .npz")
+    add(
+        "data",
+        metavar="DATA",
+        help="table: .csv, .parquet or .npz; images: .npz, .npy, idx file or folder",
+    )
     add(
         "--out",
         metavar="SCORES",
@@ -32,7 +37,8 @@ def add_parser(commands: Any) -> None:
     add(
         "--condition",
         metavar="C,D",
-        help="columns of the condition, if not in the file",
+        help="columns of the condition, if not in the file; for images: the array of "
+        "classes, default y",
     )
     add("--seed", type=int, metavar="N", help="accepted by each command; not used here")
     add("--force", action="store_true", help="overwrite the output")
@@ -45,23 +51,33 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: If the input is bad.
     """
-    import numpy as np
-
     files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
-    path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
+    path = images.check_input(arguments.data)
     out = None
     if arguments.out is not None:
         out = files.check_output(
             arguments.out, files.TABLE_SUFFIXES, force=arguments.force, inputs=[path]
         )
     _, flow = models.load(arguments.flow)
+    if images.is_image_flow(flow):
+        bits = images.score(flow, path, arguments.condition)
+        _report(out, bits, "bits_per_dim", "images, mean bits/dim", "")
+        return
+    path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
     x, condition = tables.read_for_flow(
         path, flow, tables.split_names(arguments.condition)
     )
     values = models.log_prob(flow, x, condition)
-    write(out, values[:, None], ["log_prob"])
+    _report(out, values, "log_prob", "rows, mean log-likelihood", " nats")
+
+
+def _report(out: Any, values: Any, column: str, what: str, unit: str) -> None:
+    """Write one number for each row, and print their mean."""
+    import numpy as np
+
+    write(out, values[:, None], [column])
     mean, error = models.mean_and_error(values)
-    summary = f"{len(values)} rows, mean log-likelihood {mean:.4f} +- {error:.4f} nats"
+    summary = f"{len(values)} {what} {mean:.4f} +- {error:.4f}{unit}"
     infinite = int(np.sum(~np.isfinite(values)))
     if infinite:
         summary += f", {infinite} of them not finite"

@@ -9,8 +9,9 @@ from tfp_flows.flows.autoregressive import (
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.coupling import NICE, NeuralSplineFlow, RealNVP
 from tfp_flows.flows.gaussianization import RBIG, Gaussianization
-from tfp_flows.flows.glow import Glow
+from tfp_flows.flows.glow import Glow, NeuralSplineImageFlow
 from tfp_flows.flows.linear import LinearFlow
+from tfp_flows.flows.realnvp_image import RealNVPImage
 from tfp_flows.flows.registry import (
     DEFAULT,
     build,
@@ -33,7 +34,9 @@ __all__ = [
     "MaskedAutoregressiveFlow",
     "MixtureAutoregressiveFlow",
     "NeuralSplineFlow",
+    "NeuralSplineImageFlow",
     "RealNVP",
+    "RealNVPImage",
     "build",
     "flow_class",
     "image_names",

@@ -82,6 +82,18 @@ class ImageFlow(base.Flow):
             jit_compile = self.prefers_xla
         super().compile(*args, jit_compile=jit_compile, **kwargs)
 
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return how the flow was compiled, for the saved file."""
+        return super().get_compile_config()
+
+    def compile_from_config(self, config: dict[str, Any] | None) -> None:
+        """Compile as the saved flow was."""
+        if config is not None:
+            config = keras.saving.deserialize_keras_object(config)
+            self.compile(**config)
+            if self.optimizer is not None:
+                self.optimizer.build(self.trainable_variables)
+
     def dequantize(self, images: TensorLike, seed: Seed = None) -> tf.Tensor:
         """Add uniform noise in [0, 1) to integer pixels.
 

@@ -18,6 +18,7 @@ from tfp_flows.flows import (
     gaussianization,
     glow,
     linear,
+    realnvp_image,
 )
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "load", "names"]
@@ -39,7 +40,11 @@ _FLOWS: dict[str, type[base.Flow]] = {
 }
 
 # Flows whose events must be images `[H, W, C]`.
-_IMAGE_FLOWS: dict[str, type[base.Flow]] = {"glow": glow.Glow}
+_IMAGE_FLOWS: dict[str, type[base.Flow]] = {
+    "glow": glow.Glow,
+    "realnvp-image": realnvp_image.RealNVPImage,
+    "nsf-image": glow.NeuralSplineImageFlow,
+}
 
 
 def names() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ def image_grid(
     num_columns: int | None = None,
     max_value: float = 255.0,
     gap: int = 2,
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
     """Draw images side by side, in rows.
@@ -33,6 +36,8 @@ def image_grid(
             Not used for a sheet with rows of its own.
         max_value: The value of white; pixels outside `[0, max_value]` are cut.
         gap: Number of pixels between images.
+        row_labels: Text on the left of each row, from the top.
+        column_labels: Text above each column, from the left.
         ax: Axes to draw on; default: those of a new figure.
 
     Returns:
@@ -69,6 +74,13 @@ def image_grid(
         ax = canvas.axes_or_new(None, scale * width, scale * height)
     ax.imshow(sheet, interpolation="nearest")
     ax.set_axis_off()
+    rows, columns = pixels.shape[1] + gap, pixels.shape[2] + gap
+    for i, text in enumerate(row_labels):
+        middle = gap + i * rows + pixels.shape[1] / 2
+        ax.text(-gap, middle, text, ha="right", va="center", fontsize=8)
+    for i, text in enumerate(column_labels):
+        middle = gap + i * columns + pixels.shape[2] / 2
+        ax.text(middle, -gap, text, ha="center", va="bottom", fontsize=8)
     return ax
 
 
