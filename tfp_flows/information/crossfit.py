@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks, flows, training
+from tfp_flows.information import curves, neighbours
 from tfp_flows.math import normal, tables
 from tfp_flows.training import layers
 
@@ -32,11 +33,14 @@ class Fits:
         z: Base values, `[K, N, D]`.
         log_prob: Log-densities, `[K, N]`.
         log_det: Log-dets of the maps from the rows to base values, `[K, N]`.
+        doubt: Standard deviation that the mean over rows has from what the densities
+            may have missed, in nats.
     """
 
     z: np.ndarray
     log_prob: np.ndarray
     log_det: np.ndarray
+    doubt: float = 0.0
 
 
 def defended(log_prob: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -113,7 +117,95 @@ class CrossFit:
         """Fit to the rows, `[N, D]`, once for each fold."""
         parts = [self.fit_one(fold, x) for fold in range(self.folds)]
         z, log_prob, log_det = (np.stack(part) for part in zip(*parts, strict=True))
-        return Fits(z, defended(log_prob, x), log_det)
+
+        def refit(fold: int, rows: np.ndarray) -> np.ndarray:
+            return defended(evaluate(self.trained(fold, x[rows]), x)[1], x)
+
+        return self.completed(Fits(z, defended(log_prob, x), log_det), refit)
+
+    def completed(
+        self, fits: Fits, refit: Callable[[int, np.ndarray], np.ndarray]
+    ) -> Fits:
+        """Add what the densities have missed, as far as it is beyond its noise.
+
+        The mean of a row over fits that saw it and one that did not is free of
+        over-fit, but not of under-fit. Neighbours in base space show what it misses, at
+        rows held out; in more than a few dimensions they see only a part of it, and
+        so does the gain over fits to half of the rows. The larger one counts.
+
+        Args:
+            fits: The fits.
+            refit: Takes a fold and the numbers of rows to fit to; returns log-densities
+                of all rows, `[N]`.
+        """
+        found = self._neighbours(fits)
+        if found is None:
+            return fits
+        log_prob, gain, doubt = self._filled(fits.log_prob, *found)
+        if fits.z.shape[2] <= neighbours.FEW:
+            return dataclasses.replace(fits, log_prob=log_prob, doubt=doubt)
+        rng = np.random.default_rng(self._seeds[-1])
+        curve = curves.shortfall(fits.log_prob, self.fold, refit, rng)
+        share = _beyond_noise(curve.mean, curve.variance)
+        if share * curve.mean > gain:
+            log_prob = fits.log_prob + share * curve.mean
+            doubt = math.sqrt(share * curve.variance)
+        doubt = math.hypot(doubt, curve.doubt)
+        return dataclasses.replace(fits, log_prob=log_prob, doubt=doubt)
+
+    def completed_columns(self, fits: Sequence[Fits]) -> tuple[np.ndarray, float]:
+        """Return the sum of log-densities of columns, `[K, N]`, completed, and a doubt.
+
+        One rule for all columns, since what each misses may be less than its noise.
+        """
+        log_prob = np.sum([fit.log_prob for fit in fits], axis=0)
+        parts = [self._neighbours(fit) for fit in fits]
+        found = [part for part in parts if part is not None]
+        if len(found) < len(fits):
+            return log_prob, 0.0
+        missed = np.sum([part[0] for part in found], axis=0)
+        variance = float(np.sum([part[1] for part in found]))
+        unseen = float(np.sum([part[2] for part in found]))
+        filled, _, doubt = self._filled(log_prob, missed, variance, unseen)
+        return filled, doubt
+
+    def _filled(
+        self, log_prob: np.ndarray, missed: np.ndarray, variance: float, unseen: float
+    ) -> tuple[np.ndarray, float, float]:
+        """Return log-densities with what they have missed, how much it is, its doubt.
+
+        Args:
+            log_prob: Log-densities, `[K, N]`.
+            missed: What is missed at each row, by a fit that has not seen it, `[N]`.
+            variance: Variance of the mean of these.
+            unseen: By how much this mean may be too low.
+        """
+        held_out = self.held_out(log_prob)
+        gap = 0.5 * (self.seen(log_prob) - held_out)
+        excess = float(np.mean(missed - gap))
+        weight = _beyond_noise(excess, variance)
+        # The rest of the difference between fits stays, as over-fit to be averaged.
+        first = held_out + weight * missed
+        filled = first + (1.0 - weight) * (log_prob - held_out)
+        return filled, weight * excess, math.hypot(math.sqrt(weight * variance), unseen)
+
+    def _neighbours(self, fits: Fits) -> tuple[np.ndarray, float, float] | None:
+        """Return what is missed at each row, `[N]`, variance of its mean, and doubt."""
+        held_out = self.held_out(fits.log_prob)
+        log_base = held_out - self.held_out(fits.log_det)
+        z = self.held_out(fits.z)
+        rng = np.random.default_rng(self._seeds[0])
+        missed, variance, unseen = np.zeros(len(z)), 0.0, 0.0
+        for fold in range(self.folds):
+            rows = self.fold == fold
+            found = neighbours.residual(z[rows], log_base[rows], rng)
+            if found is None:
+                return None
+            share = np.mean(rows)
+            missed[rows] = found.rows
+            variance += share**2 * found.variance
+            unseen += share * found.unseen
+        return missed, variance, unseen
 
     def columns(self, x: np.ndarray) -> list[Fits]:
         """Return fits of each column by itself, all at once, by tables of quantiles."""
@@ -140,23 +232,25 @@ class CrossFit:
         """Return of each row the mean of what the fits say that saw it, `[N]`."""
         return (values.sum(axis=0) - self.held_out(values)) / (self.folds - 1)
 
-    def rows(self, values: np.ndarray) -> tuple[np.ndarray, float]:
+    def rows(self, values: np.ndarray, doubt: float = 0.0) -> tuple[np.ndarray, float]:
         """Return one number for each row, and the doubt that the fits leave.
 
         What a fit takes from noise raises the log-likelihood of its rows by as much as
         it lowers that of others, to first order: the average is free of it. Half their
-        difference is the doubt, together with what no fit of so many rows resolves.
+        difference is the doubt, together with what no fit of so many rows resolves, and
+        with the `doubt` given, that of the densities.
         """
         held_out, seen = self.held_out(values), self.seen(values)
         gap = 0.5 * abs(float(np.mean(seen - held_out)))
         rows_of_fit = len(self.fold) * (1.0 - 1.0 / self.folds)
-        return 0.5 * (held_out + seen), math.hypot(gap, RESOLUTION / rows_of_fit)
+        floor = RESOLUTION / rows_of_fit
+        return 0.5 * (held_out + seen), math.hypot(gap, floor, doubt)
 
 
 def better(
     cross: CrossFit, z: np.ndarray, log_det: np.ndarray, x: np.ndarray
-) -> np.ndarray:
-    """Return log-densities of rows, `[K, N]`, by the better one of two densities.
+) -> tuple[Fits, bool]:
+    """Return the better one of two densities of rows, and whether it is the first.
 
     One is fitted to base values `z` of the rows, and so starts from the density that
     they come from: where nothing is left to find, nothing is found. The other is fitted
@@ -170,17 +264,35 @@ def better(
         x: The rows, `[N, D]`.
     """
 
-    def nested(fold: int) -> np.ndarray:
-        return defended(cross.fit_one(fold, z[fold])[1] + log_det[fold], x)
+    def nested(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
+        flow = cross.trained(fold, z[fold][rows])
+        base, log_prob, more = evaluate(flow, z[fold])
+        return base, defended(log_prob + log_det[fold], x), log_det[fold] + more
 
-    def direct(fold: int) -> np.ndarray:
-        return defended(cross.fit_one(fold, x)[1], x)
+    def direct(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
+        base, log_prob, found = evaluate(cross.trained(fold, x[rows]), x)
+        return base, defended(log_prob, x), found
 
-    first = [way(0) for way in (nested, direct)]
+    def refit(fold: int, rows: np.ndarray) -> np.ndarray:
+        return way(fold, rows)[1]
+
+    first = [way(0, cross.fold != 0) for way in (nested, direct)]
     held_out = cross.fold == 0
-    best = int(np.argmax([values[held_out].mean() for values in first]))
+    best = int(np.argmax([parts[1][held_out].mean() for parts in first]))
     way = (nested, direct)[best]
-    return np.stack([first[best], *(way(fold) for fold in range(1, cross.folds))])
+    parts = [first[best]]
+    parts += [way(fold, cross.fold != fold) for fold in range(1, cross.folds)]
+    base, log_prob, total = (np.stack(part) for part in zip(*parts, strict=True))
+    fits = Fits(base, log_prob, total)
+    return cross.completed(fits, refit), best == 0
+
+
+def _beyond_noise(value: float, variance: float) -> float:
+    """Return the share of a value that noise does not explain, as James and Stein.
+
+    Twice the variance, so that noise alone seldom counts.
+    """
+    return max(0.0, 1.0 - 2.0 * variance / value**2) if value > 0.0 else 0.0
 
 
 def _column_tables(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,21 @@ class _Blocks:
             for sample in self.samples
         ]
 
-    def gain(self, *numbers: int) -> np.ndarray:
-        """Return `log p(blocks) - sum of log p(block)`, `[K, N]`, of some blocks."""
+    def gain(self, *numbers: int) -> tuple[np.ndarray, float]:
+        """Return `log p(blocks) - sum of log p(block)`, `[K, N]`, and its doubt."""
         samples = [self.samples[i] for i in numbers]
         fits = [self.fits[i] for i in numbers]
         fitted = self.options.fitted if len(numbers) == len(self.samples) else None
         return _gain(self.cross, samples, fits, fitted)
+
+    def total(self, signs: Mapping[tuple[int, ...], float]) -> tuple[np.ndarray, float]:
+        """Return a sum of gains row by row, and its doubt."""
+        gains = [self.gain(*numbers) for numbers in signs]
+        values = [
+            sign * gain[0] for sign, gain in zip(signs.values(), gains, strict=True)
+        ]
+        doubt = math.hypot(*(gain[1] for gain in gains))
+        return self.cross.rows(np.sum(values, axis=0), doubt)
 
 
 def _gain(
@@ -49,16 +58,26 @@ def _gain(
     samples: Sequence[Sample],
     fits: Sequence[crossfit.Fits],
     fitted: Any,
-) -> np.ndarray:
+) -> tuple[np.ndarray, float]:
+    doubts = [fit.doubt for fit in fits]
     product = np.sum([fit.log_prob for fit in fits], axis=0)
     if fitted is not None:
         raw = np.concatenate([sample.raw for sample in samples], axis=1)
         joint = entropies.score_fitted(fitted, raw, "all columns side by side")
-        return joint + sum(sample.log_scale for sample in samples) - product
+        joint = joint + sum(sample.log_scale for sample in samples)
+        return joint - product, math.hypot(*doubts)
     x = np.concatenate([sample.x for sample in samples], axis=1)
     z = np.concatenate([fit.z for fit in fits], axis=2)
     log_det = np.sum([fit.log_det for fit in fits], axis=0)
-    return crossfit.better(cross, z, log_det, x) - product
+    found, behind = crossfit.better(cross, z, log_det, x)
+    columns = [fit for fit in fits if fit.z.shape[2] == 1]
+    if columns and not behind:
+        # What tables of columns miss, a density behind them misses as well, and it
+        # cancels; but not in a density of the rows themselves.
+        completed, doubt = cross.completed_columns(columns)
+        product += completed - np.sum([fit.log_prob for fit in columns], axis=0)
+        doubts.append(doubt)
+    return found.log_prob - product, math.hypot(found.doubt, *doubts)
 
 
 def total_correlation(x: TensorLike, **options: Any) -> Measure:
@@ -91,8 +110,8 @@ def total_correlation(x: TensorLike, **options: Any) -> Measure:
         raise ValueError(msg)
     cross = chosen.cross(len(sample))
     fits = cross.columns(sample.x)
-    values = _gain(cross, [sample], fits, chosen.fitted)
-    return chosen.measure("total correlation", *cross.rows(values))
+    gain = _gain(cross, [sample], fits, chosen.fitted)
+    return chosen.measure("total correlation", *cross.rows(*gain))
 
 
 def mutual_information(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
@@ -119,7 +138,7 @@ def mutual_information(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
     """
     chosen = Options.of(options)
     blocks = _Blocks(chosen.paired(x=x, y=y), chosen)
-    rows, doubt = blocks.cross.rows(blocks.gain(0, 1))
+    rows, doubt = blocks.total({(0, 1): 1.0})
     return chosen.measure("mutual information", rows, doubt)
 
 
@@ -140,8 +159,7 @@ def conditional_mutual_information(
     """
     chosen = Options.of(options)
     blocks = _Blocks(chosen.paired(x=x, y=y, z=z), chosen)
-    values = blocks.gain(0, 1, 2) - blocks.gain(0, 2) - blocks.gain(1, 2)
-    rows, doubt = blocks.cross.rows(values)
+    rows, doubt = blocks.total({(0, 1, 2): 1.0, (0, 2): -1.0, (1, 2): -1.0})
     return chosen.measure("conditional mutual information", rows, doubt)
 
 
@@ -166,7 +184,6 @@ def co_information(
     """
     chosen = Options.of(options)
     blocks = _Blocks(chosen.paired(x=x, y=y, z=z), chosen)
-    values = -blocks.gain(0, 1, 2)
-    for pair in itertools.combinations(range(3), 2):
-        values = values + blocks.gain(*pair)
-    return chosen.measure("co-information", *blocks.cross.rows(values))
+    signs = {(0, 1, 2): -1.0, (0, 1): 1.0, (0, 2): 1.0, (1, 2): 1.0}
+    rows, doubt = blocks.total(signs)
+    return chosen.measure("co-information", rows, doubt)

@@ -36,12 +36,13 @@ def score_fitted(flow: flows.Flow, x: np.ndarray, what: str) -> np.ndarray:
 
 def _log_density(
     sample: Sample, cross: crossfit.CrossFit, options: Options
-) -> np.ndarray:
-    """Return the log-density of the rows as given, `[K, N]`."""
+) -> tuple[np.ndarray, float]:
+    """Return the log-density of the rows as given, `[K, N]`, and its doubt."""
     if options.fitted is not None:
         values = score_fitted(options.fitted, sample.raw, "`x`")
-        return np.broadcast_to(values, (cross.folds, len(values)))
-    return cross.fit(sample.x).log_prob - sample.log_scale
+        return np.broadcast_to(values, (cross.folds, len(values))), 0.0
+    fits = cross.fit(sample.x)
+    return fits.log_prob - sample.log_scale, fits.doubt
 
 
 def entropy(x: TensorLike, **options: Any) -> Measure:
@@ -64,7 +65,8 @@ def entropy(x: TensorLike, **options: Any) -> Measure:
     chosen = Options.of(options)
     sample = chosen.read(x, "x")
     cross = chosen.cross(len(sample))
-    rows, doubt = cross.rows(-_log_density(sample, cross, chosen))
+    log_prob, doubt = _log_density(sample, cross, chosen)
+    rows, doubt = cross.rows(-log_prob, doubt)
     return chosen.measure("entropy", rows, 0.0 if chosen.fitted else doubt)
 
 
@@ -84,12 +86,13 @@ def negentropy(x: TensorLike, **options: Any) -> Measure:
     chosen = Options.of(options)
     sample = chosen.read(x, "x")
     cross = chosen.cross(len(sample))
-    values = _log_density(sample, cross, chosen) + sample.log_scale
+    values, doubt = _log_density(sample, cross, chosen)
     normal = [
         _normal_log_prob(sample.x[cross.fold != fold], sample.x)
         for fold in range(cross.folds)
     ]
-    return chosen.measure("negentropy", *cross.rows(values - np.stack(normal)))
+    rows, doubt = cross.rows(values + sample.log_scale - np.stack(normal), doubt)
+    return chosen.measure("negentropy", rows, doubt)
 
 
 def _normal_log_prob(train: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -136,14 +139,24 @@ class _Reference:
         for fold in range(cross.folds):
             flow = cross.trained(fold, y.x[cross.fold != fold])
             found.append(crossfit.evaluate(flow, self.x))
-            own.append(crossfit.evaluate(flow, y.x)[1])
+            own.append(crossfit.evaluate(flow, y.x))
         self.z, self.log_prob, self.log_det = (
             np.stack(part) for part in zip(*found, strict=True)
         )
-        _, gap = cross.rows(np.stack(own))
+        z, log_prob, log_det = (np.stack(part) for part in zip(*own, strict=True))
+        of_y = crossfit.Fits(z, log_prob, log_det)
+
+        def refit(fold: int, rows: np.ndarray) -> np.ndarray:
+            return crossfit.evaluate(cross.trained(fold, y.x[rows]), y.x)[1]
+
+        filled = cross.completed(of_y, refit)
+        # What the density has missed at rows of `y` may also be missed at those of `x`,
+        # or may not: it is no correction, but a doubt.
+        missed = np.mean(cross.rows(filled.log_prob)[0] - cross.rows(of_y.log_prob)[0])
+        _, gap = cross.rows(of_y.log_prob, filled.doubt)
         means = self.log_prob.mean(axis=1)
         jackknife = math.sqrt((cross.folds - 1) * float(np.var(means)))
-        self.doubt = math.hypot(gap, jackknife)
+        self.doubt = math.hypot(gap, jackknife, float(missed))
 
 
 def cross_entropy(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
@@ -190,6 +203,6 @@ def kl_divergence(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
     first, second = chosen.read(x, "x"), chosen.read(y, "y")
     reference = _Reference(first, second, chosen)
     cross = chosen.cross(len(first))
-    values = crossfit.better(cross, reference.z, reference.log_det, reference.x)
-    rows, doubt = cross.rows(values - reference.log_prob)
+    fits, _ = crossfit.better(cross, reference.z, reference.log_det, reference.x)
+    rows, doubt = cross.rows(fits.log_prob - reference.log_prob, fits.doubt)
     return chosen.measure("KL divergence", rows, math.hypot(doubt, reference.doubt))
