@@ -1,4 +1,4 @@
-"""Whether code runs for training: one switch for maps and networks.
+"""What maps and networks ask of their surroundings: whether code runs for training.
 
 A few maps and networks act differently while a model is fitted: batch normalisation
 uses the statistics of the batch, dropout drops. They ask `is_training()`. Nothing is in
@@ -14,8 +14,9 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
-__all__ = ["is_training", "training_scope"]
+__all__ = ["is_training", "training_scope", "values_scope", "wants_values"]
 
+_values = contextvars.ContextVar("tfp_flows_values", default=False)
 _training = contextvars.ContextVar("tfp_flows_training", default=False)
 
 
@@ -44,3 +45,22 @@ def training_scope(enabled: bool) -> Iterator[None]:  # noqa: FBT001
 def is_training() -> bool:
     """Return whether the innermost `training_scope` is on; `False` outside of any."""
     return _training.get()
+
+
+@contextlib.contextmanager
+def values_scope() -> Iterator[None]:
+    """Mark code whose result is wanted for its value, not to train by.
+
+    Chains then evaluate equal blocks in a loop, which costs nothing but a slower
+    gradient, and is traced and compiled in a time that does not grow with the depth.
+    """
+    token = _values.set(True)
+    try:
+        yield
+    finally:
+        _values.reset(token)
+
+
+def wants_values() -> bool:
+    """Return whether the code runs in a `values_scope`."""
+    return _values.get()

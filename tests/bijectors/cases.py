@@ -58,6 +58,19 @@ def _chain_conditional(dtype):
     return maps.Chain([nested, inverted])
 
 
+@case("chain_checkpoint", (2,), condition_shape=(3,))
+def _chain_checkpoint(dtype):
+    blocks = []
+    for seed in range(3):
+        net = networks.MLP(
+            1, (1, 2), (4,), condition_shape=(3,), dtype=dtype, seed=seed
+        )
+        coupling = maps.Coupling(maps.Affine(), net, [True, False])
+        blocks += [coupling, maps.Permutation((1, 0) if seed else (0, 1))]
+    first = ToyAffine.variable(2, dtype, 1)
+    return _perturbed(maps.Chain([first, *blocks], checkpoint=True))
+
+
 @case("chain_with_tfb", (2,))
 def _chain_with_tfb(dtype):
     scale = tfb.Scale(tf.constant([0.5, 2.0], dtype))

@@ -102,6 +102,11 @@ class MaskedAutoregressive(base.Bijector):
         """The rank of each coordinate."""
         return self._order
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the conditioner may be rebuilt from other weights."""
+        return getattr(self._conditioner, "repeatable", False)
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}

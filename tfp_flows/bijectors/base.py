@@ -71,6 +71,19 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         return self._condition_shape
 
     @property
+    def repeatable(self) -> bool:
+        """Whether the map is a function of its input and of its tensors alone.
+
+        Then a chain may rebuild it from other tensors, to evaluate it in a loop of
+        equal maps or to run it once more for its gradient.
+        """
+        return False
+
+    def loop_form(self) -> Bijector:
+        """Return an equal map with the most of what defines it in tensors."""
+        return self
+
+    @property
     def cache(self) -> bool:
         """Whether the last value and log-det are remembered; may be set to `False`."""
         return self._cached

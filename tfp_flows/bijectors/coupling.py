@@ -110,6 +110,11 @@ class Coupling(base.Bijector):
         """`True` where a coordinate passes unchanged."""
         return self._mask
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the conditioner may be rebuilt from other weights."""
+        return getattr(self._conditioner, "repeatable", False)
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}

@@ -246,6 +246,11 @@ class LU(base.Bijector):
         """Soft bound of the log-diagonal."""
         return self._max_log_scale
 
+    @property
+    def repeatable(self) -> bool:
+        """True: all numbers are arguments."""
+        return True
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         vector = tfp.util.ParameterProperties(event_ndims=1)

@@ -123,6 +123,17 @@ class Permutation(base.Bijector):
         """Where each output coordinate comes from."""
         return self._permutation
 
+    @property
+    def repeatable(self) -> bool:
+        """True, in the form that holds the places as tensors."""
+        return True
+
+    def loop_form(self) -> base.Bijector:
+        """Return the map with its places as tensors."""
+        return _Gather(
+            tf.constant(self._permutation), tf.constant(self._inverse_permutation)
+        )
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
@@ -139,3 +150,37 @@ class Permutation(base.Bijector):
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._gather(y, self._inverse_permutation, self._permutation)
+
+
+class _Gather(base.Bijector):
+    """A permutation whose places are tensors: loops go through different ones."""
+
+    def __init__(
+        self,
+        there: tf.Tensor,
+        back: tf.Tensor,
+        *,
+        validate_args: bool = False,
+        name: str = "gather",
+    ) -> None:
+        parameters = dict(locals())
+        with tf.name_scope(name) as name:
+            self._there = there
+            self._back = back
+            super().__init__(
+                event_shape=(there.shape[-1],),
+                is_constant_jacobian=True,
+                validate_args=validate_args,
+                parameters=parameters,
+                name=name,
+            )
+
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+        return {}
+
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return linear.permute(x, self._there, self._back), tf.zeros([], x.dtype)
+
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return linear.permute(y, self._back, self._there), tf.zeros([], y.dtype)

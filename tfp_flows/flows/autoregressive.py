@@ -83,8 +83,8 @@ class MaskedAutoregressiveFlow(_AutoregressiveFlow):
             forth), `"left-to-right"`, `"right-to-left"` or `"random"` in each layer.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
 
     References:
         Papamakarios et al. (2017). Masked Autoregressive Flow.
@@ -144,8 +144,8 @@ class InverseAutoregressiveFlow(_AutoregressiveFlow):
         order: See `MaskedAutoregressiveFlow`.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
 
     References:
         Kingma et al. (2016). Inverse Autoregressive Flow.
@@ -207,8 +207,8 @@ class AutoregressiveSplineFlow(_AutoregressiveFlow):
         order: See `MaskedAutoregressiveFlow`.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
 
     References:
         Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032
@@ -272,8 +272,8 @@ class MixtureAutoregressiveFlow(_AutoregressiveFlow):
         order: See `MaskedAutoregressiveFlow`.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
 
     References:
         Papamakarios et al. (2017). Masked Autoregressive Flow.

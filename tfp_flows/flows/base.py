@@ -42,6 +42,9 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             before all layers see it; from `[N, *condition_shape]` to `[N, C]`.
         columns: Names of the coordinates of a vector event, kept in the saved file.
         condition_columns: Names of the coordinates of a vector condition, likewise.
+        checkpoint: Whether training keeps only the input of each layer, and runs the
+            layer once more for the gradient: less memory, and equal layers compile as
+            one however many there are, for a third more time per step.
         seed: Int that fixes the initial weights.
         name: Name.
         dtype: Keras dtype policy: `"float32"`, `"float64"`, `"mixed_float16"` or
@@ -62,6 +65,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         embedding: keras.Layer | None = None,
         columns: Sequence[str] | None = None,
         condition_columns: Sequence[str] | None = None,
+        checkpoint: bool = False,
         seed: int | None = None,
         name: str | None = None,
         dtype: Any = None,
@@ -72,6 +76,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         self._options = dict(options)
         self.columns = columns
         self.condition_columns = condition_columns
+        self._checkpoint = checkpoint
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._base = bases.Base(
@@ -118,7 +123,9 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
     def _assemble(
         self, maps: Sequence[bijector_base.Bijector]
     ) -> bijector_base.Bijector:
-        stack: bijector_base.Bijector = compose.Chain(list(maps)[::-1])
+        stack: bijector_base.Bijector = compose.Chain(
+            list(maps)[::-1], checkpoint=self._checkpoint
+        )
         if self._embedding is not None and stack.condition_shape is not None:
             shape = self._embedding.condition_shape
             stack = adapters.EmbedCondition(stack, self._embedding, shape)
@@ -294,7 +301,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         training: bool | None = None,  # noqa: FBT001
     ) -> tf.Tensor:
         """Return `log_prob` of `x`, or of `{"x": x, "condition": condition}`."""
-        x, condition = self._unpack(inputs)
+        x, condition = likelihood.unpack(inputs)
         x = tf.cast(x, self.variable_dtype)
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_condition(condition, self._condition_shape, owner)
@@ -303,20 +310,6 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             z, log_det = self._stack.inverse_and_log_det(x, **arguments)
             base_log_prob = self._base.distribution().log_prob(z)
             return base_log_prob + log_det
-
-    def _unpack(
-        self, inputs: TensorLike | dict[str, TensorLike]
-    ) -> tuple[TensorLike, Condition]:
-        if not isinstance(inputs, dict):
-            return inputs, None
-        unknown = set(inputs) - {"x", "condition"}
-        if unknown or "x" not in inputs:
-            msg = (
-                "`inputs` must be data, or a dict with 'x' and 'condition', got keys "
-                f"{sorted(inputs)}. Rename them."
-            )
-            raise ValueError(msg)
-        return inputs["x"], inputs.get("condition")
 
     def _density_variables(self) -> tuple[tf.Variable, ...]:
         return self._stack.trainable_variables + self._base.trainable_variables
@@ -336,6 +329,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             ),
             "columns": _listed(self.columns),
             "condition_columns": _listed(self.condition_columns),
+            "checkpoint": self._checkpoint,
             "seed": self._seed,
             "name": self.name,
             "dtype": self.dtype_policy.name,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 
 __all__ = ["CompiledFlow", "export", "stateless_seed"]
@@ -47,7 +47,8 @@ class CompiledFlow:
             )
             # A concrete function: TensorFlow would warn of retracing where many flows
             # exist.
-            self._functions[key] = traced.get_concrete_function()
+            with _context.values_scope():
+                self._functions[key] = traced.get_concrete_function()
         return self._functions[key]
 
     def _owner(self) -> str:

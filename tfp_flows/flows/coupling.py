@@ -65,8 +65,8 @@ class NICE(_CouplingFlow):
         dropout: Share of hidden units dropped while training.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
 
     References:
         Dinh et al. (2014). NICE. https://arxiv.org/abs/1410.8516
@@ -115,8 +115,8 @@ class RealNVP(_CouplingFlow):
         dropout: Share of hidden units dropped while training.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
 
     References:
         Dinh et al. (2016). RealNVP. https://arxiv.org/abs/1605.08803
@@ -171,8 +171,8 @@ class NeuralSplineFlow(_CouplingFlow):
         dropout: Share of hidden units dropped while training.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
 
     References:
         Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032

@@ -8,9 +8,26 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows import bridge
 
-__all__ = ["LikelihoodModel"]
+__all__ = ["LikelihoodModel", "unpack"]
+
+
+def unpack(
+    inputs: TensorLike | dict[str, TensorLike],
+) -> tuple[TensorLike, Condition]:
+    """Return data and condition of what Keras hands to a model."""
+    if not isinstance(inputs, dict):
+        return inputs, None
+    unknown = set(inputs) - {"x", "condition"}
+    if unknown or "x" not in inputs:
+        msg = (
+            "`inputs` must be data, or a dict with 'x' and 'condition', got keys "
+            f"{sorted(inputs)}. Rename them."
+        )
+        raise ValueError(msg)
+    return inputs["x"], inputs.get("condition")
 
 
 class LikelihoodModel(keras.Model):
@@ -54,6 +71,18 @@ class LikelihoodModel(keras.Model):
             )
             raise ValueError(msg)
         super().save(filepath, *args, **kwargs)
+
+    def make_train_function(self, force: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Make the compiled training step.
+
+        The optimizer makes its variables before: made while the step is traced, they
+        would have it traced a second time.
+        """
+        optimizer = getattr(self, "optimizer", None)
+        if optimizer is not None and not optimizer.built:
+            with self.distribute_strategy.scope():
+                optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
 
     def fit(
         self,

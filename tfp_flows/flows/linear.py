@@ -33,8 +33,8 @@ class LinearFlow(base.Flow):
         activation: Name in `tf.nn`.
         dropout: Share of hidden units dropped while training.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `columns`, `condition_columns`, `seed`, `name`, `dtype`:
-            see `Flow`.
+        **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
+            `name`, `dtype`: see `Flow`.
     """
 
     def __init__(

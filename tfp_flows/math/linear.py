@@ -83,7 +83,9 @@ def broadcast_log_det(
 
 
 def permute(
-    x: tf.Tensor, permutation: tuple[int, ...], inverse: tuple[int, ...]
+    x: tf.Tensor,
+    permutation: tuple[int, ...] | tf.Tensor,
+    inverse: tuple[int, ...] | tf.Tensor,
 ) -> tf.Tensor:
     """Return `x[..., permutation]`, with a gather as the gradient, not a scatter."""
 
@@ -94,10 +96,11 @@ def permute(
 
         return tf.gather(x, permutation, axis=-1), gradient
 
-    if permutation == tuple(range(len(permutation))):
-        return tf.identity(x)
-    if permutation == tuple(reversed(range(len(permutation)))):
-        return tf.reverse(x, axis=[-1])
+    if isinstance(permutation, tuple):
+        if permutation == tuple(range(len(permutation))):
+            return tf.identity(x)
+        if permutation == tuple(reversed(range(len(permutation)))):
+            return tf.reverse(x, axis=[-1])
     return gather(x)
 
 

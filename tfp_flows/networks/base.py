@@ -125,6 +125,11 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         """All numbers of the network, in the order of `_shapes`."""
         return self._weights
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the network is a function of its inputs and weights alone."""
+        return True
+
     @abc.abstractmethod
     def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Name and shape of each weight; products are `[out, in]`."""
@@ -227,12 +232,20 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         shape = tf.concat([batch, tf.constant(self._output_shape)], axis=0)
         return tf.reshape(out, shape)
 
+    def advance(self) -> None:
+        """Count an evaluation while training, so that dropout differs in the next."""
+        if not self._dropout or not _context.is_training():
+            return
+        counter = self._weights[-1]
+        if isinstance(counter, tf.Variable):
+            counter.assign_add(tf.constant([0, 1], tf.int64))
+
     def _drop(self, hidden: tf.Tensor, layer: int) -> tf.Tensor:
         """Apply dropout to hidden columns while training."""
         if not self._dropout or not _context.is_training():
             return hidden
+        if layer == 0:
+            self.advance()
         counter = self._weights[-1]
-        if layer == 0 and isinstance(counter, tf.Variable):
-            counter.assign_add(tf.constant([0, 1], tf.int64))
         seed = tf.convert_to_tensor(counter) + tf.constant([layer + 1, 0], tf.int64)
         return tf.nn.experimental.stateless_dropout(hidden, self._dropout, seed=seed)

@@ -1,0 +1,144 @@
+"""Loops over equal blocks, and gradients that run them once more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_flows import _context, networks
+from tfp_flows import bijectors as maps
+from tfp_flows.bijectors import repeats
+from tfp_flows.testing import perturb
+
+MODES = ["values", "training", "checkpoint"]
+
+
+def chain(count, mode="", dropout=0.0, dtype="float64"):
+    parts = []
+    for seed in range(count):
+        net = networks.MLP(2, (2, 2), (5,), dropout=dropout, dtype=dtype, seed=seed)
+        places = np.random.default_rng(seed).permutation(4)
+        coupling = maps.Coupling(maps.Affine(), net, [True, True, False, False])
+        parts += [maps.Permutation(tuple(places.tolist())), coupling]
+    first = maps.Standardize.build(4, dtype=dtype)
+    out = maps.Chain([first, *parts], checkpoint=mode == "checkpoint")
+    perturb(out, 0.3, seed=1)
+    return out
+
+
+def scope(mode):
+    if mode == "values":
+        return _context.values_scope()
+    return _context.training_scope(mode == "training")
+
+
+def points(dtype="float64"):
+    return tf.constant(np.random.default_rng(0).normal(size=(6, 4)), dtype)
+
+
+def evaluated(chain, mode, *, jit=False, inverse=True):
+    """Return value, log-det, and the gradient by the input and all variables."""
+
+    @tf.function(autograph=False, jit_compile=jit)
+    def function(y):
+        with scope(mode), tf.GradientTape() as tape:
+            tape.watch(y)
+            call = chain.inverse_and_log_det if inverse else chain.forward_and_log_det
+            x, log_det = call(y)
+            loss = tf.reduce_sum(tf.sin(x)) + tf.reduce_sum(log_det)
+        return x, log_det, tape.gradient(loss, [y, *chain.trainable_variables])
+
+    return function(points())
+
+
+def test_runs_are_blocks_that_differ_in_numbers_only():
+    parts = chain(5).bijectors
+    found = repeats.runs(parts)
+    assert found == [repeats.Run(0, 1, 1), repeats.Run(1, 2, 5)]
+    other = networks.MLP(2, (2, 2), (6,), dtype="float64")
+    wider = maps.Coupling(maps.Affine(), other, [True, True, False, False])
+    assert repeats.runs([*parts[1:5], wider]) == [
+        repeats.Run(0, 2, 2),
+        repeats.Run(4, 1, 1),
+    ]
+
+
+@pytest.mark.parametrize("inverse", [True, False])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_loop_gives_what_the_layers_give(mode, inverse):
+    plain = evaluated(chain(8), "", inverse=inverse)
+    looped = evaluated(chain(8, mode), mode, inverse=inverse)
+    for one, other in zip(tf.nest.flatten(plain), tf.nest.flatten(looped), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+def test_a_loop_compiles_by_xla():
+    plain = evaluated(chain(3), "")
+    looped = evaluated(chain(3, "checkpoint"), "checkpoint", jit=True)
+    for one, other in zip(tf.nest.flatten(plain), tf.nest.flatten(looped), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_graph_does_not_grow_with_the_number_of_blocks(mode):
+    def work(count):
+        stack = chain(count, mode)
+
+        def function(y):
+            with scope(mode):
+                return stack.inverse(y)
+
+        spec = tf.TensorSpec([None, 4], tf.float64)
+        graph = tf.function(function, autograph=False).get_concrete_function(spec).graph
+        nodes = [
+            node.op
+            for function in graph.as_graph_def().library.function
+            for node in function.node_def
+        ]
+        outer = [op.type for op in graph.get_operations()]
+        return nodes.count("MatMul"), outer.count("MatMul")
+
+    assert work(8) == work(20) == (2, 0)
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_checkpoints_can_be_differentiated_twice(traced):
+    def second(stack):
+        def function(y):
+            with tf.GradientTape() as outer:
+                outer.watch(y)
+                with tf.GradientTape() as inner:
+                    inner.watch(y)
+                    value = tf.reduce_sum(tf.sin(stack.inverse(y)))
+                slope = tf.reduce_sum(tf.square(inner.gradient(value, y)))
+            return outer.gradient(slope, y)
+
+        return (tf.function(function) if traced else function)(points())
+
+    plain, again = second(chain(3)), second(chain(3, "checkpoint"))
+    np.testing.assert_allclose(plain, again, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("mode", ["training", "checkpoint"])
+def test_dropout_in_a_loop_differs_between_steps(mode):
+    stack = chain(8, mode, dropout=0.5)
+
+    @tf.function(autograph=False)
+    def function(y):
+        with _context.training_scope(True):
+            return stack.inverse(y)
+
+    one, other = function(points()), function(points())
+    assert not np.allclose(one, other)
+
+
+def test_a_checkpoint_follows_the_condition_of_more_events():
+    net = networks.MLP(1, (1, 2), (4,), condition_shape=(3,), seed=0)
+    parts = [maps.Coupling(maps.Affine(), net, [True, False]) for _ in range(2)]
+    stack = maps.Chain(parts, checkpoint=True)
+    perturb(stack, 0.3, seed=1)
+    y, condition = tf.ones([2]), tf.random.stateless_normal([5, 3], [1, 2])
+    out = tf.function(stack.inverse)(y, condition=condition)
+    want = maps.Chain(parts).inverse(y, condition=condition)
+    np.testing.assert_allclose(out, want, rtol=1e-5, atol=1e-6)
