@@ -371,6 +371,18 @@ def _radial_gaussianize(dtype):
     return _perturbed(maps.RadialGaussianize.trainable(2, 4, dtype=dtype), 0.1)
 
 
+@case("coupling_table", (3,))
+def _coupling_table(dtype):
+    table = networks.Table((2, 2), 7, dtype=dtype)
+    return _perturbed(maps.Coupling(maps.Affine(), table, [True, False, False]))
+
+
+@case("mixture_gaussianize", (2,), skip=DENSE)
+def _mixture_gaussianize(dtype):
+    mixture = maps.MixtureGaussianize.trainable(2, 3, dtype=dtype)
+    return _perturbed(mixture, 0.4)
+
+
 def _skewed(rows=400):
     rng = np.random.default_rng(0)
     return np.stack([rng.gamma(2.0, size=rows), rng.uniform(-2, 2, size=rows)], 1)

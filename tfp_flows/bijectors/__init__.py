@@ -15,6 +15,7 @@ from tfp_flows.bijectors.image_coupling import ChannelCoupling, CheckerboardCoup
 from tfp_flows.bijectors.lu import LU
 from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.memo import caching
+from tfp_flows.bijectors.mixture import MixtureGaussianize
 from tfp_flows.bijectors.multiscale import MultiScale
 from tfp_flows.bijectors.orthogonal import Orthogonal
 from tfp_flows.bijectors.permute import Permutation
@@ -59,6 +60,7 @@ __all__ = [
     "MarginalGaussianize",
     "MarginalSpline",
     "MaskedAutoregressive",
+    "MixtureGaussianize",
     "MultiScale",
     "NormalCDF",
     "OnFlattened",

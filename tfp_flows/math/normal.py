@@ -12,9 +12,20 @@ import math
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["cell_probabilities", "log_prob", "quantile", "tails"]
+__all__ = [
+    "cell_probabilities",
+    "log_prob",
+    "log_tails",
+    "quantile",
+    "quantile_of_logs",
+    "tails",
+]
 
 LOG_NORMALISER = 0.5 * math.log(2.0 * math.pi)
+# Below, `ndtri` is no start for Newton's method: XLA's float32 one ends near exp(-15).
+FAR_LOG, NEWTON_STEPS = -8.0, 4
+# From where `erfc` is given by its asymptotic series, whose terms still fall there.
+SERIES_FROM, SERIES_TERMS = {"float32": 5.0, "float64": 10.0}, 10
 
 
 def log_prob(x: tf.Tensor) -> tf.Tensor:
@@ -35,6 +46,32 @@ def tails(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return 0.5 * tf.math.erfc(-scaled), 0.5 * tf.math.erfc(scaled)
 
 
+def _log_erfc(x: tf.Tensor) -> tf.Tensor:
+    """Return `log(erfc(x))`, by the asymptotic series where `erfc` underflows."""
+    start = SERIES_FROM[x.dtype.name]
+    near = tf.math.log(tf.math.erfc(tf.minimum(x, start)))
+    far = tf.maximum(x, start)
+    part = -0.5 / tf.square(far)
+    series = tf.ones_like(far)
+    for term in range(SERIES_TERMS, 0, -1):
+        series = 1.0 + (2 * term - 1) * part * series
+    tail = tf.math.log(series) - tf.square(far) - tf.math.log(far * math.sqrt(math.pi))
+    return tf.where(x < start, near, tail)
+
+
+def log_tails(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the logs of the probabilities below and above `x`, however small.
+
+    Args:
+        x: Positions, `[...]`.
+
+    Returns:
+        `log(ndtr(x))` and `log(ndtr(-x))`.
+    """
+    scaled = x * math.sqrt(0.5)
+    return _log_erfc(-scaled) - math.log(2.0), _log_erfc(scaled) - math.log(2.0)
+
+
 def quantile(below: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
     """Return where the probabilities below and above are these, from the smaller one.
 
@@ -49,6 +86,32 @@ def quantile(below: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
     # Each half sees only numbers at most 1/2, where `ndtri` is exact.
     smaller = tf.math.ndtri(tf.where(lower, below, above))
     return tf.where(lower, smaller, -smaller)
+
+
+def quantile_of_logs(log_below: tf.Tensor, log_above: tf.Tensor) -> tf.Tensor:
+    """Return `quantile` of probabilities given by their logs, however small.
+
+    Args:
+        log_below: Log of the probability below, `[...]`.
+        log_above: Log of the probability above, `[...]`.
+
+    Returns:
+        Positions, `[...]`.
+    """
+    lower = log_below < log_above
+    smaller = tf.where(lower, log_below, log_above)
+    fixed = tf.stop_gradient(smaller)
+    near = -tf.math.ndtri(tf.exp(tf.clip_by_value(fixed, FAR_LOG, math.log(0.5))))
+    far = tf.sqrt(-2.0 * tf.minimum(fixed, FAR_LOG))
+    level = tf.where(fixed > FAR_LOG, near, far)
+    for _ in range(NEWTON_STEPS):
+        tail = log_tails(level)[1]
+        level += (tail - fixed) * tf.exp(tail - log_prob(level))
+    level = tf.stop_gradient(level)
+    # The derivative is the ratio of tail and density, not what the steps give.
+    ratio = tf.stop_gradient(tf.exp(fixed - log_prob(level)))
+    level -= (smaller - fixed) * ratio
+    return tf.where(lower, -level, level)
 
 
 def cell_probabilities(edges: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.conv import ConvNet
 from tfp_flows.networks.masked import MADE
 from tfp_flows.networks.mlp import MLP
+from tfp_flows.networks.table import Table
 
 __all__ = [
     "MADE",
@@ -14,5 +15,6 @@ __all__ = [
     "Conditioner",
     "ConvNet",
     "NetworkConditioner",
+    "Table",
     "as_conditioner",
 ]
