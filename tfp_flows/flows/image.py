@@ -223,6 +223,20 @@ class ImageFlow(base.Flow):
             functions = self._temperatures.functions(float(temperature))
         return functions.sample(sample_shape, condition, seed, jit_compile=jit_compile)
 
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Train as `Flow.fit`; logs have `bits_per_dim` and `val_bits_per_dim`, too."""
+        callbacks = kwargs.get("callbacks") or []
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = (
+                [callbacks]
+                if isinstance(callbacks, keras.callbacks.Callback)
+                else list(callbacks)
+            )
+            kwargs["callbacks"] = [_BitsPerDim(self.event_size), *callbacks]
+        return super().fit(x, y, *args, **kwargs)
+
     def train_step(self, data: Any) -> Any:
         """Add noise that depends on the seed and the step, and train on it."""
         return super().train_step(self._noisy(data, self.optimizer.iterations))
@@ -239,6 +253,20 @@ class ImageFlow(base.Flow):
         else:
             inputs = self.dequantize(inputs, seed)
         return keras.utils.pack_x_y_sample_weight(inputs, y, weights)
+
+
+class _BitsPerDim(keras.callbacks.Callback):
+    """Adds losses in bits per dimension to the logs, for the callbacks after it."""
+
+    def __init__(self, event_size: int) -> None:
+        super().__init__()
+        self._unit = event_size * math.log(2.0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {} if logs is None else logs
+        for prefix in ("", "val_"):
+            if f"{prefix}loss" in logs:
+                logs[f"{prefix}bits_per_dim"] = logs[f"{prefix}loss"] / self._unit
 
 
 def _folded(first: int, second: int, number: int) -> list[int]:
