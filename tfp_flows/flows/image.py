@@ -278,28 +278,35 @@ def _folded(first: int, second: int, number: int) -> list[int]:
 class _Tempered:
     """A flow whose base density is scaled, as far as sampling asks for one."""
 
-    def __init__(self, flow: ImageFlow, temperature: float) -> None:
+    def __init__(self, flow: ImageFlow, temperature: tf.Variable) -> None:
         self.variable_dtype = flow.variable_dtype
         self.event_shape = flow.event_shape
         self.condition_shape = flow.condition_shape
-        self.base = flow.base
         self._flow = flow
         self._temperature = temperature
 
+    @property
+    def base(self) -> Any:
+        """The base density, unscaled: the map scales."""
+        return self._flow.base
+
     def distribution(self, condition: Condition = None) -> tfd.Distribution:
         target = self._flow.distribution(condition)
-        scale = tfb.Scale(tf.constant(self._temperature, self.variable_dtype))
+        scale = tfb.Scale(self._temperature)
         return tfd.TransformedDistribution(
             target.distribution, compose.Chain([target.bijector, scale])
         )
 
 
 class _Temperatures:
-    """The compiled functions of the temperature that was asked for last."""
+    """The compiled functions that sample at the temperature of a variable.
+
+    A variable, so that a sheet of many temperatures is traced once.
+    """
 
     def __init__(self, flow: ImageFlow) -> None:
         self._flow = flow
-        self._last: tuple[float, compiled.CompiledFlow] | None = None
+        self._made: tuple[tf.Variable, compiled.CompiledFlow] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Temperatures:
         """Return functions for the copy of the flow, traced when first used."""
@@ -307,7 +314,12 @@ class _Temperatures:
 
     def functions(self, temperature: float) -> compiled.CompiledFlow:
         """Return the functions that sample at a temperature."""
-        if self._last is None or self._last[0] != temperature:
-            view = _Tempered(self._flow, temperature)
-            self._last = temperature, compiled.CompiledFlow(view)
-        return self._last[1]
+        if self._made is None:
+            with tf.init_scope():
+                variable = tf.Variable(
+                    1.0, trainable=False, dtype=self._flow.variable_dtype
+                )
+            functions = compiled.CompiledFlow(_Tempered(self._flow, variable))
+            self._made = variable, functions
+        self._made[0].assign(temperature)
+        return self._made[1]
