@@ -55,11 +55,10 @@ ax = tfpf.plots.image_grid(x[:40], num_columns=10, max_value=16)
 options = {
     "num_values": 17,
     "num_levels": 2,
-    "num_steps": 5,
-    "hidden_units": (48, 48),
-    "dropout": 0.1,
+    "num_steps": 4,
+    "hidden_units": (32, 32),
 }
-fitting = {"epochs": 40, "batch_size": 64, "learning_rate": 4e-3, "verbose": 0}
+fitting = {"epochs": 25, "batch_size": 64, "learning_rate": 5e-3, "verbose": 0}
 flow, history = tfpf.fit(
     "glow", x[train], labels[train], seed=SEED, **options, **fitting
 )

@@ -7,6 +7,7 @@ from tfp_flows import networks
 from tfp_flows.testing import BijectorCase, perturb
 
 DENSE = {"infinite_inputs": "a sum of infinite terms of both signs is no number"}
+RANKED = {"event_shape": "it takes images of any size"}
 RESHAPES = {
     "event_shape": "it takes images of any number of channels",
     "leading_shapes": "the check gives images of its own shape to the inverse",
@@ -75,6 +76,18 @@ _LISTED = [
         (4, 4, 4),
         lambda _: maps.Squeeze(order="channels"),
         {"skip": RESHAPES},
+    ),
+    (
+        "haar_wavelet",
+        (4, 4, 4),
+        lambda _: maps.HaarWavelet(),
+        {"skip": RESHAPES | DENSE},
+    ),
+    (
+        "cosine_transform",
+        (4, 3, 2),
+        lambda _: maps.CosineTransform(),
+        {"skip": DENSE | RANKED},
     ),
     ("conv_1x1", (2, 1, 3), _conv_1x1, {"skip": DENSE}),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import fft
 
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
@@ -155,3 +156,21 @@ def test_pixel_sigmoid_counts_every_constant(alpha):
     np.testing.assert_allclose(found, expected, atol=1e-10)
     with pytest.raises(ValueError, match="`alpha` must be in"):
         maps.PixelSigmoid(alpha=0.5)
+
+
+def test_cosine_transform_is_that_of_scipy():
+    x = np.random.default_rng(0).normal(size=(3, 6, 5, 2))
+    expected = fft.dctn(x, axes=(1, 2), norm="ortho")
+    map_ = maps.CosineTransform()
+    np.testing.assert_allclose(map_.forward(x), expected, atol=1e-12)
+    assert not np.any(map_.forward_log_det_jacobian(x))
+
+
+def test_haar_wavelet_keeps_lengths_and_finds_the_means():
+    x = np.random.default_rng(0).normal(size=(3, 4, 6, 2))
+    y = maps.HaarWavelet().forward(x).numpy()
+    means = x.reshape(3, 2, 2, 3, 2, 2).mean((2, 4))
+    np.testing.assert_allclose(y[..., :2], 2.0 * means, atol=1e-12)
+    np.testing.assert_allclose(np.sum(y**2), np.sum(x**2))
+    flat = maps.HaarWavelet().forward(np.ones([2, 2, 1]))
+    assert flat.numpy().ravel().tolist() == [2.0, 0.0, 0.0, 0.0]

@@ -83,3 +83,14 @@ def test_missing_files_are_named(tmp_path):
         datasets.read_images(tmp_path / "none.npz")
     with pytest.raises(ValueError, match="a folder with PNG or JPEG files"):
         datasets.read_images(tmp_path)
+
+
+def test_fewer_bits_are_those_of_the_quantiser():
+    x = np.arange(256)
+    for bits in (1, 5, 8):
+        expected = np.floor(x / 2 ** (8 - bits))
+        np.testing.assert_array_equal(datasets.reduce_bits(x, bits), expected)
+    with pytest.raises(ValueError, match="`num_bits` must be a whole number"):
+        datasets.reduce_bits(x, 9)
+    with pytest.raises(ValueError, match="integers from 0 to 255, got type float64"):
+        datasets.reduce_bits(x / 255, 5)

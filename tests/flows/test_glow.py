@@ -216,3 +216,46 @@ def test_names_of_image_flows_are_known():
     assert flows.image_names() == ("glow", "realnvp-image", "nsf-image")
     assert "glow" not in flows.names()
     assert flows.flow_class("glow") is flows.Glow
+
+
+def test_fewer_values_of_a_pixel_cost_fewer_bits():
+    x = np.random.default_rng(0).integers(0, 256, size=(200, *SHAPE))
+    flow = build(num_values=8)
+    flow.adapt(tfpf.datasets.reduce_bits(x, 3))
+    assert 3.0 < flow.bits_per_dim(tfpf.datasets.reduce_bits(x, 3)).mean() < 3.8
+    assert flow.sample(20, seed=0).numpy().max() < 8.1
+    with pytest.raises(ValueError, match="pixels from 0 to 7, got"):
+        flow.adapt(x)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.05])
+def test_bits_per_dim_counts_every_constant(alpha):
+    # An untrained flow without ActNorm's data is a rotation of the pixels' numbers: the
+    # density can be computed by NumPy alone.
+    flow = build(dequantize=False, logit_alpha=alpha, num_values=32, dtype="float64")
+    x = np.random.default_rng(0).uniform(0.5, 31.5, size=(9, *SHAPE))
+    if alpha is None:
+        z, log_slope = (x - 16.0) / 32.0, np.full(x.shape, -np.log(32.0))
+    else:
+        p = alpha + (1 - 2 * alpha) * x / 32.0
+        z = np.log(p) - np.log1p(-p)
+        log_slope = np.log((1 - 2 * alpha) / 32.0) - np.log(p) - np.log1p(-p)
+    nats = np.sum(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) + log_slope, axis=(1, 2, 3))
+    expected = -nats / (16 * np.log(2.0))
+    np.testing.assert_allclose(flow.bits_per_dim(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["realnvp-image", "nsf-image"])
+def test_other_image_flows_invert_and_count_bits(name):
+    options = {"num_steps": 2, "hidden_units": (4, 4), "num_levels": 2, "seed": 0}
+    flow = flows.build(name, SHAPE, **options)
+    x = pictures(64)
+    flow.adapt(x)
+    small.perturbed(flow, 0.1)
+    y = flow.dequantize(x, 0)
+    z = flow.bijector().inverse(y)
+    back = flow.bijector().forward(tf.identity(z))
+    np.testing.assert_allclose(back / 256.0, y / 256.0, atol=1e-5)
+    alone = flow.log_prob(y[:1])
+    np.testing.assert_allclose(alone, flow.log_prob(y)[:1], rtol=1e-5)
+    assert 0.0 < flow.bits_per_dim(x).mean() < 12.0

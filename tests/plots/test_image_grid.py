@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfp_flows import plots
+from tfp_flows import flows, plots
 
 
 def sheet(*args, **options):
@@ -37,3 +37,28 @@ def test_colours_and_ranges():
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"`images` must have shape .* \(1, 4, 4, 2\)"):
         plots.image_grid(np.zeros([1, 4, 4, 2]))
+
+
+def test_rows_and_columns_have_labels():
+    ax = plots.image_grid(
+        np.zeros([2, 3, 4, 4, 1]), row_labels=["a", "b"], column_labels="xyz"
+    )
+    assert [text.get_text() for text in ax.texts] == ["a", "b", "x", "y", "z"]
+    low, high = (ax.texts[i].get_position()[1] for i in (0, 1))
+    assert low == 4.0
+    assert high == 10.0
+
+
+def test_sheets_of_samples_are_drawn_while_training(tmp_path):
+    flow = flows.build(
+        "glow", (2, 2, 1), num_steps=1, hidden_units=(4,), num_levels=1, seed=0
+    )
+    x = np.random.default_rng(0).integers(0, 256, size=(16, 2, 2, 1))
+    flow.compile("adam")
+    callback = plots.SampleSheet(tmp_path / "sheet-{epoch}.png", num_samples=4, every=2)
+    history = flow.fit(x, epochs=3, batch_size=8, verbose=0, callbacks=[callback])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["sheet-2.png", "sheet-3.png"]
+    bits = np.array(history.history["loss"]) / (4 * np.log(2.0))
+    np.testing.assert_allclose(history.history["bits_per_dim"], bits)
+    with pytest.raises(ValueError, match=r"`path` must end in \.png"):
+        plots.SampleSheet("sheet.gif")

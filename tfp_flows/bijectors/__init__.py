@@ -34,6 +34,7 @@ from tfp_flows.bijectors.transformers import (
     Transformer,
 )
 from tfp_flows.bijectors.triangular import LowRankAffine, TriangularAffine
+from tfp_flows.bijectors.wavelets import CosineTransform, HaarWavelet
 
 __all__ = [
     "LU",
@@ -47,9 +48,11 @@ __all__ = [
     "CheckerboardCoupling",
     "ConditionalElementwise",
     "Conditioned",
+    "CosineTransform",
     "Coupling",
     "Elementwise",
     "EmbedCondition",
+    "HaarWavelet",
     "HistogramCDF",
     "HouseholderProduct",
     "Invert",

@@ -10,10 +10,37 @@ from tfp_flows import _checks
 from tfp_flows.bijectors import arguments, base
 from tfp_flows.math import images
 
-__all__ = ["Squeeze"]
+__all__ = ["Blocks", "Squeeze"]
 
 
-class Squeeze(base.Bijector):
+class Blocks(base.Bijector):
+    """Base class of maps that turn blocks of pixels into channels: their shapes.
+
+    Subclasses set `_factor`, the side of a block.
+    """
+
+    _factor: int
+
+    def _forward_event_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
+        sizes = tf.TensorShape(input_shape).as_list()
+        event = images.squeezed_shape(tuple(sizes[-3:]), self._factor)
+        return tf.TensorShape([*sizes[:-3], *event])
+
+    def _inverse_event_shape(self, output_shape: tf.TensorShape) -> tf.TensorShape:
+        sizes = tf.TensorShape(output_shape).as_list()
+        event = images.unsqueezed_shape(tuple(sizes[-3:]), self._factor)
+        return tf.TensorShape([*sizes[:-3], *event])
+
+    def _forward_event_shape_tensor(self, input_shape: tf.Tensor) -> tf.Tensor:
+        side, f = input_shape[-3:-1] // self._factor, self._factor
+        return tf.concat([input_shape[:-3], side, input_shape[-1:] * f**2], axis=0)
+
+    def _inverse_event_shape_tensor(self, output_shape: tf.Tensor) -> tf.Tensor:
+        side, f = output_shape[-3:-1] * self._factor, self._factor
+        return tf.concat([output_shape[:-3], side, output_shape[-1:] // f**2], axis=0)
+
+
+class Squeeze(Blocks):
     """Turn each block of `factor x factor` pixels into channels of one pixel.
 
     A permutation: the log-det is 0, both directions move memory only. `Invert` of it
@@ -79,24 +106,6 @@ class Squeeze(base.Bijector):
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
-
-    def _forward_event_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
-        sizes = tf.TensorShape(input_shape).as_list()
-        event = images.squeezed_shape(tuple(sizes[-3:]), self._factor)
-        return tf.TensorShape([*sizes[:-3], *event])
-
-    def _inverse_event_shape(self, output_shape: tf.TensorShape) -> tf.TensorShape:
-        sizes = tf.TensorShape(output_shape).as_list()
-        event = images.unsqueezed_shape(tuple(sizes[-3:]), self._factor)
-        return tf.TensorShape([*sizes[:-3], *event])
-
-    def _forward_event_shape_tensor(self, input_shape: tf.Tensor) -> tf.Tensor:
-        side, f = input_shape[-3:-1] // self._factor, self._factor
-        return tf.concat([input_shape[:-3], side, input_shape[-1:] * f**2], axis=0)
-
-    def _inverse_event_shape_tensor(self, output_shape: tf.Tensor) -> tf.Tensor:
-        side, f = output_shape[-3:-1] * self._factor, self._factor
-        return tf.concat([output_shape[:-3], side, output_shape[-1:] // f**2], axis=0)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         arguments.require_rank(x.shape, 3, "x", "`Squeeze`")

@@ -22,7 +22,7 @@ __all__ = ["add_parser", "run"]
 # With fewer there is nothing to hold out and to validate with.
 MIN_ROWS = 10
 # What `--option` may set besides the options of the flow, and what it may not.
-FIT_OPTIONS = ("learning_rate", "noise", "patience", "weight_decay")
+FIT_OPTIONS = ("average", "learning_rate", "noise", "patience", "weight_decay")
 NOT_OPTIONS = ("columns", "condition_columns", "embedding", "options", "seed")
 
 

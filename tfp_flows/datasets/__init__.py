@@ -17,6 +17,7 @@ from tfp_flows.datasets.images import (
     fashion_mnist,
     read_idx,
     read_images,
+    reduce_bits,
 )
 from tfp_flows.datasets.readers import read_table, write_table
 from tfp_flows.datasets.table import Table, check_columns, to_table
@@ -35,6 +36,7 @@ __all__ = [
     "read_idx",
     "read_images",
     "read_table",
+    "reduce_bits",
     "to_table",
     "toy",
     "toy_entropy",

@@ -15,7 +15,13 @@ import numpy as np
 
 from tfp_flows import _optional
 
-__all__ = ["FASHION_CLASSES", "fashion_mnist", "read_idx", "read_images"]
+__all__ = [
+    "FASHION_CLASSES",
+    "fashion_mnist",
+    "read_idx",
+    "read_images",
+    "reduce_bits",
+]
 
 FASHION_CLASSES = (
     "T-shirt",
@@ -131,6 +137,44 @@ def read_images(path: str | os.PathLike[str], *, key: str = "x") -> np.ndarray:
         )
         raise ValueError(msg)
     return images
+
+
+def reduce_bits(images: np.ndarray, num_bits: int) -> np.ndarray:
+    """Return 8-bit pixels with fewer bits: `floor(x / 2 ** (8 - num_bits))`.
+
+    The quantiser of Glow's paper. A flow for them is built with
+    `num_values=2 ** num_bits`, and its bits per dimension are those of the reduced
+    images: at most `num_bits` for uniform pixels.
+
+    Args:
+        images: Integer pixels from 0 to 255, of any shape.
+        num_bits: From 1 to 8.
+
+    Returns:
+        uint8, from 0 to `2 ** num_bits - 1`.
+
+    Raises:
+        ValueError: If a pixel or the number of bits is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import datasets
+        >>> datasets.reduce_bits(np.array([0, 7, 8, 255]), 5).tolist()
+        [0, 0, 1, 31]
+    """
+    if not 1 <= num_bits <= 8 or int(num_bits) != num_bits:
+        msg = f"`num_bits` must be a whole number from 1 to 8, got {num_bits}."
+        raise ValueError(msg)
+    pixels = np.asarray(images)
+    if pixels.dtype.kind not in "iu" or (
+        pixels.size and not (pixels.min() >= 0 and pixels.max() <= 255)
+    ):
+        msg = (
+            f"`images` must be integers from 0 to 255, got type {pixels.dtype}. "
+            "Give raw pixels."
+        )
+        raise ValueError(msg)
+    return (pixels.astype(np.uint8) >> np.uint8(8 - num_bits)).astype(np.uint8)
 
 
 def _read_folder(folder: Path) -> np.ndarray:

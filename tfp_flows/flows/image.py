@@ -223,6 +223,20 @@ class ImageFlow(base.Flow):
             functions = self._temperatures.functions(float(temperature))
         return functions.sample(sample_shape, condition, seed, jit_compile=jit_compile)
 
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Train as `Flow.fit`; logs have `bits_per_dim` and `val_bits_per_dim`, too."""
+        callbacks = kwargs.get("callbacks") or []
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = (
+                [callbacks]
+                if isinstance(callbacks, keras.callbacks.Callback)
+                else list(callbacks)
+            )
+            kwargs["callbacks"] = [_BitsPerDim(self.event_size), *callbacks]
+        return super().fit(x, y, *args, **kwargs)
+
     def train_step(self, data: Any) -> Any:
         """Add noise that depends on the seed and the step, and train on it."""
         return super().train_step(self._noisy(data, self.optimizer.iterations))
@@ -241,6 +255,20 @@ class ImageFlow(base.Flow):
         return keras.utils.pack_x_y_sample_weight(inputs, y, weights)
 
 
+class _BitsPerDim(keras.callbacks.Callback):
+    """Adds losses in bits per dimension to the logs, for the callbacks after it."""
+
+    def __init__(self, event_size: int) -> None:
+        super().__init__()
+        self._unit = event_size * math.log(2.0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {} if logs is None else logs
+        for prefix in ("", "val_"):
+            if f"{prefix}loss" in logs:
+                logs[f"{prefix}bits_per_dim"] = logs[f"{prefix}loss"] / self._unit
+
+
 def _folded(first: int, second: int, number: int) -> list[int]:
     """Return a seed for one of many draws, as two 32-bit integers."""
     words = np.random.SeedSequence([first % 2**32, second % 2**32, number])
@@ -250,28 +278,35 @@ def _folded(first: int, second: int, number: int) -> list[int]:
 class _Tempered:
     """A flow whose base density is scaled, as far as sampling asks for one."""
 
-    def __init__(self, flow: ImageFlow, temperature: float) -> None:
+    def __init__(self, flow: ImageFlow, temperature: tf.Variable) -> None:
         self.variable_dtype = flow.variable_dtype
         self.event_shape = flow.event_shape
         self.condition_shape = flow.condition_shape
-        self.base = flow.base
         self._flow = flow
         self._temperature = temperature
 
+    @property
+    def base(self) -> Any:
+        """The base density, unscaled: the map scales."""
+        return self._flow.base
+
     def distribution(self, condition: Condition = None) -> tfd.Distribution:
         target = self._flow.distribution(condition)
-        scale = tfb.Scale(tf.constant(self._temperature, self.variable_dtype))
+        scale = tfb.Scale(self._temperature)
         return tfd.TransformedDistribution(
             target.distribution, compose.Chain([target.bijector, scale])
         )
 
 
 class _Temperatures:
-    """The compiled functions of the temperature that was asked for last."""
+    """The compiled functions that sample at the temperature of a variable.
+
+    A variable, so that a sheet of many temperatures is traced once.
+    """
 
     def __init__(self, flow: ImageFlow) -> None:
         self._flow = flow
-        self._last: tuple[float, compiled.CompiledFlow] | None = None
+        self._made: tuple[tf.Variable, compiled.CompiledFlow] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Temperatures:
         """Return functions for the copy of the flow, traced when first used."""
@@ -279,7 +314,12 @@ class _Temperatures:
 
     def functions(self, temperature: float) -> compiled.CompiledFlow:
         """Return the functions that sample at a temperature."""
-        if self._last is None or self._last[0] != temperature:
-            view = _Tempered(self._flow, temperature)
-            self._last = temperature, compiled.CompiledFlow(view)
-        return self._last[1]
+        if self._made is None:
+            with tf.init_scope():
+                variable = tf.Variable(
+                    1.0, trainable=False, dtype=self._flow.variable_dtype
+                )
+            functions = compiled.CompiledFlow(_Tempered(self._flow, variable))
+            self._made = variable, functions
+        self._made[0].assign(temperature)
+        return self._made[1]

@@ -11,7 +11,9 @@ import tensorflow as tf
 __all__ = [
     "ORDERS",
     "checkerboard",
+    "cosine_transform",
     "divisions",
+    "haar",
     "pixel_logit",
     "pixel_sigmoid",
     "squeeze",
@@ -119,6 +121,41 @@ def checkerboard(height: int, width: int, *, flip: bool = False) -> np.ndarray:
     """
     rows, columns = np.indices([height, width])
     return ((rows + columns) % 2 == int(flip))[..., np.newaxis]
+
+
+def haar(x: tf.Tensor) -> tf.Tensor:
+    """Rotate squeezed images to the sum and the differences of each block, halved.
+
+    Args:
+        x: `[..., 4 * C]`, the pixels of blocks of 2 x 2 as `squeeze` orders them.
+
+    Returns:
+        `[..., 4 * C]`: sums, differences of columns, of rows, of diagonals, each times
+        1/2. The map is its own inverse.
+    """
+    a, b, c, d = tf.split(x, 4, axis=-1)
+    top, bottom, left, right = a + b, c + d, a - b, c - d
+    parts = top + bottom, left + right, top - bottom, left - right
+    return 0.5 * tf.concat(parts, axis=-1)
+
+
+def _cosines(size: int) -> np.ndarray:
+    """Return the orthonormal matrix of the DCT-II, `[size, size]`."""
+    k, n = np.indices([size, size])
+    matrix = np.cos(np.pi * (2 * n + 1) * k / (2 * size)) * np.sqrt(2.0 / size)
+    matrix[0] /= np.sqrt(2.0)
+    return matrix
+
+
+def cosine_transform(x: tf.Tensor, *, inverse: bool = False) -> tf.Tensor:
+    """Return the two-dimensional DCT-II of each channel of `[..., H, W, C]`."""
+    rows, columns = _cosines(x.shape[-3]), _cosines(x.shape[-2])
+    if inverse:
+        rows, columns = rows.T, columns.T
+    y = tf.einsum("ij,...jkc->...ikc", tf.constant(rows, x.dtype), x)
+    y = tf.einsum("kl,...ilc->...ikc", tf.constant(columns, x.dtype), y)
+    y.set_shape(x.shape)
+    return y
 
 
 def _scales(num_values: float, alpha: float, like: tf.Tensor) -> tuple[Any, Any]:

@@ -14,8 +14,10 @@ from tfp_flows.plots.gif import TrainingGif, training_gif
 from tfp_flows.plots.history import history
 from tfp_flows.plots.images import image_grid
 from tfp_flows.plots.layers import layers
+from tfp_flows.plots.sheets import SampleSheet
 
 __all__ = [
+    "SampleSheet",
     "TrainingGif",
     "corner",
     "density_2d",

@@ -1,7 +1,8 @@
 """Fitting flows."""
 
+from tfp_flows.training.averaging import AverageWeights
 from tfp_flows.training.callbacks import StopOnNonFinite
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy import fit_more
 
-__all__ = ["StopOnNonFinite", "fit", "fit_more"]
+__all__ = ["AverageWeights", "StopOnNonFinite", "fit", "fit_more"]

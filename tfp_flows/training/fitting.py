@@ -13,6 +13,7 @@ from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.training import data as training_data
 from tfp_flows.training import greedy
+from tfp_flows.training.averaging import AverageWeights
 from tfp_flows.training.callbacks import StopOnNonFinite
 
 __all__ = ["fit"]
@@ -108,6 +109,7 @@ def fit(
     weight_decay: float = 1e-4,
     patience: int | None = None,
     noise: float = 0.0,
+    average: float | None = None,
     weights: TensorLike | None = None,
     seed: int | None = None,
     adapt: bool = True,
@@ -147,6 +149,8 @@ def fit(
             of `epochs`, at least 10, and at least 250 updates.
         noise: Standard deviation of Gaussian noise added to the events of each batch,
             in units of the standard deviation of each coordinate.
+        average: Decay of an exponential average of the weights, such as 0.999, which is
+            validated and kept in place of the last weights; see `AverageWeights`.
         weights: Weights of the events, `[N]`; those of weight 0 have no influence.
         seed: Int that fixes the split, the initial weights, and the order of batches.
         adapt: Whether to set data-dependent layers first; `False` goes on training.
@@ -243,7 +247,10 @@ def fit(
         optimizer=_optimizer(learning_rate, weight_decay, steps * epochs),
         jit_compile=jit_compile,
     )
-    used = [StopOnNonFinite(), *callbacks]
+    used: list[keras.callbacks.Callback] = [StopOnNonFinite()]
+    if average is not None:
+        used.append(AverageWeights(average))
+    used += callbacks
     arguments: dict[str, Any] = {}
     if held_out is not None:
         used.append(
