@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tests.bijectors import image_cases
+from tests.bijectors import image_cases, mixture_cases
 from tests.bijectors.toy_maps import Affine as ToyAffine
 from tests.bijectors.toy_maps import Shear, noise
 from tfp_flows import bijectors as maps
@@ -19,7 +19,7 @@ from tfp_flows import networks
 from tfp_flows.math import rotations
 from tfp_flows.testing import BijectorCase, perturb
 
-CASES: dict[str, BijectorCase] = dict(image_cases.CASES)
+CASES: dict[str, BijectorCase] = image_cases.CASES | mixture_cases.CASES
 BATCH = {"event_shape": "a batch of parameters broadcasts, as in tfb.Scale"}
 DENSE = {"infinite_inputs": "a sum of infinite terms of both signs is no number"}
 

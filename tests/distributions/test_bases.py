@@ -99,3 +99,22 @@ def test_bad_arguments_are_refused():
         distributions.Base("cauchy", 2)
     with pytest.raises(ValueError, match="`num_components` must be at least 1"):
         distributions.Base("gaussian-mixture", 2, num_components=0)
+
+
+def test_scale_mixture_is_elliptical_and_normal_with_one_component():
+    one = distributions.Base("scale-mixture", 3, num_components=1).distribution()
+    wanted = tf.reduce_sum(tfd.Normal(0.0, 1.0).log_prob(X), axis=-1)
+    np.testing.assert_allclose(one.log_prob(X), wanted, atol=1e-5)
+    law = distributions.Base("scale-mixture", 3, num_components=4).distribution()
+    turned = X @ np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    same = law.log_prob(turned.astype("float32"))
+    np.testing.assert_allclose(law.log_prob(X), same, atol=1e-5)
+    scales = np.exp(np.linspace(-0.5, 0.5, 4))
+    parts = [
+        np.sum(tfd.Normal(0.0, scale).log_prob(X), axis=-1)
+        for scale in scales.astype("float32")
+    ]
+    wanted = np.logaddexp.reduce(parts, axis=0) - np.log(4)
+    np.testing.assert_allclose(law.log_prob(X), wanted, atol=1e-5)
+    draws = law.sample(20_000, seed=[0, 1]).numpy()
+    np.testing.assert_allclose(draws.var(axis=0), np.mean(scales**2), rtol=0.05)

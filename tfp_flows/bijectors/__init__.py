@@ -14,6 +14,7 @@ from tfp_flows.bijectors.householder import HouseholderProduct
 from tfp_flows.bijectors.image_coupling import ChannelCoupling, CheckerboardCoupling
 from tfp_flows.bijectors.lu import LU
 from tfp_flows.bijectors.marginal import MarginalSpline
+from tfp_flows.bijectors.marginal_mixture import MarginalMixture
 from tfp_flows.bijectors.memo import caching
 from tfp_flows.bijectors.mixture import MixtureGaussianize
 from tfp_flows.bijectors.multiscale import MultiScale
@@ -61,6 +62,7 @@ __all__ = [
     "LogisticMixture",
     "LowRankAffine",
     "MarginalGaussianize",
+    "MarginalMixture",
     "MarginalSpline",
     "MaskedAutoregressive",
     "MixtureGaussianize",

@@ -15,7 +15,16 @@ from tfp_flows._types import Shape
 
 __all__ = ["BASES", "Base"]
 
-BASES = ("normal", "diagonal-normal", "student-t", "gaussian-mixture", "uniform")
+BASES = (
+    "normal",
+    "diagonal-normal",
+    "student-t",
+    "gaussian-mixture",
+    "scale-mixture",
+    "uniform",
+)
+# Where the log-scales of a scale mixture start: between so much below and above 0.
+INITIAL_SPREAD = 0.5
 # Where the degrees of freedom of a Student-t base start: close to a normal, with
 # tails that training can make heavier.
 INITIAL_DF = 10.0
@@ -29,10 +38,11 @@ class Base(tf.Module):
     Args:
         kind: `"normal"` (standard), `"diagonal-normal"` (trainable mean and scale),
             `"student-t"` (trainable degrees of freedom and scale per coordinate),
-            `"gaussian-mixture"` (trainable weights, means, scales) or `"uniform"` (on
-            the cube `[-1, 1]`).
+            `"gaussian-mixture"` (trainable weights, means, scales), `"scale-mixture"`
+            (normal laws around zero, each of one trainable scale for all coordinates:
+            an elliptical law of any tails) or `"uniform"` (on the cube `[-1, 1]`).
         event_shape: Shape of one event.
-        num_components: Number of components of the mixture.
+        num_components: Number of components of a mixture.
         seed: Int that fixes the initial means of the mixture.
         dtype: `"float32"` or `"float64"`.
         name: Name.
@@ -72,6 +82,11 @@ class Base(tf.Module):
             means = rng.normal(size=(num_components, *self.event_shape))
             self._loc = self._variable(means / math.sqrt(size), "loc")
             self._log_scale = self._variable(np.zeros_like(means), "log_scale")
+        elif kind == "scale-mixture":
+            self._logits = self._variable(np.zeros(num_components), "logits")
+            spread = np.linspace(-INITIAL_SPREAD, INITIAL_SPREAD, num_components)
+            spread = spread if num_components > 1 else np.zeros(1)
+            self._log_scale = self._variable(spread, "log_scale")
 
     def _variable(self, value: np.ndarray, name: str) -> tf.Variable:
         return tf.Variable(value, dtype=self._dtype, name=name)
@@ -92,7 +107,16 @@ class Base(tf.Module):
                 self._raw_df, lambda raw: MIN_DF + tf.nn.softplus(raw)
             )
             return tfd.Independent(tfd.StudentT(df, zeros, scale), rank)
+        if self.kind == "gaussian-mixture":
+            loc = self._loc
+        else:
+            loc, ones = zeros, [1] * rank
+            scale = tfp.util.DeferredTensor(
+                self._log_scale,
+                lambda v: tf.reshape(tf.exp(v), [v.shape[0], *ones]),
+                shape=[self._log_scale.shape[0], *ones],
+            )
         return tfd.MixtureSameFamily(
             tfd.Categorical(logits=self._logits),
-            tfd.Independent(tfd.Normal(self._loc, scale), rank),
+            tfd.Independent(tfd.Normal(loc, scale), rank),
         )
