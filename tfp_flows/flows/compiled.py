@@ -71,9 +71,10 @@ class CompiledFlow:
         x = _floating(x, flow.variable_dtype)
         _checks.require_trailing(x.shape, flow.event_shape, "x", self._owner())
         condition = self._condition(condition)
+        function = self._function("log_prob", jit_compile=jit_compile)
         is_matrix = x.shape.rank == 1 + len(flow.event_shape)
-        if is_matrix and condition is None and not jit_compile:
-            return self._function("log_prob", jit_compile=False)(x)
+        if is_matrix and condition is None:
+            return _in_bucket(function, x) if jit_compile else function(x)
         batch = tf.shape(x)[: x.shape.rank - len(flow.event_shape)]
         if condition is not None:
             cut = condition.shape.rank - len(flow.condition_shape)
@@ -81,7 +82,6 @@ class CompiledFlow:
             condition = _flatten(condition, batch, flow.condition_shape)
         flat = _flatten(x, batch, flow.event_shape)
         arguments = (flat,) if condition is None else (flat, condition)
-        function = self._function("log_prob", jit_compile=jit_compile)
         if jit_compile:
             return tf.reshape(_in_bucket(function, *arguments), batch)
         return tf.reshape(function(*arguments), batch)
@@ -128,7 +128,7 @@ def _in_bucket(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.
     if not missing:
         return function(*arguments)
     filled = (
-        tf.concat([value, tf.zeros([missing, *value.shape[1:]], value.dtype)], axis=0)
+        tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1))
         for value in arguments
     )
     return function(*filled)[:count]
