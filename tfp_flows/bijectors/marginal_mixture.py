@@ -202,9 +202,10 @@ class MarginalMixture(base.Bijector):
         matrix = tfp.util.ParameterProperties(event_ndims=2)
         return {"logits": matrix, "locations": matrix, "log_scales": matrix}
 
-    def _mixture(self) -> tuple[tf.Tensor, ...]:
+    def _mixture(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         given = (self._logits, self._locations, self._log_scales)
-        return tuple(map(tf.convert_to_tensor, given))
+        logits, locations, log_scales = map(tf.convert_to_tensor, given)
+        return logits, locations, log_scales
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y, log_det = mixture_maps.sample_map(x, *self._mixture(), self._kind)

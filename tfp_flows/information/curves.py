@@ -3,7 +3,8 @@
 A flexible density that has found all there is to find gains nothing from more rows but
 less noise, which the mean over rows seen and held out is free of. Where that mean still
 rises from half of the rows to all of them, structure is left, and more rows would show
-it. The error is taken to fall with the square root of their number.
+it. How much is left depends on how fast the error falls with their number: the estimate
+takes the fast rate of few parameters, the doubt reaches to that of many.
 """
 
 from __future__ import annotations

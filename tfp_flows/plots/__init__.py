@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from tfp_flows.plots.corner import corner
 from tfp_flows.plots.density import density_2d
+from tfp_flows.plots.gaussianization import (
+    gaussianization,
+    information_per_layer,
+    marginals,
+)
 from tfp_flows.plots.gif import TrainingGif, training_gif
 from tfp_flows.plots.history import history
 from tfp_flows.plots.images import image_grid
@@ -21,8 +26,11 @@ __all__ = [
     "TrainingGif",
     "corner",
     "density_2d",
+    "gaussianization",
     "history",
     "image_grid",
+    "information_per_layer",
     "layers",
+    "marginals",
     "training_gif",
 ]
