@@ -9,6 +9,7 @@ Run `python benchmarks/glow_couplings.py`.
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Sequence
 
@@ -22,27 +23,27 @@ COUPLINGS = ("affine", "spline")
 
 
 def trained(
-    coupling: str, seed: int, steps: int, batch_size: int, train: np.ndarray
+    coupling: str, seed: int, args: argparse.Namespace, train: np.ndarray
 ) -> tuple[flows.Glow, float]:
     """Return a trained flow and the CPU seconds after its first step."""
     flow = flows.build(
         "glow",
         train.shape[1:],
-        num_levels=2,
-        num_steps=2,
+        num_levels=args.num_levels,
+        num_steps=args.num_steps,
         hidden_units=(32, 32),
         coupling=coupling,
         seed=seed,
     )
     flow.adapt(train)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - 20, alpha=0.02, warmup_target=3e-3, warmup_steps=20
+        0.0, args.steps - 20, alpha=0.02, warmup_target=3e-3, warmup_steps=20
     )
     flow.compile(keras.optimizers.Adam(schedule, global_clipnorm=50.0))
     rng = np.random.default_rng(seed)
     start = 0.0
-    for step in range(steps):
-        rows = rng.choice(len(train), batch_size, replace=False)
+    for step in range(args.steps):
+        rows = rng.choice(len(train), args.batch_size, replace=False)
         flow.train_on_batch(train[rows].astype("float32"))
         if step == 0:
             start = time.process_time()
@@ -55,9 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--num-levels", type=int, default=2)
+    parser.add_argument("--num-steps", type=int, default=2)
     args = parser.parse_args(arguments)
     if args.smoke:
         args.steps, args.batch_size, args.seeds = 22, 4, 1
+        args.num_levels = args.num_steps = 1
     x = datasets.fashion_mnist()[0]
     rows = np.random.default_rng(0).permutation(len(x))
     train, test = x[rows[150:]], x[rows[:150]]
@@ -67,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in range(args.seeds):
         line, found = f"{seed:4d}", []
         for coupling in COUPLINGS:
-            flow, seconds = trained(coupling, seed, args.steps, args.batch_size, train)
+            flow, seconds = trained(coupling, seed, args, train)
             found.append(float(flow.bits_per_dim(test).mean()))
             line += f"{found[-1]:12.3f}{seconds:8.1f}"
         wins += found[1] <= found[0]
