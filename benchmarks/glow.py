@@ -5,8 +5,7 @@ Trains for a given CPU time on 54,000 of the 60,000 training images of MNIST (th
 held-out images, one draw of uniform noise each, 28 x 28, or with `--pad` 32 x 32. In
 the end: all 6,000, the error of the inverse on 64 of them, and the time of a sample
 beside that of a log-density. The Gaussian is fitted to the same pixels with noise, or
-to their logits, in the same units; it cannot be for constant pixels, so not with a
-border.
+to their logits, in the same units.
 
 A border of black pixels costs a code nothing: bits per image are those of the 28 x 28
 pixels, and per dimension of 32 x 32 they are 784 / 1024 of the number here. Papers

@@ -15,6 +15,8 @@ TABLES = {
     "chains": ("round trip", "median chain", "worst chain"),
     "drift": ("1 ulp", "nsf-ar", "median flow"),
     "glow": ("bits/dim", "full-covariance Gaussian", "sample / log_prob"),
+    "glow_couplings": ("affine", "spline at most affine"),
+    "glow_peers": ("parameters", "without imports", "sample / log_prob"),
     "linear_flow": ("optimum", "Adam 1e-3", "\nfit "),
     "information": ("plug-in", "reached:", "within 2"),
     "information_coverage": ("best/ours", "H uniform", "within 1.64"),

@@ -45,6 +45,7 @@ def test_names_are_those_of_the_registry():
     assert flows.image_names() == images.FLOWS
 
 
+@pytest.mark.slow
 def test_fit_prints_bits_per_dim(run, pictures, tmp_path):
     out = tmp_path / "f.keras"
     argv = ("fit", pictures, "--flow", "glow", "--out", out, *TINY)
@@ -91,6 +92,7 @@ def test_sample_draws_a_sheet_and_writes_an_array(run, flow, tmp_path):
     assert "exists: choose another name" in run("sample", flow, "--grid", sheet)[2]
 
 
+@pytest.mark.slow
 def test_folders_of_pictures_are_fitted(run, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -35,6 +35,8 @@ __all__ = [
 FLOWS = ("glow", "realnvp-image", "nsf-image")
 ARRAY_SUFFIXES = (".npz", ".npy")
 PICTURE_SUFFIXES = (".png",)
+# What a folder of images holds, as `datasets.read_images` reads it.
+FOLDER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 CLASS = "class "
 # Images of one call when sampling: bounds the memory of activations.
 BLOCK = 256
@@ -58,14 +60,22 @@ def is_image_flow(flow: Flow) -> TypeGuard[ImageFlow]:
 
 
 def check_input(path: str) -> Path:
-    """Return the path of an existing file or folder.
+    """Return the path of an existing file, or of a folder with pictures.
 
     Raises:
-        UsageError: If there is none.
+        UsageError: If there is none, or the folder has no pictures.
     """
     file = Path(path).expanduser()
     if not file.exists():
         raise UsageError(f"there is no file or folder '{path}'.")
+    endings = (
+        {inner.suffix.lower() for inner in file.iterdir()} if file.is_dir() else ()
+    )
+    if file.is_dir() and not set(endings) & set(FOLDER_SUFFIXES):
+        raise UsageError(
+            f"'{path}' is a folder without pictures: name a file, or a folder with "
+            f"{', '.join(FOLDER_SUFFIXES)}."
+        )
     return file
 
 
