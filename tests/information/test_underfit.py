@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfp_flows.information import crossfit, curves, neighbours
+from tfp_flows.information import crossfit, curves, neighbours, options
 
 
 def _normal(z):
@@ -71,3 +71,13 @@ def test_what_is_missed_is_added_and_noise_is_not():
         done = cross.completed(fits, lambda *_: None)
         gain = cross.held_out(done.log_prob - log_prob).mean()
         assert gain == pytest.approx(missed, abs=0.06)
+
+
+def test_rounded_columns_are_not_completed():
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    chosen = options.Options(seed=0)
+    rounded = chosen.read(np.round(x, 1), "x")
+    assert (rounded.rounded, chosen.read(x, "x").rounded) == (True, False)
+    z = np.zeros([2, 300, 2])
+    fits = crossfit.Fits(z, z[..., 0], z[..., 0])
+    assert chosen.cross(rounded).completed(fits, lambda *_: None) is fits

@@ -81,6 +81,8 @@ class CrossFit:
         flow: Name of a flow, or options of `tfp_flows.fit` with the key `flow`.
         validation: Share of the rows of each fit by which it stops.
         seed: Int that fixes folds and fits.
+        complete: Whether to look for what fits have missed. Not in rounded columns:
+            equal rows would be structure, however they are spread.
     """
 
     def __init__(
@@ -91,8 +93,10 @@ class CrossFit:
         flow: str | dict[str, Any],
         validation: float | None,
         seed: int | None,
+        complete: bool = True,
     ) -> None:
         _checks.at_least(folds, 2, "folds")
+        self._complete = complete
         self.folds = int(folds)
         rng = np.random.default_rng(seed)
         self.fold = rng.permutation(count) % self.folds
@@ -191,6 +195,8 @@ class CrossFit:
 
     def _neighbours(self, fits: Fits) -> tuple[np.ndarray, float, float] | None:
         """Return what is missed at each row, `[N]`, variance of its mean, and doubt."""
+        if not self._complete:
+            return None
         held_out = self.held_out(fits.log_prob)
         log_base = held_out - self.held_out(fits.log_det)
         z = self.held_out(fits.z)

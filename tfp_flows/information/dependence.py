@@ -28,7 +28,7 @@ class _Blocks:
     def __init__(self, samples: Sequence[Sample], options: Options) -> None:
         self.samples = list(samples)
         self.options = options
-        self.cross = options.cross(len(self.samples[0]))
+        self.cross = options.cross(*self.samples)
         self.fits = [
             self.cross.columns(sample.x)[0]
             if sample.x.shape[1] == 1
@@ -108,7 +108,7 @@ def total_correlation(x: TensorLike, **options: Any) -> Measure:
             "Give the columns side by side, [N, D]."
         )
         raise ValueError(msg)
-    cross = chosen.cross(len(sample))
+    cross = chosen.cross(sample)
     fits = cross.columns(sample.x)
     gain = _gain(cross, [sample], fits, chosen.fitted)
     return chosen.measure("total correlation", *cross.rows(*gain))

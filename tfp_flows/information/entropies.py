@@ -64,7 +64,7 @@ def entropy(x: TensorLike, **options: Any) -> Measure:
     """
     chosen = Options.of(options)
     sample = chosen.read(x, "x")
-    cross = chosen.cross(len(sample))
+    cross = chosen.cross(sample)
     log_prob, doubt = _log_density(sample, cross, chosen)
     rows, doubt = cross.rows(-log_prob, doubt)
     return chosen.measure("entropy", rows, 0.0 if chosen.fitted else doubt)
@@ -85,7 +85,7 @@ def negentropy(x: TensorLike, **options: Any) -> Measure:
     """
     chosen = Options.of(options)
     sample = chosen.read(x, "x")
-    cross = chosen.cross(len(sample))
+    cross = chosen.cross(sample)
     values, doubt = _log_density(sample, cross, chosen)
     normal = [
         _normal_log_prob(sample.x[cross.fold != fold], sample.x)
@@ -123,7 +123,7 @@ class _Reference:
             )
             raise ValueError(msg)
         self.x = (x.rows - y.loc) / y.scale
-        cross = options.cross(len(y))
+        cross = options.cross(y)
         if options.fitted is not None:
             score_fitted(options.fitted, x.raw[:1], "`y`")
             parts = crossfit.evaluate(
@@ -202,7 +202,7 @@ def kl_divergence(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
     chosen = Options.of(options)
     first, second = chosen.read(x, "x"), chosen.read(y, "y")
     reference = _Reference(first, second, chosen)
-    cross = chosen.cross(len(first))
+    cross = chosen.cross(first)
     fits, _ = crossfit.better(cross, reference.z, reference.log_det, reference.x)
     rows, doubt = cross.rows(fits.log_prob - reference.log_prob, fits.doubt)
     return chosen.measure("KL divergence", rows, math.hypot(doubt, reference.doubt))

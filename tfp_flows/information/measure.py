@@ -25,9 +25,9 @@ class Measure:
         stderr: Its standard error: scatter of the rows, and doubt about the fit.
         unit: `"nats"` or `"bits"`.
         fit_doubt: The part of `stderr` that comes from the fit: half of what rows held
-            out and rows of the fit disagree by, what the densities of several folds
-            disagree by where they score other rows, and a floor of 5 nats over all
-            rows of a fit.
+            out and rows of the fit disagree by, what densities may have missed, what
+            those of several folds disagree by where they score other rows, and a
+            floor of 5 nats over all rows of a fit.
 
     Example:
         >>> Measure("entropy", 1.4189, 0.0071)

@@ -82,10 +82,11 @@ class Options:
         """Return the checked rows of arguments that belong together row by row."""
         return samples.paired(data, spread=self.spread, seed=self.seed)
 
-    def cross(self, count: int) -> crossfit.CrossFit:
-        """Return the folds of so many rows; beside a fitted flow, RBIG fits."""
+    def cross(self, *given: samples.Sample) -> crossfit.CrossFit:
+        """Return the folds of the rows; beside a fitted flow, RBIG fits."""
         return crossfit.CrossFit(
-            count,
+            len(given[0]),
+            complete=not any(sample.rounded for sample in given),
             folds=self.folds,
             flow="rbig" if isinstance(self.flow, flows.Flow) else self.flow,
             validation=self.validation,

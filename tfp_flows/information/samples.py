@@ -44,6 +44,11 @@ class Sample:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def rounded(self) -> bool:
+        """Whether a column was rounded, and has been spread."""
+        return self.rows is not self.raw and bool(np.any(self.rows != self.raw))
+
 
 def _spread(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Spread a rounded column: each value evenly over what is nearest to it.
