@@ -2,12 +2,10 @@
 
 Deep flows repeat one block of maps that differ in their numbers only. Traced layer by
 layer, Python, TensorFlow's optimisers and XLA would work in proportion to the depth; a
-loop over the stacked numbers of the blocks takes as long to compile for fifty layers as
-for five. Values cost as much in a loop as without, gradients a tenth more, or a third
-where they run each block once more.
-
-Gradients that keep all intermediate results in a loop cannot be differentiated again;
-those that run the blocks once more can.
+loop over the stacked numbers of the blocks takes as long for fifty layers as for five.
+Values cost as much in a loop as without. The gradient runs each block once more from
+its input, which saves memory, and costs nothing to a third of a training step: the
+more, the more of it are matrix products.
 """
 
 from __future__ import annotations
@@ -93,7 +91,6 @@ def evaluate(
     *,
     event_ndims: int,
     inverse: bool,
-    recompute: bool,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluate equal blocks of maps, one after the other.
 
@@ -103,8 +100,6 @@ def evaluate(
         condition: Passed on to conditional maps.
         event_ndims: Rank of the event.
         inverse: Whether the maps are inverted.
-        recompute: Whether the gradient runs each block once more from its input,
-            instead of keeping all intermediate results.
 
     Returns:
         Value and log-det, as one map would give them.
@@ -137,13 +132,9 @@ def evaluate(
         return value, total
 
     if len(blocks) == 1:
-        if recompute:
-            return checkpoint.recomputed(step, value, [*given, *tensors[0]])
-        return step(value, *given, *tensors[0])
+        return checkpoint.recomputed(step, value, [*given, *tensors[0]])
     stacks = [tf.stack(slot) for slot in zip(*tensors, strict=True)]
-    if recompute:
-        return _recomputed(step, value, given, stacks, event_ndims)
-    return _loop(step, value, given, stacks, event_ndims)[:2]
+    return _recomputed(step, value, given, stacks, event_ndims)
 
 
 def _advance(blocks: Sequence[Sequence[Any]]) -> None:
@@ -196,34 +187,30 @@ def _loop(
     given: Sequence[tf.Tensor],
     stacks: Sequence[tf.Tensor],
     event_ndims: int,
-    *,
-    keep: bool = False,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return value and log-det after all blocks, and what each block was given."""
     count = stacks[0].shape[0]
     arrays = [_array(stack) for stack in stacks]
     batch = value.shape.rank - event_ndims
     total = tf.zeros(tf.shape(value)[:batch], value.dtype)
     total.set_shape(value.shape[:batch])
-    kept: tuple[tf.TensorArray, ...] = ()
-    if keep:
-        kept = (tf.TensorArray(value.dtype, count, element_shape=value.shape),)
+    kept = tf.TensorArray(value.dtype, count, element_shape=value.shape)
 
     def body(
-        i: tf.Tensor, value: tf.Tensor, total: tf.Tensor, *kept: tf.TensorArray
+        i: tf.Tensor, value: tf.Tensor, total: tf.Tensor, kept: tf.TensorArray
     ) -> tuple[Any, ...]:
-        kept = tuple(array.write(i, value) for array in kept)
+        kept = kept.write(i, value)
         numbers = [array.read(i) for array in arrays]
         value, log_det = step(value, *given, *numbers)
-        return i + 1, value, total + log_det, *kept
+        return i + 1, value, total + log_det, kept
 
-    _, value, total, *kept = tf.while_loop(
+    _, value, total, kept = tf.while_loop(
         lambda i, *_: i < count,
         body,
-        (tf.constant(0), value, total, *kept),
+        (tf.constant(0), value, total, kept),
         maximum_iterations=count,
     )
-    return value, total, kept[0].stack() if keep else None
+    return value, total, kept.stack()
 
 
 def _recomputed(
@@ -239,7 +226,7 @@ def _recomputed(
     @tf.custom_gradient
     def run(value: tf.Tensor, *inputs: tf.Tensor) -> tuple[Any, Any]:
         given, stacks = inputs[:rest], inputs[rest:]
-        out, total, kept = _loop(step, value, given, stacks, event_ndims, keep=True)
+        out, total, kept = _loop(step, value, given, stacks, event_ndims)
 
         def gradient(by_out: tf.Tensor, by_total: tf.Tensor) -> list[tf.Tensor | None]:
             with _context.training_scope(training):
