@@ -19,6 +19,7 @@ TABLES = {
     "mixtures": ("stretch", "A3"),
     "parabola": ("held-out", "MADE, x2 first"),
     "rbig": ("classic", "student", "D9 radial"),
+    "rbig_stream": ("rows/s/pass", "\nmemory", "\nstream"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
     "toy_entropies": ("stored", "25gaussians"),
     "toys": ("held-out", "8gaussians"),
