@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{'rows/s/pass':>13}{'gap':>9}"
     )
 
-    def line(label: str, rows: int, before: float, seconds: float, flow, tried) -> None:  # noqa: ANN001
+    def line(label: str, rows: int, before: float, seconds: float, flow, tried) -> None:
         gap = truth - float(np.mean(flow.log_prob(test)))
         data = rows * args.size * 4 / 2**20
         rate = rows * tried / seconds
