@@ -26,6 +26,7 @@ TABLES = {
     "parabola": ("held-out", "MADE, x2 first"),
     "patches": ("Gaussian", "scale mixture", "radial table"),
     "rbig": ("classic", "student", "D9 radial"),
+    "rbig_stream": ("rows/s/pass", "\nmemory", "\nstream"),
     "sampling": ("by pass", "largest error in float32"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
     "toy_entropies": ("stored", "25gaussians"),

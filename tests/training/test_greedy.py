@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 import tfp_flows as tfpf
 from tfp_flows import flows, training
@@ -108,12 +109,57 @@ def test_warm_start_keeps_the_density_and_goes_on_training(fitted):
 
 
 def test_radial_start_wins_on_elliptical_data():
-    flow, history = tfpf.fit("rbig", student(3000), seed=0, verbose=0, epochs=2)
+    x = student(3000, size=8)
+    flow, history = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=2)
     assert history.history["kind"][0] == "radius"
-    x = student(5000, 1)
+    linear, _ = tfpf.fit("linear", x, seed=0, verbose=0, epochs=5)
+    x = student(5000, 1, size=8)
     from_normal = -np.mean(flow.log_prob(x))
-    linear, _ = tfpf.fit("linear", student(3000), seed=0, verbose=0, epochs=5)
     assert from_normal < -np.mean(linear.log_prob(x)) - 0.1
+
+
+def clusters(rows, seed):
+    """Return three clusters in four dimensions, and their mean log-density."""
+    rng = np.random.default_rng(seed)
+    means = 4 * np.eye(3, 4)
+    x = means[rng.integers(3, size=rows)] + rng.normal(size=(rows, 4))
+    square = np.sum((x[:, None] - means) ** 2, axis=-1)
+    log_prob = np.logaddexp.reduce(-0.5 * square, axis=1) - 2 * np.log(2 * np.pi)
+    return x.astype("float32"), np.mean(log_prob) - np.log(3)
+
+
+def test_mixture_start_finds_clusters():
+    flow, history = tfpf.fit("rbig", clusters(2000, 0)[0], seed=0, verbose=0, epochs=2)
+    assert history.history["kind"][0] == "mixture"
+    assert flow.kinds[0] == "mixture"
+    x, truth = clusters(5000, 1)
+    assert truth - np.mean(flow.log_prob(x)) < 0.05
+
+
+def test_pivot_layers_find_a_scale_that_depends_on_a_coordinate():
+    def funnel(rows, seed):
+        rng = np.random.default_rng(seed)
+        v = rng.normal(size=(rows, 1))
+        rest = np.exp(v) * rng.normal(size=(rows, 3))
+        x = np.concatenate([v, rest], axis=1)
+        entropy = 2 * np.log(2 * np.pi * np.e)
+        return x.astype("float32"), entropy
+
+    flow, _ = tfpf.fit("rbig", funnel(3000, 0)[0], seed=0, verbose=0, epochs=4)
+    assert "pivot" in flow.kinds
+    x, entropy = funnel(5000, 1)
+    assert -np.mean(flow.log_prob(x)) - entropy < 0.15
+
+
+def test_normal_rows_cost_no_more_than_their_covariance():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(4, 4))
+    x, test = (rng.normal(size=(n, 4)) @ root.T for n in (2000, 20_000))
+    flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=6)
+    scale = np.linalg.cholesky(np.cov(x.T, bias=True))
+    fitted = tfd.MultivariateNormalTriL(x.mean(axis=0), scale)
+    loss = np.mean(fitted.log_prob(test)) - np.mean(flow.log_prob(test))
+    assert abs(loss) < 1e-3
 
 
 @pytest.mark.parametrize("rotation", ["pca", "random", "ica", "sliced"])
@@ -128,7 +174,7 @@ def test_every_rotation_lowers_the_loss(rotation):
 
 def test_more_layers_are_added_to_those_there_are():
     x = tfpf.datasets.toy("banana", 800)
-    flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=1)
+    flow, _ = tfpf.fit("rbig", x, rotation="pca", seed=0, verbose=0, epochs=1)
     before = float(np.mean(flow.log_prob(x)))
     layers = flow.num_layers
     flow, _ = training.fit_more(flow, x, seed=0, verbose=0, max_layers=6)

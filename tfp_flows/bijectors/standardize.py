@@ -181,7 +181,24 @@ class Standardize(base.Bijector):
             event_ndims=self._event_ndims,
             kept=self._event_ndims,
         )
-        location, scale = moments.location_and_scale(y, axes)
+        self.set_moments(*moments.location_and_scale(y, axes))
+
+    def set_moments(self, location: TensorLike, scale: TensorLike) -> None:
+        """Set location and scale, as float64 numbers of known mean and deviation.
+
+        Args:
+            location: `[*event_shape]`.
+            scale: `[*event_shape]`, positive.
+
+        Raises:
+            TypeError: If the parameters are not variables.
+            ValueError: If a number is not finite.
+        """
+        owner = type(self).__name__
+        arguments.require_variables(owner, loc=self._loc, scale=self._scale)
+        location, scale = (
+            tf.convert_to_tensor(value, tf.float64) for value in (location, scale)
+        )
         arguments.require_finite(location + scale, owner)
         loc, remainder = moments.split_location(location, self._loc.dtype)
         self._loc.assign(loc)

@@ -51,8 +51,8 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             `"mixed_bfloat16"`; mixed: networks only, densities stay float32.
     """
 
-    # What `fit` adds to the options of a flow that it builds by name.
-    tail_base: str | None = None
+    tail_base: str | None = None  # what `fit` adds to a flow that it builds by name
+    fit_method = "gradients"  # or "greedy": layer by layer, without a loss
     _on_vectors = True  # the maps work on flattened events
 
     def __init__(

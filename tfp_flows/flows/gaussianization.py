@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfp_flows import _checks, _serialize
+from tfp_flows import _checks, _serialize, networks
 from tfp_flows._types import Shape
 from tfp_flows.bijectors import base as bijector_base
-from tfp_flows.bijectors import marginal, radial, rotation, standardize
-from tfp_flows.flows import base, bridge, compiled
+from tfp_flows.bijectors import (
+    coupling,
+    marginal,
+    mixture,
+    radial,
+    rotation,
+    standardize,
+    transformers,
+)
+from tfp_flows.flows import base, bridge, compiled, recipe
 from tfp_flows.math import rotations
 
-__all__ = ["RBIG", "ROTATIONS", "Gaussianization"]
+__all__ = ["KINDS", "PIVOT_KNOTS", "RBIG", "ROTATIONS", "Gaussianization"]
 
 # What the layers of a greedy fit may turn by; "auto" alternates the last two.
 ROTATIONS = ("auto", "pca", "random", "ica", "sliced")
+# Splines of turned features, functions of one of them, the radius, or a mixture.
+KINDS = ("spline", "pivot", "radial", "mixture")
+PIVOT_KNOTS = 64
 
 
 class _Layered(base.Flow):
-    """What both flows share: pairs of a marginal spline and a rotation."""
+    """What both flows share: layers that turn the data, then map what they turned."""
 
     def __init__(
         self,
@@ -29,38 +40,61 @@ class _Layered(base.Flow):
         options: dict[str, Any],
         **kwargs: Any,
     ) -> None:
-        if condition_shape is not None:
-            msg = (
-                f"`condition_shape` must be None for `{type(self).__name__}`, which "
-                f"has no conditional form, got {condition_shape}. Fit another flow, "
-                "such as 'nsf-ar', for conditional densities."
-            )
-            raise ValueError(msg)
         _checks.at_least(options["num_layers"], 1, "num_layers")
         _checks.at_least(options["num_bins"], 2, "num_bins")
-        options["radial_after"] = [int(i) for i in options["radial_after"]]
-        super().__init__(event_shape, None, options=options, **kwargs)
+        _checks.at_least(options["num_components"], 1, "num_components")
+        kinds = options["kinds"]
+        if kinds is not None:
+            for kind in kinds:
+                _checks.one_of(kind, KINDS, "kinds")
+            options["kinds"] = [str(kind) for kind in kinds]
+            options["num_layers"] = max(1, len(kinds))
+        super().__init__(event_shape, condition_shape, options=options, **kwargs)
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
-        del condition_shape
-        options, dtype = self._options, self.variable_dtype
         layers: list[bijector_base.Bijector] = []
-        for position in range(options["num_layers"]):
-            layers += [
-                rotation.Rotation.trainable(self._start(position), dtype=dtype),
-                marginal.MarginalSpline.trainable(
-                    size, options["num_bins"], dtype=dtype
-                ),
-            ]
-            if position in options["radial_after"]:
-                layers.append(
-                    radial.RadialGaussianize.trainable(
-                        size, options["num_bins"], dtype=dtype
-                    )
-                )
+        for position, kind in enumerate(self.kinds):
+            layers += self._layer(kind, position, size, condition_shape)
         return layers[::-1]
+
+    def _layer(
+        self,
+        kind: str,
+        position: int,
+        size: int,
+        condition_shape: tuple[int, ...] | None,
+    ) -> list[bijector_base.Bijector]:
+        """Return the maps of one layer, the one next to the data first."""
+        options, dtype = self._options, self.variable_dtype
+        if kind == "radial":
+            bins = options["num_bins"]
+            return [radial.RadialGaussianize.trainable(size, bins, dtype=dtype)]
+        if kind == "mixture":
+            count = options["num_components"]
+            return [mixture.MixtureGaussianize.trainable(size, count, dtype=dtype)]
+        turn = rotation.Rotation.trainable(self._start(position), dtype=dtype)
+        if kind == "spline":
+            return [turn, self._marginal(size, condition_shape)]
+        if size == 1:
+            msg = (
+                "`kinds` may have 'pivot' for events of two coordinates or more, got "
+                "an event of one. Leave it out."
+            )
+            raise ValueError(msg)
+        affine = transformers.Affine()
+        table = networks.Table((size - 1, 2), PIVOT_KNOTS, dtype=dtype)
+        mask = [True, *[False] * (size - 1)]
+        return [turn, coupling.Coupling(affine, table, mask)]
+
+    def _marginal(
+        self, size: int, condition_shape: tuple[int, ...] | None
+    ) -> bijector_base.Bijector:
+        """Return the map of single features of one layer."""
+        del condition_shape
+        bins = self._options["num_bins"]
+        return marginal.MarginalSpline.trainable(size, bins, dtype=self.variable_dtype)
 
     def _start(self, position: int) -> Any:
         """Return the matrix that a rotation starts from, or its size."""
@@ -68,18 +102,31 @@ class _Layered(base.Flow):
         return self.event_size
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kind of each layer, from the data side."""
+        kinds = self._options["kinds"]
+        return tuple(kinds or ["spline"] * self._options["num_layers"])
+
+    @property
     def units(self) -> standardize.Standardize:
         """The standardisation, the map next to the data."""
         return self._maps[-1]
 
     def inner_maps(self) -> list[bijector_base.Bijector]:
-        """Return rotations, splines and radial maps from the data side to the base."""
+        """Return all maps but the standardisation, from the data side to the base."""
         return list(self._maps[-2::-1])
 
-    def resize(self, num_layers: int, radial_after: Sequence[int] = ()) -> None:
-        """Replace all layers by new ones, as many as a fit has found."""
-        self._options["num_layers"] = int(num_layers)
-        self._options["radial_after"] = [int(i) for i in radial_after]
+    def resize(self, kinds: Sequence[str], num_components: int | None = None) -> None:
+        """Replace all layers by new ones of the kinds that a fit has found.
+
+        Args:
+            kinds: From the data side, see the class.
+            num_components: Components of mixtures; `None` to leave the number.
+        """
+        self._options["kinds"] = list(kinds)
+        self._options["num_layers"] = max(1, len(kinds))
+        if num_components is not None:
+            self._options["num_components"] = int(num_components)
         self._maps = [*self._make_layers(self.event_size, None), self.units]
         self._stack = self._assemble(self._maps)
         self._compiled = compiled.CompiledFlow(self)
@@ -101,15 +148,19 @@ class RBIG(_Layered):
 
     Args:
         event_shape: Shape of one event; an int for vectors.
-        condition_shape: Must be `None`.
+        condition_shape: Must be `None`: `Gaussianization` has a conditional form.
         num_layers: Number of layers; a fit changes it to what the data need.
         num_bins: Bins of each marginal spline.
-        radial_after: Numbers of the layers, from the data side, behind which the radius
-            is mapped as well; a fit changes them.
+        kinds: Kind of each layer, from the data side: `"spline"` for a rotation and
+            marginal splines, `"pivot"` for a rotation and shifts and scales that depend
+            on its first feature, `"radial"`, `"mixture"`; a fit sets them. `None` for
+            `num_layers` of `"spline"`.
+        num_components: Components of a `"mixture"`; a fit sets it.
         max_layers: Most layers of a fit.
         rotation: What a fit turns by: `"pca"`, `"random"`, `"ica"` (independent
             components), `"sliced"` (directions far from normal), or `"auto"`, which
-            alternates the last two.
+            alternates the last two. Only `"auto"` uses all kinds of layers; with the
+            others all layers but the first are splines.
         step: Share of the change that a layer of a fit makes, in (0, 1].
         **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
 
@@ -128,6 +179,8 @@ class RBIG(_Layered):
         Random Rotations. https://arxiv.org/abs/1602.00229
     """
 
+    fit_method = "greedy"
+
     def __init__(
         self,
         event_shape: Shape,
@@ -135,12 +188,20 @@ class RBIG(_Layered):
         *,
         num_layers: int = 1,
         num_bins: int = 64,
-        radial_after: Sequence[int] = (),
-        max_layers: int = 100,
+        kinds: Sequence[str] | None = None,
+        num_components: int = 5,
+        max_layers: int = 200,
         rotation: str = "auto",
         step: float = 0.4,
         **kwargs: Any,
     ) -> None:
+        if condition_shape is not None:
+            msg = (
+                "`condition_shape` must be None for `RBIG`, which has no conditional "
+                f"form, got {condition_shape}. Fit 'gaussianization' for conditional "
+                "densities."
+            )
+            raise ValueError(msg)
         _checks.one_of(rotation, ROTATIONS, "rotation")
         _checks.at_least(max_layers, 1, "max_layers")
         if not 0 < step <= 1:
@@ -149,7 +210,8 @@ class RBIG(_Layered):
         options = {
             "num_layers": num_layers,
             "num_bins": num_bins,
-            "radial_after": radial_after,
+            "kinds": kinds,
+            "num_components": num_components,
             "max_layers": max_layers,
             "rotation": rotation,
             "step": step,
@@ -179,17 +241,23 @@ class Gaussianization(_Layered):
     is the better start: `Gaussianization.from_rbig(rbig)` has its density, bit for
     bit, and goes on from there by gradients.
 
+    With a condition, the marginal splines get their parameters from it through a
+    network; rotations do not depend on it.
+
     Args:
         event_shape: Shape of one event; an int for vectors.
-        condition_shape: Must be `None`.
+        condition_shape: Shape of the condition, `None` for an unconditional density.
         num_layers: Number of layers.
         num_bins: Bins of each marginal spline.
-        radial_after: Numbers of the layers, from the data side, behind which the radius
-            is mapped as well.
+        kinds: Kind of each layer, see `RBIG`; `None` for `num_layers` of `"spline"`.
+        num_components: Components of a `"mixture"`.
+        hidden_units: Widths of the networks of a conditional flow.
+        activation: Their activation, a name in `tf.nn`.
+        dropout: Share of their hidden units dropped while training.
         **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
-        ValueError: If a condition is asked for.
+        ValueError: If an option is out of range.
 
     References:
         Meng, Song, Song, Ermon (2020). Gaussianization Flows.
@@ -203,13 +271,21 @@ class Gaussianization(_Layered):
         *,
         num_layers: int = 6,
         num_bins: int = 24,
-        radial_after: Sequence[int] = (),
+        kinds: Sequence[str] | None = None,
+        num_components: int = 5,
+        hidden_units: Sequence[int] = (64, 64),
+        activation: str = "relu",
+        dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
         options = {
             "num_layers": num_layers,
             "num_bins": num_bins,
-            "radial_after": radial_after,
+            "kinds": kinds,
+            "num_components": num_components,
+            "hidden_units": tuple(hidden_units),
+            "activation": activation,
+            "dropout": dropout,
         }
         super().__init__(event_shape, condition_shape, options=options, **kwargs)
 
@@ -218,6 +294,23 @@ class Gaussianization(_Layered):
         return (
             rotations.haar(self.event_size, self._rng) if position else self.event_size
         )
+
+    def _marginal(
+        self, size: int, condition_shape: tuple[int, ...] | None
+    ) -> bijector_base.Bijector:
+        if condition_shape is None:
+            return super()._marginal(size, None)
+        options = self._options
+        spline = transformers.RationalQuadratic(options["num_bins"], tails="linear")
+        network = {
+            "hidden_units": options["hidden_units"],
+            "activation": options["activation"],
+            "dropout": options["dropout"],
+            "dtype": self.variable_dtype,
+            "compute_dtype": self.compute_dtype,
+            "seed": self._next_seed(),
+        }
+        return recipe.conditional_elementwise(spline, size, condition_shape, network)
 
     @classmethod
     def from_rbig(cls, rbig: RBIG, **options: Any) -> Gaussianization:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfp_flows.math import (
     cdf_tables,
+    components,
     histograms,
     leaky,
     linear,
@@ -11,6 +12,7 @@ from tfp_flows.math import (
     mixtures,
     moments,
     normal,
+    pivots,
     pursuit,
     quantiles,
     rosenblatt,
@@ -25,6 +27,7 @@ from tfp_flows.math import (
 
 __all__ = [
     "cdf_tables",
+    "components",
     "histograms",
     "leaky",
     "linear",
@@ -32,6 +35,7 @@ __all__ = [
     "mixtures",
     "moments",
     "normal",
+    "pivots",
     "pursuit",
     "quantiles",
     "rosenblatt",

@@ -23,6 +23,8 @@ __all__ = [
 
 LOG_NORMALISER = 0.5 * math.log(2.0 * math.pi)
 NEWTON_STEPS = 4
+# From where Mills' ratio is `1 / (x + 1 / x)`, to parts in a million.
+MILLS_FROM = 30.0
 # From where `erfc` is given by its asymptotic series, whose terms still fall there.
 SERIES_FROM, SERIES_TERMS = {"float32": 5.0, "float64": 10.0}, 10
 
@@ -86,6 +88,17 @@ def quantile(below: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
     return tf.where(lower, smaller, -smaller)
 
 
+def _mills_ratio(x: tf.Tensor) -> tf.Tensor:
+    """Return the probability above `x` over the density; far out to first order.
+
+    There the difference of both logs, huge numbers, would have no digits left.
+    """
+    near = tf.minimum(x, MILLS_FROM)
+    ratio = tf.exp(log_tails(near)[1] - log_prob(near))
+    far = tf.maximum(x, MILLS_FROM)
+    return tf.where(x < MILLS_FROM, ratio, 1.0 / (far + 1.0 / far))
+
+
 def quantile_of_logs(log_below: tf.Tensor, log_above: tf.Tensor) -> tf.Tensor:
     """Return `quantile` of probabilities given by their logs, however small.
 
@@ -101,12 +114,10 @@ def quantile_of_logs(log_below: tf.Tensor, log_above: tf.Tensor) -> tf.Tensor:
     fixed = tf.stop_gradient(smaller)
     level = -_near_lower_quantile(fixed)
     for _ in range(NEWTON_STEPS):
-        tail = log_tails(level)[1]
-        level += (tail - fixed) * tf.exp(tail - log_prob(level))
+        level += (log_tails(level)[1] - fixed) * _mills_ratio(level)
     level = tf.stop_gradient(level)
     # The derivative is the ratio of tail and density, not what the steps give.
-    ratio = tf.stop_gradient(tf.exp(fixed - log_prob(level)))
-    level -= (smaller - fixed) * ratio
+    level -= (smaller - fixed) * tf.stop_gradient(_mills_ratio(level))
     return tf.where(lower, -level, level)
 
 

@@ -10,7 +10,9 @@ import tensorflow as tf
 from tfp_flows import _checks, datasets
 from tfp_flows._types import Condition, TensorLike
 
-__all__ = ["Data", "hold_out", "split", "take"]
+__all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "split", "take"]
+
+EMPTY = "`x` must yield at least one batch, got an empty dataset. Check its source."
 
 
 class Data:
@@ -166,7 +168,7 @@ def hold_out(
     return split(data, validation, seed)
 
 
-def _batch_of(element: Any) -> tuple[Any, Any]:
+def batch_of(element: Any) -> tuple[Any, Any]:
     """Return events and conditions of an element of a dataset."""
     inputs = element[0] if isinstance(element, tuple) else element
     if isinstance(inputs, dict):
@@ -192,7 +194,27 @@ def take(
     Raises:
         ValueError: If the dataset is empty, or yields events instead of batches.
     """
-    spec, _ = _batch_of(dataset.element_spec)
+    check_batches(dataset, event_shape)
+    events, conditions, count = [], [], 0
+    for element in dataset:
+        x, condition = batch_of(element)
+        events.append(np.asarray(x))
+        if condition is not None:
+            conditions.append(np.asarray(condition))
+        count += len(events[-1])
+        if count >= limit:
+            break
+    if not events:
+        raise ValueError(EMPTY)
+    joined = np.concatenate(conditions) if conditions else None
+    return Data(np.concatenate(events), joined)
+
+
+def check_batches(
+    dataset: tf.data.Dataset, event_shape: tuple[int, ...] | None = None
+) -> None:
+    """Raise if a dataset yields events instead of batches of them."""
+    spec, _ = batch_of(dataset.element_spec)
     # A row of a table and a batch of scalars look alike: only `batch` leaves a size
     # open.
     vague = event_shape is None and spec.shape.rank == 1 and spec.shape[0] is not None
@@ -203,19 +225,3 @@ def take(
             "Call its method batch, or give a flow that is built for such scalars."
         )
         raise ValueError(msg)
-    events, conditions, count = [], [], 0
-    for element in dataset:
-        x, condition = _batch_of(element)
-        events.append(np.asarray(x))
-        if condition is not None:
-            conditions.append(np.asarray(condition))
-        count += len(events[-1])
-        if count >= limit:
-            break
-    if not events:
-        msg = (
-            "`x` must yield at least one batch, got an empty dataset. Check its source."
-        )
-        raise ValueError(msg)
-    joined = np.concatenate(conditions) if conditions else None
-    return Data(np.concatenate(events), joined)

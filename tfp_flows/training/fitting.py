@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.training import data as training_data
-from tfp_flows.training import greedy
+from tfp_flows.training import greedy, streams
 from tfp_flows.training.averaging import AverageWeights
 from tfp_flows.training.callbacks import StopOnNonFinite
 
@@ -33,6 +33,10 @@ LEARNING_RATES = (1e-2, 3e-3)
 PATIENT_STEPS = 250
 # XLA halves the time of a step on a CPU, and costs some ten seconds once.
 STEPS_WORTH_COMPILING = 2_000
+GREEDY_REFUSAL = (
+    "`weights` and `noise` must be left out for a greedy fit, which counts rows, "
+    "and so must a condition. Fit a Gaussianization from_rbig with them."
+)
 
 
 def _sizes(
@@ -126,6 +130,9 @@ def fit(
 
     `RBIG` is fitted greedily instead, without gradients: `epochs` bounds its layers,
     `patience` counts layers, and what concerns batches and the optimizer has no part.
+    A dataset is then read once for each layer and never held in memory, and `x` may
+    also be the paths of CSV, Parquet or NPZ shards. Once the rows held out have said
+    how many layers there are, all rows make them.
 
     Args:
         flow: A flow, or the name of one, which is then built for the data: spline,
@@ -176,6 +183,22 @@ def fit(
         >>> flow.sample(3, seed=1).shape.as_list()
         [3, 2]
     """
+    share = VALIDATION if validation == "auto" else validation
+    if streams.is_stream(flow, x, share):
+        if condition is not None or weights is not None or noise:
+            raise ValueError(GREEDY_REFUSAL)
+        return streams.fit(
+            flow,
+            x,
+            validation=share if isinstance(share, float) else None,
+            max_layers=epochs,
+            patience=patience,
+            seed=seed,
+            adapt=adapt,
+            callbacks=callbacks,
+            verbose=verbose,
+            **options,
+        )
     dataset = x if isinstance(x, tf.data.Dataset) else None
     if dataset is not None:
         if condition is not None or weights is not None or noise:
@@ -207,13 +230,9 @@ def fit(
     if adapt:
         seen = train.counted()
         flow.adapt(seen.x, seen.condition)
-    if isinstance(flow, flows.RBIG):
+    if flow.fit_method == "greedy":
         if weights is not None or noise:
-            msg = (
-                "`weights` and `noise` must be left out for a greedy fit, which counts "
-                "rows. Fit a Gaussianization from_rbig with them."
-            )
-            raise ValueError(msg)
+            raise ValueError(GREEDY_REFUSAL)
         if isinstance(held_out, tf.data.Dataset):
             held_out = training_data.take(held_out, flow.event_shape)
         return flow, greedy.fit_greedily(
@@ -224,6 +243,7 @@ def fit(
             patience=patience,
             seed=seed,
             more=not adapt,
+            refit=dataset is None and isinstance(validation, float),
             callbacks=callbacks,
             verbose=verbose,
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -11,151 +10,87 @@ import numpy as np
 
 from tfp_flows import _checks
 from tfp_flows.flows import gaussianization
-from tfp_flows.math import pursuit, rotations, sliced
 from tfp_flows.training import data as training_data
-from tfp_flows.training import layers
+from tfp_flows.training import kinds, starts
+from tfp_flows.training import rows as training_rows
 
-__all__ = ["fit_greedily", "fit_more"]
+__all__ = ["fit_greedily", "fit_more", "fit_stream"]
 
 # Layers without a better likelihood of the rows held out before the fit stops.
 PATIENCE = 10
-# Directions are searched on so many rows at most: they need fewer than marginals do.
-SEARCH_ROWS = 20_000
-# Directions that the sliced search looks for at once.
-MAX_SLICES = 16
-# Bandwidths at which independent components are sharpened, in turn.
-SHARPENING = (0.3, 0.15, 0.08)
-# A start must beat a simpler one by so many nats over all rows that decide.
-RACE_GAIN = 2.0
-Layer = layers.Layer
+# Nats per row: less is noise of the rows held out; and so many standard errors.
+SMALLEST_GAIN, SIGNIFICANT = 1e-5, 0.5
+# A pivot layer must gain so much on folds held out; after as many rounds without one,
+# they are looked for in every fourth round only.
+PIVOT_GAIN, PIVOT_ROUNDS, PIVOT_EVERY = 1e-4, 3, 4
 
 
-class _State:
-    """Training and validation rows on their way to the normal law.
+class _Search:
+    """Adds layers to rows until those that decide gain no more.
 
     Args:
-        parts: Rows of each part, standardised; the second may be `None`.
-        log_det: Mean log-det of what came before.
+        rows: The rows.
+        options: Of the flow.
+        rng: Source of randomness.
+        callbacks: Told of every layer.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray], log_dets: Sequence[float]) -> None:
-        self.parts = list(parts)
-        self.log_dets = list(log_dets)
-        self.layers: list[Layer] = []
+    def __init__(
+        self,
+        rows: training_rows.Rows,
+        options: dict[str, Any],
+        rng: np.random.Generator,
+        callbacks: keras.callbacks.CallbackList,
+    ) -> None:
+        self._rows, self._options = rows, options
+        self._rng, self._callbacks = rng, callbacks
+        self._seen: list[float] | None = None
+        self._best: np.ndarray | None = None
+        self._number = self._since = 0
+        self.kept = len(rows.steps)
 
-    def copy(self) -> _State:
-        out = _State(self.parts, self.log_dets)
-        out.layers = list(self.layers)
-        return out
+    def note(self, kind: str) -> None:
+        """Report a layer, and keep it if it gains."""
+        losses = self._rows.row_losses()
+        means = [float(np.mean(part)) for part in losses]
+        _report(self._callbacks, self._number, means, self._seen, kind)
+        self._seen = means
+        self._number += 1
+        if self._best is not None:
+            gains = self._best - losses[-1]
+            error = float(gains.std()) / np.sqrt(len(gains))
+            self._since += 1
+            if gains.mean() <= max(SMALLEST_GAIN, SIGNIFICANT * error):
+                return
+        self._best, self._since, self.kept = losses[-1], 0, len(self._rows.steps)
 
-    @property
-    def train(self) -> np.ndarray:
-        return self.parts[0]
-
-    def apply(self, layer: Layer) -> None:
-        for place, part in enumerate(self.parts):
-            self.parts[place], log_det = layers.apply(layer, part)
-            self.log_dets[place] += log_det
-        self.layers.append(layer)
-
-    def losses(self) -> list[float]:
-        """Return the mean negative log-likelihood of each part, in nats."""
-        return [
-            layers.normal_loss(part) - log_det
-            for part, log_det in zip(self.parts, self.log_dets, strict=True)
-        ]
-
-
-def _turn(kind: str, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the rotation of one layer."""
-    size = x.shape[1]
-    if size == 1:
-        return np.eye(1)
-    if kind == "random":
-        return rotations.haar(size, rng)
-    if kind == "pca":
-        return rotations.pca(np.cov(x.T))
-    x = x[:SEARCH_ROWS]
-    if kind == "ica":
-        return rotations.ica(x, rng)
-    found = sliced.directions(x, min(size, MAX_SLICES), rng)
-    return sliced.complete(found, rng)
-
-
-def _starts(
-    kind: str, folds: np.ndarray, num_bins: int, rng: np.random.Generator
-) -> dict[str, Callable[[_State], None]]:
-    """Return ways to begin: each sees heavy tails, covariance, or structure first."""
-
-    def marginal_first(state: _State) -> None:
-        state.apply(layers.quantile_layer(state.train, None, folds, num_bins))
-        state.apply(layers.ratio_layer(state.train, None, folds, num_bins, 1.0))
-
-    def white(state: _State) -> None:
-        turn = rotations.pca(np.cov(state.train.T))
-        state.apply(layers.affine_layer(state.train, turn, num_bins))
-
-    def components(state: _State, *, sharp: bool = False) -> None:
-        white(state)
-        x = state.train[:SEARCH_ROWS]
-        turn = rotations.ica(x, rng)
-        for bandwidth in SHARPENING if sharp else ():
-            turn = pursuit.climb(x, turn, bandwidth=bandwidth, max_steps=20)
-        state.apply(layers.quantile_layer(state.train, turn, folds, num_bins))
-        state.apply(layers.ratio_layer(state.train, None, folds, num_bins, 1.0))
-
-    def radius(state: _State) -> None:
-        white(state)
-        state.apply(layers.radial_layer(state.train, folds, num_bins))
-
-    starts: dict[str, Callable[[_State], None]] = {
-        "white": white,
-        "marginal": marginal_first,
-    }
-    if kind in ("auto", "ica"):
-        starts["components"] = components
-    if kind == "auto":
-        starts["sharp"] = functools.partial(components, sharp=True)
-        starts["radius"] = radius
-    return starts
-
-
-def _loop(
-    flow: gaussianization.RBIG,
-    state: _State,
-    start: str,
-    count: int,
-    patience: int,
-    callbacks: keras.callbacks.CallbackList,
-    rng: np.random.Generator,
-    folds: np.ndarray,
-) -> list[Layer]:
-    """Add layers until the rows held out gain no more; return the best ones."""
-    options = flow.fit_options
-    kinds: tuple[str, ...] = (options["rotation"],)
-    if kinds == ("auto",):
-        kinds = ("ica", "sliced")
-    best, since = state.losses()[-1], 0
-    kept, seen = len(state.layers), state.losses()
-    _report(callbacks, 0, seen, None, start)
-    for number in range(1, count):
-        kind = kinds[number % len(kinds)]
-        turn = _turn(kind, state.train, rng)
-        state.apply(
-            layers.ratio_layer(
-                state.train, turn, folds, options["num_bins"], options["step"]
-            )
-        )
-        losses = state.losses()
-        _report(callbacks, number, losses, seen, kind)
-        seen = losses
-        if losses[-1] < best - layers.SMALLEST_GAIN:
-            best, since, kept = losses[-1], 0, len(state.layers)
-        else:
-            since += 1
-            if since >= patience:
-                break
-    return state.layers[:kept]
+    def run(self, max_layers: int, patience: int) -> None:
+        """Add layers, of each kind in turn."""
+        rows, options = self._rows, self._options
+        searched: tuple[str, ...] = (options["rotation"],)
+        if searched == ("auto",):
+            searched = ("ica", "sliced")
+        without = 0 if options["rotation"] == "auto" and rows.size > 1 else None
+        turns = 0
+        while self._number < max_layers and self._since < patience:
+            turns += 1
+            kind = searched[turns % len(searched)]
+            x = rows.sample.astype(np.float64)
+            turn = starts.turn(kind, x, self._rng)
+            rows.take(rows.turning("ratio", turn, share=options["step"], label=kind))
+            self.note(kind)
+            if self._number >= max_layers or without is None:
+                continue
+            if without >= PIVOT_ROUNDS and turns % PIVOT_EVERY:
+                continue
+            # The last turn is where the rows are now; a pivot may lie along or across.
+            step, gain = starts.pivot_step(rows, [np.eye(rows.size), turn.T])
+            if step is None or gain < PIVOT_GAIN:
+                without += 1
+                continue
+            without = 0
+            rows.take(step)
+            self.note("pivot")
 
 
 def _report(
@@ -177,6 +112,42 @@ def _report(
             callback.history.setdefault("kind", []).append(kind)
 
 
+def _search(
+    flow: gaussianization.RBIG,
+    rows: training_rows.Rows,
+    rng: np.random.Generator,
+    *,
+    max_layers: int | None,
+    patience: int | None,
+    more: bool,
+    callbacks: Sequence[keras.callbacks.Callback],
+    verbose: int | str,
+) -> tuple[training_rows.Rows, int, keras.callbacks.History]:
+    """Return rows behind all layers tried, the number of steps kept, the history."""
+    options = flow.fit_options
+    max_layers = options["max_layers"] if max_layers is None else max_layers
+    _checks.at_least(max_layers, 1, "max_layers")
+    history = keras.callbacks.History()
+    listed = keras.callbacks.CallbackList(
+        [history, *callbacks],
+        model=flow,
+        add_progbar=verbose not in (0, "0"),
+        epochs=max_layers,
+        steps=1,
+        verbose=0 if verbose in (0, "0") else 2,
+    )
+    flow.history = history
+    listed.on_train_begin()
+    start = "more"
+    if not more:
+        rows, start = starts.best_start(rows, options, rng)
+    search = _Search(rows, options, rng, listed)
+    search.note(start)
+    search.run(max_layers, PATIENCE if patience is None else patience)
+    listed.on_train_end()
+    return rows, search.kept, history
+
+
 def fit_greedily(
     flow: gaussianization.RBIG,
     train: training_data.Data,
@@ -186,6 +157,7 @@ def fit_greedily(
     patience: int | None = None,
     seed: int | None = None,
     more: bool = False,
+    refit: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | str = "auto",
 ) -> keras.callbacks.History:
@@ -200,70 +172,147 @@ def fit_greedily(
         patience: Steps without a gain before the fit stops; `None` for 10.
         seed: Int that fixes folds and directions.
         more: Whether to keep the layers there are and to add to them.
+        refit: Whether to make the layers that were kept once more, with the same
+            directions, from all rows, those held out included.
         callbacks: Keras callbacks; a step counts as an epoch.
         verbose: 0 is silent, else a line for each layer.
 
     Returns:
         The history. `loss` and `val_loss` are nats per event after each step,
         `information` and `val_information` what it took off, in nats (the reduction of
-        total correlation and of marginal negentropy), `kind` what it turned by.
+        total correlation and of marginal negentropy), `kind` what it turned by. With
+        `refit` they are those of the search.
     """
-    options = flow.fit_options
-    max_layers = options["max_layers"] if max_layers is None else max_layers
-    patience = PATIENCE if patience is None else patience
-    _checks.at_least(max_layers, 1, "max_layers")
-    size = flow.event_size
     rng = np.random.default_rng(seed)
-    folds = rng.permutation(len(train)) % layers.NUM_FOLDS
-    units = flow.units
-    kept: list[Layer] = layers.read(flow) if more else []
-    parts, log_dets = [], []
-    for part in (train, held_out):
-        if part is None:
-            continue
-        rows = part.x.reshape(len(part), size).astype(np.float64)
-        rows, log_det = layers.standardised(units, rows)
-        parts.append(rows)
-        log_dets.append(log_det)
-    state = _State(parts, log_dets)
-    for layer in kept:
-        state.apply(layer)
-    history = keras.callbacks.History()
-    listed = keras.callbacks.CallbackList(
-        [history, *callbacks],
-        model=flow,
-        add_progbar=verbose not in (0, "0"),
-        epochs=max_layers,
-        steps=1,
-        verbose=0 if verbose in (0, "0") else 2,
+    fixed = int(rng.integers(2**31))
+    given = [part for part in (train, held_out) if part is not None]
+    kept = kinds.read(flow) if more else []
+    rows = _rows(flow, given, kept, fixed)
+    rows, number, history = _search(
+        flow,
+        rows,
+        rng,
+        max_layers=max_layers,
+        patience=patience,
+        more=more,
+        callbacks=callbacks,
+        verbose=verbose,
     )
-    flow.history = history
-    listed.on_train_begin()
-    start = "more"
-    if not more:
-        state, start = _race(state, options, folds, rng)
-    found = _loop(flow, state, start, max_layers, patience, listed, rng, folds)
-    layers.write(flow, found)
-    listed.on_train_end()
+    found, taken = rows.layers[: len(kept) + number], rows.steps[:number]
+    if refit and len(given) == 2:
+        del rows
+        rows = _rows(flow, given, kept, fixed, join=True)
+        for step in taken:
+            rows.take(step)
+        found = rows.layers
+    kinds.write(flow, found)
     return history
 
 
-def _race(
-    state: _State, options: dict[str, Any], folds: np.ndarray, rng: np.random.Generator
-) -> tuple[_State, str]:
-    """Return the best of several starts, by the rows held out, and its name."""
-    size = state.train.shape[1]
-    best, name = state, "none"
-    starts = _starts(options["rotation"], folds, options["num_bins"], rng)
-    if size == 1:
-        starts = {"marginal": starts["marginal"]}
-    for key, begin in starts.items():
-        trial = state.copy()
-        begin(trial)
-        gain = best.losses()[-1] - trial.losses()[-1]
-        if name == "none" or gain > RACE_GAIN / len(state.parts[-1]):
-            best, name = trial, key
-    return best, name
+def _rows(
+    flow: gaussianization.RBIG,
+    given: Sequence[training_data.Data],
+    kept: Sequence[kinds.Layer],
+    seed: int,
+    *,
+    join: bool = False,
+) -> training_rows.Rows:
+    """Return rows in memory, behind the layers that are kept."""
+    size = flow.event_size
+    parts = []
+    for part in given:
+        out = np.empty([len(part), size], np.float32)
+        for first in range(0, len(part), training_rows.CHUNK):
+            some = slice(first, first + training_rows.CHUNK)
+            x = part.x[some].reshape(-1, size)
+            out[some], log_det = kinds.standardised(flow.units, x)
+        parts.append(out)
+    if join:
+        parts = [np.concatenate(parts)]
+    bins = flow.fit_options["num_bins"]
+    rows = training_rows.Rows(parts, log_det, bins, seed)
+    for layer in kept:
+        rows.apply(layer)
+    return rows
+
+
+def fit_stream(
+    flow: gaussianization.RBIG,
+    read: Callable[[], Iterable[np.ndarray]],
+    *,
+    validation: float | None = 0.1,
+    max_layers: int | None = None,
+    patience: int | None = None,
+    seed: int | None = None,
+    adapt: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = "auto",
+) -> keras.callbacks.History:
+    """Fit the layers of an `RBIG` to rows that are read again for each layer.
+
+    Memory does not grow with the number of rows: what is kept are a sample of bounded
+    size and the layers. All layers but those of quantiles and of the radius see every
+    row, as counts, moments and sums; the time grows with the square of their number.
+
+    Args:
+        flow: The flow, whose layers are replaced.
+        read: Called for each pass, returns batches of events, `[N, *event_shape]`. The
+            order of the rows should stay the same.
+        validation: Share of rows held out, which decide when to stop; `None` for none.
+        max_layers: Most steps; `None` for the option of the flow.
+        patience: Steps without a gain before the fit stops; `None` for 10.
+        seed: Int that fixes samples, folds and directions.
+        adapt: Whether to set the standardisation and to start anew; else layers are
+            added to those there are.
+        callbacks: Keras callbacks; a step counts as an epoch.
+        verbose: 0 is silent, else a line for each layer.
+
+    Returns:
+        The history, see `fit_greedily`; losses are those of the sample.
+
+    Raises:
+        ValueError: If there are no rows, or a value is not finite.
+    """
+    rng = np.random.default_rng(seed)
+    fixed = int(rng.integers(2**31))
+    share = float(validation or 0.0)
+    size = flow.event_size
+
+    def flat() -> Iterable[np.ndarray]:
+        return (np.asarray(x).reshape(-1, size) for x in read())
+
+    parts, _, mean, scale = training_rows.reservoir(flat(), fixed, share)
+    if adapt:
+        flow.units.set_moments(mean, scale)
+    units = flow.units
+
+    def standardised() -> Iterable[np.ndarray]:
+        return (kinds.standardised(units, x)[0] for x in flat())
+
+    standard = [kinds.standardised(units, part) for part in parts if len(part)]
+    rows: training_rows.Rows = training_rows.Stream(
+        standardised,
+        [x for x, _ in standard],
+        standard[0][1],
+        flow.fit_options["num_bins"],
+        fixed,
+        share,
+    )
+    kept = [] if adapt else kinds.read(flow)
+    for layer in kept:
+        rows.apply(layer)
+    rows, number, history = _search(
+        flow,
+        rows,
+        rng,
+        max_layers=max_layers,
+        patience=patience,
+        more=not adapt,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    kinds.write(flow, rows.layers[: len(kept) + number])
+    return history
 
 
 def fit_more(

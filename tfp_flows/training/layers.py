@@ -1,31 +1,36 @@
-"""Single layers of a greedy Gaussianization: made from rows, applied, kept."""
+"""How each layer of a greedy fit is made from statistics of the rows."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+import dataclasses
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.bijectors import marginal, radial, standardize
+from tfp_flows import networks
 from tfp_flows.flows import gaussianization
-from tfp_flows.math import histograms, normal, quantiles, smoothing, tables
+from tfp_flows.math import (
+    components,
+    histograms,
+    normal,
+    pivots,
+    quantiles,
+    rotations,
+    smoothing,
+)
+from tfp_flows.training import kinds
 
 __all__ = [
+    "NUM_FOLDS",
     "Layer",
-    "affine_layer",
-    "apply",
-    "normal_loss",
+    "Source",
+    "Step",
+    "make",
+    "pivot_sums",
     "quantile_layer",
-    "radial_layer",
     "ratio_layer",
-    "read",
-    "standardised",
-    "write",
 ]
 
 NUM_FOLDS = 5
@@ -36,107 +41,140 @@ BANDWIDTHS = (0.1, 0.15, 0.25, 0.4, 0.7, 1.2)
 INNER_BINS = (0, 6, 10, 16, 24, 32, 48)
 # Half the width of the grid, in standard deviations.
 REACHES = (5.0, 12.0)
-# Nats per row: less is noise of the rows held out.
-SMALLEST_GAIN = 1e-5
 # A change of mean and scale must gain this much in all, in nats.
 AFFINE_GAIN = 3.0
 # How far, in log-radius, the last knot lies from the one before.
 OUTER_STEP = 1.0
+# Features whose quantiles are found at once: more would take more memory.
+BLOCK = 8
+# Rows of a half on which numbers of bins are compared.
+TESTED_ROWS = 10_000
+# Steps of expectation maximisation over all rows, once the search is done.
+REFINEMENTS = 4
 
-Knots = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+# What the functions for plain rows return.
+Layer = kinds.Spline
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A rotation, `None` for none, and the tables of a map from data to base.
+class Source(Protocol):
+    """Rows on their way to the normal law, seen through sums over them."""
 
-    The tables are positions, values and log-slopes, `[D, K + 1]` each, of the features,
-    or `[1, K + 1]` of the log-radius in a radial layer.
+    @property
+    def sample(self) -> np.ndarray:
+        """Some of the rows, for what needs rows, `[M, D]`."""
+
+    @property
+    def ranked(self) -> np.ndarray:
+        """The rows that quantiles are taken from, `[M, D]`."""
+
+    @property
+    def ranked_folds(self) -> np.ndarray:
+        """Their folds, `[M]`."""
+
+    def total(self, function: Any) -> tuple[np.ndarray, ...]:
+        """Return the sums over shards of what a function of rows and folds gives."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """How to make a layer, on whatever rows.
+
+    Args:
+        kind: `"white"`, `"quantile"`, `"ratio"`, `"radius"`, `"pivot"` or `"mixture"`.
+        turn: Rotation before the layer, `[D, D]`, or `None`.
+        share: Share of the change that a `"ratio"` layer takes.
+        mixture: Where a `"mixture"` starts from.
+        label: What the history calls it.
     """
 
-    turn: np.ndarray | None
-    knots: Knots
-    radial: bool = False
+    kind: str
+    turn: np.ndarray | None = None
+    share: float = 1.0
+    mixture: components.Components | None = None
+    label: str = ""
 
 
-@functools.lru_cache(maxsize=16)
-def _compiled(size: int, length: int) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Return the function that evaluates tables of one shape, traced once."""
-    table = tf.TensorSpec([size, length], tf.float64)
-    rows = tf.TensorSpec([None, size], tf.float64)
-    return tf.function(
-        tables.evaluate, autograph=False, input_signature=[rows, table, table, table]
-    )
+def make(
+    step: Step, turn: np.ndarray | None, source: Source, num_bins: int
+) -> kinds.Layer:
+    """Return the layer of a step, from the statistics of a source.
+
+    Args:
+        step: What to make.
+        turn: Its rotation in the coordinates of the source.
+        source: The rows.
+        num_bins: Bins of splines.
+    """
+    if step.kind == "white":
+        return _white(source, num_bins)
+    if step.kind == "quantile":
+        return _quantile(source, turn, num_bins)
+    if step.kind == "radius":
+        return _radius(source, num_bins)
+    if step.kind == "mixture":
+        return _mixture(source, step.mixture)
+    if step.kind == "pivot":
+        return _pivot(source, turn)
+    return _ratio(source, turn, num_bins, step.share)
 
 
-def _table(x: np.ndarray, knots: Knots) -> tuple[np.ndarray, np.ndarray]:
-    """Evaluate a table at the rows."""
-    positions, values, log_slopes = (np.ascontiguousarray(k) for k in knots)
-    function = _compiled(*positions.shape)
-    out, log_det = function(x, positions, values, np.exp(log_slopes))
-    return out.numpy(), log_det.numpy()
-
-
-def normal_loss(x: np.ndarray) -> float:
-    """Return the mean negative log-density of a normal law, in nats per row."""
-    constant = x.shape[1] * normal.LOG_NORMALISER
-    return float(0.5 * np.mean(np.sum(np.square(x), axis=1)) + constant)
-
-
-def apply(layer: Layer, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the rows behind a layer, and the mean of its log-det."""
-    if layer.turn is not None:
-        x = x @ layer.turn.T
-    if not layer.radial:
-        out, log_det = _table(x, layer.knots)
-        return out, float(np.mean(np.sum(log_det, axis=1)))
-    radius = log_radius(x)
-    moved, log_slope = _table(radius, layer.knots)
-    change = moved - radius
-    log_det = x.shape[1] * change + log_slope
-    return x * np.exp(change), float(np.mean(log_det))
-
-
-def log_radius(x: np.ndarray) -> np.ndarray:
-    """Return the log of the norm of each row, `[N, 1]`."""
-    square = np.sum(np.square(x), axis=1, keepdims=True)
-    return 0.5 * np.log(np.maximum(square, 1e-60))
-
-
-def affine_layer(x: np.ndarray, turn: np.ndarray | None, num_bins: int) -> Layer:
-    """Return the layer that standardises each feature."""
-    u = x if turn is None else x @ turn.T
-    return Layer(turn, quantiles.affine_knots(u.mean(0), _scale(u), num_bins))
+def _turned(x: np.ndarray, turn: np.ndarray | None) -> np.ndarray:
+    return x if turn is None else x @ turn.T.astype(x.dtype)
 
 
 def _scale(u: np.ndarray) -> np.ndarray:
     """Return standard deviations, ones for features that are constant."""
-    scale = u.std(axis=0)
+    scale = u.std(axis=0, dtype=np.float64)
     return np.where(scale > 1e-9, scale, 1.0)
 
 
-def _quantile_knots(u: np.ndarray, inner: int, num_bins: int) -> Knots:
+def _white(source: Source, num_bins: int) -> kinds.Layer:
+    """Return the layer of principal components with deviation 1."""
+
+    def moments(x: np.ndarray, folds: np.ndarray) -> tuple[Any, ...]:
+        del folds
+        x = x.astype(np.float64, copy=False)
+        return len(x), x.sum(axis=0), x.T @ x
+
+    rows, first, second = source.total(moments)
+    mean = first / rows
+    covariance = second / rows - np.outer(mean, mean)
+    turn = rotations.pca(covariance)
+    variance = np.einsum("ij,jk,ik->i", turn, covariance, turn)
+    scale = np.sqrt(np.maximum(variance, 0.0))
+    scale = np.where(scale > 1e-9, scale, 1.0)
+    return kinds.Spline(turn, quantiles.affine_knots(turn @ mean, scale, num_bins))
+
+
+def _quantile_knots(u: np.ndarray, inner: int, num_bins: int) -> kinds.Knots:
+    """Return the maps through quantiles of rows in increasing order."""
     if inner == 0:
         return quantiles.affine_knots(u.mean(axis=0), _scale(u), num_bins)
-    return quantiles.quantile_knots(np.sort(u, axis=0), inner, num_bins)
+    return quantiles.quantile_knots(u, inner, num_bins)
 
 
-def best_quantile_knots(u: np.ndarray, folds: np.ndarray, num_bins: int) -> Knots:
+def _best_quantile_knots(
+    u: np.ndarray, folds: np.ndarray, num_bins: int
+) -> kinds.Knots:
     """Return quantile maps whose numbers of bins win on the other half of the rows."""
     half = folds % 2 == 0
+    halves = [np.sort(u[rows], axis=0) for rows in (half, ~half)]
+    ordered = np.sort(u, axis=0)
     losses, candidates = [], []
     for inner in INNER_BINS:
         # At least four bins for each tail, and some rows for each bin.
         if inner > num_bins - 8 or inner * 8 > len(u):
             continue
         loss = np.zeros(u.shape[1])
-        for rows in (half, ~half):
-            values, log_det = _table(
-                u[~rows], _quantile_knots(u[rows], inner, num_bins)
-            )
+        for one, other in (halves, halves[::-1]):
+            knots = _quantile_knots(one, inner, num_bins)
+            # What is in order stays so when it is thinned.
+            tested = other[:: max(1, len(other) // TESTED_ROWS)]
+            values, log_det = kinds.table(tested, knots)
             loss += np.sum(0.5 * values**2 - log_det, axis=0)
         losses.append(loss)
-        candidates.append(_quantile_knots(u, inner, num_bins))
+        candidates.append(_quantile_knots(ordered, inner, num_bins))
     choice = np.argmin(losses, axis=0)
     every = np.arange(u.shape[1])
     stacked = (np.stack(parts) for parts in zip(*candidates, strict=True))
@@ -144,47 +182,55 @@ def best_quantile_knots(u: np.ndarray, folds: np.ndarray, num_bins: int) -> Knot
     return positions, values, log_slopes
 
 
-def quantile_layer(
-    x: np.ndarray, turn: np.ndarray | None, folds: np.ndarray, num_bins: int
-) -> Layer:
+def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
     """Return the layer that maps quantiles to those of the normal law."""
-    u = x if turn is None else x @ turn.T
-    return Layer(turn, best_quantile_knots(u, folds, num_bins))
+    x, size = source.ranked, source.ranked.shape[1]
+    parts = []
+    for first in range(0, size, BLOCK):
+        block = slice(first, first + BLOCK)
+        u = x[:, block] if turn is None else x @ turn[block].T.astype(x.dtype)
+        u = u.astype(np.float64)
+        parts.append(_best_quantile_knots(u, source.ranked_folds, num_bins))
+    positions, values, log_slopes = (
+        np.concatenate(part) for part in zip(*parts, strict=True)
+    )
+    return kinds.Spline(turn, (positions, values, log_slopes))
 
 
-def ratio_layer(
-    x: np.ndarray,
-    turn: np.ndarray | None,
-    folds: np.ndarray,
-    num_bins: int,
-    step: float,
+def _ratio(
+    source: Source, turn: np.ndarray | None, num_bins: int, share: float
 ) -> Layer:
     """Return the layer that takes a step towards normal marginals, from counts."""
-    u = x if turn is None else x @ turn.T
+    u = _turned(source.sample, turn)
     reach = float(np.clip(1.02 * np.abs(u).max(), *REACHES))
-    loc, scale = u.mean(axis=0), _scale(u)
+    loc, scale = u.mean(axis=0, dtype=np.float64), _scale(u)
     gain = 0.5 * (scale**2 + loc**2 - 1.0 - 2.0 * np.log(scale)) * len(u)
     loc = np.where(gain > AFFINE_GAIN, loc, 0.0)
     scale = np.where(gain > AFFINE_GAIN, scale, 1.0)
     cells = num_bins * max(1, round(NUM_CELLS / num_bins))
     edges = histograms.edges(-reach, reach, cells)
-    counts = histograms.fold_histograms(
-        (u - loc) / scale, folds, NUM_FOLDS, -reach, reach, cells
-    )
-    ratio, _ = smoothing.choose(counts, edges, BANDWIDTHS)
-    values, log_slopes = smoothing.gaussianize(ratio, edges, step)
+
+    def counts(x: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray]:
+        u = (_turned(x, turn) - loc) / scale
+        return (histograms.fold_histograms(u, folds, NUM_FOLDS, -reach, reach, cells),)
+
+    (counted,) = source.total(counts)
+    ratio, _ = smoothing.choose(counted, edges, BANDWIDTHS)
+    values, log_slopes = smoothing.gaussianize(ratio, edges, share)
     every = slice(None, None, cells // num_bins)
     loc, scale = loc[:, np.newaxis], scale[:, np.newaxis]
     positions = loc + scale * edges[every]
-    return Layer(
-        turn, (positions, values[:, every], log_slopes[:, every] - np.log(scale))
-    )
+    knots = positions, values[:, every], log_slopes[:, every] - np.log(scale)
+    return kinds.Spline(turn, knots)
 
 
-def radial_layer(x: np.ndarray, folds: np.ndarray, num_bins: int) -> Layer:
+def _radius(source: Source, num_bins: int) -> kinds.Layer:
     """Return the layer that gives the radius the law that it has in normal data."""
-    radius = log_radius(x)
-    positions, levels, _ = best_quantile_knots(radius, folds, num_bins - 2)
+    x = source.ranked
+    radius = kinds.log_radius(x)
+    positions, levels, _ = _best_quantile_knots(
+        radius, source.ranked_folds, num_bins - 2
+    )
     half = tf.constant(0.5 * x.shape[1], tf.float64)
     below, above = normal.tails(tf.constant(levels))
     square = tf.where(
@@ -201,67 +247,85 @@ def radial_layer(x: np.ndarray, folds: np.ndarray, num_bins: int) -> Layer:
     )
     log_slopes = quantiles.harmonic_slopes(positions, values)
     log_slopes[:, [0, -1]] = 0.0
-    return Layer(None, (positions, values, log_slopes), radial=True)
+    return kinds.Radial((positions, values, log_slopes))
 
 
-def standardised(
-    units: standardize.Standardize, x: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Return rows in the units of a flow, in float64, and the log-det of that."""
-    loc, rest, scale = (
-        np.asarray(v, np.float64) for v in (units.loc, units.loc_remainder, units.scale)
-    )
-    return ((x - loc) - rest) / scale, float(-np.sum(np.log(np.abs(scale))))
+def pivot_sums(u: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return the sums that a pivot layer is made from; the pivot is feature 0."""
+    knots = gaussianization.PIVOT_KNOTS
+    place = networks.Table.position(u[:, 0].astype(np.float64), knots)
+    cells = np.rint(place).astype(np.intp)
+    return pivots.sums(u[:, 1:], cells, folds, (NUM_FOLDS, knots))
 
 
-def _apart(knots: np.ndarray, dtype: str) -> np.ndarray:
-    """Return knots that stay distinct in the dtype of a flow."""
-    size = np.maximum(np.abs(knots[:, 1:]), np.abs(knots[:, :-1]))
-    least = 32.0 * np.finfo(dtype).eps * np.maximum(size, 1e-2)
-    steps = np.maximum(np.diff(knots), least)
-    middle = steps.shape[1] // 2
-    sums = np.cumsum(np.pad(steps, [(0, 0), (1, 0)]), axis=1)
-    return knots[:, middle, np.newaxis] + sums - sums[:, middle, np.newaxis]
+def _pivot(source: Source, turn: np.ndarray | None) -> kinds.Layer:
+    """Return the layer of shifts and scales that depend on the first feature."""
+    (counted,) = source.total(lambda x, folds: (pivot_sums(_turned(x, turn), folds),))
+    means, log_scales, _ = pivots.choose(counted)
+    bound = kinds.SCALE_BOUND
+    raw = bound * np.arctanh(log_scales / bound)
+    matrix = np.eye(source.sample.shape[1]) if turn is None else turn
+    return kinds.Pivot(matrix, np.concatenate([means, raw], axis=1).T)
 
 
-def write(flow: gaussianization.RBIG, found: Sequence[Layer]) -> None:
-    """Set the layers of a flow, which gets as many as there are."""
-    splines = [layer for layer in found if not layer.radial]
-    radial_after, position = [], -1
-    for layer in found:
-        position += not layer.radial
-        if layer.radial:
-            radial_after.append(position)
-    flow.resize(len(splines), radial_after)
-    maps = iter(flow.inner_maps())
-    dtype = flow.variable_dtype
-    for layer in found:
-        target: Any = next(maps)
-        if layer.radial:
-            spline = target.bijector
-        else:
-            turn = np.eye(flow.event_size) if layer.turn is None else layer.turn
-            target.matrix.assign(turn.T.astype(dtype))
-            spline = next(maps)
-        positions, values = (_apart(knots, dtype) for knots in layer.knots[:2])
-        new = marginal.MarginalSpline.from_knots(
-            values, positions, layer.knots[2], dtype=dtype
+def _mixture(source: Source, found: components.Components | None) -> kinds.Layer:
+    """Return the layer of a mixture, refined on all rows."""
+    if found is None:
+        raise ValueError("`mixture` must be a start of a mixture, got None.")
+    for _ in range(REFINEMENTS):
+        start = found
+        *moments, _ = source.total(
+            lambda x, folds, start=start: components.sums(
+                x.astype(np.float64, copy=False), start
+            )
         )
-        for old, value in zip(spline.variables, new.variables, strict=True):
-            old.assign(value)
+        found = components.update(*moments)
+    return kinds.Mixture(found)
 
 
-def read(flow: gaussianization.RBIG) -> list[Layer]:
-    """Return the layers of a flow."""
-    out: list[Layer] = []
-    maps = iter(flow.inner_maps())
-    for current in maps:
-        is_radial = isinstance(current, radial.RadialGaussianize)
-        turn: np.ndarray | None = None
-        spline: Any = current.bijector if is_radial else next(maps)
-        if not is_radial:
-            turn = current.rotation().numpy().T.astype(np.float64)
-        values, positions = (k.numpy().astype(np.float64) for k in spline.knots())
-        slopes = np.asarray(spline.log_knot_slopes, np.float64)
-        out.append(Layer(turn, (positions, values, slopes), radial=is_radial))
-    return out
+@dataclasses.dataclass(frozen=True)
+class _Plain:
+    """Rows that are all there is."""
+
+    ranked: np.ndarray
+    ranked_folds: np.ndarray
+
+    @property
+    def sample(self) -> np.ndarray:
+        return self.ranked
+
+    def total(self, function: Any) -> tuple[np.ndarray, ...]:
+        return function(self.ranked, self.ranked_folds)
+
+
+def quantile_layer(
+    x: np.ndarray, turn: np.ndarray | None, folds: np.ndarray, num_bins: int
+) -> Layer:
+    """Return the layer that maps quantiles of rows to those of the normal law.
+
+    Args:
+        x: Rows, `[N, D]`.
+        turn: Rotation before the layer, or `None`.
+        folds: Fold of each row, `[N]`, below `NUM_FOLDS`.
+        num_bins: Bins of splines.
+    """
+    return _quantile(_Plain(x, folds), turn, num_bins)
+
+
+def ratio_layer(
+    x: np.ndarray,
+    turn: np.ndarray | None,
+    folds: np.ndarray,
+    num_bins: int,
+    step: float,
+) -> Layer:
+    """Return the layer that takes a step towards normal marginals, from counts.
+
+    Args:
+        x: Rows, `[N, D]`.
+        turn: Rotation before the layer, or `None`.
+        folds: Fold of each row, `[N]`, below `NUM_FOLDS`.
+        num_bins: Bins of splines.
+        step: Share of the change.
+    """
+    return _ratio(_Plain(x, folds), turn, num_bins, step)

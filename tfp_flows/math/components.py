@@ -1,0 +1,154 @@
+"""Gaussian mixtures with full covariances by expectation maximisation.
+
+The sums of a step (responsibilities, and products weighted by them) merge over shards.
+Covariances are shrunk by a few prior rows, so that no component collapses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfp_flows.math import normal
+
+__all__ = ["Components", "fit", "start", "sums", "update"]
+
+CLUSTER_STEPS = 15
+# Rows that a component gets of the prior law, per dimension.
+PRIOR_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Components:
+    """A mixture: log-weights `[K]`, means `[K, D]`, whitening factors `[K, D, D]`.
+
+    `factor @ (x - mean)` is standard normal under the component; factors are lower
+    triangular.
+    """
+
+    log_weights: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
+
+    def log_joint(self, x: np.ndarray) -> np.ndarray:
+        """Return the log of weight times density of each component, `[N, K]`."""
+        out = np.empty([len(x), len(self.means)])
+        for k, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
+            w = (x - mean) @ factor.T
+            log_det = np.sum(np.log(np.diagonal(factor))) + self.log_weights[k]
+            out[:, k] = log_det - 0.5 * np.einsum("ij,ij->i", w, w)
+        return out - x.shape[1] * normal.LOG_NORMALISER
+
+
+def sums(
+    x: np.ndarray, components: Components
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Return what a step needs: counts, first and second moments, log-likelihood.
+
+    Args:
+        x: Rows, `[N, D]`.
+        components: The mixture so far.
+
+    Returns:
+        `[K]`, `[K, D]`, `[K, D, D]`, and the sum of the log-likelihoods.
+    """
+    joint = components.log_joint(x)
+    largest = joint.max(axis=1, keepdims=True)
+    part = np.exp(joint - largest)
+    total = part.sum(axis=1, keepdims=True)
+    part /= total
+    log_likelihood = float(np.sum(np.log(total) + largest))
+    counts, first, second = _moments(x, part)
+    return counts, first, second, log_likelihood
+
+
+def _moments(
+    x: np.ndarray, part: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    second = np.stack([(x * weight[:, np.newaxis]).T @ x for weight in part.T])
+    return part.sum(axis=0), part.T @ x, second
+
+
+def update(counts: np.ndarray, first: np.ndarray, second: np.ndarray) -> Components:
+    """Return the mixture that the sums of a step give.
+
+    Args:
+        counts: Rows of each component, `[K]`.
+        first: Weighted sums, `[K, D]`.
+        second: Weighted sums of products, `[K, D, D]`.
+    """
+    count, size = first.shape
+    rows = counts.sum()
+    mean = first.sum(axis=0) / rows
+    variance = np.diagonal(second.sum(axis=0)) / rows - np.square(mean)
+    variance = np.maximum(variance, 1e-6)
+    # So much narrower are the components of a mixture that fills the same volume.
+    prior = np.diag(variance * count ** (-2.0 / size))
+    prior_rows = 1.0 + PRIOR_SHARE * size
+    held = np.maximum(counts, 1e-9)[:, np.newaxis]
+    means = first / held
+    # Components without rows go back to the middle.
+    means = np.where(held > 1e-3, means, mean)
+    outer = means[:, :, np.newaxis] * means[:, np.newaxis]
+    scatter = second - held[:, :, np.newaxis] * outer
+    total = (held + prior_rows)[:, :, np.newaxis]
+    covariances = (scatter + prior_rows * prior) / total
+    factors = np.linalg.inv(np.linalg.cholesky(covariances))
+    log_weights = np.log((counts + 1.0) / (rows + count))
+    return Components(log_weights, means, factors)
+
+
+def start(x: np.ndarray, count: int, rng: np.random.Generator) -> Components:
+    """Return a mixture from clusters of nearest centres.
+
+    Args:
+        x: Rows, `[N, D]`.
+        count: Number of components.
+        rng: Source of the first centres, which are far from each other.
+
+    References:
+        Arthur, Vassilvitskii (2007). k-means++: The Advantages of Careful Seeding.
+    """
+    centres = x[rng.integers(len(x), size=1)]
+    nearest = np.sum(np.square(x - centres[0]), axis=1)
+    for _ in range(count - 1):
+        total = nearest.sum()
+        share = nearest / total if total > 0 else None
+        new = x[rng.choice(len(x), p=share)]
+        centres = np.concatenate([centres, new[np.newaxis]])
+        nearest = np.minimum(nearest, np.sum(np.square(x - new), axis=1))
+    for _ in range(CLUSTER_STEPS):
+        distance = np.sum(np.square(centres), axis=1) - 2.0 * x @ centres.T
+        label = np.argmin(distance, axis=1)
+        part = np.eye(count)[label]
+        held = part.sum(axis=0)[:, np.newaxis]
+        centres = np.where(held > 0, part.T @ x / np.maximum(held, 1.0), centres)
+    return update(*_moments(x, part))
+
+
+def fit(
+    x: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    max_steps: int = 60,
+    tolerance: float = 3e-4,
+) -> Components:
+    """Fit a mixture.
+
+    Args:
+        x: Rows, `[N, D]`.
+        count: Number of components.
+        rng: Source of the start.
+        max_steps: Most steps.
+        tolerance: Gain in nats per row at which to stop.
+    """
+    found, last = start(x, count, rng), -np.inf
+    for _ in range(max_steps):
+        *moments, log_likelihood = sums(x, found)
+        if log_likelihood / len(x) - last < tolerance:
+            break
+        last = log_likelihood / len(x)
+        found = update(*moments)
+    return found

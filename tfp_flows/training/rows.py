@@ -1,0 +1,317 @@
+"""Rows of a greedy fit, in memory or in a stream, on their way to the normal law."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfp_flows.training import kinds, layers
+
+__all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
+
+# Directions are searched on so many rows at most: they need fewer than marginals do.
+SEARCH_ROWS = 20_000
+# Rows that are transformed and counted at once.
+CHUNK = 16_384
+# Rows of a stream that are kept for directions, quantiles, and decisions.
+RESERVOIR = (100_000, 20_000)
+# What a stream keeps takes at most so many bytes for each part.
+RESERVOIR_BYTES = 64e6
+
+
+class Rows:
+    """Training rows, and rows held out, in memory.
+
+    Rows are float32 and change in place, in chunks: they take one copy of the data.
+
+    Args:
+        parts: Standardised rows, `[N, D]`, of the training part, and of those that
+            decide; the second may be missing.
+        log_det: Log-det of what came before.
+        num_bins: Bins of splines.
+        seed: Fixes folds and the sample.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[np.ndarray],
+        log_det: float,
+        num_bins: int,
+        seed: int = 0,
+    ) -> None:
+        self.parts = [np.array(part, np.float32) for part in parts]
+        self.log_dets = [np.full(len(part), log_det) for part in parts]
+        self.num_bins = num_bins
+        self.layers: list[kinds.Layer] = []
+        self.steps: list[layers.Step] = []
+        # Where white data are only turned, turns are kept as from the data's axes:
+        # principal directions of other rows come in another order and sign.
+        self._frame: np.ndarray | None = None
+        rng = np.random.default_rng(seed)
+        rows = len(self.parts[0])
+        self.ranked_folds = rng.permutation(rows) % layers.NUM_FOLDS
+        self._sampled = None
+        if rows > SEARCH_ROWS:
+            self._sampled = np.sort(rng.permutation(rows)[:SEARCH_ROWS])
+
+    @property
+    def ranked(self) -> np.ndarray:
+        """The training rows."""
+        return self.parts[0]
+
+    @property
+    def sample(self) -> np.ndarray:
+        """At most `SEARCH_ROWS` of them."""
+        rows = self.parts[0]
+        return rows if self._sampled is None else rows[self._sampled]
+
+    @property
+    def sample_folds(self) -> np.ndarray:
+        """Their folds."""
+        folds = self.ranked_folds
+        return folds if self._sampled is None else folds[self._sampled]
+
+    @property
+    def size(self) -> int:
+        """Number of features."""
+        return self.parts[0].shape[1]
+
+    def copy(self) -> Rows:
+        """Return rows that change by themselves."""
+        out = object.__new__(Rows)
+        out.__dict__.update(self.__dict__)
+        out.parts = [part.copy() for part in self.parts]
+        out.log_dets = [part.copy() for part in self.log_dets]
+        out.layers, out.steps = list(self.layers), list(self.steps)
+        return out
+
+    def subset(self) -> Rows:
+        """Return the sample as rows, with at most as many that decide."""
+        out = self.copy() if self._sampled is None else object.__new__(Rows)
+        if self._sampled is not None:
+            kept = [self._sampled, *(slice(SEARCH_ROWS) for _ in self.parts[1:])]
+            out.__dict__.update(self.__dict__)
+            for name in ("parts", "log_dets"):
+                values = zip(getattr(self, name), kept, strict=True)
+                setattr(out, name, [part[rows].copy() for part, rows in values])
+            out.ranked_folds = self.sample_folds
+            out._sampled = None
+            out.layers, out.steps = list(self.layers), list(self.steps)
+        return out
+
+    def shards(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Go through training rows and their folds."""
+        for first in range(0, len(self.parts[0]), CHUNK):
+            rows = slice(first, first + CHUNK)
+            yield self.parts[0][rows], self.ranked_folds[rows]
+
+    def total(self, function: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return the sums over shards of what a function of rows and folds gives."""
+        parts = (function(x, folds) for x, folds in self.shards())
+        return functools.reduce(_added, parts)
+
+    def take(self, step: layers.Step) -> None:
+        """Make the layer of a step from these rows, and apply it to them."""
+        turn = step.turn
+        if turn is not None and self._frame is not None:
+            turn = turn @ self._frame.T
+        layer = layers.make(step, turn, self, self.num_bins)
+        self.apply(layer)
+        self.steps.append(step)
+        if step.kind == "white" and isinstance(layer, kinds.Spline):
+            self._frame = layer.turn
+        elif turn is not None or step.kind == "mixture":
+            self._frame = None
+
+    def turning(self, kind: str, turn: np.ndarray, **options: Any) -> layers.Step:
+        """Return a step that turns by a rotation found on these rows."""
+        if self._frame is not None:
+            turn = turn @ self._frame
+        return layers.Step(kind, turn, **options)
+
+    def apply(self, layer: kinds.Layer) -> None:
+        """Apply a layer to all rows, in place."""
+        for part, log_dets in zip(self.parts, self.log_dets, strict=True):
+            for first in range(0, len(part), CHUNK):
+                rows = slice(first, first + CHUNK)
+                part[rows], log_det = layer.apply(part[rows])
+                log_dets[rows] += log_det
+        self.layers.append(layer)
+
+    def row_losses(self) -> list[np.ndarray]:
+        """Return the negative log-likelihood of each row of each part, in nats."""
+        return [
+            kinds.normal_losses(part) - log_dets
+            for part, log_dets in zip(self.parts, self.log_dets, strict=True)
+        ]
+
+    def losses(self) -> list[float]:
+        """Return the mean negative log-likelihood of each part, in nats."""
+        return [float(np.mean(part)) for part in self.row_losses()]
+
+
+def _added(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+class Stream(Rows):
+    """Rows that are read anew for each layer, and never held in memory.
+
+    What is kept are a bounded sample of the rows, for directions, quantiles and
+    decisions, and the layers. Counts, moments, and sums come from a pass over all rows
+    that are not held out. Row `i` belongs to the same fold in every pass, so the order
+    of the rows should stay the same.
+
+    Args:
+        read: Called for each pass; gives batches of standardised rows, `[N, D]`.
+        parts: The sample, see `reservoir`.
+        log_det: Log-det of what came before.
+        num_bins: Bins of splines.
+        seed: Fixes folds and what is held out.
+        held_out: Share of the rows of the stream that is not counted.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Iterable[np.ndarray]],
+        parts: Sequence[np.ndarray],
+        log_det: float,
+        num_bins: int,
+        seed: int = 0,
+        held_out: float = 0.0,
+    ) -> None:
+        super().__init__(parts, log_det, num_bins, seed)
+        self._read, self._seed, self._held_out = read, seed, held_out
+
+    def shards(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Go through the rows of the stream that count, behind the layers so far."""
+        for x, number in _numbered(self._read()):
+            level = _levels(number, self._seed)
+            counted = level >= self._held_out
+            out = x[counted].astype(np.float32)
+            for layer in self.layers:
+                out = layer.apply(out)[0].astype(np.float32)
+            # Other digits of the level than those that hold rows out.
+            yield out, (level[counted] * 2.0**20).astype(np.intp) % layers.NUM_FOLDS
+
+
+def _numbered(
+    batches: Iterable[np.ndarray],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Go through batches, joined or cut to chunks, and the numbers of their rows."""
+    waiting: list[np.ndarray] = []
+    held = count = 0
+
+    def flush() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        nonlocal count
+        joined = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+        for first in range(0, len(joined), CHUNK):
+            rows = joined[first : first + CHUNK]
+            yield rows, count + np.arange(len(rows))
+            count += len(rows)
+
+    for batch in batches:
+        waiting.append(batch)
+        held += len(batch)
+        if held >= CHUNK:
+            yield from flush()
+            waiting, held = [], 0
+    if held:
+        yield from flush()
+
+
+def _levels(number: np.ndarray, seed: int) -> np.ndarray:
+    """Return a fixed number in [0, 1) for each row of a stream.
+
+    References:
+        Steele, Lea, Flood (2014). Fast splittable pseudorandom number generators.
+        https://doi.org/10.1145/2660193.2660195
+    """
+    mixed = number.astype(np.uint64) + np.uint64(seed % 2**32) * np.uint64(2**31 - 1)
+    with np.errstate(over="ignore"):
+        mixed = (mixed + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+
+
+class _Kept:
+    """A uniform sample of bounded size, filled by one pass."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rows: np.ndarray | None = None
+        self._keys = np.empty(0)
+
+    def add(self, rows: np.ndarray, keys: np.ndarray) -> None:
+        """Keep the rows of the smallest keys."""
+        if self._rows is not None:
+            rows = np.concatenate([self._rows, rows])
+            keys = np.concatenate([self._keys, keys])
+        if len(rows) > self._limit:
+            kept = np.argpartition(keys, self._limit)[: self._limit]
+            rows, keys = rows[kept], keys[kept]
+        self._rows, self._keys = rows, keys
+
+    def rows(self) -> np.ndarray:
+        """Return them in the order of their keys."""
+        if self._rows is None:
+            return np.empty([0, 0])
+        return self._rows[np.argsort(self._keys)]
+
+
+def reservoir(
+    batches: Iterable[np.ndarray], seed: int, held_out: float
+) -> tuple[list[np.ndarray], int, np.ndarray, np.ndarray]:
+    """Read a stream once.
+
+    Args:
+        batches: Rows, `[N, D]` each.
+        seed: Fixes what is kept and what is held out.
+        held_out: Share of the rows that decide.
+
+    Returns:
+        A uniform sample of the rows that count, and, if `held_out` is not 0, of those
+        held out; the number of rows; their means and deviations, `[D]`.
+    """
+    kept: list[_Kept] = []
+    count, mean, square, largest = 0, np.zeros(1), np.zeros(1), np.zeros(1)
+    for x, number in _numbered(batches):
+        if not np.all(np.isfinite(x)):
+            row = int(number[np.argwhere(~np.isfinite(x))[0][0]])
+            msg = (
+                f"`x` must be finite, got a bad number in row {row + 1} of the stream. "
+                "Drop or impute such rows."
+            )
+            raise ValueError(msg)
+        if not kept:
+            limits = np.minimum(RESERVOIR, RESERVOIR_BYTES / (8 * x.shape[1]))
+            kept = [_Kept(int(limit)) for limit in limits]
+        level = _levels(number, seed)
+        key = _levels(number, seed + 1)
+        for part, chosen in zip(
+            kept, (level >= held_out, level < held_out), strict=True
+        ):
+            part.add(x[chosen], key[chosen])
+        # Chan's update: sums of squares about the mean lose no digits.
+        x = x.astype(np.float64, copy=False)
+        centre = x.mean(axis=0)
+        step = centre - mean
+        total = count + len(x)
+        square = square + np.sum(np.square(x - centre), axis=0)
+        square += np.square(step) * (count * len(x) / total)
+        mean = mean + step * (len(x) / total)
+        largest = np.maximum(largest, np.abs(x).max(axis=0))
+        count = total
+    if not count:
+        msg = (
+            "`x` must yield at least one batch, got an empty dataset. Check its source."
+        )
+        raise ValueError(msg)
+    scale = np.sqrt(square / count)
+    constant = scale <= 0.5 * np.finfo(np.float32).eps * largest
+    parts = [part.rows() for part in kept]
+    return parts[: 2 if held_out else 1], count, mean, np.where(constant, 1.0, scale)
