@@ -283,6 +283,8 @@ def _backwards(
             [tf.zeros_like(tensor) for tensor in given],
             by_numbers,
         ),
+        # Or blocks would be run ahead of their gradient, and kept.
+        parallel_iterations=1,
         maximum_iterations=count,
     )
     found = iter(by_numbers)
