@@ -361,7 +361,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     args.options: dict[str, Any] = {}
     if args.smoke:
-        args.rows, args.sizes, args.repeats = [200], [2], 2
+        args.rows, args.sizes, args.repeats, args.classic = [200], [2], 1, False
         args.laws = ["H uniform", "sine", "KL"]
         args.options = {"flow": {"flow": "rbig", "epochs": 2, "num_bins": 16}}
     _report.header("information measures, mean absolute errors, nats", "scikit-learn")

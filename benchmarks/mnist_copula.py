@@ -96,7 +96,7 @@ def invert(z: np.ndarray, layers: Sequence[tuple]) -> np.ndarray:
 def log_prob(z: np.ndarray, log_det: np.ndarray) -> float:
     """Return the mean log-density of images with base values, in nats."""
     constant = 0.5 * z.shape[1] * math.log(2 * math.pi)
-    square = np.einsum("nd,nd->n", z, z, dtype=np.float64)
+    square = np.einsum("ij,ij->i", z, z, dtype=np.float64)
     return float(np.mean(log_det - 0.5 * square - constant))
 
 

@@ -154,7 +154,7 @@ def sample_map(
         error = value - inside
         start, end = tf.where(error < 0, x, start), tf.where(error > 0, x, end)
         newton = x - error * tf.exp(-log_slope)
-        # Steps that do not shrink may go to and fro for ever: they are halved instead.
+        # Steps that do not shrink may repeat for ever: the bracket is halved instead.
         good = (newton >= start) & (newton <= end)
         good &= tf.abs(newton - x) <= 0.5 * last
         proposal = tf.where(good, newton, start + 0.5 * (end - start))
