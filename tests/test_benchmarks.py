@@ -1,8 +1,6 @@
 """Every benchmark runs, and prints its table."""
 
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -48,21 +46,6 @@ def test_benchmark_prints_its_table(script, capsys, monkeypatch):
     assert "tensorflow" in printed.splitlines()[1]  # the versions
     for part in TABLES[script.stem]:
         assert part in printed
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "options", "part"),
-    [
-        ("run", ("--works", "realnvp-4", "--ops", "log_prob"), "the fastest of the"),
-        ("depth", (), "first s"),
-    ],
-)
-def test_speed_benchmark_prints_its_table(name, options, part):
-    script = FOLDER / "speed" / f"{name}.py"
-    command = [sys.executable, script, "--smoke", *options]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert part in done.stdout
 
 
 def test_benchmarks_stand_in_the_docs():

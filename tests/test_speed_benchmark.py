@@ -9,8 +9,8 @@ import pytest
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks" / "speed"
 
 
-def run(*arguments):
-    command = [sys.executable, str(FOLDER / "run.py"), *arguments]
+def run(*arguments, script="run"):
+    command = [sys.executable, str(FOLDER / f"{script}.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -35,6 +35,15 @@ def test_growth_prints_exponents():
     done = run("--smoke", "--growth")
     assert not done.returncode, done.stderr
     assert "exponent" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("script", "head"), [("depth", "first s"), ("calls", "ratio")])
+def test_single_tables_are_printed(script, head):
+    done = run("--smoke", script=script)
+    assert not done.returncode, done.stderr
+    assert head in done.stdout.splitlines()[0]
+    assert len(done.stdout.splitlines()) > 1
 
 
 def test_unknown_names_are_refused_with_the_known_ones():

@@ -190,6 +190,14 @@ def test_one_column_and_constant_columns_are_fitted():
     assert np.all(np.isfinite(flow.log_prob(x)))
 
 
+@pytest.mark.parametrize("num_bins", [4, 8])
+def test_few_bins_are_enough(num_bins):
+    x, _ = mixed(300)
+    flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=3, num_bins=num_bins)
+    z = tf.identity(flow.bijector().inverse(x))
+    np.testing.assert_allclose(flow.bijector().forward(z), x, atol=1e-4)
+
+
 def test_ties_and_integers_give_finite_densities():
     x = RNG.integers(0, 4, size=(500, 2)).astype("float32")
     flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=3)

@@ -203,6 +203,7 @@ class RBIG(_Layered):
             )
             raise ValueError(msg)
         _checks.one_of(rotation, ROTATIONS, "rotation")
+        _checks.at_least(num_bins, 4, "num_bins")
         _checks.at_least(max_layers, 1, "max_layers")
         if not 0 < step <= 1:
             msg = f"`step` must be in (0, 1], got {step!r}. The default is 0.4."

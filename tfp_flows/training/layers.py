@@ -163,8 +163,9 @@ def _best_quantile_knots(
     ordered = np.sort(u, axis=0)
     losses, candidates = [], []
     for inner in INNER_BINS:
-        # At least four bins for each tail, and some rows for each bin.
-        if inner > num_bins - 8 or inner * 8 > len(u):
+        # At least four bins for each tail, and some rows for each bin; a straight line
+        # is always there.
+        if inner and (inner > num_bins - 8 or inner * 8 > len(u)):
             continue
         loss = np.zeros(u.shape[1])
         for one, other in (halves, halves[::-1]):
