@@ -1,0 +1,97 @@
+"""What a call of `flow.log_prob` on an array costs beyond the function inside it.
+
+    python benchmarks/speed/calls.py
+
+Every flow is asked for the density of a NumPy batch, through the public method and
+through the compiled function that it calls, which is given a tensor; blocks of both are
+timed in turns. `method` and `function` are medians of the CPU time of one call in ms,
+`ratio` is the median of their ratios within a round. Batches under XLA are filled up to
+the next power of two: 512 fits, 500 does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows import flows
+
+__all__ = ["main"]
+
+FLOWS: dict[str, dict[str, Any]] = {
+    "nsf": {"num_layers": 10, "hidden_units": (256, 256)},
+    "maf": {"num_layers": 5, "hidden_units": (128, 128)},
+    "realnvp": {"num_layers": 2, "hidden_units": (16,)},
+}
+BATCHES = (512, 500)
+
+
+def block(call: Callable[[], Any], repeats: int) -> float:
+    """Return the CPU seconds of one call."""
+    start = time.process_time()
+    for _ in range(repeats):
+        call()
+    return (time.process_time() - start) / repeats
+
+
+def compare(
+    flow: flows.Flow, batch: int, rounds: int, *, jit_compile: bool
+) -> tuple[float, float, float]:
+    """Return medians of the method, of the function inside, and of their ratio."""
+    x = np.random.default_rng(0).normal(size=(batch, *flow.event_shape))
+    x = x.astype("float32")
+    full = 2 ** int(np.ceil(np.log2(batch))) if jit_compile else batch
+    filled = tf.constant(np.pad(x, [(0, full - batch), (0, 0)]))
+    compiled = tf.function(
+        flow.distribution().log_prob, autograph=False, jit_compile=jit_compile
+    ).get_concrete_function(tf.TensorSpec([None, *flow.event_shape], tf.float32))
+
+    def method() -> Any:
+        return flow.log_prob(x, jit_compile=jit_compile).numpy()
+
+    def function() -> Any:
+        return compiled(filled).numpy()
+
+    for call in (method, function):
+        call()
+    repeats = max(1, int(0.1 / max(block(function, 3), 1e-5)))
+    times = np.array(
+        [[block(call, repeats) for call in (method, function)] for _ in range(rounds)]
+    )
+    one, other = 1e3 * np.median(times, axis=0)
+    return float(one), float(other), float(np.median(times[:, 0] / times[:, 1]))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--smoke", action="store_true", help="tiny, takes seconds")
+    parser.add_argument("--rounds", type=int, default=9)
+    args = parser.parse_args(argv)
+    cases, batches = FLOWS, BATCHES
+    if args.smoke:
+        cases, batches, args.rounds = {"realnvp": FLOWS["realnvp"]}, (6,), 2
+    print(f"{'flow':10}{'batch':>6}{'XLA':>5}{'method':>9}{'function':>10}{'ratio':>7}")
+    for name, options in cases.items():
+        for jit_compile in (False, True):
+            flow = flows.build(name, 6, seed=0, **options)
+            for batch in batches:
+                one, other, ratio = compare(
+                    flow, batch, args.rounds, jit_compile=jit_compile
+                )
+                xla = "yes" if jit_compile else "no"
+                print(
+                    f"{name:10}{batch:6d}{xla:>5}{one:9.2f}{other:10.2f}{ratio:7.2f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
