@@ -22,8 +22,8 @@ SMALL = {
 }
 
 
-# These have neither conditions nor networks.
-UNCONDITIONAL = ("rbig", "gaussianization")
+# It has neither conditions nor networks.
+UNCONDITIONAL = ("rbig",)
 
 
 def build(name, /, event_shape=2, condition_shape=None, *, seed=0, **options):

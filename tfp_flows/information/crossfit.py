@@ -23,6 +23,9 @@ BLOCK = 16_384
 NUM_BINS = 64
 # Nats over all rows of a fit: it neither finds nor avoids less.
 RESOLUTION = 5.0
+# What neighbours, and more rows, show to be missed counts from so many of its standard
+# deviations on. That of the latter is known from two fits only.
+NEIGHBOUR_DEVIATIONS, CURVE_DEVIATIONS = 2.0**0.5, 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,11 +153,13 @@ class CrossFit:
             return dataclasses.replace(fits, log_prob=log_prob, doubt=doubt)
         rng = np.random.default_rng(self._seeds[-1])
         curve = curves.shortfall(fits.log_prob, self.fold, refit, rng)
-        share = _beyond_noise(curve.mean, curve.variance)
+        share = _beyond_noise(curve.mean, curve.variance, CURVE_DEVIATIONS)
         if share * curve.mean > gain:
             log_prob = fits.log_prob + share * curve.mean
             doubt = math.sqrt(share * curve.variance)
-        doubt = math.hypot(doubt, curve.doubt)
+        # What noise may explain is not added, but not ruled out either.
+        rest = (1.0 - share) * max(curve.mean, 0.0)
+        doubt = math.hypot(doubt, curve.doubt, rest)
         return dataclasses.replace(fits, log_prob=log_prob, doubt=doubt)
 
     def completed_columns(self, fits: Sequence[Fits]) -> tuple[np.ndarray, float]:
@@ -187,7 +192,7 @@ class CrossFit:
         held_out = self.held_out(log_prob)
         gap = 0.5 * (self.seen(log_prob) - held_out)
         excess = float(np.mean(missed - gap))
-        weight = _beyond_noise(excess, variance)
+        weight = _beyond_noise(excess, variance, NEIGHBOUR_DEVIATIONS)
         # The rest of the difference between fits stays, as over-fit to be averaged.
         first = held_out + weight * missed
         filled = first + (1.0 - weight) * (log_prob - held_out)
@@ -220,15 +225,16 @@ class CrossFit:
             for fold in range(self.folds)
         ]
         z, log_det = (np.stack(part) for part in zip(*parts, strict=True))
-        log_prob = log_det - 0.5 * z**2 - normal.LOG_NORMALISER
+        log_prob = _of_columns(z, log_det, x)
         return [
-            Fits(
-                z[..., i : i + 1],
-                defended(log_prob[..., i], x[:, i : i + 1]),
-                log_det[..., i],
-            )
+            Fits(z[..., i : i + 1], log_prob[..., i], log_det[..., i])
             for i in range(x.shape[1])
         ]
+
+    def columns_apart(self, fold: int, rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the sum of log-densities of columns, `[N]`, fitted to some rows."""
+        z, log_det = _column_tables(x[rows], x, int(self._seeds[fold]))
+        return np.sum(_of_columns(z, log_det, x), axis=1)
 
     def held_out(self, values: np.ndarray) -> np.ndarray:
         """Return of each row what the fit says that did not see it, `[N]`."""
@@ -254,7 +260,12 @@ class CrossFit:
 
 
 def better(
-    cross: CrossFit, z: np.ndarray, log_det: np.ndarray, x: np.ndarray
+    cross: CrossFit,
+    z: np.ndarray,
+    log_det: np.ndarray,
+    x: np.ndarray,
+    *,
+    apart: np.ndarray | None = None,
 ) -> tuple[Fits, bool]:
     """Return the better one of two densities of rows, and whether it is the first.
 
@@ -268,6 +279,8 @@ def better(
         z: Base values of each fold, `[K, N, D]`.
         log_det: Log-dets of the maps from the rows to these, `[K, N]`.
         x: The rows, `[N, D]`.
+        apart: Log-densities by tables of all columns, `[K, N]`, if the result is held
+            against these: what both gain by more rows is then nothing missed.
     """
 
     def nested(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
@@ -280,7 +293,10 @@ def better(
         return base, defended(log_prob, x), found
 
     def refit(fold: int, rows: np.ndarray) -> np.ndarray:
-        return way(fold, rows)[1]
+        log_prob = way(fold, rows)[1]
+        if best == 0 or apart is None:
+            return log_prob
+        return log_prob + apart[fold] - cross.columns_apart(fold, rows, x)
 
     first = [way(0, cross.fold != 0) for way in (nested, direct)]
     held_out = cross.fold == 0
@@ -293,12 +309,22 @@ def better(
     return cross.completed(fits, refit), best == 0
 
 
-def _beyond_noise(value: float, variance: float) -> float:
+def _beyond_noise(value: float, variance: float, deviations: float) -> float:
     """Return the share of a value that noise does not explain, as James and Stein.
 
-    Twice the variance, so that noise alone seldom counts.
+    It is zero for values up to so many standard deviations.
     """
-    return max(0.0, 1.0 - 2.0 * variance / value**2) if value > 0.0 else 0.0
+    if value <= 0.0:
+        return 0.0
+    return max(0.0, 1.0 - deviations**2 * variance / value**2)
+
+
+def _of_columns(z: np.ndarray, log_det: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the log-density of each column, `[..., N, D]`, from its base values."""
+    log_prob = log_det - 0.5 * z**2 - normal.LOG_NORMALISER
+    columns = range(x.shape[1])
+    parts = [defended(log_prob[..., i], x[:, i : i + 1]) for i in columns]
+    return np.stack(parts, axis=-1)
 
 
 def _column_tables(

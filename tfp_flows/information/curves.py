@@ -18,8 +18,8 @@ import numpy as np
 __all__ = ["Shortfall", "shortfall"]
 
 # The error of all rows, in units of what they gain over half of them, if it falls with
-# their number to the power of 1/2, and of 1/4: the truth is taken to lie between.
-FAST, SLOW = (1.0 / (2.0**power - 1.0) for power in (1 / 2, 1 / 3))
+# their number to the power of 1, and of 1/3: the truth is taken to lie between.
+FAST, SLOW = (1.0 / (2.0**power - 1.0) for power in (1, 1 / 3))
 
 
 class Shortfall(NamedTuple):

@@ -69,8 +69,9 @@ def _gain(
     x = np.concatenate([sample.x for sample in samples], axis=1)
     z = np.concatenate([fit.z for fit in fits], axis=2)
     log_det = np.sum([fit.log_det for fit in fits], axis=0)
-    found, behind = crossfit.better(cross, z, log_det, x)
     columns = [fit for fit in fits if fit.z.shape[2] == 1]
+    apart = product if len(columns) == len(fits) else None
+    found, behind = crossfit.better(cross, z, log_det, x, apart=apart)
     if columns and not behind:
         # What tables of columns miss, a density behind them misses as well, and it
         # cancels; but not in a density of the rows themselves.
