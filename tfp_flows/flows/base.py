@@ -95,9 +95,14 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         self._embedding_network = embedding
         self._maps = self._make_maps(inner)
         self._stack = self._assemble(self._maps)
+        self._beside = self._make_beside(inner)
         self._compiled = compiled.CompiledFlow(self)
         self._adopted = bridge.adopt(
-            (*self._stack.variables, *self._base.variables),
+            (
+                v
+                for part in (self._stack, self._base, *self._beside)
+                for v in part.variables
+            ),
             getattr(embedding, "variables", ()),
         )
         self.built = True
@@ -116,6 +121,11 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
     ) -> list[bijector_base.Bijector]:
         """Return the maps on vectors of `size`, from the base to the data side."""
         raise NotImplementedError
+
+    def _make_beside(self, condition_shape: tuple[int, ...] | None) -> list[tf.Module]:
+        """Return what is trained beside the maps and the base density."""
+        del condition_shape
+        return []
 
     def _next_seed(self) -> int:
         return int(self._rng.integers(2**31))
@@ -312,7 +322,8 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             return base_log_prob + log_det
 
     def _density_variables(self) -> tuple[tf.Variable, ...]:
-        return self._stack.trainable_variables + self._base.trainable_variables
+        parts = (self._stack, self._base, *self._beside)
+        return tuple(v for part in parts for v in part.trainable_variables)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to build the same flow with new weights."""

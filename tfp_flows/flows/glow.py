@@ -77,8 +77,10 @@ class Glow(_Steps):
             RealNVP does: black and white get room, and samples exceed
             `[0, num_values]` by at most half a value. `None`: pixels as they are,
             centred and scaled, as in Glow's paper.
-        dequantize: Whether data are integers, to which training and `bits_per_dim` add
-            uniform noise; `False` for data that are continuous already.
+        dequantize: The noise in [0, 1) that training and `bits_per_dim` add to data,
+            which are integers: `"uniform"` (or `True`), or `"variational"`, noise whose
+            density given the pixels is learned, for tighter bounds; `False` for data
+            that are continuous already.
         base: Base density, see `distributions.Base`.
         **kwargs: `embedding`, `seed`, `name`, `dtype`: see `Flow`.
 
@@ -108,7 +110,7 @@ class Glow(_Steps):
         dropout: float = 0.0,
         num_values: int = 256,
         logit_alpha: float | None = LOGIT_ALPHA,
-        dequantize: bool = True,
+        dequantize: bool | str = True,
         base: str = "normal",
         **kwargs: Any,
     ) -> None:
@@ -183,7 +185,7 @@ class NeuralSplineImageFlow(_Steps):
         dropout: float = 0.0,
         num_values: int = 256,
         logit_alpha: float | None = LOGIT_ALPHA,
-        dequantize: bool = True,
+        dequantize: bool | str = True,
         base: str = "normal",
         **kwargs: Any,
     ) -> None:

@@ -8,14 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
-from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import base as bijector_base
-from tfp_flows.bijectors import compose
-from tfp_flows.flows import base, compiled
+from tfp_flows.flows import base, compiled, pixel_noise, temperature
 
 __all__ = ["ImageFlow"]
 
@@ -23,6 +20,9 @@ __all__ = ["ImageFlow"]
 ADAPT_IMAGES = 256
 # Validation adds the same noise each time, so that its losses can be compared.
 VALIDATION_STEP = -1
+NOISES = ("uniform", "variational")
+# Under this name `call` gets the normal numbers of which learned noise is made.
+START = "start"
 
 
 class ImageFlow(base.Flow):
@@ -35,18 +35,20 @@ class ImageFlow(base.Flow):
         event_shape: Shape of one image, `(H, W, C)`.
         condition_shape: Shape of the condition, or `None`.
         options: What a subclass was built with beyond the arguments here.
-        dequantize: Whether data are integers, to which training and `bits_per_dim` add
-            uniform noise in [0, 1).
+        dequantize: The noise in [0, 1) that training and `bits_per_dim` add to data
+            that are integers: `"uniform"` (or `True`), or `"variational"`, noise whose
+            density given the pixels is learned. `False`: data are continuous.
         **kwargs: See `Flow`.
 
     Raises:
-        ValueError: If the event is no image.
+        ValueError: If the event is no image, or if the noise is unknown.
     """
 
     # What `fit` chooses unless told otherwise: activations of images fill the memory,
     # and XLA knows no fast convolutions on a CPU.
     largest_batch = 64
     _on_vectors = False
+    _noise: pixel_noise.PixelNoise | None = None
 
     def __init__(
         self,
@@ -54,9 +56,10 @@ class ImageFlow(base.Flow):
         condition_shape: Shape | None,
         *,
         options: dict[str, Any],
-        dequantize: bool,
+        dequantize: bool | str,
         **kwargs: Any,
     ) -> None:
+        _checks.one_of(dequantize, (*NOISES, True, False), "dequantize")
         shape = _checks.static_shape(event_shape, "event_shape")
         if len(shape) != 3:
             msg = (
@@ -67,7 +70,7 @@ class ImageFlow(base.Flow):
         super().__init__(shape, condition_shape, options=options, **kwargs)
         self._dequantize = bool(dequantize)
         self._noise_seed = self._next_seed()
-        self._temperatures = _Temperatures(self)
+        self._temperatures = temperature.Temperatures(self)
 
     @property
     def prefers_xla(self) -> bool:
@@ -94,26 +97,97 @@ class ImageFlow(base.Flow):
             if self.optimizer is not None:
                 self.optimizer.build(self.trainable_variables)
 
-    def dequantize(self, images: TensorLike, seed: Seed = None) -> tf.Tensor:
-        """Add uniform noise in [0, 1) to integer pixels.
-
-        Without noise, the density of integers has no upper bound. With it, the mean of
-        `-log_prob` over the noise bounds the negative log-likelihood of the integers
-        from above.
+    def dequantize(
+        self,
+        images: TensorLike,
+        seed: Seed = None,
+        *,
+        condition: Condition = None,
+    ) -> tf.Tensor:
+        """Add noise in [0, 1) to integer pixels.
 
         Args:
             images: Pixels, `[..., H, W, C]`.
             seed: Int or stateless seed `[2]`.
+            condition: Conditions, `[..., *condition_shape]`: needed by a conditional
+                flow whose noise is learned.
 
         Returns:
             Continuous pixels; those given, if the flow was built with
             `dequantize=False`.
         """
+        return self.dequantize_and_log_prob(images, seed, condition=condition)[0]
+
+    def dequantize_and_log_prob(
+        self,
+        images: TensorLike,
+        seed: Seed = None,
+        *,
+        condition: Condition = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Add noise to integer pixels, and return the log-density of the noise.
+
+        Without noise, the density of integers has no upper bound. With it, the mean
+        over the noise of its log-density less `log_prob` bounds the negative
+        log-likelihood of the integers from above.
+
+        Args:
+            images: Pixels, `[..., H, W, C]`.
+            seed: Int or stateless seed `[2]`.
+            condition: Conditions, `[..., *condition_shape]`: needed by a conditional
+                flow whose noise is learned.
+
+        Returns:
+            Continuous pixels, and the log-density of the noise in nats, `[...]`: zeros
+            for uniform noise, and where there is none.
+        """
         x = tf.cast(tf.convert_to_tensor(images), self.variable_dtype)
+        batch = tf.shape(x)[:-3]
         if not self._dequantize:
-            return x
+            return x, tf.zeros(batch, x.dtype)
         seed = compiled.stateless_seed(seed)
-        return x + tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
+        if self._noise is None:
+            noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
+            return x + noise, tf.zeros(batch, x.dtype)
+        rows = tf.reshape(x, [-1, *self._event_shape])
+        inner = None
+        if self._embedding is not None:
+            owner = "noise that is learned"
+            _checks.require_condition(condition, self._condition_shape, owner)
+            inner = tf.cast(tf.convert_to_tensor(condition), x.dtype)
+            inner = tf.broadcast_to(
+                inner, tf.concat([batch, self._condition_shape], axis=0)
+            )
+            inner = tf.reshape(inner, [-1, *self._condition_shape])
+        start = tf.random.stateless_normal(tf.shape(rows), seed, dtype=x.dtype)
+        noise, log_prob = self._learned_noise(rows, start, inner)
+        return x + tf.reshape(noise, tf.shape(x)), tf.reshape(log_prob, batch)
+
+    def _learned_noise(
+        self, rows: tf.Tensor, start: tf.Tensor, condition: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        inner = None if condition is None else self._embedding(condition)
+        return self._noise.noise_and_log_prob(rows, start, inner)
+
+    def call(
+        self,
+        inputs: TensorLike | dict[str, TensorLike],
+        training: bool | None = None,  # noqa: FBT001
+    ) -> tf.Tensor:
+        """Return `log_prob` as `Flow.call`; for `{..., START: normal numbers}` a bound.
+
+        The bound is that of integers `x` by noise that is learned from such numbers.
+        """
+        if not (isinstance(inputs, dict) and START in inputs):
+            return super().call(inputs, training)
+        inputs = dict(inputs)
+        x = tf.cast(inputs["x"], self.variable_dtype)
+        condition = inputs.get("condition")
+        if condition is not None:
+            condition = tf.cast(condition, self.variable_dtype)
+        with _context.training_scope(bool(training)):
+            noise, log_prob = self._learned_noise(x, inputs.pop(START), condition)
+        return super().call({**inputs, "x": x + noise}, training) - log_prob
 
     def adapt(self, x: TensorLike, condition: Condition = None) -> None:
         """Set data-dependent layers such as `ActNorm` from the first 256 images.
@@ -137,7 +211,11 @@ class ImageFlow(base.Flow):
             rows = np.asarray(condition, self.variable_dtype)
             rows = rows.reshape(-1, *self._embedding.condition_shape)[:ADAPT_IMAGES]
             inner = self._embedding(tf.constant(rows))
-        y = self.dequantize(images, [self._noise_seed, 0])
+        y = tf.cast(images, self.variable_dtype)
+        if self._dequantize:
+            # Noise that is learned is uniform as well before the training.
+            seed = [self._noise_seed, 0]
+            y += tf.random.stateless_uniform(y.shape, seed, dtype=y.dtype)
         for current in reversed(self._maps):
             if hasattr(current, "adapt") and current.trainable_variables:
                 current.adapt(y, inner)
@@ -157,8 +235,9 @@ class ImageFlow(base.Flow):
     ) -> np.ndarray:
         """Return bits per dimension of raw images, the measure that papers report.
 
-        It is `-log_prob(images + noise) / (H * W * C * log(2))` with uniform noise: an
-        upper bound of the bits that a lossless code of the integers needs.
+        It is `(log_q - log_prob(images + noise)) / (H * W * C * log(2))`, where `log_q`
+        is the log-density of the noise, 0 where it is uniform: in the mean an upper
+        bound of the bits that a lossless code of the integers needs.
 
         Args:
             images: Raw pixels, `[N, H, W, C]`.
@@ -182,15 +261,13 @@ class ImageFlow(base.Flow):
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)
             given = None if condition is None else np.asarray(condition)[rows]
-            draws = [
-                self.log_prob(
-                    self.dequantize(
-                        images[rows], _folded(first, second, start * num_samples + i)
-                    ),
-                    given,
-                ).numpy()
-                for i in range(num_samples)
-            ]
+            draws = []
+            for i in range(num_samples):
+                words = _folded(first, second, start * num_samples + i)
+                noisy, log_q = self.dequantize_and_log_prob(
+                    images[rows], words, condition=given
+                )
+                draws.append((self.log_prob(noisy, given) - log_q).numpy())
             parts.append(np.logaddexp.reduce(draws, axis=0) - math.log(num_samples))
         nats = np.concatenate(parts) if parts else np.zeros([0])
         return -nats / (self.event_size * math.log(2.0))
@@ -247,11 +324,16 @@ class ImageFlow(base.Flow):
 
     def _noisy(self, data: Any, step: Any) -> Any:
         inputs, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        inputs = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
         seed = tf.stack([self._noise_seed, tf.cast(step, tf.int32)])
-        if isinstance(inputs, dict):
-            inputs = {**inputs, "x": self.dequantize(inputs["x"], seed)}
+        if self._noise is None:
+            inputs["x"] = self.dequantize(inputs["x"], seed)
         else:
-            inputs = self.dequantize(inputs, seed)
+            # The noise is made where its gradient is taken, in `call`.
+            shape = tf.shape(inputs["x"])
+            inputs[START] = tf.random.stateless_normal(
+                shape, seed, dtype=self.variable_dtype
+            )
         return keras.utils.pack_x_y_sample_weight(inputs, y, weights)
 
 
@@ -273,53 +355,3 @@ def _folded(first: int, second: int, number: int) -> list[int]:
     """Return a seed for one of many draws, as two 32-bit integers."""
     words = np.random.SeedSequence([first % 2**32, second % 2**32, number])
     return words.generate_state(2).view(np.int32).tolist()
-
-
-class _Tempered:
-    """A flow whose base density is scaled, as far as sampling asks for one."""
-
-    def __init__(self, flow: ImageFlow, temperature: tf.Variable) -> None:
-        self.variable_dtype = flow.variable_dtype
-        self.event_shape = flow.event_shape
-        self.condition_shape = flow.condition_shape
-        self._flow = flow
-        self._temperature = temperature
-
-    @property
-    def base(self) -> Any:
-        """The base density, unscaled: the map scales."""
-        return self._flow.base
-
-    def distribution(self, condition: Condition = None) -> tfd.Distribution:
-        target = self._flow.distribution(condition)
-        scale = tfb.Scale(self._temperature)
-        return tfd.TransformedDistribution(
-            target.distribution, compose.Chain([target.bijector, scale])
-        )
-
-
-class _Temperatures:
-    """The compiled functions that sample at the temperature of a variable.
-
-    A variable, so that a sheet of many temperatures is traced once.
-    """
-
-    def __init__(self, flow: ImageFlow) -> None:
-        self._flow = flow
-        self._made: tuple[tf.Variable, compiled.CompiledFlow] | None = None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Temperatures:
-        """Return functions for the copy of the flow, traced when first used."""
-        return _Temperatures(memo.get(id(self._flow), self._flow))
-
-    def functions(self, temperature: float) -> compiled.CompiledFlow:
-        """Return the functions that sample at a temperature."""
-        if self._made is None:
-            with tf.init_scope():
-                variable = tf.Variable(
-                    1.0, trainable=False, dtype=self._flow.variable_dtype
-                )
-            functions = compiled.CompiledFlow(_Tempered(self._flow, variable))
-            self._made = variable, functions
-        self._made[0].assign(temperature)
-        return self._made[1]

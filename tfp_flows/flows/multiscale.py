@@ -12,7 +12,7 @@ from tfp_flows._types import Shape
 from tfp_flows.bijectors import base as bijector_base
 from tfp_flows.bijectors import compose, multiscale, pixels, standardize, transformers
 from tfp_flows.bijectors import image_coupling as coupling_maps
-from tfp_flows.flows import image
+from tfp_flows.flows import image, pixel_noise
 from tfp_flows.math import images as image_math
 from tfp_flows.networks import ConvNet
 
@@ -23,6 +23,8 @@ COUPLINGS = ("affine", "spline", "mixture", "additive")
 LOGIT_ALPHA = 0.002
 # Without a number given: as many levels as the size allows, up to this many.
 MAX_LEVELS = 3
+# Couplings of learned noise, as in Flow++: each number of a block is changed twice.
+NOISE_STEPS = 4
 
 
 class MultiScaleFlow(image.ImageFlow):
@@ -84,6 +86,19 @@ class MultiScaleFlow(image.ImageFlow):
         ]
         return [multiscale.MultiScale(levels, priors), self._pixels()]
 
+    def _make_beside(self, condition_shape: tuple[int, ...] | None) -> list[tf.Module]:
+        if self._options["dequantize"] != "variational":
+            return []
+        height, width, channels = self.event_shape
+        image_math.squeezed_shape((height, width, channels), pixel_noise.FACTOR)
+        couplings = []
+        for mask in pixel_noise.coupling_masks(channels, NOISE_STEPS):
+            seen, map_ = sum(mask), transformers.Affine()
+            net = self._network(seen, len(mask) - seen, map_, condition_shape)
+            couplings.append(coupling_maps.ChannelCoupling(map_, net, mask))
+        self._noise = pixel_noise.PixelNoise(couplings, self._options["num_values"])
+        return [self._noise]
+
     @property
     def pixels(self) -> bijector_base.Bijector:
         """The fixed map from numbers around zero to raw pixels."""
@@ -101,7 +116,7 @@ class MultiScaleFlow(image.ImageFlow):
         if self._options["logit_alpha"] is None:
             return
         low, high = np.min(images), np.max(images)
-        limit = self._options["num_values"] - self._options["dequantize"]
+        limit = self._options["num_values"] - bool(self._options["dequantize"])
         if not (low >= 0 and high <= limit):
             msg = (
                 f"`x` must be pixels from 0 to {limit}, got numbers from {low:g} to "

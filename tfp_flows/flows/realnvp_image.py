@@ -75,7 +75,7 @@ class RealNVPImage(multiscale.MultiScaleFlow):
         dropout: float = 0.0,
         num_values: int = 256,
         logit_alpha: float | None = LOGIT_ALPHA,
-        dequantize: bool = True,
+        dequantize: bool | str = True,
         base: str = "normal",
         **kwargs: Any,
     ) -> None:
