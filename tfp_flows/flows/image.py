@@ -151,7 +151,7 @@ class ImageFlow(base.Flow):
             return x + noise, tf.zeros(batch, x.dtype)
         rows = tf.reshape(x, [-1, *self._event_shape])
         inner = None
-        if self._embedding is not None:
+        if self._condition_shape is not None:
             owner = "noise that is learned"
             _checks.require_condition(condition, self._condition_shape, owner)
             inner = tf.cast(tf.convert_to_tensor(condition), x.dtype)
@@ -160,14 +160,19 @@ class ImageFlow(base.Flow):
             )
             inner = tf.reshape(inner, [-1, *self._condition_shape])
         start = tf.random.stateless_normal(tf.shape(rows), seed, dtype=x.dtype)
-        noise, log_prob = self._learned_noise(rows, start, inner)
+        noise, log_prob = self._learned_noise(self._noise, rows, start, inner)
         return x + tf.reshape(noise, tf.shape(x)), tf.reshape(log_prob, batch)
 
     def _learned_noise(
-        self, rows: tf.Tensor, start: tf.Tensor, condition: tf.Tensor | None
+        self,
+        noise: pixel_noise.PixelNoise,
+        rows: tf.Tensor,
+        start: tf.Tensor,
+        condition: tf.Tensor | None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        inner = None if condition is None else self._embedding(condition)
-        return self._noise.noise_and_log_prob(rows, start, inner)
+        if self._embedding is not None:
+            condition = self._embedding(condition)
+        return noise.noise_and_log_prob(rows, start, condition)
 
     def call(
         self,
@@ -178,7 +183,8 @@ class ImageFlow(base.Flow):
 
         The bound is that of integers `x` by noise that is learned from such numbers.
         """
-        if not (isinstance(inputs, dict) and START in inputs):
+        learned = self._noise
+        if learned is None or not (isinstance(inputs, dict) and START in inputs):
             return super().call(inputs, training)
         inputs = dict(inputs)
         x = tf.cast(inputs["x"], self.variable_dtype)
@@ -186,7 +192,8 @@ class ImageFlow(base.Flow):
         if condition is not None:
             condition = tf.cast(condition, self.variable_dtype)
         with _context.training_scope(bool(training)):
-            noise, log_prob = self._learned_noise(x, inputs.pop(START), condition)
+            start = inputs.pop(START)
+            noise, log_prob = self._learned_noise(learned, x, start, condition)
         return super().call({**inputs, "x": x + noise}, training) - log_prob
 
     def adapt(self, x: TensorLike, condition: Condition = None) -> None:
