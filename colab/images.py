@@ -14,11 +14,10 @@
 # class, which draws any digit on demand, and one without, whose latent space is then
 # searched for the direction that turns a 3 into a 9. It takes about a minute on two
 # cores.
-#
-# [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/tfp_flows/blob/main/colab/images.ipynb)
 
 # %% tags=["skip-execution"]
-# %pip install -q 'tfp_flows[all] @ git+https://github.com/OWNER/tfp_flows'
+# Hosted: first upload the wheel that `pip wheel --no-deps .` makes in a checkout.
+# !pip install -q "$(ls tfp_flows-*.whl)[all]"
 
 # %%
 import numpy as np

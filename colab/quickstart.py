@@ -13,11 +13,10 @@
 # and load. This notebook fits one to eleven measurements of 4,898 white wines, compares
 # it with a Gaussian and with a mixture of Gaussians on wines that none of them saw, and
 # ends with a conditional density. It takes about a minute on two cores.
-#
-# [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/tfp_flows/blob/main/colab/quickstart.ipynb)
 
 # %% tags=["skip-execution"]
-# %pip install -q 'tfp_flows[all] @ git+https://github.com/OWNER/tfp_flows'
+# Hosted: first upload the wheel that `pip wheel --no-deps .` makes in a checkout.
+# !pip install -q "$(ls tfp_flows-*.whl)[all]"
 
 # %%
 import matplotlib.pyplot as plt

@@ -15,11 +15,10 @@
 # a flow has straightened. The second half treats flows as Keras models: `compile` and
 # `fit` with callbacks and `tf.data`, a network of your own inside a map, and export.
 # It takes about a minute on two cores, with few training steps.
-#
-# [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/tfp_flows/blob/main/colab/tfp_and_keras.ipynb)
 
 # %% tags=["skip-execution"]
-# %pip install -q 'tfp_flows[all] @ git+https://github.com/OWNER/tfp_flows'
+# Hosted: first upload the wheel that `pip wheel --no-deps .` makes in a checkout.
+# !pip install -q "$(ls tfp_flows-*.whl)[all]"
 
 # %%
 import keras
