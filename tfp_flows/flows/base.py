@@ -39,7 +39,8 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         options: What a subclass was built with beyond the arguments here.
         base: Base density by name, see `tfp_flows.distributions.Base`.
         embedding: Keras network through which the (standardised) condition passes
-            before all layers see it; from `[N, *condition_shape]` to `[N, C]`.
+            before all layers see it; from `[N, *condition_shape]` to `[N, C]`, or of
+            image flows to feature maps `[N, h, w, C]`.
         columns: Names of the coordinates of a vector event, kept in the saved file.
         condition_columns: Names of the coordinates of a vector condition, likewise.
         checkpoint: Whether training keeps only the input of each layer, and runs the
@@ -89,7 +90,10 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             raise ValueError(msg)
         if self._condition_shape is not None:
             self._embedding = conditions.ConditionEmbedding(
-                self._condition_shape, embedding, dtype=self.variable_dtype
+                self._condition_shape,
+                embedding,
+                maps=not self._on_vectors,
+                dtype=self.variable_dtype,
             )
             inner = self._embedding.output_shape
         self._embedding_network = embedding

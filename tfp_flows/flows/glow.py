@@ -19,8 +19,12 @@ class _Steps(multiscale.MultiScaleFlow):
     """Levels of ActNorm, invertible 1x1 convolution and channel coupling."""
 
     def _level(
-        self, level: int, channels: int, condition_shape: tuple[int, ...] | None
+        self,
+        level: int,
+        size: tuple[int, ...],
+        condition_shape: tuple[int, ...] | None,
     ) -> list[bijector_base.Bijector]:
+        channels = size[-1]
         parts: list[bijector_base.Bijector] = []
         for step in range(self._options["num_steps"]):
             # The permutation of the factors is structure: equal for all seeds.
@@ -35,7 +39,7 @@ class _Steps(multiscale.MultiScaleFlow):
                 ),
                 # Inverted, densities multiply, and only samples need the inverse.
                 compose.Invert(conv),
-                self._coupling(self._transformer(), channels, condition_shape),
+                self._coupling(self._transformer(), size, condition_shape),
             ]
         return parts
 
@@ -56,7 +60,8 @@ class Glow(_Steps):
     Args:
         event_shape: Shape of one image, `(H, W, C)`.
         condition_shape: Shape of the condition, such as the number of classes for
-            one-hot labels; `None` for an unconditional density.
+            one-hot labels, or a feature map `(h, w, C)` as large as the image or by
+            some power of 2 larger or smaller; `None` for an unconditional density.
         num_levels: Number of levels; both sides must be multiples of
             `2 ** num_levels`. `None`: as many as possible, up to 3.
         num_steps: Number of steps in each level.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,12 @@ class MultiScaleFlow(image.ImageFlow):
         _checks.at_least(count, 1, "num_levels")
         shapes = [multiscale.MultiScale.level_shape(shape, i) for i in range(count)]
         levels = [
-            compose.Chain(self._level(i, channels, condition_shape))
-            for i, (_, _, channels) in enumerate(shapes)
+            compose.Chain(self._level(i, size, condition_shape))
+            for i, size in enumerate(shapes)
         ]
         priors = [
-            self._coupling(transformers.Affine(), channels, condition_shape)
-            for _, _, channels in shapes[:-1]
+            self._coupling(transformers.Affine(), size, condition_shape)
+            for size in shapes[:-1]
         ]
         return [multiscale.MultiScale(levels, priors), self._pixels()]
 
@@ -90,11 +91,13 @@ class MultiScaleFlow(image.ImageFlow):
         if self._options["dequantize"] != "variational":
             return []
         height, width, channels = self.event_shape
-        image_math.squeezed_shape((height, width, channels), pixel_noise.FACTOR)
+        size = image_math.squeezed_shape((height, width, channels), pixel_noise.FACTOR)
         couplings = []
         for mask in pixel_noise.coupling_masks(channels, NOISE_STEPS):
             seen, map_ = sum(mask), transformers.Affine()
-            net = self._network(seen, len(mask) - seen, map_, condition_shape)
+            net = self._network(
+                (seen, len(mask) - seen), size[:2], map_, condition_shape
+            )
             couplings.append(coupling_maps.ChannelCoupling(map_, net, mask))
         self._noise = pixel_noise.PixelNoise(couplings, self._options["num_values"])
         return [self._noise]
@@ -125,13 +128,16 @@ class MultiScaleFlow(image.ImageFlow):
             raise ValueError(msg)
 
     def _level(
-        self, level: int, channels: int, condition_shape: tuple[int, ...] | None
+        self,
+        level: int,
+        size: tuple[int, ...],
+        condition_shape: tuple[int, ...] | None,
     ) -> list[bijector_base.Bijector]:
         """Return the maps of a level, the one next to the data first.
 
         Args:
             level: Number of the level, 0 for the finest.
-            channels: Number of channels of its squeezed images.
+            size: Shape of its squeezed images.
             condition_shape: Shape of the condition, or `None`.
         """
         raise NotImplementedError
@@ -150,38 +156,60 @@ class MultiScaleFlow(image.ImageFlow):
     def _coupling(
         self,
         transformer: transformers.Transformer,
-        channels: int,
+        size: tuple[int, ...],
         condition_shape: tuple[int, ...] | None,
         *,
         flip: bool = False,
     ) -> coupling_maps.ChannelCoupling:
         """Return a coupling that keeps the first half, or the second if `flip`."""
+        channels = size[-1]
         first = (channels + 1) // 2
         mask = [(channel < first) != flip for channel in range(channels)]
-        net = self._network(
-            sum(mask), channels - sum(mask), transformer, condition_shape
-        )
+        seen = (sum(mask), channels - sum(mask))
+        net = self._network(seen, size[:2], transformer, condition_shape)
         return coupling_maps.ChannelCoupling(transformer, net, mask)
 
     def _network(
         self,
-        seen: int,
-        changed: int,
+        channels: tuple[int, int],
+        sides: Sequence[int],
         transformer: transformers.Transformer,
         condition_shape: tuple[int, ...] | None,
     ) -> ConvNet:
+        """Return a network for channels seen and changed, and the size of images."""
         options = self._options
         return ConvNet(
-            seen,
-            (changed, transformer.params_size),
+            channels[0],
+            (channels[1], transformer.params_size),
             options["hidden_units"],
             residual=options.get("residual", self._residual),
             positions=options["positions"],
             activation=options["activation"],
             condition_shape=condition_shape,
+            condition_factor=_map_factor(condition_shape, sides),
             dropout=options["dropout"],
             initial_output=transformer.initial(),
             dtype=self.variable_dtype,
             compute_dtype=self.compute_dtype,
             seed=self._next_seed(),
         )
+
+
+def _map_factor(condition_shape: tuple[int, ...] | None, sides: Sequence[int]) -> int:
+    """Return how many times larger a feature map is than images, at least 1.
+
+    Raises:
+        ValueError: If neither size is a multiple of the other.
+    """
+    if condition_shape is None or len(condition_shape) != 3:
+        return 1
+    factor = max(1, condition_shape[0] // sides[0])
+    for given, wanted in zip(condition_shape, sides, strict=False):
+        if given != factor * wanted and (factor > 1 or wanted % given):
+            msg = (
+                f"`condition_shape` {condition_shape} must be a map with sides that "
+                f"are multiples or divisors of {sides[0]} x {sides[1]}, the size of "
+                "images at a level. Resize it, or flatten it to a vector."
+            )
+            raise ValueError(msg)
+    return factor

@@ -99,15 +99,20 @@ class RealNVPImage(multiscale.MultiScaleFlow):
         )
 
     def _level(
-        self, level: int, channels: int, condition_shape: tuple[int, ...] | None
+        self,
+        level: int,
+        size: tuple[int, ...],
+        condition_shape: tuple[int, ...] | None,
     ) -> list[bijector_base.Bijector]:
         del level
+        height, width, channels = size
         pixels, steps = channels // 4, range(self._options["num_steps"])
+        sides = (2 * height, 2 * width)
         # A level is given squeezed images: its pixels are restored for a while.
         parts: list[bijector_base.Bijector] = [squeeze.Squeeze()]
         for step in steps:
             transformer = self._transformer()
-            net = self._network(pixels, pixels, transformer, condition_shape)
+            net = self._network((pixels, pixels), sides, transformer, condition_shape)
             parts += [
                 self._norm(pixels),
                 coupling_maps.CheckerboardCoupling(
@@ -117,7 +122,7 @@ class RealNVPImage(multiscale.MultiScaleFlow):
         parts.append(compose.Invert(squeeze.Squeeze()))
         for step in steps:
             coupling = self._coupling(
-                self._transformer(), channels, condition_shape, flip=step % 2 == 1
+                self._transformer(), size, condition_shape, flip=step % 2 == 1
             )
             parts += [self._norm(channels), coupling]
         return parts

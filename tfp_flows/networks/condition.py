@@ -24,6 +24,8 @@ __all__ = ["ConditionEmbedding"]
 class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
     """Standardise a condition, and pass it through a network if there is one.
 
+    Conditions become vectors, unless they may stay feature maps `[height, width, C]`.
+
     Args:
         condition_shape: Shape of one condition.
         network: Keras network or callable from `[N, *condition_shape]` to `[N, C]`;
@@ -32,11 +34,13 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         loc: What to subtract, zeros if `None`; `adapt` sets it.
         scale: What to divide by, ones if `None`; `adapt` sets it.
         weights: The variables of the network; found by a first call if `None`.
-        output_size: What the network returns, `C`; found by a first call if `None`.
+        output_shape: What comes out, `(C,)` or a map's; found by a call if `None`.
+        maps: Whether a condition of rank 3, or what the network makes of one, may stay
+            a feature map.
         name: Name.
 
     Raises:
-        ValueError: If the network does not return vectors.
+        ValueError: If the network does not return vectors, or maps where they may be.
     """
 
     def __init__(
@@ -48,7 +52,8 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         loc: TensorLike | None = None,
         scale: TensorLike | None = None,
         weights: Sequence[tf.Variable] | None = None,
-        output_size: int | None = None,
+        output_shape: Shape | None = None,
+        maps: bool = False,
         name: str = "condition_embedding",
     ) -> None:
         tf.Module.__init__(self, name=name)
@@ -58,26 +63,31 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         zeros = np.zeros(self._condition_shape)
         self._loc = self._statistic(zeros, "loc") if loc is None else loc
         self._scale = self._statistic(zeros + 1.0, "scale") if scale is None else scale
-        self._output_size = math.prod(self._condition_shape)
+        self._maps = maps
+        self._output_shape = self._condition_shape
+        if not (maps and len(self._condition_shape) == 3):
+            self._output_shape = (math.prod(self._condition_shape),)
         self._weights = list(weights or ())
-        if network is not None and (weights is None or output_size is None):
-            self._output_size, self._weights = self._first_call(network)
-        elif output_size is not None:
-            self._output_size = output_size
+        if network is not None and (weights is None or output_shape is None):
+            self._output_shape, self._weights = self._first_call(network)
+        elif output_shape is not None:
+            self._output_shape = _checks.static_shape(output_shape, "output_shape")
 
     def _statistic(self, value: np.ndarray, name: str) -> tf.Variable:
         return tf.Variable(value, trainable=False, dtype=self._dtype, name=name)
 
-    def _first_call(self, network: Callable) -> tuple[int, list[tf.Variable]]:
+    def _first_call(
+        self, network: Callable
+    ) -> tuple[tuple[int, ...], list[tf.Variable]]:
         zeros = tf.zeros([1, *self._condition_shape], self._dtype)
         out, weights = foreign.build(network, network, zeros)
-        if len(out.shape) != 2:
+        if len(out.shape) not in ((2, 4) if self._maps else (2,)):
             msg = (
                 "`embedding` must return one vector per condition, got shape "
                 f"{tuple(out.shape)} for one. End it with a dense layer."
             )
             raise ValueError(msg)
-        return int(out.shape[-1]), weights
+        return tuple(int(size) for size in out.shape[1:]), weights
 
     @property
     def condition_shape(self) -> tuple[int, ...]:
@@ -87,7 +97,7 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
     @property
     def output_shape(self) -> tuple[int, ...]:
         """Shape of what the maps get."""
-        return (self._output_size,)
+        return self._output_shape
 
     @property
     def network(self) -> Callable[..., Any] | None:
@@ -109,7 +119,8 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
             loc=copy.deepcopy(self._loc, memo),
             scale=copy.deepcopy(self._scale, memo),
             weights=weights,
-            output_size=self._output_size,
+            output_shape=self._output_shape,
+            maps=self._maps,
             name=self.name,
         )
 
@@ -126,7 +137,7 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         self._scale.assign(np.where(scale > tiny, scale, 1.0))
 
     def __call__(self, condition: TensorLike) -> tf.Tensor:
-        """Return `[..., C]` for conditions `[..., *condition_shape]`."""
+        """Return `[..., *output_shape]` for conditions `[..., *condition_shape]`."""
         value = tf.convert_to_tensor(condition, dtype_hint=self._dtype)
         scale = tf.cast(self._scale, value.dtype)
         value = (value - tf.cast(self._loc, value.dtype)) / scale

@@ -13,6 +13,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, Shape, TensorLike
+from tfp_flows.math import images
 from tfp_flows.networks import base
 
 __all__ = ["ConvNet"]
@@ -32,7 +33,9 @@ class ConvNet(base.Conditioner):
     `h + a * sigmoid(b)`, where `a, b` are a 1x1 convolution of a convolution of `h`.
 
     Images are padded with zeros. A condition is added, times a matrix, to the first
-    layer and in each block, at every pixel alike.
+    layer and in each block: a vector at every pixel alike, a feature map
+    `[height, width, C]` at the pixels where it is. Of a map with more pixels than the
+    images, blocks become channels first; one with fewer pixels is repeated.
 
     Args:
         input_size: Number of channels that the network sees.
@@ -43,7 +46,10 @@ class ConvNet(base.Conditioner):
         positions: Whether the network sees row and column of each pixel, from -1 to 1,
             beside the channels: for images that are centred or aligned.
         activation: Name in `tf.nn`, or a function.
-        condition_shape: Trailing shape of the condition, such as one-hot labels.
+        condition_shape: Trailing shape of the condition, such as one-hot labels, or of
+            a feature map.
+        condition_factor: Side of the blocks of a feature map that become channels:
+            how much larger it is than the images, 1 if it is smaller.
         dropout: Share of hidden units dropped while training.
         initial_output: The `P` parameters of an untrained network, zeros if `None`.
         dtype: Type of weights and result.
@@ -78,6 +84,7 @@ class ConvNet(base.Conditioner):
         positions: bool = False,
         activation: str | Callable = "relu",
         condition_shape: Shape | None = None,
+        condition_factor: int = 1,
         dropout: float = 0.0,
         initial_output: TensorLike | None = None,
         dtype: Any = "float32",
@@ -100,6 +107,8 @@ class ConvNet(base.Conditioner):
         self._kernel_size = int(kernel_size)
         self._residual = residual
         self._positions = positions
+        _checks.at_least(condition_factor, 1, "condition_factor")
+        self._condition_factor = int(condition_factor)
         self._activation = activation
         self._activate = base.activation_function(activation)
         super().__init__(
@@ -115,8 +124,16 @@ class ConvNet(base.Conditioner):
             name=name,
         )
 
+    @property
+    def _map_shape(self) -> tuple[int, ...] | None:
+        """Shape of a condition that is a feature map, else `None`."""
+        shape = self._condition_shape
+        return shape if shape is not None and len(shape) == 3 else None
+
     def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         units, side, size = self._hidden_units, self._kernel_size, self.condition_size
+        if self._map_shape is not None:
+            size = self._map_shape[-1] * self._condition_factor**2
         inputs = self._input_size + 2 * self._positions
         shapes: list[tuple[str, tuple[int, ...]]] = [
             ("kernel_0", (side, side, inputs, units[0])),
@@ -167,6 +184,23 @@ class ConvNet(base.Conditioner):
         places = tf.broadcast_to(places, tf.concat([tf.shape(x)[:3], [2]], axis=0))
         return tf.concat([x, places], axis=-1)
 
+    def _at_pixels(self, condition: tf.Tensor, height: int, width: int) -> tf.Tensor:
+        """Return conditions `[N, C]` as `[N, height, width, K]` or `[N, 1, 1, C]`."""
+        if self._map_shape is None:
+            return condition[:, tf.newaxis, tf.newaxis]
+        sides = self._map_shape[:2]
+        value = tf.reshape(condition, [-1, *self._map_shape])
+        value = images.squeeze(value, self._condition_factor, "pixels")
+        scale = (height // value.shape[1], width // value.shape[2])
+        if (height, width) != (value.shape[1] * scale[0], value.shape[2] * scale[1]):
+            msg = (
+                f"`condition` of {sides[0]} x {sides[1]} pixels does not fit to "
+                f"images of {height} x {width} at condition_factor="
+                f"{self._condition_factor}. One size must be a multiple of the other."
+            )
+            raise ValueError(msg)
+        return tf.repeat(tf.repeat(value, scale[0], axis=1), scale[1], axis=2)
+
     def _network(
         self,
         weights: dict[str, tf.Tensor],
@@ -179,11 +213,13 @@ class ConvNet(base.Conditioner):
             value = tf.nn.conv2d(value, weights[kernel], strides=1, padding="SAME")
             return value + weights[bias]
 
+        if condition is not None:
+            condition = self._at_pixels(condition, x.shape[1], x.shape[2])
+
         def conditioned(value: tf.Tensor, layer: int) -> tf.Tensor:
             if condition is None:
                 return value
-            more = tf.matmul(condition, weights[f"condition_{layer}"])
-            return value + more[:, tf.newaxis, tf.newaxis]
+            return value + tf.matmul(condition, weights[f"condition_{layer}"])
 
         act, last = self._activate, len(self._hidden_units) - 1
         hidden = conditioned(convolve("kernel_0", "bias_0", self._with_positions(x)), 0)
