@@ -80,7 +80,7 @@ class Glow(_Steps):
         dequantize: Whether data are integers, to which training and `bits_per_dim` add
             uniform noise; `False` for data that are continuous already.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `seed`, `name`, `dtype`: see `Flow`.
+        **kwargs: `embedding`, `checkpoint`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
         ValueError: If the event is no image, or cannot be squeezed `num_levels` times.
@@ -155,7 +155,7 @@ class NeuralSplineImageFlow(_Steps):
         logit_alpha: See `Glow`.
         dequantize: See `Glow`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `seed`, `name`, `dtype`: see `Flow`.
+        **kwargs: `embedding`, `checkpoint`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
         ValueError: If the event is no image, or cannot be squeezed `num_levels` times.

@@ -75,14 +75,19 @@ class MultiScaleFlow(image.ImageFlow):
         _checks.at_least(count, 1, "num_levels")
         shapes = [multiscale.MultiScale.level_shape(shape, i) for i in range(count)]
         levels = [
-            compose.Chain(self._level(i, channels, condition_shape))
+            self._chain(self._level(i, channels, condition_shape))
             for i, (_, _, channels) in enumerate(shapes)
         ]
         priors = [
-            self._coupling(transformers.Affine(), channels, condition_shape)
+            self._chain(
+                [self._coupling(transformers.Affine(), channels, condition_shape)]
+            )
             for _, _, channels in shapes[:-1]
         ]
         return [multiscale.MultiScale(levels, priors), self._pixels()]
+
+    def _chain(self, maps: list[bijector_base.Bijector]) -> compose.Chain:
+        return compose.Chain(maps, checkpoint=self._checkpoint)
 
     @property
     def pixels(self) -> bijector_base.Bijector:
