@@ -145,6 +145,11 @@ class ActNorm(base.Bijector):
         """Rank of an event."""
         return self._event_ndims
 
+    @property
+    def repeatable(self) -> bool:
+        """True: all numbers are arguments."""
+        return True
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         vector = tfp.util.ParameterProperties(event_ndims=1)

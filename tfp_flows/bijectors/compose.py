@@ -114,6 +114,13 @@ class Chain(base.Bijector):
         """Whether all parts are."""
         return all(getattr(part, "repeatable", False) for part in self._bijectors)
 
+    def loop_form(self) -> base.Bijector:
+        """Return the chain of the parts in the form that loops go through."""
+        if not self.repeatable:
+            return self
+        parts = [part.loop_form() for part in self._bijectors]
+        return Chain(parts, checkpoint=self._checkpoint)
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         def event_ndims(self: Chain, x_event_ndims: int) -> list[int]:
@@ -240,6 +247,10 @@ class Invert(base.Bijector):
     def repeatable(self) -> bool:
         """Whether the wrapped map is."""
         return getattr(self._bijector, "repeatable", False)
+
+    def loop_form(self) -> base.Bijector:
+        """Return the inversion of the wrapped map in the form that loops go through."""
+        return Invert(self._bijector.loop_form()) if self.repeatable else self
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -111,6 +111,15 @@ class InvertibleConv1x1(base.Bijector):
         """The matrix by its factors."""
         return self._linear
 
+    @property
+    def repeatable(self) -> bool:
+        """True, in the form that holds the permutation as a tensor."""
+        return True
+
+    def loop_form(self) -> base.Bijector:
+        """Return the map with the permutation of its factors as a tensor."""
+        return type(self)(self._linear.loop_form())
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {"linear": tfp.util.BatchedComponentProperties(event_ndims=1)}

@@ -117,6 +117,11 @@ class ChannelCoupling(base.Bijector):
         """`True` where a channel passes unchanged."""
         return self._mask
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the conditioner may be rebuilt from other weights."""
+        return getattr(self._conditioner, "repeatable", False)
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
@@ -227,6 +232,11 @@ class CheckerboardCoupling(base.Bijector):
     def flip(self) -> bool:
         """Whether the pixel in the upper left corner changes."""
         return self._flip
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the conditioner may be rebuilt from other weights."""
+        return getattr(self._conditioner, "repeatable", False)
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -82,8 +82,9 @@ class LU(base.Bijector):
         upper: Matrix of which the part above the diagonal is used, `[..., D, D]`.
         log_diagonal: Gives `s`, `[..., D]`.
         signs: Fixed signs of the diagonal, 1 or -1, `[..., D]`; `None` for ones.
-        permutation: Static permutation as `tf.linalg.lu` returns it: row
-            `permutation[i]` of `A` is row `i` of `L @ U`. `None` for the identity.
+        permutation: Permutation as `tf.linalg.lu` returns it: row `permutation[i]` of
+            `A` is row `i` of `L @ U`. `None` for the identity. A tensor `[D]`, as loops
+            over many maps have it, is taken as it is.
         shift: Added to the product, `[..., D]`; `None` for nothing.
         max_log_scale: Soft bound, `s = max * tanh(log_diagonal / max)`; `None` takes
             `s = log_diagonal` as it is.
@@ -113,7 +114,7 @@ class LU(base.Bijector):
         log_diagonal: TensorLike,
         *,
         signs: TensorLike | None = None,
-        permutation: Sequence[int] | None = None,
+        permutation: Sequence[int] | tf.Tensor | None = None,
         shift: TensorLike | None = None,
         max_log_scale: float | None = None,
         validate_args: bool = False,
@@ -136,8 +137,8 @@ class LU(base.Bijector):
             for argument, value in (("signs", self._signs), ("shift", self._shift)):
                 if value is not None:
                     _checks.require_trailing(value.shape, (size,), argument, owner)
-            self._permutation = None
-            if permutation is not None:
+            self._permutation = permutation
+            if not (permutation is None or tf.is_tensor(permutation)):
                 places = permute.static_permutation(permutation, "permutation")
                 if len(places) != size:
                     msg = (
@@ -232,7 +233,7 @@ class LU(base.Bijector):
         return self._signs
 
     @property
-    def permutation(self) -> tuple[int, ...] | None:
+    def permutation(self) -> tuple[int, ...] | tf.Tensor | None:
         """The fixed permutation of rows."""
         return self._permutation
 
@@ -248,8 +249,21 @@ class LU(base.Bijector):
 
     @property
     def repeatable(self) -> bool:
-        """True: all numbers are arguments."""
+        """True, in the form that holds the permutation as a tensor."""
         return True
+
+    def loop_form(self) -> base.Bijector:
+        """Return the map with its permutation as a tensor."""
+        places = self._permutation
+        return type(self)(
+            self._lower,
+            self._upper,
+            self._log_diagonal,
+            signs=self._signs,
+            permutation=None if places is None else tf.constant(places),
+            shift=self._shift,
+            max_log_scale=self._max_log_scale,
+        )
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
@@ -267,10 +281,17 @@ class LU(base.Bijector):
         """Return `A` as a dense matrix, `[..., D, D]`."""
         lower, upper, _ = self._factors()
         product = tf.matmul(lower, upper)
-        if self._permutation is None:
-            return product
-        back = permute.invert_permutation(self._permutation)
-        return tf.gather(product, back, axis=-2)
+        places = self._places()
+        return product if places is None else tf.gather(product, places[1], axis=-2)
+
+    def _places(self) -> tuple[Any, Any] | None:
+        """Return the permutation and its inverse, or `None` for the identity."""
+        there = self._permutation
+        if there is None:
+            return None
+        if tf.is_tensor(there):
+            return there, tf.argsort(there)
+        return there, permute.invert_permutation(there)
 
     def _factors(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return `L`, the upper factor with its diagonal, and the log-det."""
@@ -288,9 +309,9 @@ class LU(base.Bijector):
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         lower, upper, log_det = self._factors()
         y = linear.matvec(lower, linear.matvec(upper, x))
-        if self._permutation is not None:
-            back = permute.invert_permutation(self._permutation)
-            y = linear.permute(y, back, self._permutation)
+        places = self._places()
+        if places is not None:
+            y = linear.permute(y, *places[::-1])
         if self._shift is not None:
             y = y + self._shift
         return y, linear.broadcast_log_det(log_det, y)
@@ -298,9 +319,9 @@ class LU(base.Bijector):
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         lower, upper, log_det = self._factors()
         x = y if self._shift is None else y - self._shift
-        if self._permutation is not None:
-            back = permute.invert_permutation(self._permutation)
-            x = linear.permute(x, self._permutation, back)
+        places = self._places()
+        if places is not None:
+            x = linear.permute(x, *places)
         x = linear.solve_triangular(lower, x, lower=True)
         x = linear.solve_triangular(upper, x, lower=False)
         return x, linear.broadcast_log_det(-log_det, x)

@@ -87,7 +87,7 @@ class Glow(_Steps):
             density given the pixels is learned, for tighter bounds; `False` for data
             that are continuous already.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `seed`, `name`, `dtype`: see `Flow`.
+        **kwargs: `embedding`, `checkpoint`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
         ValueError: If the event is no image, or cannot be squeezed `num_levels` times.
@@ -162,7 +162,7 @@ class NeuralSplineImageFlow(_Steps):
         logit_alpha: See `Glow`.
         dequantize: See `Glow`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `seed`, `name`, `dtype`: see `Flow`.
+        **kwargs: `embedding`, `checkpoint`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
         ValueError: If the event is no image, or cannot be squeezed `num_levels` times.

@@ -78,11 +78,11 @@ class MultiScaleFlow(image.ImageFlow):
         _checks.at_least(count, 1, "num_levels")
         shapes = [multiscale.MultiScale.level_shape(shape, i) for i in range(count)]
         levels = [
-            compose.Chain(self._level(i, size, condition_shape))
+            self._chain(self._level(i, size, condition_shape))
             for i, size in enumerate(shapes)
         ]
         priors = [
-            self._coupling(transformers.Affine(), size, condition_shape)
+            self._chain([self._coupling(transformers.Affine(), size, condition_shape)])
             for size in shapes[:-1]
         ]
         return [multiscale.MultiScale(levels, priors), self._pixels()]
@@ -101,6 +101,9 @@ class MultiScaleFlow(image.ImageFlow):
             couplings.append(coupling_maps.ChannelCoupling(map_, net, mask))
         self._noise = pixel_noise.PixelNoise(couplings, self._options["num_values"])
         return [self._noise]
+
+    def _chain(self, maps: list[bijector_base.Bijector]) -> compose.Chain:
+        return compose.Chain(maps, checkpoint=self._checkpoint)
 
     @property
     def pixels(self) -> bijector_base.Bijector:

@@ -47,7 +47,7 @@ class RealNVPImage(multiscale.MultiScaleFlow):
         logit_alpha: See `Glow`.
         dequantize: See `Glow`.
         base: Base density, see `distributions.Base`.
-        **kwargs: `embedding`, `seed`, `name`, `dtype`: see `Flow`.
+        **kwargs: `embedding`, `checkpoint`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
         ValueError: If the event is no image, or cannot be squeezed `num_levels` times.
