@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.flows import bridge
+from tfp_flows.flows import bridge, updates
 
 __all__ = ["LikelihoodModel", "unpack"]
 
@@ -83,6 +83,12 @@ class LikelihoodModel(keras.Model):
             with self.distribute_strategy.scope():
                 optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
+
+    def train_step(self, data: Any) -> Any:
+        """Do one training step as Keras does, equal variables updated together."""
+        optimizer = getattr(self, "optimizer", None)
+        with updates.stacked(optimizer, jit_compile=bool(self.jit_compile)):
+            return super().train_step(data)
 
     def fit(
         self,
