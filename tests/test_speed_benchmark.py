@@ -38,7 +38,10 @@ def test_growth_prints_exponents():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("script", "head"), [("depth", "first s"), ("calls", "ratio")])
+@pytest.mark.parametrize(
+    ("script", "head"),
+    [("depth", "first s"), ("calls", "ratio"), ("shares", "products")],
+)
 def test_single_tables_are_printed(script, head):
     done = run("--smoke", script=script)
     assert not done.returncode, done.stderr

@@ -33,6 +33,8 @@ def run(args: Any, python: str, folder: Path) -> None:
         folder: Where logs lie.
     """
     base = BASE
+    if args.ops:
+        base = dataclasses.replace(BASE, ops=tuple(args.ops))
     if args.smoke:
         base = dataclasses.replace(BASE, hidden=(8, 8), batch=16, ops=("log_prob",))
     for field, sizes in (SMOKE if args.smoke else SIZES).items():

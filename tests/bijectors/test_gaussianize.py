@@ -112,6 +112,21 @@ def test_marginal_spline_with_equal_slopes_is_affine():
     np.testing.assert_allclose(log_det, 2 * np.log(3.0), atol=1e-12)
 
 
+def test_marginal_spline_from_samples_makes_marginals_normal():
+    x = np.stack([RNG.logistic(size=8000), 3 + 2 * RNG.normal(size=8000)], axis=1)
+    train, rest = np.split(x, 2)
+    spline = maps.MarginalSpline.from_samples(train, dtype=tf.float64)
+    z, log_det = spline.inverse_and_log_det(rest)
+    log_prob = log_det - 0.5 * np.sum(z**2, axis=1) - np.log(2 * np.pi)
+    truth = -2.0 - (0.5 * np.log(2 * np.pi * np.e) + np.log(2))
+    assert abs(np.mean(log_prob) - truth) < 0.05
+    # A normal column needs no more than a straight line.
+    slopes = spline.log_knot_slopes.numpy()[1]
+    np.testing.assert_allclose(slopes, -np.log(train[:, 1].std()), atol=1e-6)
+    with pytest.raises(ValueError, match="`x` must be a matrix"):
+        maps.MarginalSpline.from_samples([1.0, 2.0])
+
+
 def test_radial_map_keeps_directions():
     spline = maps.MarginalSpline.trainable(1, 4, dtype=tf.float64)
     for variable in spline.trainable_variables:

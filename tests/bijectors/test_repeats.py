@@ -107,8 +107,8 @@ def test_the_graph_does_not_grow_with_the_number_of_blocks(mode):
     assert work(3) == work(6) == (2, 0)
 
 
-@pytest.mark.parametrize("traced", [True, False])
-def test_checkpoints_can_be_differentiated_twice(traced):
+@pytest.mark.parametrize("way", ["eager", "traced", "xla"])
+def test_checkpoints_can_be_differentiated_twice(way):
     def second(stack):
         def function(y):
             with tf.GradientTape() as outer:
@@ -119,7 +119,9 @@ def test_checkpoints_can_be_differentiated_twice(traced):
                 slope = tf.reduce_sum(tf.square(inner.gradient(value, y)))
             return outer.gradient(slope, y)
 
-        return (tf.function(function) if traced else function)(points())
+        if way != "eager":
+            function = tf.function(function, jit_compile=way == "xla")
+        return function(points())
 
     plain, again = second(chain(3)), second(chain(3, "checkpoint"))
     np.testing.assert_allclose(plain, again, rtol=1e-9, atol=1e-11)

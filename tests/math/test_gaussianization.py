@@ -137,6 +137,22 @@ def test_rotations_are_orthogonal():
         np.testing.assert_allclose(turn @ turn.T, np.eye(4), atol=1e-10)
 
 
+@pytest.mark.parametrize(("axis", "offset"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_neighbours_pair_pixels_by_sums_and_differences(axis, offset):
+    turn = rotations.neighbours(3, 4, axis=axis, offset=offset)
+    np.testing.assert_allclose(turn @ turn.T, np.eye(12), atol=1e-12)
+    # A constant image has sums only: zeros where differences are.
+    flat = np.round(turn @ np.ones(12), 6)
+    pairs = {(0, 0): 4, (0, 1): 4, (1, 0): 6, (1, 1): 3}[axis, offset]
+    assert np.sum(flat == 0) == pairs
+    assert np.sum(flat == np.round(np.sqrt(2), 6)) == pairs
+    assert np.sum(flat == 1) == 12 - 2 * pairs
+    image = turn[offset * (4 if axis == 0 else 1)].reshape(3, 4)
+    assert set(zip(*np.nonzero(image), strict=True)) == (
+        {(offset, 0), (offset + 1, 0)} if axis == 0 else {(0, offset), (0, offset + 1)}
+    )
+
+
 def test_components_and_sliced_directions_find_the_sources():
     rng = np.random.default_rng(2)
     sources = rng.uniform(-np.sqrt(3), np.sqrt(3), size=(4000, 3))

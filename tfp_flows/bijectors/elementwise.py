@@ -10,13 +10,14 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors import arguments, base, columns
+from tfp_flows.math import linear
 
 __all__ = ["ConditionalElementwise", "Elementwise"]
 
 
 def _params_first(params: tf.Tensor) -> tf.Tensor:
     rank = params.shape.rank
-    return tf.transpose(params, [rank - 1, *range(rank - 1)])
+    return linear.transpose(params, [rank - 1, *range(rank - 1)])
 
 
 class Elementwise(base.Bijector):

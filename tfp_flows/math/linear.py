@@ -7,7 +7,7 @@ that share a matrix are multiplied or solved in one call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,7 @@ __all__ = [
     "permute",
     "reflect",
     "solve_triangular",
+    "transpose",
     "unbounded_log_scale",
     "upper_triangle",
 ]
@@ -102,6 +103,25 @@ def permute(
         if permutation == tuple(reversed(range(len(permutation)))):
             return tf.reverse(x, axis=[-1])
     return gather(x)
+
+
+def transpose(x: tf.Tensor, order: Sequence[int] | None = None) -> tf.Tensor:
+    """Return `tf.transpose(x, order)`, whose gradient has a constant order too.
+
+    TensorFlow inverts the order by an operation; in a loop that is differentiated
+    twice it becomes data, which XLA refuses.
+    """
+    rank = x.shape.rank
+    places = tuple(reversed(range(rank)) if order is None else order)
+
+    @tf.custom_gradient
+    def move(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(dy: tf.Tensor) -> tf.Tensor:
+            return transpose(dy, [places.index(axis) for axis in range(rank)])
+
+        return tf.transpose(x, places), gradient
+
+    return move(x)
 
 
 def _on_rows(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["haar", "ica", "pca", "polar"]
+__all__ = ["haar", "ica", "neighbours", "pca", "polar"]
 
 
 def polar(matrix: np.ndarray) -> np.ndarray:
@@ -38,6 +38,34 @@ def pca(covariance: np.ndarray) -> np.ndarray:
         covariance: `[D, D]`, which merges over shards by sums of products.
     """
     return np.linalg.eigh(covariance)[1][:, ::-1].T
+
+
+def neighbours(
+    height: int, width: int, *, axis: int = 1, offset: int = 0
+) -> np.ndarray:
+    """Return the rotation of pairs of neighbouring pixels by 45 degrees.
+
+    A local rotation of images: each pixel belongs to one pair and becomes the sum or
+    the difference of both, divided by the root of 2; pixels left over stay.
+
+    Args:
+        height: Rows of an image.
+        width: Columns; the events are images `[height, width]`, row by row.
+        axis: Whether neighbours lie below each other, 0, or side by side, 1.
+        offset: Where the first pair starts, 0 or 1.
+
+    Returns:
+        Orthogonal matrix, `[height * width, height * width]`.
+    """
+    size = height * width
+    grid = np.arange(size).reshape(height, width)
+    lines = grid if axis == 1 else grid.T
+    lines = lines[:, offset:]
+    first, second = lines[:, 0:-1:2].ravel(), lines[:, 1::2].ravel()
+    out, half = np.eye(size), np.sqrt(0.5)
+    out[first, first] = out[first, second] = out[second, second] = half
+    out[second, first] = -half
+    return out
 
 
 def ica(

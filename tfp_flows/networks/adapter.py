@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, Shape, TensorLike
+from tfp_flows.math import linear
 from tfp_flows.networks import base, foreign
 
 __all__ = ["NetworkConditioner", "as_conditioner"]
@@ -143,10 +144,10 @@ class NetworkConditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
 
     def columns(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Return parameters `[P, D, N]` of inputs `[input_size, N]`."""
-        rows = None if condition is None else tf.transpose(condition)
-        out = self._call(tf.transpose(x), rows)
+        rows = None if condition is None else linear.transpose(condition)
+        out = self._call(linear.transpose(x), rows)
         out = tf.cast(tf.reshape(out, [-1, *self.output_shape]), x.dtype)
-        return tf.transpose(out, [2, 1, 0])
+        return linear.transpose(out, [2, 1, 0])
 
     def __call__(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:
         """Return parameters `[N, D, P]` of inputs `[N, input_size]`."""
