@@ -177,7 +177,7 @@ class ConvNet(base.Conditioner):
 
         def convolve(kernel: str, bias: str, value: tf.Tensor) -> tf.Tensor:
             value = tf.nn.conv2d(value, weights[kernel], strides=1, padding="SAME")
-            return value + weights[bias]
+            return tf.nn.bias_add(value, weights[bias])
 
         def conditioned(value: tf.Tensor, layer: int) -> tf.Tensor:
             if condition is None:
