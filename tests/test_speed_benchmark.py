@@ -40,7 +40,12 @@ def test_growth_prints_exponents():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "head"),
-    [("depth", "first s"), ("calls", "ratio"), ("shares", "products")],
+    [
+        ("depth", "first s"),
+        ("calls", "ratio"),
+        ("shares", "products"),
+        ("memory", "KB"),
+    ],
 )
 def test_single_tables_are_printed(script, head):
     done = run("--smoke", script=script)

@@ -118,6 +118,10 @@ class Worker:
         """Return the median peak of three calls."""
         return {"peak": sorted(peak_memory(self._ops[op]) for _ in range(3))[1]}
 
+    def highest(self) -> dict[str, float]:
+        """Return the highest resident memory of the process so far."""
+        return {"highest": status("VmHWM")}
+
 
 def pin(threads: int) -> None:
     """Keep this process on so many cores: every library counts its threads by them."""

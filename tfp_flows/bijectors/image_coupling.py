@@ -127,12 +127,15 @@ class ChannelCoupling(base.Bijector):
         return {}
 
     def _split(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # `tf.split`, as the gradient of a slice of channels is several times slower.
         n, size = self._num_kept, len(self._mask)
         if self._order == (*range(size - n, size), *range(size - n)):
-            return value[..., size - n :], value[..., : size - n]
+            changed, kept = tf.split(value, [size - n, n], axis=-1)
+            return kept, changed
         if self._order != tuple(range(size)):
             value = tf.gather(value, self._order, axis=-1)
-        return value[..., :n], value[..., n:]
+        kept, changed = tf.split(value, [n, size - n], axis=-1)
+        return kept, changed
 
     def _join(self, kept: tf.Tensor, changed: tf.Tensor) -> tf.Tensor:
         n, size = self._num_kept, len(self._mask)

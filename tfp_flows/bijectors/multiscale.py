@@ -179,8 +179,10 @@ class MultiScale(base.Bijector):
         return [self._levels[level], *self._priors[level : level + 1]]
 
     def _split(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        kept = _num_kept(value.shape[-1])
-        return value[..., :kept], value[..., kept:]
+        channels = value.shape[-1]
+        kept = _num_kept(channels)
+        first, rest = tf.split(value, [kept, channels - kept], axis=-1)
+        return first, rest
 
     def _inverse_and_log_det(
         self, y: tf.Tensor, condition: tf.Tensor | None = None

@@ -121,14 +121,16 @@ class Affine(Transformer):
 
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Scale, then shift."""
-        log_scale = self._log_scale(params[1])
-        y = x * tf.exp(log_scale) + params[0]
+        shift, raw = tf.unstack(params)
+        log_scale = self._log_scale(raw)
+        y = x * tf.exp(log_scale) + shift
         return y, log_scale + tf.zeros_like(y)
 
     def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Shift back, then scale back."""
-        log_scale = self._log_scale(params[1])
-        x = (y - params[0]) * tf.exp(-log_scale)
+        shift, raw = tf.unstack(params)
+        log_scale = self._log_scale(raw)
+        x = (y - shift) * tf.exp(-log_scale)
         return x, tf.zeros_like(x) - log_scale
 
 

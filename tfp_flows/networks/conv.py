@@ -211,7 +211,7 @@ class ConvNet(base.Conditioner):
 
         def convolve(kernel: str, bias: str, value: tf.Tensor) -> tf.Tensor:
             value = tf.nn.conv2d(value, weights[kernel], strides=1, padding="SAME")
-            return value + weights[bias]
+            return tf.nn.bias_add(value, weights[bias])
 
         if condition is not None:
             condition = self._at_pixels(condition, x.shape[1], x.shape[2])
