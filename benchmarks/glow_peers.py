@@ -5,7 +5,10 @@ ActNorm, 1x1 convolution and affine coupling, networks of three convolutions (3,
 with `--hidden-units` channels. One process per library and one thread each; CPU time of
 a step (log-density, gradient, Adam) as the median over steps after the first, peak
 memory of the process beside that after its imports. Ours without what the others lack
-(positions, logit). Then, for ours, sampling against `log_prob`.
+(positions, logit), and with `checkpoint=True`. The row of bare convolutions is what
+TensorFlow needs for the networks of the couplings and priors alone and their gradients:
+a bound for every Glow of this architecture. Then, for ours, sampling against
+`log_prob`.
 
 normflows needs an environment of its own with torch and normflows, given as
 `--torch-python PATH`; without it that row is left out.
@@ -40,15 +43,16 @@ def memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def timed(function: Callable[[], Any], count: int) -> float:
-    """Return the median CPU time of some calls after the first, in seconds."""
+def timed(function: Callable[[], Any], count: int) -> tuple[float, float]:
+    """Return CPU seconds of a first call, and their median over some more."""
+    start = time.process_time()
     function()
-    times = []
+    first, times = time.process_time() - start, []
     for _ in range(count):
         start = time.process_time()
         function()
         times.append(time.process_time() - start)
-    return statistics.median(times)
+    return first, statistics.median(times)
 
 
 def pictures(args: argparse.Namespace) -> Any:
@@ -61,7 +65,7 @@ def pictures(args: argparse.Namespace) -> Any:
     return np.clip(x, 0, 255).astype("float32")
 
 
-def ours(args: argparse.Namespace) -> dict[str, float]:
+def ours(args: argparse.Namespace, *, checkpoint: bool = False) -> dict[str, float]:
     """Measure this library."""
     import keras
     import tensorflow as tf
@@ -78,22 +82,72 @@ def ours(args: argparse.Namespace) -> dict[str, float]:
         hidden_units=(args.hidden_units,) * 2,
         positions=False,
         logit_alpha=None,
+        checkpoint=checkpoint,
         seed=0,
     )
     flow.adapt(x)
     flow.compile(keras.optimizers.Adam(1e-4))
-    step = timed(lambda: flow.train_on_batch(x), args.count)
+    first, step = timed(lambda: flow.train_on_batch(x), args.count)
     peak = memory()
-    density = timed(lambda: flow.log_prob(x), args.count)
-    sampling = timed(lambda: flow.sample(len(x), seed=0), args.count)
+    _, density = timed(lambda: flow.log_prob(x), args.count)
+    _, sampling = timed(lambda: flow.sample(len(x), seed=0), args.count)
     size = sum(tf.size(v).numpy() for v in flow.trainable_variables)
     return {
         "parameters": int(size),
+        "first": first,
         "step": step,
         "base memory": start,
         "memory": peak,
         "log_prob": density,
         "sample": sampling,
+    }
+
+
+def checkpointed(args: argparse.Namespace) -> dict[str, float]:
+    """Measure this library where gradients keep the inputs of steps only."""
+    return ours(args, checkpoint=True)
+
+
+def convolutions(args: argparse.Namespace) -> dict[str, float]:
+    """Measure the networks of all couplings and priors, without a flow around them."""
+    import tensorflow as tf
+
+    start, units, networks = memory(), args.hidden_units, []
+    for level in range(LEVELS):
+        channels, side = SHAPE[2] * 2 ** (level + 2), SHAPE[0] // 2 ** (level + 1)
+        half, priors = channels // 2, int(level < LEVELS - 1)
+        sizes = ((3, half, units), (1, units, units), (3, units, channels))
+        for _ in range(args.num_steps + priors):
+            weights = [
+                (tf.Variable(tf.random.normal([k, k, a, b])), tf.Variable(tf.zeros(b)))
+                for k, a, b in sizes
+            ]
+            x = tf.random.normal([args.batch_size, side, side, half])
+            networks.append((x, weights))
+    variables = [v for _, weights in networks for pair in weights for v in pair]
+
+    @tf.function
+    def step() -> list[tf.Tensor]:
+        inputs = [x for x, _ in networks]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = 0.0
+            for value, (_, weights) in zip(inputs, networks, strict=True):
+                for i, (kernel, bias) in enumerate(weights):
+                    value = tf.nn.relu(value) if i else value
+                    value = tf.nn.conv2d(value, kernel, 1, "SAME")
+                    value = tf.nn.bias_add(value, bias)
+                loss += tf.reduce_mean(value)
+        gradients = tape.gradient(loss, [*inputs, *variables])
+        return [tf.reduce_max(gradient) for gradient in gradients]
+
+    first, seconds = timed(step, args.count)
+    return {
+        "parameters": int(sum(tf.size(v).numpy() for v in variables)),
+        "first": first,
+        "step": seconds,
+        "base memory": start,
+        "memory": memory(),
     }
 
 
@@ -138,9 +192,10 @@ def tfp(args: argparse.Namespace) -> dict[str, float]:
             v.assign_sub(1e-4 * m / (tf.sqrt(s) + 1e-7))
         return loss
 
-    seconds = timed(step, args.count)
+    first, seconds = timed(step, args.count)
     return {
         "parameters": int(sum(tf.size(v).numpy() for v in variables)),
+        "first": first,
         "step": seconds,
         "base memory": start,
         "memory": memory(),
@@ -187,17 +242,24 @@ def normflows(args: argparse.Namespace) -> dict[str, float]:
         loss.backward()
         optimizer.step()
 
-    seconds = timed(step, args.count)
+    first, seconds = timed(step, args.count)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {
         "parameters": size,
+        "first": first,
         "step": seconds,
         "base memory": start,
         "memory": memory(),
     }
 
 
-LIBRARIES = {"ours": ours, "normflows": normflows, "tfb.Glow": tfp}
+LIBRARIES = {
+    "ours": ours,
+    "checkpoint": checkpointed,
+    "normflows": normflows,
+    "tfb.Glow": tfp,
+    "convolutions": convolutions,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -227,13 +289,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             results[name] = child(python, name, args)
     print(
         f"{args.num_steps} steps per level, {args.hidden_units} hidden channels, batch "
-        f"{args.batch_size}\n{'library':12}{'parameters':>12}{'step, s':>10}"
+        f"{args.batch_size}\n{'library':12}{'parameters':>12}{'first, s':>10}"
+        f"{'step, s':>10}"
         f"{'/ ours':>8}{'peak GB':>10}{'without imports':>17}"
     )
     for name, found in results.items():
         ratio = found["step"] / results["ours"]["step"]
         print(
-            f"{name:12}{found['parameters']:12,}{found['step']:10.3f}{ratio:8.2f}"
+            f"{name:12}{found['parameters']:12,}{found['first']:10.1f}"
+            f"{found['step']:10.3f}{ratio:8.2f}"
             f"{found['memory']:10.2f}{found['memory'] - found['base memory']:17.2f}"
         )
     mine = results["ours"]

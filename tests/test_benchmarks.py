@@ -14,6 +14,7 @@ TABLES = {
     "drift": ("1 ulp", "nsf-ar", "median flow"),
     "glow": ("bits/dim", "full-covariance Gaussian", "sample / log_prob"),
     "glow_couplings": ("affine", "spline at most affine"),
+    "glow_memory": ("added GB", "checkpoint"),
     "glow_peers": ("parameters", "without imports", "sample / log_prob"),
     "linear_flow": ("optimum", "Adam 1e-3", "\nfit "),
     "information": ("plug-in", "reached:", "within 2"),

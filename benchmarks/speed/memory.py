@@ -48,15 +48,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--smoke", action="store_true", help="tiny, takes seconds")
     parser.add_argument("--environments", type=Path, help="folder of environments")
-    parser.add_argument(
-        "--peers", nargs="+", default=("ours", "zuko", "nflows", "distrax")
-    )
+    peers = ("ours", "ours-checkpoint", "zuko", "nflows", "distrax")
+    parser.add_argument("--peers", nargs="+", default=peers, choices=pool.PEERS)
     args = parser.parse_args(argv)
     work, batches = (SMOKE, (16, 512)) if args.smoke else (WORK, BATCHES)
-    peers = ("ours",) if args.smoke else args.peers
+    chosen = ("ours",) if args.smoke else args.peers
     heads = "".join(f"{f'MB at {batch}':>14}" for batch in batches)
     print(f"{'library':12}{heads}{'KB per event':>14}")
-    for name in peers:
+    for name in chosen:
         python = pool.PEERS[name].python(args.environments)
         if python is None:
             print(f"{name} is left out: no environment for it (see --environments)")

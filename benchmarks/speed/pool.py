@@ -52,6 +52,7 @@ PEERS = {
     for peer in (
         Peer("ours", "ours", "xla"),
         Peer("ours-graph", "ours", "graph"),
+        Peer("ours-checkpoint", "ours", "checkpoint"),
         Peer("bare", "bare", "numpy"),
         Peer("bare-tf", "bare", "tensorflow"),
         Peer("tfp-xla", "tfp", "xla"),

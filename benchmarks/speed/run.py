@@ -70,7 +70,8 @@ def arguments(argv: Sequence[str] | None) -> Any:
         args.rounds, args.block, args.no_first = 2, 0.001, True
         args.peers = args.peers or [OURS, "bare"]
     args.works = args.works or list(args.known)
-    args.peers = args.peers or list(pool.PEERS)
+    # Checkpoints change the memory of steps, which `memory.py` compares.
+    args.peers = args.peers or [p for p in pool.PEERS if p != "ours-checkpoint"]
     for chosen, known in ((args.works, args.known), (args.peers, pool.PEERS)):
         unknown = sorted(set(chosen) - set(known))
         if unknown:

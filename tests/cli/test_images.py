@@ -108,6 +108,8 @@ def test_folders_of_pictures_are_fitted(run, tmp_path):
     ("argv", "message"),
     [
         (["--flow", "nsf", "DIR"], "holds images, for which there are the flows glow"),
+        (["FILE"], "holds images: add --flow glow or"),
+        (["--flow", "nsf", "FILE"], "holds images: add --flow glow or"),
         (["--flow", "glow", "none.npz"], "there is no file or folder"),
         (["--flow", "glow", "FILE", "--columns", "a"], "--columns is for tables"),
         (["--flow", "glow", "FILE", "--condition", "z"], "there is no array 'z', only"),

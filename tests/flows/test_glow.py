@@ -206,10 +206,16 @@ def test_what_a_flow_refuses(flow):
         build(coupling="cubic")
     with pytest.raises(ValueError, match="`num_steps` must be at least 1"):
         build(num_steps=0)
+    with pytest.raises(ValueError, match="`hidden_units` must be a positive int"):
+        build(hidden_units="wide")
     with pytest.raises(ValueError, match="pixels from 0 to 255, got numbers from -1"):
         build().adapt(pictures().astype(float) - 1.0)
     with pytest.raises(ValueError, match="`images` must"):
         flow.bits_per_dim(np.zeros([3, 4, 5, 1]))
+
+
+def test_one_number_is_one_hidden_layer():
+    assert build(hidden_units=5).get_config()["hidden_units"] == (5,)
 
 
 def test_names_of_image_flows_are_known():

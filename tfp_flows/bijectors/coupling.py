@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from tfp_flows.bijectors import base, columns
+from tfp_flows.bijectors import base, columns, halves
 from tfp_flows.bijectors.transformers import Transformer
 
 __all__ = ["Coupling"]
@@ -63,17 +62,15 @@ class Coupling(base.Bijector):
         with tf.name_scope(name) as name:
             self._transformer = transformer
             self._conditioner = conditioner
-            self._mask = tuple(bool(keep) for keep in mask)
-            kept = np.flatnonzero(self._mask)
-            changed = np.flatnonzero(np.logical_not(self._mask))
-            if not (kept.size and changed.size):
-                msg = (
-                    "`mask` must keep some coordinates and change some, got "
-                    f"{list(self._mask)}. For one coordinate use "
-                    "ConditionalElementwise."
-                )
-                raise ValueError(msg)
-            wanted = kept.size, (changed.size, transformer.params_size)
+            self._halves = halves.Halves(
+                mask,
+                0,
+                places="coordinates",
+                instead="For one coordinate use ConditionalElementwise.",
+            )
+            self._mask = self._halves.mask
+            kept, changed = self._halves.sizes
+            wanted = kept, (changed, transformer.params_size)
             found = conditioner.input_size, tuple(conditioner.output_shape)
             if wanted != found:
                 msg = (
@@ -82,10 +79,6 @@ class Coupling(base.Bijector):
                     "for them."
                 )
                 raise ValueError(msg)
-            order = np.concatenate([kept, changed])
-            self._num_kept = int(kept.size)
-            self._order = tuple(order.tolist())
-            self._restore = tuple(np.argsort(order).tolist())
             super().__init__(
                 event_shape=(len(self._mask),),
                 condition_shape=conditioner.condition_shape,
@@ -119,34 +112,16 @@ class Coupling(base.Bijector):
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
 
-    def _split(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        n, size = self._num_kept, len(self._mask)
-        if self._order == tuple(range(size)):
-            return value[:n], value[n:]
-        if self._order == (*range(size - n, size), *range(size - n)):
-            return value[size - n :], value[: size - n]
-        value = tf.gather(value, self._order)
-        return value[:n], value[n:]
-
-    def _join(self, kept: tf.Tensor, changed: tf.Tensor) -> tf.Tensor:
-        n, size = self._num_kept, len(self._mask)
-        if self._order == (*range(size - n, size), *range(size - n)):
-            return tf.concat([changed, kept], axis=0)
-        value = tf.concat([kept, changed], axis=0)
-        if self._order == tuple(range(size)):
-            return value
-        return tf.gather(value, self._restore)
-
     def _evaluate_columns(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         ndims = len(self.condition_shape or ())
         value, condition, batch = columns.to_columns(value, condition, ndims)
-        kept, changed = self._split(value)
+        kept, changed = self._halves.split(value)
         params = self._conditioner.columns(kept, condition)
         direction = self._transformer.inverse if inverse else self._transformer.forward
         changed, log_det = direction(changed, params)
-        out = self._join(kept, changed)
+        out = self._halves.join(kept, changed)
         return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))
 
     def _forward_and_log_det(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from tfp_flows.bijectors import arguments, base, images
+from tfp_flows.bijectors import arguments, base, halves, images
 from tfp_flows.bijectors.transformers import Transformer
 from tfp_flows.math import images as image_math
 
@@ -75,23 +74,15 @@ class ChannelCoupling(base.Bijector):
         with tf.name_scope(name) as name:
             self._transformer = transformer
             self._conditioner = conditioner
-            self._mask = tuple(bool(keep) for keep in mask)
-            kept = np.flatnonzero(self._mask)
-            changed = np.flatnonzero(np.logical_not(self._mask))
-            if not (kept.size and changed.size):
-                msg = (
-                    "`mask` must keep some channels and change some, got "
-                    f"{list(self._mask)}. For one channel use CheckerboardCoupling, "
-                    "or Squeeze first."
-                )
-                raise ValueError(msg)
-            _require_conditioner(
-                conditioner, kept.size, changed.size, transformer.params_size
+            self._halves = halves.Halves(
+                mask,
+                -1,
+                places="channels",
+                instead="For one channel use CheckerboardCoupling, or Squeeze first.",
             )
-            order = np.concatenate([kept, changed])
-            self._num_kept = int(kept.size)
-            self._order = tuple(order.tolist())
-            self._restore = tuple(np.argsort(order).tolist())
+            self._mask = self._halves.mask
+            kept, changed = self._halves.sizes
+            _require_conditioner(conditioner, kept, changed, transformer.params_size)
             super().__init__(
                 event_shape=(len(self._mask),),
                 condition_shape=conditioner.condition_shape,
@@ -126,26 +117,6 @@ class ChannelCoupling(base.Bijector):
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {}
 
-    def _split(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # `tf.split`, as the gradient of a slice of channels is several times slower.
-        n, size = self._num_kept, len(self._mask)
-        if self._order == (*range(size - n, size), *range(size - n)):
-            changed, kept = tf.split(value, [size - n, n], axis=-1)
-            return kept, changed
-        if self._order != tuple(range(size)):
-            value = tf.gather(value, self._order, axis=-1)
-        kept, changed = tf.split(value, [n, size - n], axis=-1)
-        return kept, changed
-
-    def _join(self, kept: tf.Tensor, changed: tf.Tensor) -> tf.Tensor:
-        n, size = self._num_kept, len(self._mask)
-        if self._order == (*range(size - n, size), *range(size - n)):
-            return tf.concat([changed, kept], axis=-1)
-        value = tf.concat([kept, changed], axis=-1)
-        if self._order == tuple(range(size)):
-            return value
-        return tf.gather(value, self._restore, axis=-1)
-
     def _evaluate_images(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -153,11 +124,11 @@ class ChannelCoupling(base.Bijector):
         arguments.require_rank(value.shape, 3, argument, "`ChannelCoupling`")
         ndims = len(self.condition_shape or ())
         value, condition, batch = images.to_images(value, condition, ndims)
-        kept, changed = self._split(value)
+        kept, changed = self._halves.split(value)
         params = self._conditioner.images(kept, condition)
         direction = self._transformer.inverse if inverse else self._transformer.forward
         changed, log_det = direction(changed, params)
-        out = self._join(kept, changed)
+        out = self._halves.join(kept, changed)
         return batch.images(out), batch.scalars(tf.reduce_sum(log_det, axis=[1, 2, 3]))
 
     def _forward_and_log_det(

@@ -87,11 +87,17 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.out, (files.MODEL_SUFFIX,), force=arguments.force, inputs=[path]
     )
     options = dict(_option(text) for text in arguments.option)
-    events, conditions = tables.read(
-        path,
-        tables.split_names(arguments.columns),
-        tables.split_names(arguments.condition) or [],
-    )
+    try:
+        events, conditions = tables.read(
+            path,
+            tables.split_names(arguments.columns),
+            tables.split_names(arguments.condition) or [],
+        )
+    except UsageError as cause:
+        if not images.holds_images(path):
+            raise
+        known = " or --flow ".join(images.FLOWS)
+        raise UsageError(f"'{path}' holds images: add --flow {known}.") from cause
     if len(events) < MIN_ROWS:
         raise UsageError(f"{path}: {len(events)} rows are too few, {MIN_ROWS} needed.")
     tables.check_varies(path, events, conditions)

@@ -24,6 +24,7 @@ __all__ = [
     "draw",
     "fit",
     "grid",
+    "holds_images",
     "is_image_file",
     "is_image_flow",
     "read",
@@ -50,6 +51,16 @@ def is_image_file(path: str) -> bool:
     file = Path(path).expanduser()
     name = file.name.lower()
     return file.is_dir() or name.endswith((".npy", "-ubyte", "-ubyte.gz"))
+
+
+def holds_images(path: Path) -> bool:
+    """Return whether a file that is no table holds images, as `.npz` files may."""
+    from tfp_flows import datasets
+
+    try:
+        return len(datasets.read_images(path)) > 0
+    except (OSError, ValueError):
+        return False
 
 
 def is_image_flow(flow: Flow) -> TypeGuard[ImageFlow]:

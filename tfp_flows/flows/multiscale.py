@@ -59,7 +59,9 @@ class MultiScaleFlow(image.ImageFlow):
         kind = options.get("coupling", self._coupling_kind)
         _checks.one_of(kind, COUPLINGS, "coupling")
         _checks.at_least(options["num_steps"], 1, "num_steps")
-        options["hidden_units"] = tuple(options["hidden_units"])
+        options["hidden_units"] = _checks.static_shape(
+            options["hidden_units"], "hidden_units"
+        )
         super().__init__(
             event_shape,
             condition_shape,

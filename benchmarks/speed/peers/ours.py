@@ -1,4 +1,7 @@
-"""tfp_flows as a user calls it, through XLA (`xla`) and by default (`graph`)."""
+"""tfp_flows as a user calls it: by default (`graph`), and through XLA (`xla`).
+
+`checkpoint` is as `xla`, but keeps the inputs of layers only for the gradient.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
         num_layers=work.layers,
         hidden_units=work.hidden,
         mixing="none",
+        checkpoint=variant == "checkpoint",
         dtype=work.dtype,
         seed=0,
         **options,
@@ -44,7 +48,7 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
     else:
         step["train_on_batch"] = keras_step(flow, work, x)
     ops: dict[str, Any] = {"step": step, "sample_gradient": gradient(flow, work, seed)}
-    jit = {"jit_compile": variant == "xla"}
+    jit = {"jit_compile": variant != "graph"}
     ops["log_prob"] = lambda: flow.log_prob(x, **jit)
     ops["sample"] = lambda: flow.sample(work.batch, seed=1, **jit)
     count = sum(int(np.prod(v.shape)) for v in flow.trainable_variables)
@@ -131,7 +135,7 @@ def splines(work: works.Work, variant: str, folder: Path) -> works.Model:
     )
     x = tf.constant(works.repeat(works.positions(), work))
     params = tf.constant(np.ascontiguousarray(works.repeat(raw, work).T))
-    jit = {"jit_compile": variant == "xla"}
+    jit = {"jit_compile": variant != "graph"}
     forward = tf.function(transformer.forward, **jit)
     inverse = tf.function(transformer.inverse, **jit)
 
