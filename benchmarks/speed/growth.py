@@ -10,7 +10,7 @@ import numpy as np
 import pool
 import works
 
-__all__ = ["run"]
+__all__ = ["SIZES", "run"]
 
 BASE = works.Work(
     "growth", "spline-coupling", 16, 5, (128,) * 3, bins=8, ops=("log_prob", "step")
@@ -37,7 +37,8 @@ def run(args: Any, python: str, folder: Path) -> None:
         base = dataclasses.replace(BASE, ops=tuple(args.ops))
     if args.smoke:
         base = dataclasses.replace(BASE, hidden=(8, 8), batch=16, ops=("log_prob",))
-    for field, sizes in (SMOKE if args.smoke else SIZES).items():
+    chosen = {key: SIZES[key] for key in args.growth or SIZES}
+    for field, sizes in (SMOKE if args.smoke else chosen).items():
         heads = "".join(f"{op + ' ms':>14}{'compile s':>12}" for op in base.ops)
         print(f"\n{field:8}{heads}")
         costs = []

@@ -62,7 +62,9 @@ def arguments(argv: Sequence[str] | None) -> Any:
     parser.add_argument("--block", type=float, default=0.2, help="CPU seconds")
     parser.add_argument("--environments", type=Path, help="folder of environments")
     parser.add_argument("--no-first", action="store_true", help="no first calls")
-    parser.add_argument("--growth", action="store_true", help="ours at growing sizes")
+    parser.add_argument(
+        "--growth", nargs="*", choices=growth.SIZES, help="ours at growing sizes"
+    )
     parser.add_argument("--json", type=Path, help="file to write all rounds to")
     args = parser.parse_args(argv)
     args.known = works.SMOKE if args.smoke else works.WORKS
@@ -191,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if args.growth:
+        if args.growth is not None:
             growth.run(args, pythons[OURS], folder)
             return
         everything: dict[str, Any] = {}

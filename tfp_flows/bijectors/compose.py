@@ -189,10 +189,11 @@ class Chain(base.Bijector):
         """Return lists of equal blocks of parts, in the order of their evaluation."""
         parts = self._bijectors if inverse else self._bijectors[::-1]
         blocks: list[list[list[tfb.Bijector]]] = []
-        least = LOOP_TO_TRAIN
+        least, rank = LOOP_TO_TRAIN, self.forward_min_event_ndims
         if self._checkpoint or _context.wants_values():
             least = 2
-        elif not _context.is_training():
+        elif not _context.is_training() or rank > 1:
+            # Convolutions that run again cost more than a loop saves in compiling.
             least = len(parts) + 1
         if tf.executing_eagerly() or len(parts) < least:
             return [[[part]] for part in parts]

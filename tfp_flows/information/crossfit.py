@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks, flows, training
-from tfp_flows.information import curves, neighbours
+from tfp_flows.information import curves, neighbours, pairs
 from tfp_flows.math import normal, tables
 from tfp_flows.training import layers
 
@@ -26,6 +26,9 @@ RESOLUTION = 5.0
 # What neighbours, and more rows, show to be missed counts from so many of its standard
 # deviations on. That of the latter is known from two fits only.
 NEIGHBOUR_DEVIATIONS, CURVE_DEVIATIONS = 2.0**0.5, 3.0
+# Share of the variance of neighbours that stays a doubt where nothing is added: nothing
+# missed is below zero, and a normal law that is cut at its mean has so much left.
+CUT_NOISE = 1.0 - 2.0 / math.pi
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +199,11 @@ class CrossFit:
         # The rest of the difference between fits stays, as over-fit to be averaged.
         first = held_out + weight * missed
         filled = first + (1.0 - weight) * (log_prob - held_out)
-        return filled, weight * excess, math.hypot(math.sqrt(weight * variance), unseen)
+        # What noise may explain is not added, but not ruled out either.
+        rest = (1.0 - weight) * max(excess, 0.0)
+        noise = math.sqrt(max(weight, CUT_NOISE) * variance)
+        doubt = math.hypot(noise, unseen, rest)
+        return filled, weight * excess, doubt
 
     def _neighbours(self, fits: Fits) -> tuple[np.ndarray, float, float] | None:
         """Return what is missed at each row, `[N]`, variance of its mean, and doubt."""
@@ -267,46 +274,68 @@ def better(
     *,
     apart: np.ndarray | None = None,
 ) -> tuple[Fits, bool]:
-    """Return the better one of two densities of rows, and whether it is the first.
+    """Return the best of several densities of rows, and whether it is behind `z`.
 
     One is fitted to base values `z` of the rows, and so starts from the density that
-    they come from: where nothing is left to find, nothing is found. The other is fitted
-    to the rows themselves, which may be of a simple form that base values are not. The
-    rows held out of the first fold decide.
+    they come from: where nothing is left to find, nothing is found. One is fitted to
+    the rows themselves, which may be of a simple form that base values are not. Where
+    pairs of columns show a sharp dependence, one is fitted behind densities of these
+    pairs. The rows held out of the first fold decide.
 
     Args:
         cross: Folds and flow.
         z: Base values of each fold, `[K, N, D]`.
         log_det: Log-dets of the maps from the rows to these, `[K, N]`.
         x: The rows, `[N, D]`.
-        apart: Log-densities by tables of all columns, `[K, N]`, if the result is held
-            against these: what both gain by more rows is then nothing missed.
+        apart: Log-densities by tables of all columns, `[K, N]`, if `z` is what these
+            give and the result is held against them: what both gain by more rows is
+            then nothing missed.
     """
+    values, before = z, log_det
+    if apart is None and x.shape[1] > 2:
+        columns = cross.columns(x)
+        values = np.concatenate([fit.z for fit in columns], axis=2)
+        before = np.sum([fit.log_det for fit in columns], axis=0)
+    found = pairs.matched(values[0][cross.fold != 0]) if x.shape[1] > 2 else []
+
+    def behind(
+        fold: int, rows: Any, base: np.ndarray, total: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        base, log_prob, more = evaluate(cross.trained(fold, base[rows]), base)
+        return base, defended(log_prob + total, x), total + more
 
     def nested(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
-        flow = cross.trained(fold, z[fold][rows])
-        base, log_prob, more = evaluate(flow, z[fold])
-        return base, defended(log_prob + log_det[fold], x), log_det[fold] + more
+        return behind(fold, rows, z[fold], log_det[fold])
 
     def direct(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
-        base, log_prob, found = evaluate(cross.trained(fold, x[rows]), x)
-        return base, defended(log_prob, x), found
+        base, log_prob, total = evaluate(cross.trained(fold, x[rows]), x)
+        return base, defended(log_prob, x), total
+
+    def paired(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
+        base, total = values[fold].copy(), before[fold]
+        for pair in map(list, found):
+            flow = cross.trained(fold, base[rows][:, pair])
+            base[:, pair], _, step = evaluate(flow, base[:, pair])
+            total = total + step
+        return behind(fold, rows, base, total)
 
     def refit(fold: int, rows: np.ndarray) -> np.ndarray:
         log_prob = way(fold, rows)[1]
-        if best == 0 or apart is None:
+        if way is not direct or apart is None:
             return log_prob
         return log_prob + apart[fold] - cross.columns_apart(fold, rows, x)
 
-    first = [way(0, cross.fold != 0) for way in (nested, direct)]
+    ways = [nested, direct, *([paired] if found else [])]
+    first = [way(0, cross.fold != 0) for way in ways]
     held_out = cross.fold == 0
     best = int(np.argmax([parts[1][held_out].mean() for parts in first]))
-    way = (nested, direct)[best]
+    way = ways[best]
     parts = [first[best]]
     parts += [way(fold, cross.fold != fold) for fold in range(1, cross.folds)]
     base, log_prob, total = (np.stack(part) for part in zip(*parts, strict=True))
     fits = Fits(base, log_prob, total)
-    return cross.completed(fits, refit), best == 0
+    starts_there = way is nested or (way is paired and apart is not None)
+    return cross.completed(fits, refit), starts_there
 
 
 def _beyond_noise(value: float, variance: float, deviations: float) -> float:
