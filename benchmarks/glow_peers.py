@@ -86,7 +86,7 @@ def ours(args: argparse.Namespace, *, checkpoint: bool = False) -> dict[str, flo
         seed=0,
     )
     flow.adapt(x)
-    flow.compile(keras.optimizers.Adam(1e-4))
+    flow.compile(keras.optimizers.get(args.optimizer))
     first, step = timed(lambda: flow.train_on_batch(x), args.count)
     peak = memory()
     _, density = timed(lambda: flow.log_prob(x), args.count)
@@ -271,6 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--hidden-units", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--count", type=int, default=15)
+    parser.add_argument("--optimizer", default="adam", help="of ours, by Keras' name")
     parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     if args.library:
