@@ -117,6 +117,8 @@ def transpose(x: tf.Tensor, order: Sequence[int] | None = None) -> tf.Tensor:
     @tf.custom_gradient
     def move(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def gradient(dy: tf.Tensor) -> tf.Tensor:
+            # A gather upstream hands over slices.
+            dy = tf.convert_to_tensor(dy)
             return transpose(dy, [places.index(axis) for axis in range(rank)])
 
         return tf.transpose(x, places), gradient
