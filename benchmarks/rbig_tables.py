@@ -1,14 +1,14 @@
 """Held-out log-likelihood of RBIG and its peers on real tables.
 
 All models see the same training rows and are scored on the same rows held out, once;
-what a model holds out for itself it takes from its training rows. No row is scored that
-any choice was made on. `red` and `white` are the wine tables (mean over the ten folds
-that come with them, z-scored with the training rows of each), `miniboone` the
-*validation* split of the MAF preprocessing (3,284 rows: a tenth is held out here; the
-published figures had 29,556 rows to train on and another test split), `power` the first
-34 days (the file's own validation rows), `galaxies` 45,000 and 5,000 rows of a
-simulation, `bsds` patches of the BSDS300 training images (test: patches of 20 of them
-that gave no training row), of which the first `--patches` are used.
+what a model holds out for itself it takes from its training rows. `red` and `white` are
+the wine tables (mean over the ten folds that come with them, z-scored with the training
+rows of each), `miniboone` the *validation* split of the MAF preprocessing (3,284 rows:
+a tenth is held out here; the published figures had 29,556 rows to train on and another
+test split), `power` the first 34 days (the file's own validation rows), `galaxies`
+45,000 and 5,000 rows of a simulation, `bsds` patches of the BSDS300 training images
+(test: patches of 20 of them that gave no training row), of which the first `--patches`
+are used.
 
 Models: a full Gaussian; scikit-learn's PowerTransformer, and QuantileTransformer (whose
 density is 0 outside the range of the training rows and undefined on ties), each before
