@@ -25,6 +25,7 @@ TABLES = {
     "parabola": ("held-out", "MADE, x2 first"),
     "patches": ("Gaussian", "scale mixture", "radial table"),
     "rbig": ("classic", "student", "D9 radial"),
+    "rbig_tables": ("us/row", "quantile", "over classic RBIG"),
     "rbig_stream": ("rows/s/pass", "\nmemory", "\nstream"),
     "sampling": ("by pass", "largest error in float32"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),

@@ -12,11 +12,15 @@ import numpy as np
 
 from tfp_flows.math import normal
 
-__all__ = ["Components", "fit", "start", "sums", "update"]
+__all__ = ["Components", "fit", "start", "sums", "update", "with_background"]
 
 CLUSTER_STEPS = 15
 # Rows that a component gets of the prior law, per dimension.
 PRIOR_SHARE = 0.5
+# Weight of the component that rules far from all others, and its deviation in units of
+# that of the mixture. Without it one of the narrow ones rules in each place out there,
+# and no digit is left of where it changes.
+BACKGROUND_WEIGHT, BACKGROUND_SCALE = 1e-4, 3.0
 
 
 @dataclass(frozen=True)
@@ -152,3 +156,24 @@ def fit(
         last = log_likelihood / len(x)
         found = update(*moments)
     return found
+
+
+def with_background(found: Components) -> Components:
+    """Return a mixture with one more component, broad, light, and of the same moments.
+
+    The new one has the mean of the mixture and a multiple of its covariance.
+
+    Args:
+        found: The mixture.
+    """
+    weights = np.exp(found.log_weights)
+    weights /= weights.sum()
+    mean = weights @ found.means
+    roots = np.linalg.inv(found.factors)
+    moved = found.means - mean
+    covariance = np.einsum("k,kij,klj->il", weights, roots, roots)
+    covariance += (moved * weights[:, np.newaxis]).T @ moved
+    factor = np.linalg.inv(np.linalg.cholesky(covariance)) / BACKGROUND_SCALE
+    new = np.log(np.append(weights * (1.0 - BACKGROUND_WEIGHT), BACKGROUND_WEIGHT))
+    means = np.concatenate([found.means, mean[np.newaxis]])
+    return Components(new, means, np.concatenate([found.factors, factor[np.newaxis]]))

@@ -20,6 +20,9 @@ __all__ = ["fit_greedily", "fit_more", "fit_stream"]
 PATIENCE = 10
 # Nats per row: less is noise of the rows held out; and so many standard errors.
 SMALLEST_GAIN, SIGNIFICANT = 1e-5, 0.5
+# All layers after the start together must gain so many: by chance, one of ten layers
+# that gain nothing is likely to pass the test of single ones.
+TOGETHER = 1.0
 # A pivot layer must gain so much on folds held out; after as many rounds without one,
 # they are looked for in every fourth round only.
 PIVOT_GAIN, PIVOT_ROUNDS, PIVOT_EVERY = 1e-4, 3, 4
@@ -45,8 +48,8 @@ class _Search:
         self._rows, self._options = rows, options
         self._rng, self._callbacks = rng, callbacks
         self._seen: list[float] | None = None
-        self._best: np.ndarray | None = None
-        self._number = self._since = 0
+        self._first = self._best = np.empty(0)
+        self._number = self._since = self._start = 0
         self.kept = len(rows.steps)
 
     def note(self, kind: str) -> None:
@@ -56,13 +59,18 @@ class _Search:
         _report(self._callbacks, self._number, means, self._seen, kind)
         self._seen = means
         self._number += 1
-        if self._best is not None:
-            gains = self._best - losses[-1]
-            error = float(gains.std()) / np.sqrt(len(gains))
+        if not len(self._best):
+            self._first, self._start = losses[-1], len(self._rows.steps)
+        else:
             self._since += 1
-            if gains.mean() <= max(SMALLEST_GAIN, SIGNIFICANT * error):
+            if not _gains(self._best, losses[-1], SIGNIFICANT):
                 return
         self._best, self._since, self.kept = losses[-1], 0, len(self._rows.steps)
+
+    def settle(self) -> None:
+        """Give up all layers after the start, unless together they gain."""
+        if not _gains(self._first, self._best, TOGETHER):
+            self.kept = self._start
 
     def run(self, max_layers: int, patience: int) -> None:
         """Add layers, of each kind in turn."""
@@ -91,6 +99,13 @@ class _Search:
             without = 0
             rows.take(step)
             self.note("pivot")
+
+
+def _gains(before: np.ndarray, after: np.ndarray, errors: float) -> bool:
+    """Say whether losses of rows fall by more than so many standard errors."""
+    gains = before - after
+    error = float(gains.std()) / np.sqrt(len(gains))
+    return float(gains.mean()) > max(SMALLEST_GAIN, errors * error)
 
 
 def _report(
@@ -144,6 +159,7 @@ def _search(
     search = _Search(rows, options, rng, listed)
     search.note(start)
     search.run(max_layers, PATIENCE if patience is None else patience)
+    search.settle()
     listed.on_train_end()
     return rows, search.kept, history
 

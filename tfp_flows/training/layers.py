@@ -281,7 +281,7 @@ def _mixture(source: Source, found: components.Components | None) -> kinds.Layer
             )
         )
         found = components.update(*moments)
-    return kinds.Mixture(found)
+    return kinds.Mixture(components.with_background(found))
 
 
 @dataclasses.dataclass(frozen=True)

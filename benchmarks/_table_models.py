@@ -1,0 +1,209 @@
+"""Densities that are compared on real tables: each is fitted, then asked.
+
+Every function takes training rows, a seed and options, and returns a function of rows
+that gives their log-densities, where the density is defined, else minus infinity. What
+a model needs is imported with it: each runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["MODELS"]
+
+Density = Callable[[np.ndarray], np.ndarray]
+LOG_2PI = float(np.log(2.0 * np.pi))
+# Rows at once, as the memory of a model is part of the table.
+CHUNK = 4096
+# What the mixture's size and regularisation are chosen from, on so many rows.
+COMPONENTS, PENALTIES, CHOICE_ROWS = (3, 10, 30), (1e-6, 1e-3), 10_000
+
+
+def _gaussian(x: np.ndarray) -> Density:
+    loc, covariance = x.mean(axis=0), np.cov(x.T)
+    factor = np.linalg.cholesky(covariance)
+    log_det = np.sum(np.log(np.diagonal(factor)))
+
+    def density(x: np.ndarray) -> np.ndarray:
+        w = np.linalg.solve(factor, (x - loc).T)
+        return -0.5 * np.sum(w * w, axis=0) - log_det - 0.5 * len(w) * LOG_2PI
+
+    return density
+
+
+def gaussian(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """One full Gaussian."""
+    del seed, options
+    inner = _gaussian(train.astype(np.float64))
+    return lambda x: inner(x.astype(np.float64))
+
+
+def power(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """Yeo-Johnson's power of each feature, then a full Gaussian."""
+    from sklearn import preprocessing
+
+    del seed, options
+    found = preprocessing.PowerTransformer(standardize=False)
+    inner = _gaussian(found.fit_transform(train.astype(np.float64)))
+
+    def density(x: np.ndarray) -> np.ndarray:
+        x = x.astype(np.float64)
+        # d/dx of ((1 + x)^p - 1) / p, and of its mirror image with 2 - p below 0.
+        exponent = (found.lambdas_ - 1.0) * np.sign(x)
+        log_det = np.sum(exponent * np.log1p(np.abs(x)), axis=1)
+        return inner(found.transform(x)) + log_det
+
+    return density
+
+
+def quantile(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """Normal quantiles of the empirical CDF of each feature, then a full Gaussian.
+
+    The CDF is straight between quantiles. There is no density outside the range of the
+    training rows, where it is constant, nor on values that many rows share.
+    """
+    from scipy import stats
+    from sklearn import preprocessing
+
+    del options
+    found = preprocessing.QuantileTransformer(
+        n_quantiles=min(1000, len(train)),
+        output_distribution="normal",
+        subsample=None,
+        random_state=seed,
+    )
+    inner = _gaussian(found.fit_transform(train.astype(np.float64)))
+    knots, levels = found.quantiles_, found.references_
+
+    def density(x: np.ndarray) -> np.ndarray:
+        x = x.astype(np.float64)
+        z, log_det = found.transform(x), np.zeros(len(x))
+        for column, places in enumerate(knots.T):
+            value = x[:, column]
+            right = np.clip(np.searchsorted(places, value, "right"), 1, len(places) - 1)
+            width = places[right] - places[right - 1]
+            inside = (value > places[0]) & (value < places[-1]) & (width > 0)
+            # On a value of several quantiles the CDF jumps.
+            inside &= np.searchsorted(places, value, "left") + 1 >= right
+            with np.errstate(divide="ignore"):
+                slope = np.log(levels[right] - levels[right - 1]) - np.log(width)
+            log_slope = slope - stats.norm.logpdf(z[:, column])
+            log_det += np.where(inside, log_slope, -np.inf)
+        return inner(z) + log_det
+
+    return density
+
+
+def mixture(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """A Gaussian mixture, its size and regularisation chosen on rows held out."""
+    from sklearn import exceptions
+    from sklearn import mixture as mixtures
+
+    warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
+
+    def fitted(x: np.ndarray, count: int, penalty: float) -> mixtures.GaussianMixture:
+        return mixtures.GaussianMixture(
+            count, reg_covar=penalty, max_iter=100, random_state=seed
+        ).fit(x)
+
+    x = train.astype(np.float64)
+    some = x[np.random.default_rng(seed).permutation(len(x))[:CHOICE_ROWS]]
+    held_out, rest = np.split(some, [len(some) // 10])
+    counts = COMPONENTS[:1] if options.get("smoke") else COMPONENTS
+    scores = {
+        (count, penalty): fitted(rest, count, penalty).score(held_out)
+        for count in counts
+        for penalty in PENALTIES
+    }
+    found = fitted(x, *max(scores, key=scores.__getitem__))
+    return lambda x: found.score_samples(x.astype(np.float64))
+
+
+def classic(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """RBIG as published: 50 layers of histograms with a margin of 10 % and PCA."""
+    import rbig
+
+    del seed
+    layers = 2 if options.get("smoke") else 50
+    found = rbig.classic_layers(train.astype(np.float64), layers)
+    return lambda x: rbig.classic_log_prob(x.astype(np.float64), found)
+
+
+def sliced(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """SINF by its own package, with its defaults."""
+    import sinflow
+
+    del options
+    np.random.seed(seed)  # noqa: NPY002 (what it draws from)
+    found = sinflow.Flow(random_state=seed)
+    # It shuffles its argument.
+    found.fit(train.astype(np.float64).copy())
+    return lambda x: found.log_prob(x.astype(np.float64))
+
+
+def _of_flow(flow: Any) -> Density:
+    return lambda x: np.concatenate(
+        [flow.log_prob(x[i : i + CHUNK]).numpy() for i in range(0, len(x), CHUNK)]
+    )
+
+
+def greedy(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """`fit("rbig")` with its defaults."""
+    import tfp_flows
+
+    few = {"epochs": 2, "num_bins": 16} if options.get("smoke") else {}
+    flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, **few)
+    return _of_flow(flow)
+
+
+def _for_seconds(flow: Any, train: np.ndarray, seed: int, until: float) -> Any:
+    """Train a flow until the CPU clock of the process says so."""
+    import keras
+
+    import tfp_flows
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if time.process_time() > until:
+                self.model.stop_training = True
+
+    fixed = {"adapt": False, "learning_rate": 3e-4} if not isinstance(flow, str) else {}
+    found, _ = tfp_flows.fit(
+        flow, train, seed=seed, verbose=0, callbacks=[Stop()], **fixed
+    )
+    return found
+
+
+def gaussianization(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """`fit("rbig")`, trained on by gradients for the rest of the given time."""
+    import tfp_flows
+
+    until = time.process_time() + options["seconds"]
+    few = {"epochs": 2, "num_bins": 16} if options.get("smoke") else {}
+    flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, **few)
+    flow = flow.trainable_flow()
+    return _of_flow(_for_seconds(flow, train, seed, until))
+
+
+def autoregressive(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """`fit("maf")` with its defaults, for the given time at most."""
+    until = time.process_time() + options["seconds"]
+    return _of_flow(_for_seconds("maf", train, seed, until))
+
+
+MODELS: dict[str, Callable[[np.ndarray, int, dict[str, Any]], Density]] = {
+    "Gaussian": gaussian,
+    "power": power,
+    "quantile": quantile,
+    "mixture": mixture,
+    "classic": classic,
+    "sinflow": sliced,
+    "rbig": greedy,
+    "rbig+": gaussianization,
+    "maf": autoregressive,
+}
