@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tests.bijectors import image_cases, mixture_cases
+from tests.bijectors import image_cases, mixture_cases, spline_cases
 from tests.bijectors.toy_maps import Affine as ToyAffine
 from tests.bijectors.toy_maps import Shear, noise
 from tfp_flows import bijectors as maps
@@ -19,7 +19,11 @@ from tfp_flows import networks
 from tfp_flows.math import rotations
 from tfp_flows.testing import BijectorCase, perturb
 
-CASES: dict[str, BijectorCase] = image_cases.CASES | mixture_cases.CASES
+CASES: dict[str, BijectorCase] = {
+    **image_cases.CASES,
+    **mixture_cases.CASES,
+    **spline_cases.CASES,
+}
 BATCH = {"event_shape": "a batch of parameters broadcasts, as in tfb.Scale"}
 DENSE = {"infinite_inputs": "a sum of infinite terms of both signs is no number"}
 
@@ -90,43 +94,6 @@ def _conditioned(dtype):
 def _perturbed(bijector, scale=0.3):
     perturb(bijector, scale, seed=1)
     return bijector
-
-
-def _knots(tails, dtype):
-    slopes = noise([{"identity": 4, "linear": 6, "circular": 5}[tails]], dtype, 3)
-    return maps.RationalQuadraticSpline(
-        bin_widths=tf.Variable(tf.exp(noise([5], dtype, 1)), name="widths"),
-        bin_heights=tf.Variable(tf.exp(noise([5], dtype, 2)), name="heights"),
-        knot_slopes=tf.Variable(tf.exp(slopes), name="slopes"),
-        range_min=tf.constant(-3.0, dtype),
-        range_max=tf.constant(3.0, dtype),
-        tails=tails,
-    )
-
-
-@case("spline", (), edges=(-3.0, 3.0))
-def _spline(dtype):
-    return _knots("identity", dtype)
-
-
-@case("spline_linear", (), edges=(-3.0, 3.0))
-def _spline_linear(dtype):
-    return _knots("linear", dtype)
-
-
-@case(
-    "spline_circular", (), edges=(-3.0, 3.0), domain=(-3.0, 3.0), codomain=(-3.0, 3.0)
-)
-def _spline_circular(dtype):
-    return _knots("circular", dtype)
-
-
-@case("spline_vector", (2,), edges=(-2.0, 2.0), skip=BATCH)
-def _spline_vector(dtype):
-    params = noise([2, 3 * 4 - 1], dtype, 4)
-    return maps.RationalQuadraticSpline.from_unconstrained(
-        params, range_min=-2.0, range_max=2.0
-    )
 
 
 def _elementwise(transformer):

@@ -1,0 +1,60 @@
+"""Splines as named cases of the contract suite, with each kind of tails."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tests.bijectors.toy_maps import noise
+from tfp_flows import bijectors as maps
+from tfp_flows.testing import BijectorCase
+
+BATCH = {"event_shape": "a batch of parameters broadcasts, as in tfb.Scale"}
+ENDS = (-3.0, 3.0)
+
+
+def _knots(tails, dtype):
+    slopes = noise([{"identity": 4, "linear": 6, "circular": 5}[tails]], dtype, 3)
+    return maps.RationalQuadraticSpline(
+        bin_widths=tf.Variable(tf.exp(noise([5], dtype, 1)), name="widths"),
+        bin_heights=tf.Variable(tf.exp(noise([5], dtype, 2)), name="heights"),
+        knot_slopes=tf.Variable(tf.exp(slopes), name="slopes"),
+        range_min=tf.constant(-3.0, dtype),
+        range_max=tf.constant(3.0, dtype),
+        tails=tails,
+    )
+
+
+def _spline(dtype):
+    return _knots("identity", dtype)
+
+
+def _spline_linear(dtype):
+    return _knots("linear", dtype)
+
+
+def _spline_circular(dtype):
+    return _knots("circular", dtype)
+
+
+def _spline_vector(dtype):
+    params = noise([2, 3 * 4 - 1], dtype, 4)
+    return maps.RationalQuadraticSpline.from_unconstrained(
+        params, range_min=-2.0, range_max=2.0
+    )
+
+
+CASES = {
+    "spline": BijectorCase(_spline, (), name="spline", edges=ENDS),
+    "spline_linear": BijectorCase(_spline_linear, (), name="spline_linear", edges=ENDS),
+    "spline_circular": BijectorCase(
+        _spline_circular,
+        (),
+        name="spline_circular",
+        edges=ENDS,
+        domain=ENDS,
+        codomain=ENDS,
+    ),
+    "spline_vector": BijectorCase(
+        _spline_vector, (2,), name="spline_vector", edges=(-2.0, 2.0), skip=BATCH
+    ),
+}
