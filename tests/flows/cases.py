@@ -17,6 +17,7 @@ SMALL = {
     "maf-mog": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
     "linear": {"num_layers": 1, "hidden_units": (8,)},
     "rbig": {"num_layers": 2, "num_bins": 6},
+    "gis": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
     "glow": {
         "num_steps": 1,
@@ -62,6 +63,7 @@ add("nsf-ar", "nsf-ar", 2, 2)
 add("maf-mog", "maf-mog", 2)
 add("linear", "linear", 2, 2, base="gaussian-mixture")
 add("rbig", "rbig", 3)
+add("gis", "gis", 2)
 add("gaussianization", "gaussianization", 2, kinds=("mixture", "radial", "pivot"))
 add("gaussianization_condition", "gaussianization", 2, 2, hidden_units=(8,))
 # Other events: one coordinate, and an image.

@@ -215,3 +215,17 @@ def test_what_a_greedy_fit_cannot_do_is_an_error():
         flows.build("rbig", 2, rotation="none")
     with pytest.raises(ValueError, match="`step` must be in"):
         flows.build("rbig", 2, step=0.0)
+
+
+def test_gis_is_the_sliced_form(tmp_path):
+    x = tfpf.datasets.toy("banana", 400)
+    options = {"epochs": 2, "num_bins": 12, "seed": 0, "verbose": 0}
+    flow, _ = tfpf.fit("gis", x, **options)
+    same, _ = tfpf.fit("rbig", x, rotation="sliced", **options)
+    np.testing.assert_array_equal(flow.log_prob(x), same.log_prob(x))
+    flow.save(tmp_path / "gis.keras")
+    loaded = tfpf.load(tmp_path / "gis.keras")
+    assert type(loaded) is tfpf.flows.GIS
+    np.testing.assert_array_equal(loaded.log_prob(x), flow.log_prob(x))
+    with pytest.raises(TypeError, match="rotation"):
+        tfpf.fit("gis", x, rotation="pca", **options)

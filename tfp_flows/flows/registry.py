@@ -36,6 +36,7 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "maf-mog": autoregressive.MixtureAutoregressiveFlow,
     "linear": linear.LinearFlow,
     "rbig": gaussianization.RBIG,
+    "gis": gaussianization.GIS,
     "gaussianization": gaussianization.Gaussianization,
 }
 
