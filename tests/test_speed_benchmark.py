@@ -45,6 +45,7 @@ def test_growth_prints_exponents():
         ("calls", "ratio"),
         ("shares", "products"),
         ("memory", "KB"),
+        ("first", "until"),
     ],
 )
 def test_single_tables_are_printed(script, head):
