@@ -18,6 +18,7 @@ __all__ = [
     "last_size",
     "require_finite",
     "require_rank",
+    "require_rows",
     "require_square",
     "require_variables",
     "variable",
@@ -132,5 +133,15 @@ def require_finite(statistic: tf.Tensor, owner: str) -> None:
         msg = (
             f"`y` must be finite numbers for `{owner}.adapt`, in at least one row; its "
             "mean or deviation is not finite. Drop or fill bad rows."
+        )
+        raise ValueError(msg)
+
+
+def require_rows(x: np.ndarray) -> None:
+    """Raise unless data are a matrix `[N, D]` of finite numbers with a row."""
+    if x.ndim != 2 or not len(x) or not np.all(np.isfinite(x)):
+        msg = (
+            "`x` must be a matrix [N, D] of finite numbers, got shape "
+            f"{x.shape}. Drop or impute bad rows."
         )
         raise ValueError(msg)

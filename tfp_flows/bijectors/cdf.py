@@ -147,12 +147,7 @@ class _Table(base.Bijector):
         """
         x = np.asarray(x, np.float64)
         _checks.at_least(num_bins, 2, "num_bins")
-        if x.ndim != 2 or not len(x) or not np.all(np.isfinite(x)):
-            msg = (
-                "`x` must be a matrix [N, D] of finite numbers, got shape "
-                f"{x.shape}. Drop or impute bad rows."
-            )
-            raise ValueError(msg)
+        arguments.require_rows(x)
         low, high = x.min(axis=0), x.max(axis=0)
         more = np.where(high > low, margin * (high - low), 0.5)
         low, high = low - more, high + more

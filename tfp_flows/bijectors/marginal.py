@@ -219,12 +219,7 @@ class MarginalSpline(base.Bijector):
         """
         _checks.at_least(num_bins, 1, "num_bins")
         x = np.asarray(x)
-        if x.ndim != 2 or not len(x) or not np.all(np.isfinite(x)):
-            msg = (
-                "`x` must be a matrix [N, D] of finite numbers, got shape "
-                f"{x.shape}. Drop or impute bad rows."
-            )
-            raise ValueError(msg)
+        arguments.require_rows(x)
         loc, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
         scale = np.where(scale > 0, scale, 1.0)
         blocks = range(0, len(x), BLOCK)

@@ -219,10 +219,5 @@ class MarginalMixture(base.Bijector):
 def _matrix(x: TensorLike) -> np.ndarray:
     """Return finite rows in float64."""
     rows = np.asarray(x, np.float64)
-    if rows.ndim != 2 or not len(rows) or not np.all(np.isfinite(rows)):
-        msg = (
-            "`x` must be a matrix [N, D] of finite numbers, got shape "
-            f"{rows.shape}. Drop or impute bad rows."
-        )
-        raise ValueError(msg)
+    arguments.require_rows(rows)
     return rows
