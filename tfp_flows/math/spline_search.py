@@ -19,6 +19,7 @@ use of its result.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -59,6 +60,11 @@ class Bounds(NamedTuple):
     bins: float
     slopes: float
 
+    def equal_knot(self, index: Any, bins: int) -> Any:
+        """Return the knot of an index if all bins are of equal size."""
+        step = (self.high - self.low) / bins
+        return 0.5 * (self.low + self.high) + step * (index - 0.5 * bins)
+
 
 def _weigh(logits: tf.Tensor, bound: float) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the exponential of softly clipped logits, and the slope of the clip."""
@@ -89,6 +95,11 @@ def _last(passed: list[tf.Tensor], first: tf.Tensor, step: int) -> tf.Tensor:
     return tf.sqrt(_choose(passed, squares))  # the root: see the top of this file
 
 
+def _running(start: tf.Tensor, steps: tf.Tensor) -> list[tf.Tensor]:
+    """Return `start` and the sums after each step."""
+    return list(itertools.accumulate(tf.unstack(steps), initial=start))
+
+
 def _positions(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     count = table.shape[0]
     shape = [count] + [1] * index.shape.rank
@@ -103,28 +114,35 @@ def _blocks(table: tf.Tensor, size: int) -> tf.Tensor:
 
 
 class _Axis:
-    """The bins of one axis, in units in which the range is `rate` times as long."""
+    """The bins of one axis, by how far they are from bins of equal size.
+
+    Knot `i` is that of equal bins, plus `shift / rate`. Shifts are sums of what weights
+    have above their mean, from the middle outwards: short sums of small numbers, which
+    lose few digits, most of all near the centre, where most values are.
+    """
 
     def __init__(self, logits: tf.Tensor, bounds: Bounds) -> None:
         self.logits = logits
         self.bounds = bounds
         self.weights, self.clip_slope = _weigh(logits, bounds.bins)
-        self.length = bounds.high - bounds.low
-        self.free = self.length * (1.0 - bounds.minimum * logits.shape[0])
-        self.rate = tf.reduce_sum(self.weights, axis=0) * (1.0 / self.free)
-        self.minimum = self.rate * (self.length * bounds.minimum)
+        bins = logits.shape[0]
+        self.free = (bounds.high - bounds.low) * (1.0 - bounds.minimum * bins)
+        total = tf.reduce_sum(self.weights, axis=0)
+        self.mean = total * (1.0 / bins)
+        self.rate = total * (1.0 / self.free)
 
-    def edges(self, start: Any, weights: list[tf.Tensor], bins: int) -> list[tf.Tensor]:
-        """Return `start` and the edges after each weight, which is of `bins` bins."""
-        edges, running = [start], None
-        for i, weight in enumerate(weights, start=1):
-            running = weight if running is None else running + weight
-            edges.append(start + (running + self.minimum * float(bins * i)))
-        return edges
+    def shifts(self, excess: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the shifts of all edges of runs of bins, given what each run adds."""
+        half = len(excess) // 2
+        down = list(itertools.accumulate(reversed(excess[:half])))
+        up = list(itertools.accumulate(excess[half:]))
+        middle = (down[-1] - up[-1] if down else -up[-1]) * 0.5
+        below = [middle - step for step in reversed(down)]
+        return [*below, middle, *(middle + step for step in up)]
 
-    def knot(self, edge: tf.Tensor) -> tf.Tensor:
-        """Return the knot at an edge."""
-        return self.bounds.low + edge / self.rate
+    def knot(self, index: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+        """Return the knot of an index."""
+        return self.bounds.equal_knot(index, self.logits.shape[0]) + shift / self.rate
 
     def gradient(
         self,
@@ -134,7 +152,8 @@ class _Axis:
     ) -> tf.Tensor:
         """Return the gradient by the logits from those by the two knots of a bin."""
         first, second = upstream
-        low, step = self.bounds.low, self.length * self.bounds.minimum
+        low = self.bounds.low
+        step = (self.bounds.high - low) * self.bounds.minimum
         before = (knots[0] - low - step * index) * (1.0 / self.free)
         until = (knots[1] - low - step * (index + 1.0)) * (1.0 / self.free)
         mean = first * before + second * until
@@ -147,48 +166,60 @@ class _Axis:
         return (self.weights * self.clip_slope) * by_weight
 
 
+def _passed(
+    value: tf.Tensor, axis: _Axis, first: tf.Tensor, shifts: list[tf.Tensor], step: int
+) -> list[tf.Tensor]:
+    """Return whether a value is not below the inner edges that come after `first`."""
+    bins = axis.logits.shape[0]
+    length = (axis.bounds.high - axis.bounds.low) / bins
+    offset = value - axis.bounds.equal_knot(first, bins)
+    return [
+        (offset - length * float(step * i)) * axis.rate >= shift
+        for i, shift in enumerate(shifts[1:-1], 1)
+    ]
+
+
 def _search(
     value: tf.Tensor, axes: tuple[_Axis, _Axis], slopes: tf.Tensor, by: int
 ) -> tuple[Bin, tf.Tensor]:
     """Return the bin of `value`, whose slopes are logits, and its index as a float."""
     bounds, bins = axes[0].bounds, slopes.shape[0] - 1
     size = _block_size(bins)
-    target = (value - bounds.low) * axes[by].rate
     first = tf.zeros_like(value)
-    starts: list[Any] = [first, first]
     ends: list[Any] = [None, None]
-    weights = [axis.weights for axis in axes]
     if size < bins:
         edges = [
-            axis.edges(
-                first, tf.unstack(tf.reduce_sum(_blocks(axis.weights, size), 1)), size
+            axis.shifts(
+                tf.unstack(tf.reduce_sum(_blocks(axis.weights - axis.mean, size), 1))
             )
             for axis in axes
         ]
-        passed = [target >= edge for edge in edges[by][1:-1]]
-        first = _last(passed, first, size)
+        first = _last(_passed(value, axes[by], first, edges[by], size), first, size)
         passed = [first >= float(i * size) for i in range(1, bins // size)]
         starts = [_choose(passed, edge[:-1]) for edge in edges]
         ends = [_choose(passed, edge[1:]) for edge in edges]
         logits = [_choose(passed, tf.unstack(_blocks(a.logits, size))) for a in axes]
-        weights = [_weigh(chosen, bounds.bins)[0] for chosen in logits]
+        edges = [
+            _running(start, _weigh(chosen, bounds.bins)[0] - axis.mean)
+            for axis, start, chosen in zip(axes, starts, logits, strict=True)
+        ]
         slopes = _choose(
             passed, [slopes[i : i + size + 1] for i in range(0, bins, size)]
         )
-    edges = [
-        axis.edges(start, tf.unstack(chosen), 1)
-        for axis, start, chosen in zip(axes, starts, weights, strict=True)
-    ]
-    index = _last([target >= edge for edge in edges[by][1:-1]], first, 1)
+    else:
+        edges = [axis.shifts(tf.unstack(axis.weights - axis.mean)) for axis in axes]
+    index = _last(_passed(value, axes[by], first, edges[by], 1), first, 1)
     local = index - first
     passed = [local >= float(i) for i in range(1, size)]
-    is_last = index >= float(bins - 1)
+    is_first, is_last = index < 1.0, index >= float(bins - 1)
+    low, high = (tf.cast(bound, value.dtype) for bound in bounds[:2])
     knots = []
     for axis, edge, end in zip(axes, edges, ends, strict=True):
-        knots.append(axis.knot(_choose(passed, edge[:-1])))
+        knot = axis.knot(index, _choose(passed, edge[:-1]))
+        knots.append(tf.where(is_first, low, knot))
         until = [*edge[1:-1], edge[-1] if end is None else end]
-        knot = axis.knot(_choose(passed, until))
-        knots.append(tf.where(is_last, tf.cast(bounds.high, value.dtype), knot))
+        knot = axis.knot(index + 1.0, _choose(passed, until))
+        knots.append(tf.where(is_last, high, knot))
     raw = tf.unstack(slopes)
     slope0, slope1 = (_choose(passed, part) for part in (raw[:-1], raw[1:]))
     found = Bin(knots[0], knots[1], knots[2], knots[3], slope0, slope1)
