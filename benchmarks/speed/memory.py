@@ -6,8 +6,7 @@ Libraries hold on to memory that they have freed, so that what one call adds say
 little. Here each library trains in two fresh processes, on a small and on a large
 batch, and the difference of their highest resident memory is divided by that of the
 batches: imports, weights and compilers take part in neither. Spline coupling flows
-(d=6, 4 layers, residual networks of 3x256, 8 bins); of several ways to step, all are
-run, and the hungriest counts.
+(d=6, 4 layers, residual networks of 3x256, 8 bins); each way to step has a row.
 """
 
 from __future__ import annotations
@@ -28,15 +27,25 @@ SMOKE = works.Work("memory", "spline-coupling", 4, 1, (8,) * 2, bins=4, ops=("st
 BATCHES = (1024, 9216)
 
 
-def highest(name: str, python: str, folder: Path, work: works.Work) -> float:
-    """Return the highest resident memory in MB of a fresh process that trains."""
+def ways(name: str, python: str, folder: Path, work: works.Work) -> list[str]:
+    """Return the names of the ways in which a library trains."""
     process = pool.Process(pool.PEERS[name], python, folder, threads=1)
     try:
         answer = process.build(work)
         if "ops" not in answer:
             raise RuntimeError(answer)
-        process.ask("prepare", op="step", block=0.0)
-        return process.ask("highest")["highest"]
+        return list(process.ask("ways", op="step")["ways"])
+    finally:
+        process.close()
+
+
+def highest(name: str, python: str, folder: Path, work: works.Work, way: str) -> float:
+    """Return the highest resident memory in MB of a fresh process that trains."""
+    process = pool.Process(pool.PEERS[name], python, folder, threads=1)
+    try:
+        process.build(work)
+        process.ask("prepare", op="step", block=0.0, way=way)
+        return float(process.ask("highest")["highest"])
     finally:
         process.close()
 
@@ -54,22 +63,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     work, batches = (SMOKE, (16, 512)) if args.smoke else (WORK, BATCHES)
     chosen = ("ours",) if args.smoke else args.peers
     heads = "".join(f"{f'MB at {batch}':>14}" for batch in batches)
-    print(f"{'library':12}{heads}{'KB per event':>14}")
+    print(f"{'library':32}{heads}{'KB per event':>14}")
     for name in chosen:
         python = pool.PEERS[name].python(args.environments)
         if python is None:
             print(f"{name} is left out: no environment for it (see --environments)")
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            found = [
-                highest(
-                    name, python, Path(folder), dataclasses.replace(work, batch=batch)
-                )
-                for batch in batches
-            ]
-        each = 1024 * (found[1] - found[0]) / (batches[1] - batches[0])
-        cells = "".join(f"{value:14.0f}" for value in found)
-        print(f"{name:12}{cells}{each:14.1f}", flush=True)
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            small, large = (dataclasses.replace(work, batch=batch) for batch in batches)
+            for way in ways(name, python, folder, small):
+                found = [
+                    highest(name, python, folder, item, way) for item in (small, large)
+                ]
+                each = 1024 * (found[1] - found[0]) / (large.batch - small.batch)
+                cells = "".join(f"{value:14.0f}" for value in found)
+                title = f"{name}, {way}" if way else name
+                print(f"{title:32}{cells}{each:14.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -94,9 +94,23 @@ class Worker:
             "seconds": time.perf_counter() - start,
         }
 
-    def prepare(self, op: str, block: float) -> dict[str, Any]:
-        """Compile an op, choose its fastest way, and how many calls make a block."""
-        ways = self._ops[op] if isinstance(self._ops[op], dict) else {"": self._ops[op]}
+    def ways(self, op: str) -> dict[str, Any]:
+        """Return the names of the ways to do an op."""
+        return {"ways": list(self._ways(op))}
+
+    def _ways(self, op: str) -> dict[str, Any]:
+        found = self._ops[op]
+        return found if isinstance(found, dict) else {"": found}
+
+    def prepare(self, op: str, block: float, way: str | None = None) -> dict[str, Any]:
+        """Compile an op, choose its fastest way, and how many calls make a block.
+
+        Args:
+            op: Its name.
+            block: CPU seconds that a block is to take.
+            way: The only way to try.
+        """
+        ways = self._ways(op) if way is None else {way: self._ways(op)[way]}
         start = time.perf_counter()
         for call in ways.values():
             call()
