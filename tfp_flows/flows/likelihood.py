@@ -24,7 +24,8 @@ def unpack(
     if unknown or "x" not in inputs:
         msg = (
             "`inputs` must be data, or a dict with 'x' and 'condition', got keys "
-            f"{sorted(inputs)}. Rename them."
+            f"{sorted(inputs)}. Rename them; `training.image_batches` makes batches of "
+            "dictionaries of images and labels."
         )
         raise ValueError(msg)
     return inputs["x"], inputs.get("condition")
