@@ -18,6 +18,7 @@ SMALL = {
     "linear": {"num_layers": 1, "hidden_units": (8,)},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
+    "sig": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
     "glow": {
         "num_steps": 1,
@@ -64,6 +65,7 @@ add("maf-mog", "maf-mog", 2)
 add("linear", "linear", 2, 2, base="gaussian-mixture")
 add("rbig", "rbig", 3)
 add("gis", "gis", 2)
+add("sig", "sig", 2)
 add("gaussianization", "gaussianization", 2, kinds=("mixture", "radial", "pivot"))
 add("gaussianization_condition", "gaussianization", 2, 2, hidden_units=(8,))
 # Other events: one coordinate, and an image.

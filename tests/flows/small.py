@@ -19,12 +19,13 @@ SMALL = {
     "linear": {"num_layers": 1, "hidden_units": (8,)},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
+    "sig": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
 }
 
 
 # It has neither conditions nor networks.
-UNCONDITIONAL = ("rbig", "gis")
+UNCONDITIONAL = ("rbig", "gis", "sig")
 
 
 def build(name, /, event_shape=2, condition_shape=None, *, seed=0, **options):

@@ -8,7 +8,7 @@ from tfp_flows.flows.autoregressive import (
 )
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.coupling import NICE, NeuralSplineFlow, RealNVP
-from tfp_flows.flows.gaussianization import GIS, RBIG, Gaussianization
+from tfp_flows.flows.gaussianization import RBIG, Gaussianization
 from tfp_flows.flows.glow import Glow, NeuralSplineImageFlow
 from tfp_flows.flows.linear import LinearFlow
 from tfp_flows.flows.realnvp_image import RealNVPImage
@@ -20,12 +20,14 @@ from tfp_flows.flows.registry import (
     load,
     names,
 )
+from tfp_flows.flows.slices import GIS, SIG
 
 __all__ = [
     "DEFAULT",
     "GIS",
     "NICE",
     "RBIG",
+    "SIG",
     "AutoregressiveSplineFlow",
     "Flow",
     "Gaussianization",

@@ -53,7 +53,8 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
     """
 
     tail_base: str | None = None  # what `fit` adds to a flow that it builds by name
-    fit_method = "gradients"  # or "greedy": layer by layer, without a loss
+    # Or layer by layer, without a loss: "greedy" from data, "generative" from noise.
+    fit_method = "gradients"
     _on_vectors = True  # the maps work on flattened events
 
     def __init__(

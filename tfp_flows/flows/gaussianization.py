@@ -20,7 +20,7 @@ from tfp_flows.bijectors import (
 from tfp_flows.flows import base, bridge, compiled, recipe
 from tfp_flows.math import rotations
 
-__all__ = ["GIS", "KINDS", "PIVOT_KNOTS", "RBIG", "ROTATIONS", "Gaussianization"]
+__all__ = ["KINDS", "PIVOT_KNOTS", "RBIG", "ROTATIONS", "Gaussianization"]
 
 # What the layers of a greedy fit may turn by; "auto" alternates the last two.
 ROTATIONS = ("auto", "pca", "random", "ica", "sliced")
@@ -232,68 +232,6 @@ class RBIG(_Layered):
             **options: Of `Gaussianization`, such as `name`.
         """
         return Gaussianization.from_rbig(self, **options)
-
-
-@_serialize.register()
-class GIS(RBIG):
-    """Gaussianizing iterative slicing: an `RBIG` along the directions of the worst fit.
-
-    Each layer turns to orthogonal directions along which the data are farthest from
-    normal in sliced Wasserstein distance, and makes the marginals there normal. Fitted
-    by `tfp_flows.fit("gis", x)` like `RBIG`, of which it is the form
-    `rotation="sliced"`; where other layers may help as well, `RBIG` is the better
-    density.
-
-    Args:
-        event_shape: Shape of one event; an int for vectors.
-        condition_shape: Must be `None`.
-        num_layers: Number of layers; a fit changes it to what the data need.
-        num_bins: Bins of each marginal spline.
-        kinds: Kind of each layer, see `RBIG`; a fit sets them.
-        num_components: See `RBIG`.
-        max_layers: Most layers of a fit.
-        step: Share of the change that a layer of a fit makes, in (0, 1].
-        **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
-
-    Raises:
-        ValueError: If an option is out of range, or a condition is asked for.
-
-    References:
-        Dai, Seljak (2021). Sliced Iterative Normalizing Flows.
-        https://arxiv.org/abs/2007.00674
-    """
-
-    def __init__(
-        self,
-        event_shape: Shape,
-        condition_shape: Shape | None = None,
-        *,
-        num_layers: int = 1,
-        num_bins: int = 64,
-        kinds: Sequence[str] | None = None,
-        num_components: int = 5,
-        max_layers: int = 200,
-        step: float = 0.4,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            event_shape,
-            condition_shape,
-            num_layers=num_layers,
-            num_bins=num_bins,
-            kinds=kinds,
-            num_components=num_components,
-            max_layers=max_layers,
-            rotation="sliced",
-            step=step,
-            **kwargs,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs; the rotation is that of the class."""
-        config = super().get_config()
-        del config["rotation"]
-        return config
 
 
 @_serialize.register()

@@ -19,6 +19,7 @@ from tfp_flows.flows import (
     glow,
     linear,
     realnvp_image,
+    slices,
 )
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "load", "names"]
@@ -36,7 +37,8 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "maf-mog": autoregressive.MixtureAutoregressiveFlow,
     "linear": linear.LinearFlow,
     "rbig": gaussianization.RBIG,
-    "gis": gaussianization.GIS,
+    "gis": slices.GIS,
+    "sig": slices.SIG,
     "gaussianization": gaussianization.Gaussianization,
 }
 

@@ -7,12 +7,14 @@ nothing is sorted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows.math import histograms, normal, rotations
 
-__all__ = ["complete", "directions", "displacement"]
+__all__ = ["complete", "directions", "displacement", "pair_directions"]
 
 NUM_CELLS = 128
 
@@ -74,17 +76,74 @@ def directions(
         https://arxiv.org/abs/2007.00674, algorithm 1
     """
     reach = max(4.0, float(np.quantile(np.abs(x), 0.9999)) * 1.5)
-    found = rotations.haar(x.shape[1], rng)[:count]
-    best, best_distance, rate = found, -np.inf, 1.0
+
+    def distance(found: np.ndarray) -> tuple[float, np.ndarray]:
+        moved = displacement(x @ found.T, reach)
+        return float(np.mean(np.sum(moved * moved, axis=1))), moved.T @ x / len(x)
+
+    start = rotations.haar(x.shape[1], rng)[:count]
+    return _climb(distance, start, max_steps, tolerance)
+
+
+def pair_directions(
+    x: np.ndarray,
+    y: np.ndarray,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    max_steps: int = 40,
+    tolerance: float = 1e-3,
+) -> np.ndarray:
+    """Return orthonormal directions along which two samples are far apart.
+
+    Args:
+        x: One sample, `[N, D]`.
+        y: The other, `[N, D]`: the optimal map of a direction pairs ranks.
+        count: Number of directions `K`, at most `D`.
+        rng: Source of the first directions.
+        max_steps: Most steps.
+        tolerance: Relative gain at which to stop.
+
+    Returns:
+        `[K, D]`.
+
+    References:
+        Dai, Seljak (2021). Sliced Iterative Normalizing Flows.
+        https://arxiv.org/abs/2007.00674, algorithm 1
+    """
+
+    def distance(found: np.ndarray) -> tuple[float, np.ndarray]:
+        u, v = x @ found.T, y @ found.T
+        orders = np.argsort(u, axis=0), np.argsort(v, axis=0)
+        moved = np.take_along_axis(u, orders[0], 0)
+        moved -= np.take_along_axis(v, orders[1], 0)
+        pulls = []
+        for order, points in zip(orders, (x, y), strict=True):
+            by_point = np.empty_like(moved)
+            np.put_along_axis(by_point, order, moved, 0)
+            pulls.append(by_point.T @ points / len(points))
+        return float(np.mean(np.sum(moved * moved, axis=1))), pulls[0] - pulls[1]
+
+    start = rotations.haar(x.shape[1], rng)[:count]
+    return _climb(distance, start, max_steps, tolerance)
+
+
+def _climb(
+    distance: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    start: np.ndarray,
+    max_steps: int,
+    tolerance: float,
+) -> np.ndarray:
+    """Return directions of a large distance, which comes with its gradient."""
+    found = best = start
+    best_distance, rate = -np.inf, 1.0
+    gradient = np.zeros_like(start)
     for _ in range(max_steps):
-        projected = x @ found.T
-        moved = displacement(projected, reach)
-        distance = float(np.mean(np.sum(moved * moved, axis=1)))
-        if distance > best_distance:
-            done = distance < best_distance * (1.0 + tolerance)
-            best, best_distance = found, distance
-            gradient = moved.T @ x / len(x)
-            gradient /= np.linalg.norm(gradient, axis=1, keepdims=True) + 1e-300
+        value, slope = distance(found)
+        if value > best_distance:
+            done = value < best_distance * (1.0 + tolerance)
+            best, best_distance = found, value
+            gradient = slope / (np.linalg.norm(slope, axis=1, keepdims=True) + 1e-300)
             if done:
                 break
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.training import data as training_data
-from tfp_flows.training import greedy, streams
+from tfp_flows.training import generation, greedy, streams
 from tfp_flows.training.averaging import AverageWeights
 from tfp_flows.training.callbacks import StopOnNonFinite
 
@@ -33,6 +33,11 @@ LEARNING_RATES = (1e-2, 3e-3)
 PATIENT_STEPS = 250
 # XLA halves the time of a step on a CPU, and costs some ten seconds once.
 STEPS_WORTH_COMPILING = 2_000
+# Fits without gradients, by the `fit_method` of a flow.
+LAYERWISE: dict[str, Callable[..., keras.callbacks.History]] = {
+    "greedy": greedy.fit_greedily,
+    "generative": generation.fit_generator,
+}
 GREEDY_REFUSAL = (
     "`weights` and `noise` must be left out for a greedy fit, which counts rows, "
     "and so must a condition. Fit a Gaussianization from_rbig with them."
@@ -230,12 +235,12 @@ def fit(
     if adapt:
         seen = train.counted()
         flow.adapt(seen.x, seen.condition)
-    if flow.fit_method == "greedy":
+    if flow.fit_method in LAYERWISE:
         if weights is not None or noise:
             raise ValueError(GREEDY_REFUSAL)
         if isinstance(held_out, tf.data.Dataset):
             held_out = training_data.take(held_out, flow.event_shape)
-        return flow, greedy.fit_greedily(
+        return flow, LAYERWISE[flow.fit_method](
             flow,
             train,
             held_out,

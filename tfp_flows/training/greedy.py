@@ -11,15 +11,11 @@ import numpy as np
 from tfp_flows import _checks
 from tfp_flows.flows import gaussianization
 from tfp_flows.training import data as training_data
-from tfp_flows.training import kinds, starts
+from tfp_flows.training import kinds, progress, starts
 from tfp_flows.training import rows as training_rows
 
 __all__ = ["fit_greedily", "fit_more", "fit_stream"]
 
-# Layers without a better likelihood of the rows held out before the fit stops.
-PATIENCE = 10
-# Nats per row: less is noise of the rows held out; and so many standard errors.
-SMALLEST_GAIN, SIGNIFICANT = 1e-5, 0.5
 # All layers after the start together must gain so many: by chance, one of ten layers
 # that gain nothing is likely to pass the test of single ones.
 TOGETHER = 1.0
@@ -56,20 +52,20 @@ class _Search:
         """Report a layer, and keep it if it gains."""
         losses = self._rows.row_losses()
         means = [float(np.mean(part)) for part in losses]
-        _report(self._callbacks, self._number, means, self._seen, kind)
+        progress.report(self._callbacks, self._number, means, self._seen, kind)
         self._seen = means
         self._number += 1
         if not len(self._best):
             self._first, self._start = losses[-1], len(self._rows.steps)
         else:
             self._since += 1
-            if not _gains(self._best, losses[-1], SIGNIFICANT):
+            if not progress.gains(self._best, losses[-1], progress.SIGNIFICANT):
                 return
         self._best, self._since, self.kept = losses[-1], 0, len(self._rows.steps)
 
     def settle(self) -> None:
         """Give up all layers after the start, unless together they gain."""
-        if not _gains(self._first, self._best, TOGETHER):
+        if not progress.gains(self._first, self._best, TOGETHER):
             self.kept = self._start
 
     def run(self, max_layers: int, patience: int) -> None:
@@ -101,32 +97,6 @@ class _Search:
             self.note("pivot")
 
 
-def _gains(before: np.ndarray, after: np.ndarray, errors: float) -> bool:
-    """Say whether losses of rows fall by more than so many standard errors."""
-    gains = before - after
-    error = float(gains.std()) / np.sqrt(len(gains))
-    return float(gains.mean()) > max(SMALLEST_GAIN, errors * error)
-
-
-def _report(
-    callbacks: keras.callbacks.CallbackList,
-    number: int,
-    losses: list[float],
-    before: list[float] | None,
-    kind: str,
-) -> None:
-    names = ("loss", "val_loss")
-    logs: dict[str, Any] = dict(zip(names, losses, strict=False))
-    gains = [0.0] * len(losses) if before is None else np.subtract(before, losses)
-    for name, gain in zip(("information", "val_information"), gains, strict=False):
-        logs[name] = float(gain)
-    callbacks.on_epoch_begin(number)
-    callbacks.on_epoch_end(number, logs)
-    for callback in callbacks.callbacks:
-        if isinstance(callback, keras.callbacks.History):
-            callback.history.setdefault("kind", []).append(kind)
-
-
 def _search(
     flow: gaussianization.RBIG,
     rows: training_rows.Rows,
@@ -142,23 +112,13 @@ def _search(
     options = flow.fit_options
     max_layers = options["max_layers"] if max_layers is None else max_layers
     _checks.at_least(max_layers, 1, "max_layers")
-    history = keras.callbacks.History()
-    listed = keras.callbacks.CallbackList(
-        [history, *callbacks],
-        model=flow,
-        add_progbar=verbose not in (0, "0"),
-        epochs=max_layers,
-        steps=1,
-        verbose=0 if verbose in (0, "0") else 2,
-    )
-    flow.history = history
-    listed.on_train_begin()
+    listed, history = progress.begin(flow, callbacks, max_layers, verbose)
     start = "more"
     if not more:
         rows, start = starts.best_start(rows, options, rng)
     search = _Search(rows, options, rng, listed)
     search.note(start)
-    search.run(max_layers, PATIENCE if patience is None else patience)
+    search.run(max_layers, progress.PATIENCE if patience is None else patience)
     search.settle()
     listed.on_train_end()
     return rows, search.kept, history
@@ -345,6 +305,12 @@ def fit_more(
     Returns:
         The flow and the history of the new layers.
     """
+    if flow.fit_method != "greedy":
+        msg = (
+            f"`flow` must be an `RBIG` or `GIS`, got a `{type(flow).__name__}`. Use "
+            "fit with adapt=False."
+        )
+        raise ValueError(msg)
     rows = training_data.Data(x)
     train, held_out = training_data.hold_out(rows, validation, options.get("seed"))
     return flow, fit_greedily(flow, train, held_out, more=True, **options)
