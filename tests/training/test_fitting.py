@@ -370,3 +370,33 @@ def test_learning_rate_warms_up_and_falls():
     rates = [float(schedule(step)) for step in (0, 50, 500, 1000)]
     assert rates[0] < rates[1] == pytest.approx(0.01, rel=0.02)
     assert rates[1] > rates[2] > rates[3]
+
+
+def test_an_iterator_is_made_once_and_not_for_each_epoch(monkeypatch):
+    made = []
+    lineage = type(tf.data.Dataset.range(1)).__mro__
+    owner = next(kind for kind in lineage if "__iter__" in vars(kind))
+    make = owner.__iter__
+
+    def counted(dataset):
+        made.append(1)
+        return make(dataset)
+
+    monkeypatch.setattr(owner, "__iter__", counted)
+    x = tfpf.datasets.toy("banana", 200, seed=0)
+    tfpf.fit("linear", x, epochs=20, seed=0, verbose=0, validation=None)
+    assert len(made) == 1
+    tfpf.fit("linear", x, epochs=20, seed=0, verbose=0, validation=0.2)
+    assert len(made) <= 2 + 20  # Keras makes one for each evaluation
+
+
+def test_validation_loss_is_the_mean_over_all_rows_held_out():
+    x = tfpf.datasets.toy("banana", 6000, seed=0).astype(np.float32)
+    held_out = x[:5000]  # a whole batch of 4096 and a part of one
+    flow, history = tfpf.fit(
+        "linear", x[5000:], validation=(held_out,), epochs=3, seed=0, verbose=0
+    )
+    best = min(history.history["val_loss"])
+    batches = [-np.mean(flow.log_prob(held_out[i : i + 4096])) for i in (0, 4096)]
+    want = np.average(batches, weights=[4096, 904])
+    assert best == pytest.approx(want, abs=1e-4)
