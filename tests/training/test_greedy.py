@@ -229,3 +229,17 @@ def test_gis_is_the_sliced_form(tmp_path):
     np.testing.assert_array_equal(loaded.log_prob(x), flow.log_prob(x))
     with pytest.raises(TypeError, match="rotation"):
         tfpf.fit("gis", x, rotation="pca", **options)
+
+
+def test_modes_on_a_grid_are_all_found():
+    x, test = (tfpf.datasets.toy("25gaussians", 4000, seed) for seed in (0, 1))
+    flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0)
+    gap = -float(np.mean(flow.log_prob(test))) - tfpf.datasets.toy_entropy(
+        "25gaussians"
+    )
+    assert gap < 0.06  # by quantiles alone 0.4
+    modes = np.rint(flow.sample(5000, seed=0).numpy() / np.abs(x).max() * 2.0)
+    _, counts = np.unique(modes, axis=0, return_counts=True)
+    assert len(counts) == 25
+    assert counts.min() > 0.6 * 200
+    assert counts.max() < 1.4 * 200

@@ -38,7 +38,13 @@ def _log_densities(
 
 
 def expectation_maximisation(
-    x: np.ndarray, num_components: int, kind: str
+    x: np.ndarray,
+    num_components: int,
+    kind: str,
+    *,
+    weights: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    max_steps: int = MAX_STEPS,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a mixture to each feature, all at once.
 
@@ -49,44 +55,54 @@ def expectation_maximisation(
         x: Data, `[N, D]`.
         num_components: Number of components `K`.
         kind: `"normal"` or `"logistic"`.
+        weights: Weights of the numbers, such as counts, `[N, D]`; `None` for ones.
+        start: Locations to start from, `[D, K]`; `None` for quantiles.
+        max_steps: Most steps.
 
     Returns:
         Log-weights, locations and log-scales, `[D, K]` each.
     """
-    count, size = x.shape
-    deviation = np.maximum(x.std(axis=0), 1e-12)[:, np.newaxis]
-    levels = (np.arange(num_components) + 0.5) / num_components
-    locations = np.quantile(x, levels, axis=0).T
+    rows, size = x.shape
+    counts = np.ones([1, size]) if weights is None else weights
+    count = rows if weights is None else float(weights.sum()) / size
+    mean = np.average(x, axis=0, weights=weights)
+    deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=weights))
+    deviation = np.maximum(deviation, 1e-12)[:, np.newaxis]
+    if start is None:
+        levels = (np.arange(num_components) + 0.5) / num_components
+        start = np.quantile(x, levels, axis=0).T
+    locations = start
     scales = np.tile(deviation / num_components, [1, num_components])
-    weights = np.full([size, num_components], 1.0 / num_components)
+    shares = np.full([size, num_components], 1.0 / num_components)
     block = max(1, BLOCK // (size * num_components))
     before = -np.inf
-    for _ in range(MAX_STEPS):
+    for _ in range(max_steps):
         total = 0.0
         sums = np.zeros([4, size, num_components])
-        for start in range(0, count, block):
-            rows = x[start : start + block]
-            log_density, curve = _log_densities(rows, locations, scales, kind)
-            joint = log_density + np.log(weights)
+        for first in range(0, rows, block):
+            some = x[first : first + block]
+            times = counts if weights is None else counts[first : first + block]
+            log_density, curve = _log_densities(some, locations, scales, kind)
+            joint = log_density + np.log(shares)
             peak = joint.max(axis=2, keepdims=True)
             share = np.exp(joint - peak)
             mass = share.sum(axis=2, keepdims=True)
-            total += float(np.sum(np.log(mass) + peak))
-            share /= mass
-            moved = rows[:, :, np.newaxis] - locations
+            total += float(np.sum((np.log(mass) + peak)[:, :, 0] * times))
+            share *= times[:, :, np.newaxis] / mass
+            moved = some[:, :, np.newaxis] - locations
             sums[0] += share.sum(axis=0)
             for place in range(3):
                 sums[1 + place] += np.sum(share * curve * moved**place, axis=0)
         held = np.maximum(sums[0], 1e-10)
         step = sums[2] / np.maximum(sums[1], 1e-10)
         square = np.maximum(sums[3] - sums[1] * step**2, 0.0) / held
-        weights = held / held.sum(axis=1, keepdims=True)
+        shares = held / held.sum(axis=1, keepdims=True)
         locations = locations + step
         scales = np.maximum(np.sqrt(square), SMALLEST_SCALE * deviation)
         if total - before < TOLERANCE * count * size:
             break
         before = total
-    return np.log(weights), locations, np.log(scales)
+    return np.log(shares), locations, np.log(scales)
 
 
 def kernels(

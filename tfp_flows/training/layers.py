@@ -20,7 +20,7 @@ from tfp_flows.math import (
     rotations,
     smoothing,
 )
-from tfp_flows.training import kinds
+from tfp_flows.training import kinds, marginals
 
 __all__ = [
     "NUM_FOLDS",
@@ -37,8 +37,6 @@ NUM_FOLDS = 5
 NUM_CELLS = 256
 # In standard deviations; the narrowest still covers two cells.
 BANDWIDTHS = (0.1, 0.15, 0.25, 0.4, 0.7, 1.2)
-# Numbers of inner bins of quantile maps; 0 stands for a straight line.
-INNER_BINS = (0, 6, 10, 16, 24, 32, 48)
 # Half the width of the grid, in standard deviations.
 REACHES = (5.0, 12.0)
 # A change of mean and scale must gain this much in all, in nats.
@@ -47,8 +45,6 @@ AFFINE_GAIN = 3.0
 OUTER_STEP = 1.0
 # Features whose quantiles are found at once: more would take more memory.
 BLOCK = 8
-# Rows of a half on which numbers of bins are compared.
-TESTED_ROWS = 10_000
 # Steps of expectation maximisation over all rows, once the search is done.
 REFINEMENTS = 4
 
@@ -123,12 +119,6 @@ def _turned(x: np.ndarray, turn: np.ndarray | None) -> np.ndarray:
     return x if turn is None else x @ turn.T.astype(x.dtype)
 
 
-def _scale(u: np.ndarray) -> np.ndarray:
-    """Return standard deviations, ones for features that are constant."""
-    scale = u.std(axis=0, dtype=np.float64)
-    return np.where(scale > 1e-9, scale, 1.0)
-
-
 def _white(source: Source, num_bins: int) -> kinds.Layer:
     """Return the layer of principal components with deviation 1."""
 
@@ -147,42 +137,6 @@ def _white(source: Source, num_bins: int) -> kinds.Layer:
     return kinds.Spline(turn, quantiles.affine_knots(turn @ mean, scale, num_bins))
 
 
-def _quantile_knots(u: np.ndarray, inner: int, num_bins: int) -> kinds.Knots:
-    """Return the maps through quantiles of rows in increasing order."""
-    if inner == 0:
-        return quantiles.affine_knots(u.mean(axis=0), _scale(u), num_bins)
-    return quantiles.quantile_knots(u, inner, num_bins)
-
-
-def _best_quantile_knots(
-    u: np.ndarray, folds: np.ndarray, num_bins: int
-) -> kinds.Knots:
-    """Return quantile maps whose numbers of bins win on the other half of the rows."""
-    half = folds % 2 == 0
-    halves = [np.sort(u[rows], axis=0) for rows in (half, ~half)]
-    ordered = np.sort(u, axis=0)
-    losses, candidates = [], []
-    for inner in INNER_BINS:
-        # At least four bins for each tail, and some rows for each bin; a straight line
-        # is always there.
-        if inner and (inner > num_bins - 8 or inner * 8 > len(u)):
-            continue
-        loss = np.zeros(u.shape[1])
-        for one, other in (halves, halves[::-1]):
-            knots = _quantile_knots(one, inner, num_bins)
-            # What is in order stays so when it is thinned.
-            tested = other[:: max(1, len(other) // TESTED_ROWS)]
-            values, log_det = kinds.table(tested, knots)
-            loss += np.sum(0.5 * values**2 - log_det, axis=0)
-        losses.append(loss)
-        candidates.append(_quantile_knots(ordered, inner, num_bins))
-    choice = np.argmin(losses, axis=0)
-    every = np.arange(u.shape[1])
-    stacked = (np.stack(parts) for parts in zip(*candidates, strict=True))
-    positions, values, log_slopes = (part[choice, every] for part in stacked)
-    return positions, values, log_slopes
-
-
 def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
     """Return the layer that maps quantiles to those of the normal law."""
     x, size = source.ranked, source.ranked.shape[1]
@@ -191,7 +145,9 @@ def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
         block = slice(first, first + BLOCK)
         u = x[:, block] if turn is None else x @ turn[block].T.astype(x.dtype)
         u = u.astype(np.float64)
-        parts.append(_best_quantile_knots(u, source.ranked_folds, num_bins))
+        parts.append(
+            marginals.best_knots(u, source.ranked_folds, num_bins, mixtures=True)
+        )
     positions, values, log_slopes = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
@@ -204,7 +160,7 @@ def _ratio(
     """Return the layer that takes a step towards normal marginals, from counts."""
     u = _turned(source.sample, turn)
     reach = float(np.clip(1.02 * np.abs(u).max(), *REACHES))
-    loc, scale = u.mean(axis=0, dtype=np.float64), _scale(u)
+    loc, scale = u.mean(axis=0, dtype=np.float64), marginals.deviations(u)
     gain = 0.5 * (scale**2 + loc**2 - 1.0 - 2.0 * np.log(scale)) * len(u)
     loc = np.where(gain > AFFINE_GAIN, loc, 0.0)
     scale = np.where(gain > AFFINE_GAIN, scale, 1.0)
@@ -229,7 +185,7 @@ def _radius(source: Source, num_bins: int) -> kinds.Layer:
     """Return the layer that gives the radius the law that it has in normal data."""
     x = source.ranked
     radius = kinds.log_radius(x)
-    positions, levels, _ = _best_quantile_knots(
+    positions, levels, _ = marginals.best_knots(
         radius, source.ranked_folds, num_bins - 2
     )
     half = tf.constant(0.5 * x.shape[1], tf.float64)
