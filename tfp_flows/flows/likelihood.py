@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.flows import bridge, updates
+from tfp_flows.flows import bridge, epochs, updates
 
 __all__ = ["LikelihoodModel", "unpack"]
 
@@ -106,6 +106,10 @@ class LikelihoodModel(keras.Model):
         """
         bridge.require_tracked(self._density_variables(), self.variables)
         y = bridge.targets(y, sample_weight)
+        if not args and self.distribute_strategy.num_replicas_in_sync == 1:
+            endless = epochs.repeated(x, y, sample_weight, kwargs)
+            if endless is not None:
+                return super().fit(endless[0], **endless[1])
         return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
 
     def evaluate(
