@@ -43,3 +43,21 @@ def shared_data(repository: Path) -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real tables of ../shared/data beside this checkout")
     return folder
+
+
+@pytest.fixture
+def iterators(monkeypatch):
+    """Count the iterators that are made of datasets."""
+    import tensorflow as tf  # after the settings above
+
+    made = []
+    lineage = type(tf.data.Dataset.range(1)).__mro__
+    owner = next(kind for kind in lineage if "__iter__" in vars(kind))
+    make = owner.__iter__
+
+    def counted(dataset):
+        made.append(1)
+        return make(dataset)
+
+    monkeypatch.setattr(owner, "__iter__", counted)
+    return made

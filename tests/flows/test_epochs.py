@@ -5,7 +5,6 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.flows import small
 
@@ -14,22 +13,6 @@ def _flow(**options):
     flow = small.build("maf", **options)
     flow.compile(keras.optimizers.SGD(1e-2))
     return flow
-
-
-@pytest.fixture
-def iterators(monkeypatch):
-    """Count the iterators that are made of datasets."""
-    made = []
-    lineage = type(tf.data.Dataset.range(1)).__mro__
-    owner = next(kind for kind in lineage if "__iter__" in vars(kind))
-    make = owner.__iter__
-
-    def counted(dataset):
-        made.append(1)
-        return make(dataset)
-
-    monkeypatch.setattr(owner, "__iter__", counted)
-    return made
 
 
 @pytest.mark.parametrize("batch_size", [100, 40])

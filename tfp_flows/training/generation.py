@@ -20,11 +20,10 @@ from tfp_flows.flows import slices
 from tfp_flows.math import sliced
 from tfp_flows.training import data as training_data
 from tfp_flows.training import kinds, layers, progress, starts
+from tfp_flows.training import rows as training_rows
 
 __all__ = ["fit_generator"]
 
-# Directions are searched on so many rows at most.
-SEARCH_ROWS = 20_000
 # Knots farther out than this share of the last row's level are drawn in to that level.
 INNER = 0.8
 
@@ -115,8 +114,8 @@ class _Generator:
         if size == 1:
             return np.eye(1)
         found = sliced.pair_directions(
-            self._noise[:SEARCH_ROWS],
-            self._rows[:SEARCH_ROWS],
+            self._noise[: training_rows.SEARCH_ROWS],
+            self._rows[: training_rows.SEARCH_ROWS],
             min(size, starts.MAX_SLICES),
             rng,
         )
