@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+import devices
 import works
 
 __all__ = ["PEERS", "Peer", "Process", "first_call"]
@@ -75,17 +78,26 @@ class Process:
         python: The Python of its environment.
         folder: Where logs and the reference splines lie.
         threads: On how many cores it runs.
+        patience: Seconds after which a process that does not answer is ended.
     """
 
-    def __init__(self, peer: Peer, python: str, folder: Path, threads: int) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        python: str,
+        folder: Path,
+        threads: int,
+        patience: float | None = None,
+    ) -> None:
         self.peer = peer
+        self._patience = patience
         self._folder = folder
         self._log = (folder / f"{peer.name}.log").open("a")
         environment = {k: v for k, v in os.environ.items() if k not in UNSET}
         for name in ("OMP", "OPENBLAS", "MKL"):
             environment[f"{name}_NUM_THREADS"] = str(threads)
         environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
-        environment["JAX_PLATFORMS"] = "cpu"
+        environment.update(devices.environment())
         self._process = subprocess.Popen(
             [python, str(HERE / "worker.py"), peer.module, peer.variant, str(threads)],
             stdin=subprocess.PIPE,
@@ -99,6 +111,9 @@ class Process:
         """Send a command and wait for the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        watch = threading.Timer(self._patience or 0.0, self._process.kill)
+        if self._patience is not None:
+            watch.start()
         try:
             print(
                 json.dumps({"do": name, **arguments}),
@@ -108,8 +123,11 @@ class Process:
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        finally:
+            watch.cancel()
         if not line:
-            return {"failed": f"its process ended; see {self._log.name}"}
+            lines = Path(self._log.name).read_text().strip().splitlines() or [""]
+            return {"failed": f"its process ended or was ended: {lines[-1][:100]}"}
         return json.loads(line)
 
     def build(self, work: works.Work) -> dict[str, Any]:
@@ -121,7 +139,8 @@ class Process:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
-        if not self._process.stdin.closed:
+        # What a process that ended by itself did not read is lost.
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
         self._log.close()

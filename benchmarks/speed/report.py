@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import devices
 import numpy as np
 import pool
 import works
@@ -97,17 +98,21 @@ def table(work: works.Work, op: str, rounds: dict[str, Any], ours: str) -> None:
 def summary(everything: dict[str, Any], ours: str) -> None:
     """Print, for each op, how much slower the fastest peer is than ours."""
     print("\nthe fastest of the others against ours (above 1: ours is faster)")
-    print(f"  {'work':16}{'op':18}{'wall':>8}{'CPU':>8}  fastest by CPU")
+    which = "wall" if devices.on_gpu() else "CPU"
+    print(f"  {'work':16}{'op':18}{'wall':>8}{'CPU':>8}  fastest by {which} time")
     for work, ops in everything.items():
         for op, rounds in ops.items():
             reference = rounds.get(ours)
             others = {
-                name: ratio(entry, reference, "cpu")
+                name: ratio(entry, reference, devices.clock())
                 for name, entry in rounds.items()
                 if not name.startswith((ours, "bare"))
             }
             if reference is None or not others:
                 continue
             best = min(others, key=lambda name: others[name])
-            wall = min(ratio(rounds[name], reference, "wall") for name in others)
-            print(f"  {work:16}{op:18}{wall:8.2f}{others[best]:8.2f}  {best}")
+            wall, cpu = (
+                min(ratio(rounds[name], reference, key) for name in others)
+                for key in ("wall", "cpu")
+            )
+            print(f"  {work:16}{op:18}{wall:8.2f}{cpu:8.2f}  {best}")

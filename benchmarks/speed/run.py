@@ -22,6 +22,10 @@ The other libraries are installed by
 
 and found by `python benchmarks/speed/run.py --environments FOLDER`; without it only
 ours, the bare products and TFP are timed. `--growth` times ours at growing sizes.
+
+`--device gpu` runs all on the first GPU: wall time counts, calls wait for the GPU, all
+multiply in full float32, and `peak` is the GPU's memory. Libraries compile a work side
+by side, before it is timed.
 """
 
 from __future__ import annotations
@@ -31,10 +35,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+import devices
 import growth
 import numpy as np
 import pool
@@ -59,7 +65,11 @@ def arguments(argv: Sequence[str] | None) -> Any:
     parser.add_argument("--ops", nargs="+", help="such as log_prob; default: all")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--block", type=float, default=0.2, help="CPU seconds")
+    parser.add_argument("--block", type=float, default=0.2, help="seconds of a block")
+    parser.add_argument("--device", choices=devices.DEVICES, default="cpu")
+    parser.add_argument(
+        "--patience", type=float, help="seconds after which an answer is given up"
+    )
     parser.add_argument("--environments", type=Path, help="folder of environments")
     parser.add_argument("--no-first", action="store_true", help="no first calls")
     parser.add_argument(
@@ -67,6 +77,7 @@ def arguments(argv: Sequence[str] | None) -> Any:
     )
     parser.add_argument("--json", type=Path, help="file to write all rounds to")
     args = parser.parse_args(argv)
+    os.environ[devices.VARIABLE] = args.device
     args.known = works.SMOKE if args.smoke else works.WORKS
     if args.smoke:
         args.rounds, args.block, args.no_first = 2, 0.001, True
@@ -78,39 +89,77 @@ def arguments(argv: Sequence[str] | None) -> Any:
         unknown = sorted(set(chosen) - set(known))
         if unknown:
             parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
-    if OURS not in args.peers:
-        args.peers = [OURS, *args.peers]
+    args.peers = [OURS, *(peer for peer in args.peers if peer != OURS)]
     return args
 
 
-def built(processes: list[pool.Process], work: works.Work) -> dict[str, Any]:
-    """Build a work everywhere; return the answers of those that can do it."""
+def wanted(work: works.Work, args: Any) -> list[str]:
+    """Return the ops of a work that are to be timed."""
+    return [op for op in work.ops if not args.ops or op in args.ops]
+
+
+def made(process: pool.Process, work: works.Work, args: Any) -> dict[str, Any]:
+    """Build a work in a process and compile what is to be timed; return its answers."""
+    answer = process.build(work)
+    answer["ready"] = {
+        op: process.ask("prepare", op=op, block=args.block)
+        for op in wanted(work, args)
+        if op in answer.get("ops", ())
+    }
+    return answer
+
+
+def begin(
+    processes: list[pool.Process], work: works.Work, args: Any
+) -> dict[str, dict[str, Any]]:
+    """Build and compile a work everywhere."""
+    # Ours makes the knots that the others' splines get.
+    count = 1 if work.kind == "spline" else 0
     answers = {}
-    for process in processes:
-        name, answer = process.peer.name, process.build(work)
+    for group in (processes[:count], processes[count:]):
+        found = side_by_side(lambda process: made(process, work, args), group)
+        answers.update(zip((p.peer.name for p in group), found, strict=True))
+    return {process.peer.name: answers[process.peer.name] for process in processes}
+
+
+def side_by_side(function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+    """Return results for all items, on a GPU all at once.
+
+    There compilers have the time of many cores, and are not timed themselves.
+    """
+    if not devices.on_gpu() or not items:
+        return [function(item) for item in items]
+    with futures.ThreadPoolExecutor(len(items)) as threads:
+        return list(threads.map(function, items))
+
+
+def able(answers: dict[str, Any], work: works.Work) -> dict[str, Any]:
+    """Return the answers of those that can do a work; print who cannot and why."""
+    out = {}
+    for name, answer in answers.items():
         if "ops" not in answer:
             why = answer.get("skip") or answer.get("failed")
             print(f"  {name} leaves it out: {why}", flush=True)
             continue
-        answers[name] = answer
+        out[name] = answer
         assert answer["parameters"] == answer["wanted"], (name, answer)
-    report.parameters(answers, work)
-    return answers
+    report.parameters(out, work)
+    return out
 
 
 def timed(
-    processes: list[pool.Process], work: works.Work, op: str, args: Any
+    processes: list[pool.Process], op: str, answers: dict[str, Any], rounds: int
 ) -> dict[str, Any]:
     """Time one op of a work in turns; return all rounds by peer."""
     ready: dict[str, Any] = {}
-    for process in processes:
-        answer = process.ask("prepare", op=op, block=args.block)
-        if "failed" in answer:
-            print(f"  {process.peer.name} fails: {answer['failed']}", flush=True)
-        else:
-            ready[process.peer.name] = {**answer, "wall": [], "cpu": []}
+    for name, answer in answers.items():
+        found = answer["ready"].get(op, {})
+        if "failed" in found:
+            print(f"  {name} fails: {found['failed']}", flush=True)
+        elif found:
+            ready[name] = {**found, "wall": [], "cpu": []}
     there = [process for process in processes if process.peer.name in ready]
-    for _ in range(args.rounds):
+    for _ in range(rounds):
         for process in there:
             entry = ready[process.peer.name]
             answer = process.ask("time", op=op, repeats=entry["repeats"])
@@ -125,6 +174,8 @@ def timed(
 
 def check_splines(answers: dict[str, Any]) -> None:
     """Print how far the splines of the libraries are from ours."""
+    if OURS not in answers:
+        return
     reference = answers[OURS]["outputs"]
     for name, answer in answers.items():
         if name == OURS or not answer["outputs"]:
@@ -198,7 +249,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             return
         everything: dict[str, Any] = {}
         processes = [
-            pool.Process(pool.PEERS[peer], python, folder, args.threads)
+            pool.Process(pool.PEERS[peer], python, folder, args.threads, args.patience)
             for peer, python in pythons.items()
         ]
         try:
@@ -225,19 +276,14 @@ def one_work(
 ) -> dict[str, Any]:
     """Build, compare and time one work; return all rounds by op and peer."""
     print(f"\n{report.describe(work)}", flush=True)
-    answers = built(processes, work)
+    answers = able(begin(processes, work, args), work)
     check_splines(answers)
     out = {}
-    for op in work.ops:
-        if args.ops and op not in args.ops:
-            continue
-        there = [
-            p for p in processes if op in answers.get(p.peer.name, {"ops": ()})["ops"]
-        ]
+    for op in wanted(work, args):
         for peer, answer in answers.items():
             if op in answer["skipped"]:
                 print(f"  {peer} leaves out {op}: {answer['skipped'][op]}")
-        out[op] = timed(there, work, op, args)
+        out[op] = timed(processes, op, answers, args.rounds)
         report.table(work, op, out[op], OURS)
     return out
 

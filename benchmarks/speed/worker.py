@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import devices
 import works
 
 __all__ = ["Worker", "main"]
@@ -55,6 +56,13 @@ def peak_memory(call: Any) -> float:
     return status("VmHWM") - before
 
 
+def wait(ways: Any) -> Any:
+    """Return the ways to do an op such that each waits for the GPU."""
+    if isinstance(ways, dict):
+        return {name: devices.waiting(call) for name, call in ways.items()}
+    return devices.waiting(ways)
+
+
 class Worker:
     """What a peer's process does.
 
@@ -81,6 +89,8 @@ class Worker:
         start = time.perf_counter()
         model = self._peer.build(item, self._variant, Path(folder))
         self._ops = dict(model.ops)
+        if devices.on_gpu():
+            self._ops = {op: wait(ways) for op, ways in self._ops.items()}
         wanted = model.wanted
         if wanted is None:
             wanted = works.parameters(item) if item.layers else 0
@@ -107,7 +117,7 @@ class Worker:
 
         Args:
             op: Its name.
-            block: CPU seconds that a block is to take.
+            block: Seconds that a block is to take.
             way: The only way to try.
         """
         ways = self._ways(op) if way is None else {way: self._ways(op)[way]}
@@ -116,7 +126,7 @@ class Worker:
             call()
         seconds = time.perf_counter() - start
         best = {
-            name: min(measure(call, 1)["cpu"] for _ in range(3))
+            name: min(measure(call, 1)[devices.clock()] for _ in range(3))
             for name, call in ways.items()
         }
         way = min(best, key=lambda name: best[name])
@@ -130,7 +140,8 @@ class Worker:
 
     def memory(self, op: str) -> dict[str, float]:
         """Return the median peak of three calls."""
-        return {"peak": sorted(peak_memory(self._ops[op]) for _ in range(3))[1]}
+        peak = devices.peak_memory if devices.on_gpu() else peak_memory
+        return {"peak": sorted(peak(self._ops[op]) for _ in range(3))[1]}
 
     def highest(self) -> dict[str, float]:
         """Return the highest resident memory of the process so far."""
@@ -139,7 +150,7 @@ class Worker:
 
 def pin(threads: int) -> None:
     """Keep this process on so many cores: every library counts its threads by them."""
-    if hasattr(os, "sched_setaffinity"):
+    if hasattr(os, "sched_setaffinity") and not devices.on_gpu():
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[-threads:])
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -14,6 +15,10 @@ from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 
 __all__ = ["CompiledFlow", "export", "stateless_seed"]
+
+# A shape: numbers where it is known. Computing with tensors of one or two numbers takes
+# longer than small flows do.
+Sizes: TypeAlias = "tuple[int, ...] | tf.Tensor"
 
 
 class CompiledFlow:
@@ -72,19 +77,15 @@ class CompiledFlow:
         _checks.require_trailing(x.shape, flow.event_shape, "x", self._owner())
         condition = self._condition(condition)
         function = self._function("log_prob", jit_compile=jit_compile)
-        is_matrix = x.shape.rank == 1 + len(flow.event_shape)
-        if is_matrix and condition is None:
-            return _in_bucket(function, x) if jit_compile else function(x)
-        batch = tf.shape(x)[: x.shape.rank - len(flow.event_shape)]
+        batch = _batch_shape(x, flow.event_shape)
+        parts = [(x, flow.event_shape)]
         if condition is not None:
-            cut = condition.shape.rank - len(flow.condition_shape)
-            batch = tf.broadcast_dynamic_shape(batch, tf.shape(condition)[:cut])
-            condition = _flatten(condition, batch, flow.condition_shape)
-        flat = _flatten(x, batch, flow.event_shape)
-        arguments = (flat,) if condition is None else (flat, condition)
+            batch = _broadcast(batch, _batch_shape(condition, flow.condition_shape))
+            parts.append((condition, flow.condition_shape))
+        arguments = [_flatten(value, batch, shape) for value, shape in parts]
         if jit_compile:
-            return tf.reshape(_in_bucket(function, *arguments), batch)
-        return tf.reshape(function(*arguments), batch)
+            return _unflatten(_in_bucket(function, *arguments), batch)
+        return _unflatten(function(*arguments), batch)
 
     def sample(
         self,
@@ -98,27 +99,67 @@ class CompiledFlow:
         flow = self._flow
         condition = self._condition(condition)
         seed = stateless_seed(seed)
-        is_tensor = tf.is_tensor(sample_shape)
-        sizes = sample_shape if is_tensor else np.asarray(sample_shape, np.int32)
-        shape = tf.reshape(tf.cast(sizes, tf.int32), [-1])
-        count = tf.reduce_prod(shape)
-        batch = tf.zeros([0], tf.int32)
+        shape = _sizes(sample_shape)
+        batch: Sizes = ()
         conditions: tuple[tf.Tensor, ...] = ()
         if condition is not None:
-            cut = condition.shape.rank - len(flow.condition_shape)
-            batch = tf.shape(condition)[:cut]
+            batch = _batch_shape(condition, flow.condition_shape)
             conditions = (_flatten(condition, batch, flow.condition_shape),)
+        count = _product(shape)
         if jit_compile:
             # The noise comes from outside: XLA draws it slowly on a CPU.
             noise = self._function("noise", jit_compile=False)
-            z = noise(count * tf.reduce_prod(batch), seed)
+            z = noise(_product(_concat(shape, batch)), seed)
             ones = [1] * len(flow.condition_shape or ())
             conditions = tuple(tf.tile(c, [count, *ones]) for c in conditions)
             push = self._function("push", jit_compile=True)
             out = _in_bucket(push, z, *conditions)
         else:
             out = self._function("sample", jit_compile=False)(count, seed, *conditions)
-        return tf.reshape(out, tf.concat([shape, batch, flow.event_shape], axis=0))
+        return _unflatten(out, _concat(shape, batch), flow.event_shape)
+
+
+def _sizes(shape: Shape | tuple[()] | tf.Tensor) -> Sizes:
+    """Return a shape as numbers, or as a tensor `[N]` if it is one."""
+    if tf.is_tensor(shape):
+        return tf.reshape(tf.cast(shape, tf.int32), [-1])
+    return tuple(int(size) for size in np.asarray(shape, np.int32).ravel())
+
+
+def _batch_shape(value: tf.Tensor, event_shape: tuple[int, ...]) -> Sizes:
+    """Return the batch shape: as numbers where it is known."""
+    cut = value.shape.rank - len(event_shape)
+    batch = value.shape[:cut]
+    return tuple(batch) if batch.is_fully_defined() else tf.shape(value)[:cut]
+
+
+def _product(sizes: Sizes) -> tf.Tensor:
+    """Return the number of elements."""
+    if isinstance(sizes, tuple):
+        return tf.constant(math.prod(sizes), tf.int32)
+    return tf.reduce_prod(sizes)
+
+
+def _concat(one: Sizes, other: Sizes) -> Sizes:
+    """Join two shapes."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return (*one, *other)
+    return tf.concat([one, other], axis=0)
+
+
+def _broadcast(one: Sizes, other: Sizes) -> Sizes:
+    """Return the shape that two batches have together."""
+    if not (isinstance(one, tuple) and isinstance(other, tuple)):
+        tensors = (tf.convert_to_tensor(sizes, tf.int32) for sizes in (one, other))
+        return tf.broadcast_dynamic_shape(*tensors)
+    try:
+        return np.broadcast_shapes(one, other)
+    except ValueError:
+        msg = (
+            f"`x` has a batch of shape {one} and `condition` one of shape {other}, "
+            "which do not broadcast."
+        )
+        raise ValueError(msg) from None
 
 
 def _in_bucket(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.Tensor:
@@ -225,11 +266,23 @@ def _floating(value: TensorLike, dtype: str) -> tf.Tensor:
     return value if value.dtype == dtype else tf.cast(value, dtype)
 
 
-def _flatten(
-    value: tf.Tensor, batch: tf.Tensor, event_shape: tuple[int, ...]
-) -> tf.Tensor:
-    value = tf.broadcast_to(value, tf.concat([batch, event_shape], axis=0))
+def _flatten(value: tf.Tensor, batch: Sizes, event_shape: tuple[int, ...]) -> tf.Tensor:
+    """Return a value as one batch, repeated where it lacks dimensions of the batch."""
+    shape = _concat(batch, event_shape)
+    if not isinstance(shape, tuple) or tuple(value.shape) != shape:
+        value = tf.broadcast_to(value, shape)
+    elif len(batch) == 1:
+        return value
     return tf.reshape(value, [-1, *event_shape])
+
+
+def _unflatten(
+    value: tf.Tensor, batch: Sizes, event_shape: tuple[int, ...] = ()
+) -> tf.Tensor:
+    """Give values of one batch the shape that the caller's batch has."""
+    if isinstance(batch, tuple) and len(batch) == 1:
+        return value
+    return tf.reshape(value, _concat(batch, event_shape))
 
 
 def export(flow: Any, filepath: str, *, verbose: bool | None = None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import devices
 import numpy as np
 import torch
 import works
@@ -15,6 +16,8 @@ import works
 __all__ = ["Residual", "model", "network", "splines"]
 
 torch.set_num_threads(len(os.sched_getaffinity(0)))
+DEVICE = "cuda" if devices.on_gpu() else "cpu"
+torch.set_default_device(DEVICE)
 
 
 class Residual(torch.nn.Module):
@@ -70,7 +73,7 @@ def model(
         both: Returns samples and their log-densities, with gradients.
         compiled: Whether to use `torch.compile`.
     """
-    x = torch.from_numpy(works.data(work))
+    x = torch.from_numpy(works.data(work)).to(DEVICE)
     optimizer = torch.optim.Adam(flow.parameters(), works.LEARNING_RATE, fused=True)
 
     def likelihood() -> torch.Tensor:
@@ -134,7 +137,7 @@ def splines(
     """
     knots = np.load(folder / f"{work.name}.npz")
     tensors = [
-        torch.from_numpy(works.repeat(values, work))
+        torch.from_numpy(works.repeat(values, work)).to(DEVICE)
         for values in (knots["x"], *logits(knots))
     ]
     wrap = torch.compile if compiled else (lambda function: function)
@@ -151,9 +154,11 @@ def splines(
         return torch.autograd.grad((y + log_det).sum(), leaves)
 
     # In float64 and not compiled: it is the maps that must agree, not their rounding.
-    exact = [torch.from_numpy(values) for values in (knots["x"], *logits(knots))]
+    exact = [
+        torch.from_numpy(values).to(DEVICE) for values in (knots["x"], *logits(knots))
+    ]
     outputs = {
-        f"{name} {part}": value.numpy()
+        f"{name} {part}": value.cpu().numpy()
         for name, inverse in (("forward", False), ("inverse", True))
         for part, value in zip(
             ("value", "log-det"), apply(*exact, inverse), strict=True

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import devices
 import keras
 import numpy as np
 import tensorflow as tf
@@ -45,7 +46,7 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
     step = {"custom loop, XLA": custom_step(flow, work, x)}
     if work.kind == "iaf":
         step = {"custom loop, XLA": reverse_step(flow, work)}
-    else:
+    elif not devices.on_gpu():
         step["train_on_batch"] = keras_step(flow, work, x)
     ops: dict[str, Any] = {"step": step, "sample_gradient": gradient(flow, work, seed)}
     jit = {"jit_compile": variant != "graph"}
