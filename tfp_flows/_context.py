@@ -14,7 +14,9 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
-__all__ = ["is_training", "training_scope", "values_scope", "wants_values"]
+import tensorflow as tf
+
+__all__ = ["is_training", "on_gpu", "training_scope", "values_scope", "wants_values"]
 
 _values = contextvars.ContextVar("tfp_flows_values", default=False)
 _training = contextvars.ContextVar("tfp_flows_training", default=False)
@@ -51,8 +53,10 @@ def is_training() -> bool:
 def values_scope() -> Iterator[None]:
     """Mark code whose result is wanted for its value, not to train by.
 
-    Chains then evaluate equal blocks in a loop, which costs nothing but a slower
-    gradient, and is traced and compiled in a time that does not grow with the depth.
+    Chains then evaluate equal blocks in a loop, which on a CPU costs nothing but a
+    slower gradient, and is traced and compiled in a time that does not grow with the
+    depth. A GPU waits for the host at each turn of a loop: there they do so from the
+    depth on from which they do in training.
     """
     token = _values.set(True)
     try:
@@ -64,3 +68,8 @@ def values_scope() -> Iterator[None]:
 def wants_values() -> bool:
     """Return whether the code runs in a `values_scope`."""
     return _values.get()
+
+
+def on_gpu() -> bool:
+    """Return whether TensorFlow computes on a GPU."""
+    return bool(tf.config.list_logical_devices("GPU"))

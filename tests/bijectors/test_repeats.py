@@ -107,6 +107,23 @@ def test_the_graph_does_not_grow_with_the_number_of_blocks(mode):
     assert work(3) == work(6) == (2, 0)
 
 
+@pytest.mark.parametrize(
+    ("gpu", "count", "loops"), [(False, 2, 1), (True, 2, 0), (True, 3, 1)]
+)
+def test_values_go_through_short_loops_on_a_cpu_only(monkeypatch, gpu, count, loops):
+    monkeypatch.setattr(_context, "on_gpu", lambda: gpu)
+    stack = chain(count)
+
+    @tf.function(autograph=False)
+    def function(y):
+        with _context.values_scope():
+            return stack.inverse(y)
+
+    graph = function.get_concrete_function(points()).graph
+    kinds = [op.type for op in graph.get_operations()]
+    assert sum(kind in ("While", "StatelessWhile") for kind in kinds) == loops
+
+
 @pytest.mark.parametrize("way", ["eager", "traced", "xla"])
 def test_checkpoints_can_be_differentiated_twice(way):
     def second(stack):

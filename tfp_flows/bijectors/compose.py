@@ -16,7 +16,8 @@ __all__ = ["Chain", "Conditioned", "Invert"]
 
 
 # From so many equal blocks on, training goes through a loop: what it saves in compiling
-# is worth hundreds of its steps, which are slower if the networks are wide.
+# is worth hundreds of its steps, which are slower if the networks are wide. On a GPU,
+# values do so, too.
 LOOP_TO_TRAIN = 16
 
 
@@ -190,9 +191,10 @@ class Chain(base.Bijector):
         parts = self._bijectors if inverse else self._bijectors[::-1]
         blocks: list[list[list[tfb.Bijector]]] = []
         least, rank = LOOP_TO_TRAIN, self.forward_min_event_ndims
-        if self._checkpoint or _context.wants_values():
+        values = _context.wants_values()
+        if self._checkpoint or (values and not _context.on_gpu()):
             least = 2
-        elif not _context.is_training() or rank > 1:
+        elif not (values or _context.is_training()) or rank > 1:
             # Convolutions that run again cost more than a loop saves in compiling.
             least = len(parts) + 1
         if tf.executing_eagerly() or len(parts) < least:

@@ -75,7 +75,7 @@ class ImageFlow(base.Flow):
     @property
     def prefers_xla(self) -> bool:
         """Whether training is faster under XLA, which is so on a GPU only."""
-        return bool(tf.config.list_logical_devices("GPU"))
+        return _context.on_gpu()
 
     def compile(
         self, *args: Any, jit_compile: bool | str = "auto", **kwargs: Any
