@@ -117,6 +117,34 @@ def test_conditional_flow_takes_batches_of_conditions():
     assert flow.log_prob(X[0], condition[0]).shape == []
 
 
+def test_batches_of_unknown_size_broadcast_in_a_graph():
+    flow = small.perturbed(small.build("realnvp", 2, (3,)))
+    condition = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+    specs = (
+        tf.TensorSpec([None, 2]),
+        tf.TensorSpec([None, 3]),
+        tf.TensorSpec([], "int32"),
+    )
+
+    @tf.function(input_signature=specs)
+    def both(x, condition, count):
+        shape = tf.stack([count, 2])
+        return flow.log_prob(x, condition), flow.sample(shape, condition, seed=3)
+
+    scores, samples = both(X, condition, 4)
+    np.testing.assert_allclose(scores, flow.log_prob(X, condition), atol=1e-5)
+    np.testing.assert_allclose(
+        samples, flow.sample((4, 2), condition, seed=3), atol=1e-5
+    )
+
+
+def test_batches_that_do_not_broadcast_are_named():
+    flow = small.build("realnvp", 2, (3,))
+    message = r"batch of shape \(20,\) and `condition` one of shape \(4,\)"
+    with pytest.raises(ValueError, match=message):
+        flow.log_prob(X, np.zeros([4, 3], "float32"))
+
+
 def test_condition_is_missed_and_superfluous_with_a_message():
     flow = small.build("maf", 2, 3)
     message = r"`condition` is missing: .*condition_shape=\(3,\)"

@@ -11,7 +11,7 @@ import numpy as np
 from tfp_flows import _checks
 from tfp_flows.flows import gaussianization
 from tfp_flows.training import data as training_data
-from tfp_flows.training import kinds, progress, starts
+from tfp_flows.training import kinds, progress, starts, workers
 from tfp_flows.training import rows as training_rows
 
 __all__ = ["fit_greedily", "fit_more", "fit_stream"]
@@ -233,7 +233,9 @@ def fit_stream(
     Args:
         flow: The flow, whose layers are replaced.
         read: Called for each pass, returns batches of events, `[N, *event_shape]`. The
-            order of the rows should stay the same.
+            order of the rows should stay the same. Inside the scope of a distribution
+            strategy these are the rows of this worker: the layers, the same in all
+            workers, are those of the rows of all of them.
         validation: Share of rows held out, which decide when to stop; `None` for none.
         max_layers: Most steps; `None` for the option of the flow.
         patience: Steps without a gain before the fit stops; `None` for 10.
@@ -249,6 +251,10 @@ def fit_stream(
     Raises:
         ValueError: If there are no rows, or a value is not finite.
     """
+    if seed is None:
+        # The same for all workers.
+        (drawn,) = workers.total((np.random.default_rng().integers(2**31),))
+        seed = int(drawn)
     rng = np.random.default_rng(seed)
     fixed = int(rng.integers(2**31))
     share = float(validation or 0.0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfp_flows.training import kinds, layers
+from tfp_flows.training import kinds, layers, workers
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
 
@@ -162,8 +163,9 @@ class Stream(Rows):
 
     What is kept are a bounded sample of the rows, for directions, quantiles and
     decisions, and the layers. Counts, moments, and sums come from a pass over all rows
-    that are not held out. Row `i` belongs to the same fold in every pass, so the order
-    of the rows should stay the same.
+    that are not held out, those of the other workers of a distribution strategy too.
+    Row `i` belongs to the same fold in every pass, so the order of the rows should stay
+    the same.
 
     Args:
         read: Called for each pass; gives batches of standardised rows, `[N, D]`.
@@ -185,6 +187,11 @@ class Stream(Rows):
     ) -> None:
         super().__init__(parts, log_det, num_bins, seed)
         self._read, self._seed, self._held_out = read, seed, held_out
+
+    def total(self, function: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return the sums over the shards of all workers."""
+        local = super().total
+        return workers.total(workers.raised_together(lambda: local(function)))
 
     def shards(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Go through the rows of the stream that count, behind the layers so far."""
@@ -257,16 +264,18 @@ class _Kept:
         self._rows, self._keys = rows, keys
 
     def rows(self) -> np.ndarray:
-        """Return them in the order of their keys."""
-        if self._rows is None:
+        """Return those of all workers in the order of their keys."""
+        rows, keys = self._rows, self._keys
+        if rows is None:
             return np.empty([0, 0])
-        return self._rows[np.argsort(self._keys)]
+        rows, keys = workers.gathered(rows), workers.gathered(keys)
+        return rows[np.argsort(keys, kind="stable")[: self._limit]]
 
 
 def reservoir(
     batches: Iterable[np.ndarray], seed: int, held_out: float
 ) -> tuple[list[np.ndarray], int, np.ndarray, np.ndarray]:
-    """Read a stream once.
+    """Read a stream once, and those of the other workers of a distribution strategy.
 
     Args:
         batches: Rows, `[N, D]` each.
@@ -277,8 +286,47 @@ def reservoir(
         A uniform sample of the rows that count, and, if `held_out` is not 0, of those
         held out; the number of rows; their means and deviations, `[D]`.
     """
+    kept, moments = workers.raised_together(lambda: _read(batches, seed, held_out))
+    # Of all workers: again sums of squares about the mean, which lose no digits.
+    count, sums = workers.total((moments.count, moments.count * moments.mean))
+    mean = sums / count
+    between = moments.count * np.square(moments.mean - mean)
+    (square,) = workers.total((moments.square + between,))
+    largest = workers.gathered(moments.largest[np.newaxis]).max(axis=0)
+    scale = np.sqrt(square / count)
+    constant = scale <= 0.5 * np.finfo(np.float32).eps * largest
+    parts = [part.rows() for part in kept[: 2 if held_out else 1]]
+    return parts, int(count), mean, np.where(constant, 1.0, scale)
+
+
+@dataclasses.dataclass
+class _Moments:
+    """Number of rows, their means, sums of squares about them, largest sizes, `[D]`."""
+
+    count: int
+    mean: np.ndarray
+    square: np.ndarray
+    largest: np.ndarray
+
+    def add(self, x: np.ndarray) -> None:
+        """Count rows in, by Chan's update, which loses no digits."""
+        x = x.astype(np.float64, copy=False)
+        centre = x.mean(axis=0)
+        step = centre - self.mean
+        total = self.count + len(x)
+        self.square = self.square + np.sum(np.square(x - centre), axis=0)
+        self.square += np.square(step) * (self.count * len(x) / total)
+        self.mean = self.mean + step * (len(x) / total)
+        self.largest = np.maximum(self.largest, np.abs(x).max(axis=0))
+        self.count = total
+
+
+def _read(
+    batches: Iterable[np.ndarray], seed: int, held_out: float
+) -> tuple[list[_Kept], _Moments]:
+    """Return the samples of this worker's rows, and their moments."""
     kept: list[_Kept] = []
-    count, mean, square, largest = 0, np.zeros(1), np.zeros(1), np.zeros(1)
+    moments = _Moments(0, np.zeros(1), np.zeros(1), np.zeros(1))
     for x, number in _numbered(batches):
         if not np.all(np.isfinite(x)):
             row = int(number[np.argwhere(~np.isfinite(x))[0][0]])
@@ -291,27 +339,16 @@ def reservoir(
             limits = np.minimum(RESERVOIR, RESERVOIR_BYTES / (8 * x.shape[1]))
             kept = [_Kept(int(limit)) for limit in limits]
         level = _levels(number, seed)
-        key = _levels(number, seed + 1)
+        # Rows of the same number in several workers have keys of their own.
+        key = _levels(number, seed + 1 + workers.index())
         for part, chosen in zip(
             kept, (level >= held_out, level < held_out), strict=True
         ):
             part.add(x[chosen], key[chosen])
-        # Chan's update: sums of squares about the mean lose no digits.
-        x = x.astype(np.float64, copy=False)
-        centre = x.mean(axis=0)
-        step = centre - mean
-        total = count + len(x)
-        square = square + np.sum(np.square(x - centre), axis=0)
-        square += np.square(step) * (count * len(x) / total)
-        mean = mean + step * (len(x) / total)
-        largest = np.maximum(largest, np.abs(x).max(axis=0))
-        count = total
-    if not count:
+        moments.add(x)
+    if not moments.count:
         msg = (
             "`x` must yield at least one batch, got an empty dataset. Check its source."
         )
         raise ValueError(msg)
-    scale = np.sqrt(square / count)
-    constant = scale <= 0.5 * np.finfo(np.float32).eps * largest
-    parts = [part.rows() for part in kept]
-    return parts[: 2 if held_out else 1], count, mean, np.where(constant, 1.0, scale)
+    return kept, moments
