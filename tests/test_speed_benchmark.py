@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks" / "speed"
 
@@ -28,6 +29,18 @@ def test_smoke_run_prints_a_table_for_each_work():
     ):
         assert part in done.stdout
     assert "fails" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU"
+)
+def test_without_a_gpu_nothing_is_timed_on_one():
+    done = run("--smoke", "--works", "coupling-4", "--device", "gpu")
+    assert not done.returncode, done.stderr
+    for name in ("ours", "bare"):
+        assert f"{name} leaves it out: it uses no GPU" in done.stdout
+    assert "nan" not in done.stdout
 
 
 @pytest.mark.slow

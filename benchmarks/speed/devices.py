@@ -13,7 +13,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["DEVICES", "clock", "environment", "on_gpu", "peak_memory", "waiting"]
+__all__ = [
+    "DEVICES",
+    "clock",
+    "environment",
+    "has_gpu",
+    "on_gpu",
+    "peak_memory",
+    "waiting",
+]
 
 DEVICES = ("cpu", "gpu")
 VARIABLE = "SPEED_DEVICE"
@@ -41,13 +49,22 @@ def environment() -> dict[str, str]:
     }
 
 
+def has_gpu() -> bool:
+    """Say whether a library of this process uses a GPU; JAX fails by itself if not."""
+    if "torch" in sys.modules:
+        return bool(sys.modules["torch"].cuda.is_available())
+    if "tensorflow" in sys.modules:
+        return bool(sys.modules["tensorflow"].config.list_physical_devices("GPU"))
+    return "jax" in sys.modules
+
+
 def waiting(call: Callable[[], Any]) -> Callable[[], Any]:
     """Return a call that returns when the GPU is done; JAX's calls wait themselves."""
     if "torch" in sys.modules:
         wait = sys.modules["torch"].cuda.synchronize
     elif "tensorflow" in sys.modules:
         tf = sys.modules["tensorflow"]
-        tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003
+        tf.config.experimental.enable_tensor_float_32_execution(enabled=False)
         wait = tf.test.experimental.sync_devices
     else:
         return call

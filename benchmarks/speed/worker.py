@@ -88,6 +88,8 @@ class Worker:
         item = works.Work(**fields)
         start = time.perf_counter()
         model = self._peer.build(item, self._variant, Path(folder))
+        if devices.on_gpu() and not devices.has_gpu():
+            raise works.Skip("it uses no GPU")
         self._ops = dict(model.ops)
         if devices.on_gpu():
             self._ops = {op: wait(ways) for op, ways in self._ops.items()}
