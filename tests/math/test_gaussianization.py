@@ -155,6 +155,38 @@ def test_neighbours_pair_pixels_by_sums_and_differences(axis, offset):
     )
 
 
+def angles(turn, mixing):
+    """Return the angles of sources to the nearest directions found."""
+    return np.arccos(np.minimum(np.abs(turn @ mixing).max(axis=0), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("law", "largest"), [("uniform", 0.012), ("laplace", 0.04), ("student", 0.06)]
+)
+def test_components_are_found_by_what_their_law_allows(law, largest):
+    # With `log(cosh(u))` for all, uniform sources are found to 0.016.
+    rng = np.random.default_rng(4)
+    draw = {
+        "uniform": lambda shape: rng.uniform(size=shape),
+        "laplace": lambda shape: rng.laplace(size=shape),
+        "student": lambda shape: rng.standard_t(4, size=shape),
+    }[law]
+    sources = draw((10_000, 6))
+    sources = (sources - sources.mean(axis=0)) / sources.std(axis=0)
+    mixing = rotations.haar(6, rng)
+    turn = rotations.ica((sources @ mixing.T).astype("float32"), rng)
+    assert np.sqrt(np.mean(angles(turn, mixing) ** 2)) < largest
+
+
+def test_normal_sources_do_not_spoil_the_others():
+    rng = np.random.default_rng(5)
+    sources = rng.uniform(-np.sqrt(3), np.sqrt(3), size=(10_000, 4))
+    sources = np.concatenate([sources, rng.normal(size=(10_000, 4))], axis=1)
+    mixing = rotations.haar(8, rng)
+    turn = rotations.ica(sources @ mixing.T, rng)
+    assert angles(turn, mixing)[:4].max() < 0.02
+
+
 def test_components_and_sliced_directions_find_the_sources():
     rng = np.random.default_rng(2)
     sources = rng.uniform(-np.sqrt(3), np.sqrt(3), size=(4000, 3))

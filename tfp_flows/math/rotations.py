@@ -5,9 +5,16 @@ A matrix `[D, D]` has one direction in each row: `x @ matrix.T` are the projecti
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 __all__ = ["haar", "ica", "neighbours", "pca", "polar"]
+
+# Steps with the contrast that suits each direction, after those with one for all.
+REFINEMENTS = 3
+# Directions whose error has a variance above this stay where they are.
+UNKNOWN = 0.01
 
 
 def polar(matrix: np.ndarray) -> np.ndarray:
@@ -78,9 +85,10 @@ def ica(
 ) -> np.ndarray:
     """Return the orthogonal matrix nearest to the independent directions of the data.
 
-    Symmetric FastICA with the contrast `log(cosh(u))`, all directions at once. Data
-    that are not white are whitened without a rotation first, and the matrix that is
-    found is the orthogonal one nearest to the product.
+    Symmetric FastICA with the contrast `log(cosh(u))`, all directions at once, and a
+    few steps with the contrast for each direction that its law lets find it best: laws
+    with edges need high powers. Data that are not white are whitened without a rotation
+    first, and the matrix that is found is the orthogonal one nearest to the product.
 
     Args:
         x: Data, `[N, D]`.
@@ -92,6 +100,9 @@ def ica(
     References:
         Hyvarinen (1999). Fast and robust fixed-point algorithms for independent
         component analysis. https://doi.org/10.1109/72.761722
+        Koldovsky, Tichavsky, Oja (2006). Efficient variant of algorithm FastICA for
+        independent component analysis attaining the Cramer-Rao lower bound.
+        https://doi.org/10.1109/TNN.2006.875991
     """
     size = x.shape[1]
     centred = x - x.mean(axis=0)
@@ -109,4 +120,40 @@ def ica(
         found = new
         if change < tolerance:
             break
+    for _ in range(REFINEMENTS):
+        found = _refined(white, found)
     return polar(found @ whitener)
+
+
+def _contrasts(u: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Go through derivatives of contrasts, and their own derivatives."""
+    bent = np.tanh(u)
+    yield bent, 1.0 - bent * bent
+    bell = np.exp(-0.5 * u * u)
+    yield u * bell, (1.0 - u * u) * bell
+    yield u**3, 3.0 * u**2
+    eighth = u**8
+    yield u * eighth, 9.0 * eighth
+
+
+def _refined(white: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return directions after one step of each with the best contrast for it.
+
+    The best is that of the smallest variance of the direction's error. Directions of
+    normal laws have none: they stay, and turn the others least.
+    """
+    u = (white @ found.T).astype(np.float64, copy=False)
+    least = np.full(len(found), UNKNOWN * len(u))
+    new = found.astype(np.float64)
+    # Powers of outliers may be infinite: those are not the best.
+    with np.errstate(all="ignore"):
+        for value, slope in _contrasts(u):
+            along = np.mean(u * value, axis=0)
+            square, mean = np.mean(value * value, axis=0), np.mean(slope, axis=0)
+            variance = (square - along**2) / (along - mean) ** 2
+            better = variance < least
+            step = value.T @ white / len(u) - mean[:, np.newaxis] * found
+            step /= (along - mean)[:, np.newaxis]
+            new[better], least[better] = step[better], variance[better]
+    # Made orthogonal, each angle is a mean of two, weighted by their variances.
+    return polar(new / least[:, np.newaxis])
