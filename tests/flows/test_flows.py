@@ -107,7 +107,16 @@ def test_conditional_flow_takes_batches_of_conditions():
     target = flow.distribution(condition)
     assert target.batch_shape == [4]
     assert target.event_shape == [2]
-    assert flow.sample((3, 5), condition, seed=0).shape == [3, 5, 4, 2]
+    for jit in (False, True):
+        for shape, given, wanted in (
+            ((3, 5), condition, [3, 5, 4, 2]),
+            ((), condition, [4, 2]),
+            (3, condition[0], [3, 2]),
+            ((), condition[0], [2]),
+            ((), condition[:1], [1, 2]),
+        ):
+            drawn = flow.sample(shape, given, seed=0, jit_compile=jit)
+            assert drawn.shape == wanted
     # Data and conditions broadcast.
     scores = flow.log_prob(X[:, None], condition)
     assert scores.shape == [20, 4]

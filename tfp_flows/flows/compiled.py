@@ -279,8 +279,9 @@ def _flatten(value: tf.Tensor, batch: Sizes, event_shape: tuple[int, ...]) -> tf
 def _unflatten(
     value: tf.Tensor, batch: Sizes, event_shape: tuple[int, ...] = ()
 ) -> tf.Tensor:
-    """Give values of one batch the shape that the caller's batch has."""
-    if isinstance(batch, tuple) and len(batch) == 1:
+    """Give values the shape that the caller's batch has."""
+    is_one_batch = value.shape.rank == 1 + len(event_shape)
+    if is_one_batch and isinstance(batch, tuple) and len(batch) == 1:
         return value
     return tf.reshape(value, _concat(batch, event_shape))
 
