@@ -29,6 +29,7 @@ TABLES = {
     "rbig_stream": ("rows/s/pass", "\nmemory", "\nstream"),
     "sampling": ("by pass", "largest error in float32"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
+    "tf32": ("GPU: ", "TF32", "\nnsf", "\nrealnvp"),
     "toy_entropies": ("stored", "25gaussians"),
     "toys": ("held-out", "8gaussians"),
     "wine": ("mixture-10", "mean", "sd"),
