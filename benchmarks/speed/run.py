@@ -119,7 +119,7 @@ def begin(
     for group in (processes[:count], processes[count:]):
         found = side_by_side(lambda process: made(process, work, args), group)
         answers.update(zip((p.peer.name for p in group), found, strict=True))
-    return {process.peer.name: answers[process.peer.name] for process in processes}
+    return answers
 
 
 def side_by_side(function: Callable[[Any], Any], items: list[Any]) -> list[Any]:

@@ -77,6 +77,9 @@ class CompiledFlow:
         _checks.require_trailing(x.shape, flow.event_shape, "x", self._owner())
         condition = self._condition(condition)
         function = self._function("log_prob", jit_compile=jit_compile)
+        is_one_batch = x.shape.rank == 1 + len(flow.event_shape)
+        if is_one_batch and condition is None:
+            return _in_bucket(function, x) if jit_compile else function(x)
         batch = _batch_shape(x, flow.event_shape)
         parts = [(x, flow.event_shape)]
         if condition is not None:
