@@ -8,33 +8,63 @@ import numpy as np
 
 __all__ = ["expectation_maximisation", "kernels"]
 
+Mixture = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 MAX_STEPS = 200
 # Nats per row and feature: less is no progress.
 TOLERANCE = 1e-6
 # Scales have at least this share of the feature's deviation: a component on one value
 # would have an infinite likelihood.
 SMALLEST_SCALE = 0.01
-# Numbers at once: bounds the memory.
-BLOCK = 2**22
+# Numbers at once: what a step goes through several times stays near the processor.
+BLOCK = 2**18
+HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-def _log_densities(
-    x: np.ndarray, locations: np.ndarray, scales: np.ndarray, kind: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return log-densities of components, and weights of rows: `[N, D, K]` each.
+def _sums(
+    x: np.ndarray, times: np.ndarray, mixture: Mixture, kind: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what a step of some rows of some features needs.
 
     A component's log-density is at least a parabola in `x - location` that touches it
-    at the current parameters; the weight is its curvature. For a normal law it is 1.
+    at the current parameters; rows count by its curvature. For a normal law it is 1.
+
+    Args:
+        x: Positions, `[D, N]`.
+        times: How often each counts, `[D, N]` or `[1, 1]`.
+        mixture: Shares, locations and scales, `[D, K]` each.
+        kind: `"normal"` or `"logistic"`.
+
+    Returns:
+        Log-likelihoods, `[D]`, rows of each component, `[D, K]`, and sums of curvature,
+        of its products with positions, and with their squares, `[D, K, 3]`.
     """
-    u = (x[:, :, np.newaxis] - locations) / scales
+    shares, locations, scales = mixture
+    powers = np.stack([np.ones_like(x), x, np.square(x)], axis=1)
     if kind == "normal":
-        log_density = -0.5 * u**2 - 0.5 * math.log(2.0 * math.pi)
-        return log_density - np.log(scales), np.ones_like(u)
-    half = 0.5 * np.abs(u)
-    # 1 / (4 cosh^2(u / 2)), from its larger exponential.
-    log_density = -2.0 * half - 2.0 * np.log1p(np.exp(-2.0 * half))
-    weight = np.where(half > 1e-8, np.tanh(half) / np.maximum(2.0 * half, 1e-8), 0.5)
-    return log_density - np.log(scales), weight
+        precision = 1.0 / np.square(scales)
+        constant = -0.5 * precision * np.square(locations) - HALF_LOG_2PI
+        constant += np.log(shares / scales)
+        terms = np.stack([constant, precision * locations, -0.5 * precision], axis=2)
+        joint, curve = terms @ powers, None
+    else:
+        half = x[:, np.newaxis] - locations[:, :, np.newaxis]
+        half = np.abs(half) * (0.5 / scales)[:, :, np.newaxis]
+        # 1 / (4 cosh^2(u / 2)), from its larger exponential.
+        joint = -2.0 * half - 2.0 * np.log1p(np.exp(-2.0 * half))
+        joint += np.log(shares / scales)[:, :, np.newaxis]
+        curve = np.tanh(half) / np.maximum(2.0 * half, 1e-8)
+        curve = np.where(half > 1e-8, curve, 0.5)
+    peak = joint.max(axis=1, keepdims=True)
+    joint -= peak
+    share = np.exp(joint, out=joint)
+    mass = share.sum(axis=1, keepdims=True)
+    total = np.sum((np.log(mass) + peak)[:, 0] * times, axis=1)
+    share *= times[:, np.newaxis] / mass
+    held = share.sum(axis=2)
+    if curve is not None:
+        share *= curve
+    return total, held, share @ powers.transpose(0, 2, 1)
 
 
 def expectation_maximisation(
@@ -49,7 +79,8 @@ def expectation_maximisation(
     """Fit a mixture to each feature, all at once.
 
     Logistic components are fitted through parabolas below their log-densities, so that
-    their steps are in closed form, too, and the likelihood never falls.
+    their steps are in closed form, too, and the likelihood never falls. Features that
+    gain no more leave the others to go on.
 
     Args:
         x: Data, `[N, D]`.
@@ -63,46 +94,45 @@ def expectation_maximisation(
         Log-weights, locations and log-scales, `[D, K]` each.
     """
     rows, size = x.shape
-    counts = np.ones([1, size]) if weights is None else weights
-    count = rows if weights is None else float(weights.sum()) / size
+    times = np.ones([1, 1]) if weights is None else np.ascontiguousarray(weights.T)
+    count = np.full(size, rows) if weights is None else times.sum(axis=1)
     mean = np.average(x, axis=0, weights=weights)
     deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=weights))
-    deviation = np.maximum(deviation, 1e-12)[:, np.newaxis]
+    deviation = np.maximum(deviation, 1e-12)
     if start is None:
         levels = (np.arange(num_components) + 0.5) / num_components
         start = np.quantile(x, levels, axis=0).T
-    locations = start
-    scales = np.tile(deviation / num_components, [1, num_components])
-    shares = np.full([size, num_components], 1.0 / num_components)
-    block = max(1, BLOCK // (size * num_components))
-    before = -np.inf
+    # In standard units, where squares keep their digits.
+    u = np.ascontiguousarray(((x - mean) / deviation).T)
+    locations = (start - mean[:, np.newaxis]) / deviation[:, np.newaxis]
+    scales = np.full([size, num_components], 1.0 / num_components)
+    shares = scales.copy()
+    active, before = np.arange(size), np.full(size, -np.inf)
     for _ in range(max_steps):
-        total = 0.0
-        sums = np.zeros([4, size, num_components])
+        mixture = (shares[active], locations[active], scales[active])
+        block = max(1, BLOCK // (len(active) * num_components))
+        parts = []
         for first in range(0, rows, block):
-            some = x[first : first + block]
-            times = counts if weights is None else counts[first : first + block]
-            log_density, curve = _log_densities(some, locations, scales, kind)
-            joint = log_density + np.log(shares)
-            peak = joint.max(axis=2, keepdims=True)
-            share = np.exp(joint - peak)
-            mass = share.sum(axis=2, keepdims=True)
-            total += float(np.sum((np.log(mass) + peak)[:, :, 0] * times))
-            share *= times[:, :, np.newaxis] / mass
-            moved = some[:, :, np.newaxis] - locations
-            sums[0] += share.sum(axis=0)
-            for place in range(3):
-                sums[1 + place] += np.sum(share * curve * moved**place, axis=0)
-        held = np.maximum(sums[0], 1e-10)
-        step = sums[2] / np.maximum(sums[1], 1e-10)
-        square = np.maximum(sums[3] - sums[1] * step**2, 0.0) / held
-        shares = held / held.sum(axis=1, keepdims=True)
-        locations = locations + step
-        scales = np.maximum(np.sqrt(square), SMALLEST_SCALE * deviation)
-        if total - before < TOLERANCE * count * size:
+            some = slice(first, first + block)
+            often = times if weights is None else times[active, some]
+            parts.append(_sums(u[active, some], often, mixture, kind))
+        total, held, moments = (sum(part) for part in zip(*parts, strict=True))
+        held = np.maximum(held, 1e-10)
+        curve, first_moment, second_moment = np.moveaxis(moments, 2, 0)
+        curve = np.maximum(curve, 1e-10)
+        square = second_moment - np.square(first_moment) / curve
+        shares[active] = held / held.sum(axis=1, keepdims=True)
+        locations[active] = first_moment / curve
+        scales[active] = np.sqrt(np.maximum(square, 0.0) / held)
+        scales[active] = np.maximum(scales[active], SMALLEST_SCALE)
+        gained = total - before[active] >= TOLERANCE * count[active]
+        before[active] = total
+        active = active[gained]
+        if not len(active):
             break
-        before = total
-    return np.log(shares), locations, np.log(scales)
+    deviation = deviation[:, np.newaxis]
+    locations = mean[:, np.newaxis] + deviation * locations
+    return np.log(shares), locations, np.log(deviation * scales)
 
 
 def kernels(

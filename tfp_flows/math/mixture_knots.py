@@ -8,6 +8,9 @@ Where features have separate modes, such a map needs a tenth of the rows of quan
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -29,6 +32,19 @@ def _start(centres: np.ndarray, counts: np.ndarray, num_components: int) -> np.n
     return np.stack([np.interp(levels, row, centres) for row in below])
 
 
+@functools.cache
+def _map() -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Return the map of mixtures of any number of components, traced once."""
+
+    def gaussianize(
+        x: tf.Tensor, weights: tf.Tensor, means: tf.Tensor, scales: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return mixture_maps.gaussianize(x, weights, means, scales, "normal")
+
+    signature = [tf.TensorSpec([None, None], tf.float64)] * 4
+    return tf.function(gaussianize, autograph=False, input_signature=signature)
+
+
 def mixture_knots(
     x: np.ndarray, num_components: int, num_bins: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,23 +63,24 @@ def mixture_knots(
     width = np.where(width > 0, width, 1.0)
     counts = histograms.histogram((x - low) / width, 0.0, 1.0, NUM_CELLS)
     centres = (np.arange(NUM_CELLS) + 0.5) / NUM_CELLS
+    start = _start(centres, counts, num_components)
+    # With heavy tails most cells have no rows in any feature.
+    held = np.any(counts > 0, axis=0)
+    counts, centres = counts[:, held], centres[held]
     size = x.shape[1]
     log_weights, locations, log_scales = mixture_fits.expectation_maximisation(
-        np.broadcast_to(centres[:, np.newaxis], [NUM_CELLS, size]),
+        np.broadcast_to(centres[:, np.newaxis], [len(centres), size]),
         num_components,
         "normal",
         weights=counts.T,
-        start=_start(centres, counts, num_components),
+        start=start,
         max_steps=MAX_STEPS,
     )
     # Within a cell nothing is known: ties would have scales near zero.
     log_scales = np.maximum(log_scales, np.log(0.3 / NUM_CELLS))
-    mixture = (log_weights, locations, log_scales)
-    weights, means, scales = (tf.constant(part) for part in mixture)
 
     def evaluate(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x = tf.constant(positions.T)
-        z, log_slope = mixture_maps.gaussianize(x, weights, means, scales, "normal")
+        z, log_slope = _map()(positions.T, log_weights, locations, log_scales)
         return z.numpy().T, log_slope.numpy().T
 
     places = np.linspace(-REACH, REACH, PLACES)

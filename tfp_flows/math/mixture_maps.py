@@ -52,11 +52,9 @@ def _with_broad(
 
 def _inner(x: tf.Tensor, mixture: Mixture, kind: str) -> tuple[tf.Tensor, tf.Tensor]:
     """Return normal quantiles and log-slopes where both tails are resolved."""
-    shape = [-1, *[1] * x.shape.rank]
     # Components first, then the batch: sums run over the outer axis.
-    weights, locations, scales = (
-        tf.reshape(part, [part.shape[0], *shape[2:], part.shape[1]]) for part in mixture
-    )
+    batch = (slice(None), *[tf.newaxis] * (x.shape.rank - 1))
+    weights, locations, scales = (part[batch] for part in mixture)
     u = (x[tf.newaxis] - locations) / scales
     if kind == "normal":
         below, above = normal.tails(u)

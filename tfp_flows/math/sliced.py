@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from tfp_flows.math import histograms, normal, rotations
 
@@ -36,7 +35,7 @@ def displacement(u: np.ndarray, reach: float, num_cells: int = NUM_CELLS) -> np.
     half = 0.5 / len(u)
     below = np.clip(below, half, 1.0 - half)
     centres = (np.arange(num_cells) + 0.5) * (2.0 * reach / num_cells) - reach
-    target = normal.quantile(tf.constant(below), tf.constant(1.0 - below)).numpy()
+    target = normal.quantiles_of_arrays(below, 1.0 - below)
     table = centres - target
     scale = num_cells / (2.0 * reach)
     position = np.clip((u + reach) * scale - 0.5, 0.0, num_cells - 1.001)

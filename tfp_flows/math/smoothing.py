@@ -113,7 +113,7 @@ def gaussianize(
     first, last = ratio[:, :1] * below[0], ratio[:, -1:] * above[-1]
     left = np.cumsum(np.concatenate([first, mass], axis=1), axis=1)
     right = np.cumsum(np.concatenate([mass, last], axis=1)[:, ::-1], axis=1)[:, ::-1]
-    values = normal.quantile(tf.constant(left), tf.constant(right)).numpy()
+    values = normal.quantiles_of_arrays(left, right)
     ends = log_ratio[:, :1], log_ratio[:, -1:]
     at_edges = np.concatenate(
         [ends[0], 0.5 * (log_ratio[:, 1:] + log_ratio[:, :-1]), ends[1]], axis=1

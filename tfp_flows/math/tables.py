@@ -44,7 +44,9 @@ def pick(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         `[..., D]`, or `[..., D, P]`.
     """
     size, length = table.shape[:2]
-    flat = tf.reshape(table, [size * length, *table.shape[2:]])
+    if size is None:
+        size = tf.shape(table)[0]
+    flat = tf.reshape(table, [-1, *table.shape[2:]])
     return tf.gather(flat, index + length * tf.range(size))
 
 

@@ -37,19 +37,26 @@ Knots = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @functools.lru_cache(maxsize=16)
 def _compiled(
-    function: Callable[..., Any], size: int, *shapes: tuple[int | None, ...]
+    function: Callable[..., Any], *shapes: tuple[int | None, ...]
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Return a function of rows and tables of given shapes, traced once."""
-    signature = [tf.TensorSpec(shape, tf.float64) for shape in ((None, size), *shapes)]
+    signature = [tf.TensorSpec(shape, tf.float64) for shape in shapes]
     return tf.function(function, autograph=False, input_signature=signature)
 
 
 def _run(
-    function: Callable[..., Any], x: np.ndarray, *parameters: np.ndarray, count: int = 0
+    function: Callable[..., Any],
+    x: np.ndarray,
+    *parameters: np.ndarray,
+    count: int = 0,
+    size: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Run a function whose parameters have `count` first dimensions of any size."""
+    """Run a function whose parameters have `count` first dimensions of any size.
+
+    It is traced for rows of `size` features; `None` for any number of them.
+    """
     shapes = ((*(None,) * count, *p.shape[count:]) for p in parameters)
-    compiled = _compiled(function, x.shape[1], *shapes)
+    compiled = _compiled(function, (None, size), *shapes)
     out, log_det = compiled(x.astype(np.float64, copy=False), *parameters)
     return out.numpy(), log_det.numpy()
 
@@ -57,7 +64,8 @@ def _run(
 def table(x: np.ndarray, knots: Knots) -> tuple[np.ndarray, np.ndarray]:
     """Evaluate tables at rows, `[N, D]`; returns values and log-slopes."""
     positions, values, log_slopes = (np.ascontiguousarray(k) for k in knots)
-    return _run(tables.evaluate, x, positions, values, np.exp(log_slopes))
+    slopes = np.exp(log_slopes)
+    return _run(tables.evaluate, x, positions, values, slopes, count=1)
 
 
 def normal_losses(x: np.ndarray) -> np.ndarray:
@@ -185,7 +193,10 @@ class Mixture(Layer):
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate the transform."""
-        out, log_det = _run(rosenblatt.gaussianize, x, *self._parameters(), count=1)
+        parameters = self._parameters()
+        out, log_det = _run(
+            rosenblatt.gaussianize, x, *parameters, count=1, size=x.shape[1]
+        )
         return out, np.sum(log_det, axis=1)
 
     def assign(self, maps: Iterator[Any], dtype: str) -> None:

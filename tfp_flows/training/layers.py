@@ -43,8 +43,9 @@ REACHES = (5.0, 12.0)
 AFFINE_GAIN = 3.0
 # How far, in log-radius, the last knot lies from the one before.
 OUTER_STEP = 1.0
-# Features whose quantiles are found at once: more would take more memory.
-BLOCK = 8
+# Numbers whose quantiles are found at once, and at least so many features: more would
+# take more memory.
+BLOCK, BLOCK_FEATURES = 2**18, 8
 # Steps of expectation maximisation over all rows, once the search is done.
 REFINEMENTS = 4
 
@@ -141,8 +142,9 @@ def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
     """Return the layer that maps quantiles to those of the normal law."""
     x, size = source.ranked, source.ranked.shape[1]
     parts = []
-    for first in range(0, size, BLOCK):
-        block = slice(first, first + BLOCK)
+    step = max(BLOCK_FEATURES, BLOCK // len(x))
+    for first in range(0, size, step):
+        block = slice(first, first + step)
         u = x[:, block] if turn is None else x @ turn[block].T.astype(x.dtype)
         u = u.astype(np.float64)
         parts.append(

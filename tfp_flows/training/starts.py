@@ -110,8 +110,12 @@ def _mixture(rows: training_rows.Rows, bar: float, rng: np.random.Generator) -> 
         rows.take(layers.Step("mixture", mixture=best, label="mixture"))
 
 
-def _starts(kind: str, rng: np.random.Generator) -> dict[str, Begin]:
-    """Return ways to begin: each sees heavy tails, covariance, or structure first."""
+def _starts(kind: str, rng: np.random.Generator) -> dict[str, tuple[Begin, ...]]:
+    """Return ways to begin: each sees heavy tails, covariance, or structure first.
+
+    Each consists of stages, which several may have in common.
+    """
+    found: list[np.ndarray] = []
 
     def white(rows: training_rows.Rows, _: float) -> None:
         rows.take(layers.Step("white", label="white"))
@@ -121,19 +125,19 @@ def _starts(kind: str, rng: np.random.Generator) -> dict[str, Begin]:
         rows.take(layers.Step("ratio", label="marginal"))
 
     def independent(
-        rows: training_rows.Rows, bar: float, *, sharp: bool = False
+        rows: training_rows.Rows, _: float, *, sharp: bool = False
     ) -> None:
-        white(rows, bar)
         x = rows.sample.astype(np.float64)
-        found = rotations.ica(x, rng)
+        if not found:
+            found.append(rotations.ica(x, rng))
+        turned = found[0]
         for bandwidth in SHARPENING if sharp else ():
-            found = pursuit.climb(x, found, bandwidth=bandwidth, max_steps=20)
+            turned = pursuit.climb(x, turned, bandwidth=bandwidth, max_steps=20)
         label = "sharp" if sharp else "components"
-        rows.take(rows.turning("quantile", found, label=label))
+        rows.take(rows.turning("quantile", turned, label=label))
         rows.take(layers.Step("ratio", label=label))
 
-    def radius(rows: training_rows.Rows, bar: float) -> None:
-        white(rows, bar)
+    def radius(rows: training_rows.Rows, _: float) -> None:
         rows.take(layers.Step("radius", label="radius"))
 
     def pivot(rows: training_rows.Rows, _: float) -> None:
@@ -148,17 +152,13 @@ def _starts(kind: str, rng: np.random.Generator) -> dict[str, Begin]:
         _mixture(rows, bar, rng)
         rows.take(layers.Step("ratio", label="mixture"))
 
-    def copula(rows: training_rows.Rows, bar: float) -> None:
-        marginal(rows, bar)
-        mixture(rows, bar)
-
-    starts: dict[str, Begin] = {"white": white, "marginal": marginal}
+    starts: dict[str, tuple[Begin, ...]] = {"white": (white,), "marginal": (marginal,)}
     if kind in ("auto", "ica"):
-        starts["components"] = independent
+        starts["components"] = (white, independent)
     if kind == "auto":
-        starts["sharp"] = functools.partial(independent, sharp=True)
-        starts |= {"radius": radius, "pivot": pivot}
-        starts |= {"mixture": mixture, "copula": copula}
+        starts["sharp"] = (white, functools.partial(independent, sharp=True))
+        starts |= {"radius": (white, radius), "pivot": (pivot,)}
+        starts |= {"mixture": (mixture,), "copula": (marginal, mixture)}
     return starts
 
 
@@ -179,9 +179,20 @@ def best_start(
         starts = {"marginal": starts["marginal"]}
     sample = rows.subset()
     best, name = sample, "none"
-    for key, begin in starts.items():
-        trial = sample.copy()
-        begin(trial, best.losses()[-1] if name != "none" else np.inf)
+    # Rows behind stages that another start goes on from.
+    shared = {stages[:-1] for stages in starts.values()}
+    made: dict[tuple[Begin, ...], training_rows.Rows] = {(): sample}
+    for key, stages in starts.items():
+        trial, bar = sample, best.losses()[-1] if name != "none" else np.inf
+        for end, stage in enumerate(stages, 1):
+            path = stages[:end]
+            if path in made:
+                trial = made[path]
+                continue
+            trial = trial.copy()
+            stage(trial, bar)
+            if path in shared:
+                made[path] = trial
         gains = best.row_losses()[-1] - trial.row_losses()[-1]
         error = float(gains.std()) * np.sqrt(len(gains))
         least = max(RACE_GAIN, RACE_ERRORS * error)
