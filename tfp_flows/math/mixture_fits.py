@@ -116,10 +116,12 @@ def expectation_maximisation(
             some = slice(first, first + block)
             often = times if weights is None else times[active, some]
             parts.append(_sums(u[active, some], often, mixture, kind))
-        total, held, moments = (sum(part) for part in zip(*parts, strict=True))
+        total, held, moments = (
+            np.sum(part, axis=0) for part in zip(*parts, strict=True)
+        )
         held = np.maximum(held, 1e-10)
-        curve, first_moment, second_moment = np.moveaxis(moments, 2, 0)
-        curve = np.maximum(curve, 1e-10)
+        curve = np.maximum(moments[:, :, 0], 1e-10)
+        first_moment, second_moment = moments[:, :, 1], moments[:, :, 2]
         square = second_moment - np.square(first_moment) / curve
         shares[active] = held / held.sum(axis=1, keepdims=True)
         locations[active] = first_moment / curve

@@ -70,14 +70,10 @@ def bin_index(value: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
     return index
 
 
-def _ends(
-    index: tf.Tensor, tables: tuple[tf.Tensor, ...]
-) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """Return the numbers of the left and of the right knot of each bin."""
-    joined = tf.stack(tables, axis=-1)
-    left = tf.unstack(pick(joined, index), axis=-1)
-    right = tf.unstack(pick(joined, index + 1), axis=-1)
-    return left, right
+def _ends(index: tf.Tensor, tables: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+    """Return the numbers of the left and of the right knot of each bin, in turn."""
+    sides = [part for table in tables for part in (table[:, :-1], table[:, 1:])]
+    return tf.unstack(pick(tf.stack(sides, axis=-1), index), axis=-1)
 
 
 def _apply(
@@ -87,10 +83,8 @@ def _apply(
     source, target = (y_knots, x_knots) if inverse else (x_knots, y_knots)
     # Clip before and select after: no branch ever sees a value it cannot take.
     clipped = tf.clip_by_value(value, source[:, 0], source[:, -1])
-    left, right = _ends(bin_index(clipped, source), tables)
-    one_bin = [tf.stack(ends) for ends in zip(left, right, strict=True)]
-    function = splines.inverse if inverse else splines.forward
-    out, log_det = function(clipped, *one_bin)
+    function = splines.inverse_in_bin if inverse else splines.forward_in_bin
+    out, log_det = function(clipped, *_ends(bin_index(clipped, source), tables))
     sign = -1.0 if inverse else 1.0
     zero = tf.zeros_like(value)
     ends = ((value < source[:, 0], 0), (value > source[:, -1], -1))

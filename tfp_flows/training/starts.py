@@ -124,9 +124,7 @@ def _starts(kind: str, rng: np.random.Generator) -> dict[str, tuple[Begin, ...]]
         rows.take(layers.Step("quantile", label="marginal"))
         rows.take(layers.Step("ratio", label="marginal"))
 
-    def independent(
-        rows: training_rows.Rows, _: float, *, sharp: bool = False
-    ) -> None:
+    def independent(rows: training_rows.Rows, _: float, *, sharp: bool = False) -> None:
         x = rows.sample.astype(np.float64)
         if not found:
             found.append(rotations.ica(x, rng))
