@@ -1,7 +1,8 @@
 """Gaussian mixtures with full covariances by expectation maximisation.
 
 The sums of a step (responsibilities, and products weighted by them) merge over shards.
-Covariances are shrunk by a few prior rows, so that no component collapses.
+Covariances are shrunk by a few prior rows, so that no component collapses: towards the
+mean covariance within components, which knows in which directions all are narrow.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from tfp_flows.math import normal
 __all__ = ["Components", "fit", "start", "sums", "update", "with_background"]
 
 CLUSTER_STEPS = 15
-# Rows that a component gets of the prior law, per dimension.
-PRIOR_SHARE = 0.5
+# Rows that a component gets of the prior law, per dimension, and what its variances
+# have at least, relative to those of the data.
+PRIOR_SHARE, PRIOR_RIDGE = 0.5, 1e-3
 # Weight of the component that rules far from all others, and its deviation in units of
 # that of the mixture. Without it one of the narrow ones rules in each place out there,
 # and no digit is left of where it changes.
@@ -111,8 +113,6 @@ def update(counts: np.ndarray, first: np.ndarray, second: np.ndarray) -> Compone
     mean = first.sum(axis=0) / rows
     variance = np.diagonal(second.sum(axis=0)) / rows - np.square(mean)
     variance = np.maximum(variance, 1e-6)
-    # So much narrower are the components of a mixture that fills the same volume.
-    prior = np.diag(variance * count ** (-2.0 / size))
     prior_rows = 1.0 + PRIOR_SHARE * size
     held = np.maximum(counts, 1e-9)[:, np.newaxis]
     means = first / held
@@ -120,6 +120,7 @@ def update(counts: np.ndarray, first: np.ndarray, second: np.ndarray) -> Compone
     means = np.where(held > 1e-3, means, mean)
     outer = means[:, :, np.newaxis] * means[:, np.newaxis]
     scatter = second - held[:, :, np.newaxis] * outer
+    prior = scatter.sum(axis=0) / rows + PRIOR_RIDGE * np.diag(variance)
     total = (held + prior_rows)[:, :, np.newaxis]
     covariances = (scatter + prior_rows * prior) / total
     factors = np.linalg.inv(np.linalg.cholesky(covariances))
