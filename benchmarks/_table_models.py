@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MODELS"]
+__all__ = ["LIBRARIES", "MODELS"]
 
 Density = Callable[[np.ndarray], np.ndarray]
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -161,6 +161,22 @@ def greedy(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
     return _of_flow(flow)
 
 
+def start(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """The best start of the greedy Gaussianization, without the layers after it."""
+    import tfp_flows
+
+    few = {"num_bins": 16} if options.get("smoke") else {}
+    if "rotation" in options:
+        few["rotation"] = options["rotation"]
+    flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, epochs=1, **few)
+    return _of_flow(flow)
+
+
+def simple_start(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """The best of the three simplest starts, without mixtures, radii and pivots."""
+    return start(train, seed, {**options, "rotation": "ica"})
+
+
 def _for_seconds(flow: Any, train: np.ndarray, seed: int, until: float) -> Any:
     """Train a flow until the CPU clock of the process says so."""
     import keras
@@ -203,7 +219,19 @@ MODELS: dict[str, Callable[[np.ndarray, int, dict[str, Any]], Density]] = {
     "mixture": mixture,
     "classic": classic,
     "sinflow": sliced,
+    "simple": simple_start,
+    "start": start,
     "rbig": greedy,
     "rbig+": gaussianization,
     "maf": autoregressive,
+}
+# What is imported before the time of a fit is taken.
+OURS = "tfp_flows.training"
+LIBRARIES = {
+    "power": "sklearn.preprocessing",
+    "quantile": "sklearn.preprocessing",
+    "mixture": "sklearn.mixture",
+    "classic": OURS,
+    "sinflow": "sinflow",
+    **dict.fromkeys(("simple", "start", "rbig", "rbig+", "maf"), OURS),
 }

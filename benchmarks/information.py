@@ -170,6 +170,8 @@ def table(args: argparse.Namespace) -> None:
     for law, truth, bar, kind, samples in cases(args.rows):
         if args.only and not any(word in kind for word in args.only):
             continue
+        if args.laws and not any(word in law for word in args.laws):
+            continue
         start = time.perf_counter()
         found = getattr(information, kind)(*samples, seed=0, **args.options)
         seconds = time.perf_counter() - start
@@ -249,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("--rows", type=int, default=10_000, help="rows of each sample")
     add("--only", nargs="+", help="measures, by a part of their names")
+    add("--laws", nargs="+", help="laws, by a part of their names")
     add("--coverage", type=int, default=0, metavar="S", help="samples, default none")
     args = parser.parse_args(arguments)
     args.options = {}
