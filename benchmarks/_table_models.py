@@ -165,7 +165,7 @@ def start(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
     """The best start of the greedy Gaussianization, without the layers after it."""
     import tfp_flows
 
-    few = {"num_bins": 16} if options.get("smoke") else {}
+    few: dict[str, Any] = {"num_bins": 16} if options.get("smoke") else {}
     if "rotation" in options:
         few["rotation"] = options["rotation"]
     flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, epochs=1, **few)

@@ -16,13 +16,14 @@ a full Gaussian; a Gaussian mixture whose size (3, 10, 30) and regularisation (1
 1e-3) are chosen on a tenth of at most 10,000 training rows; RBIG as published
 (`classic`); `sinflow`, with `--sinflow PYTHON`, an interpreter that has it;
 `fit("rbig")`, its start alone (`start`, one layer), and the best of its three simplest
-starts (`simple`, `rotation="ica"`). With `--seconds`, also `rbig+`, that fit trained on by gradients until so
-much CPU time is over in all, and `maf`, `fit("maf")` stopped at the same time.
+starts (`simple`, `rotation="ica"`). With `--seconds`, also `rbig+`, that fit trained on
+by gradients until so much CPU time is over in all, and `maf`, `fit("maf")` stopped at
+the same time.
 
-One process for each line; imports are not part of the time. "bad" counts rows without a finite log-density; where there
-are some, the mean is over the others, which favours the model. "grew" is the peak of
-resident memory less that after loading the data; for TensorFlow's models it holds the
-import as well.
+One process for each line; imports are not part of the time. "bad" counts rows without a
+finite log-density; where there are some, the mean is over the others, which favours the
+model. "grew" is the peak of resident memory less that after loading the data; for
+TensorFlow's models it holds the import as well.
 
 Run `python benchmarks/rbig_tables.py --sinflow VENV/bin/python`.
 """
