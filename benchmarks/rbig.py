@@ -4,9 +4,11 @@ The gap is the mean negative log-likelihood of 20,000 fresh rows minus the entro
 on the same rows, in nats. The laws: `student` is a multivariate t with 3 degrees of
 freedom, `mixture` five diagonal Gaussians, `funnel` Neal's with deviation 1.5 of the
 log-variance, `mixing` a random matrix of Laplace, uniform, bimodal and exponential
-sources, `uniform` a rotated cube, `gaussian` a full covariance. Classic RBIG is that of
-the paper: 50 layers of histograms with a margin of 10 % and PCA; what lies
-outside the grid of a layer counts as its edge.
+sources, `uniform` a rotated cube, `gaussian` a full covariance, `sine` (in 2 dimensions
+only) the noisy sine wave. Classic RBIG is that of the paper: 50 layers of histograms
+with a margin of 10 % and PCA; what lies outside the grid of a layer counts as its edge.
+With `--sinflow PYTHON`, the gap of sinflow beside it, `sinf`, and how many times more
+CPU time its fit took, `x CPU`.
 Kolmogorov-Smirnov: the share of axes and of 100 random directions whose p is over .01.
 
 Then single rows: the sine wave (D1), also with independent components alone (G2),
@@ -27,6 +29,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import _report
+import _sinflow
 import numpy as np
 import tensorflow as tf
 from sklearn import cluster
@@ -121,8 +124,16 @@ def laws(size: int) -> dict[str, Law]:
         log_det = np.linalg.slogdet(root)[1]
         return normal(np.linalg.solve(root, x.T).T) - log_det
 
+    def sine(g: np.random.Generator, n: int) -> np.ndarray:
+        return datasets.toy("sin_wave", n, int(g.integers(2**31)))
+
+    def log_sine(x: np.ndarray) -> np.ndarray:
+        return datasets.toy_log_prob("sin_wave", x)
+
     cube = -size * math.log(2.0)
+    plane = {"sine": (sine, log_sine)} if size == 2 else {}
     return {
+        **plane,
         "student": (student, log_student),
         "mixture": (mixture, log_mixture),
         "funnel": (funnel, log_funnel),
@@ -199,7 +210,8 @@ def table(args: argparse.Namespace) -> None:
     """Print the gap of every law."""
     _report.header("greedy Gaussianization, gap to the truth in nats", "scipy")
     print(
-        f"{'law':9}{'rows':>8}{'d':>4}{'gap':>9}{'bar':>7}{'classic':>9}{'layers':>8}"
+        f"{'law':9}{'rows':>8}{'d':>4}{'gap':>9}{'bar':>7}{'classic':>9}{'sinf':>9}"
+        f"{'x CPU':>7}{'layers':>8}"
         f"{'CPU s':>8}{'KS axes':>9}{'KS dirs':>9}{'trip':>9}{'trip x10':>9}{'bad':>5}"
     )
     tests = 500 if args.smoke else 20_000
@@ -223,6 +235,10 @@ def table(args: argparse.Namespace) -> None:
                 if not args.no_classic:
                     layers = 2 if args.smoke else 50
                     old = truth + classic(x, test, layers)[0]
+                peer = times = math.nan
+                if args.sinflow:
+                    peer, times = _sinflow.loss(args.sinflow, x, test)
+                    peer, times = truth + peer, times / seconds
                 kind = flow.variable_dtype
                 some = test[:2000].astype(kind)
                 z = flow.bijector().inverse(some).numpy()
@@ -233,9 +249,10 @@ def table(args: argparse.Namespace) -> None:
                 bar = BARS[name] if (rows, size) == (10_000, 10) else math.nan
                 print(
                     f"{name:9}{rows:8d}{size:4d}{gap:9.4f}{bar:7.3f}{old:9.2f}"
-                    f"{flow.get_config()['num_layers']:8d}{seconds:8.1f}{axes:9.2f}"
-                    f"{directions:9.2f}{round_trip(flow, some):9.0e}"
-                    f"{round_trip(flow, 10 * some):9.0e}{bad:5d}",
+                    f"{peer:9.3f}{times:7.1f}{flow.get_config()['num_layers']:8d}"
+                    f"{seconds:8.1f}{axes:9.2f}{directions:9.2f}"
+                    f"{round_trip(flow, some):9.0e}{round_trip(flow, 10 * some):9.0e}"
+                    f"{bad:5d}",
                     flush=True,
                 )
 
@@ -301,6 +318,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--sizes", type=int, nargs="+", default=[10], help="dimensions")
     add("--laws", nargs="+", help="some of the laws only")
     add("--dtype", default="float32", help="of the flow")
+    add("--sinflow", help="a Python interpreter that has sinflow")
     add("--no-classic", action="store_true", help="leave out classic RBIG")
     add("--no-rows", action="store_true", help="leave out the second table")
     args = parser.parse_args(arguments)
