@@ -49,6 +49,14 @@ def test_normal_quantile_inverts_both_tails(dtype):
     np.testing.assert_allclose(back, x, rtol=tolerance, atol=tolerance)
 
 
+def test_quantiles_of_arrays_of_any_shape_are_those_of_tensors():
+    for shape in ((), (5,), (3, 4)):
+        below = RNG.uniform(0.0, 1.0, size=shape) ** 20
+        want = normal.quantile(tf.constant(below), tf.constant(1.0 - below))
+        found = normal.quantiles_of_arrays(below, 1.0 - below)
+        np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
 def test_cells_of_the_normal_law_sum_to_one():
     cells = normal.cell_probabilities(np.linspace(-9, 9, 100))
     assert abs(cells.sum() - 1) < 1e-14
