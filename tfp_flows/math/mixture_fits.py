@@ -11,8 +11,8 @@ __all__ = ["expectation_maximisation", "kernels"]
 Mixture = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 MAX_STEPS = 200
-# Nats per row and feature: less is no progress.
-TOLERANCE = 1e-6
+# Nats of a feature per row, and over all rows: a step that gains less is the last one.
+TOLERANCE, LEAST_GAIN = 1e-6, 0.01
 # Scales have at least this share of the feature's deviation: a component on one value
 # would have an infinite likelihood.
 SMALLEST_SCALE = 0.01
@@ -40,7 +40,9 @@ def _sums(
         of its products with positions, and with their squares, `[D, K, 3]`.
     """
     shares, locations, scales = mixture
-    powers = np.stack([np.ones_like(x), x, np.square(x)], axis=1)
+    powers = np.ones([len(x), 3, x.shape[1]])
+    powers[:, 1] = x
+    np.square(x, out=powers[:, 2])
     if kind == "normal":
         precision = 1.0 / np.square(scales)
         constant = -0.5 * precision * np.square(locations) - HALF_LOG_2PI
@@ -96,6 +98,7 @@ def expectation_maximisation(
     rows, size = x.shape
     times = np.ones([1, 1]) if weights is None else np.ascontiguousarray(weights.T)
     count = np.full(size, rows) if weights is None else times.sum(axis=1)
+    enough = np.maximum(TOLERANCE * count, LEAST_GAIN)
     mean = np.average(x, axis=0, weights=weights)
     deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=weights))
     deviation = np.maximum(deviation, 1e-12)
@@ -127,7 +130,7 @@ def expectation_maximisation(
         locations[active] = first_moment / curve
         scales[active] = np.sqrt(np.maximum(square, 0.0) / held)
         scales[active] = np.maximum(scales[active], SMALLEST_SCALE)
-        gained = total - before[active] >= TOLERANCE * count[active]
+        gained = total - before[active] >= enough[active]
         before[active] = total
         active = active[gained]
         if not len(active):

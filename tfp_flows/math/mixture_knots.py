@@ -21,7 +21,7 @@ __all__ = ["mixture_knots"]
 NUM_CELLS = 1024
 # Where knots may lie: so many scales from a component, in so many places.
 REACH, PLACES = 5.0, 41
-MAX_STEPS = 100
+MAX_STEPS = 30
 
 
 def _start(centres: np.ndarray, counts: np.ndarray, num_components: int) -> np.ndarray:
