@@ -177,7 +177,9 @@ def simple_start(train: np.ndarray, seed: int, options: dict[str, Any]) -> Densi
     return start(train, seed, {**options, "rotation": "ica"})
 
 
-def _for_seconds(flow: Any, train: np.ndarray, seed: int, until: float) -> Any:
+def _for_seconds(
+    flow: Any, train: np.ndarray, seed: int, until: float, **options: Any
+) -> Any:
     """Train a flow until the CPU clock of the process says so."""
     import keras
 
@@ -188,22 +190,28 @@ def _for_seconds(flow: Any, train: np.ndarray, seed: int, until: float) -> Any:
             if time.process_time() > until:
                 self.model.stop_training = True
 
-    fixed = {"adapt": False, "learning_rate": 3e-4} if not isinstance(flow, str) else {}
     found, _ = tfp_flows.fit(
-        flow, train, seed=seed, verbose=0, callbacks=[Stop()], **fixed
+        flow, train, seed=seed, verbose=0, callbacks=[Stop()], **options
     )
     return found
 
 
 def gaussianization(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
-    """`fit("rbig")`, trained on by gradients for the rest of the given time."""
+    """`fit("rbig")`, trained on by gradients for the rest of the given time.
+
+    Both stop by the same rows: those that a layer was made from judge no gradient.
+    """
     import tfp_flows
 
     until = time.process_time() + options["seconds"]
     few = {"epochs": 2, "num_bins": 16} if options.get("smoke") else {}
-    flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, **few)
-    flow = flow.trainable_flow()
-    return _of_flow(_for_seconds(flow, train, seed, until))
+    order = np.random.default_rng(seed).permutation(len(train))
+    held = len(train) // 10
+    part, stop = train[order[held:]], (train[order[:held]],)
+    flow, _ = tfp_flows.fit("rbig", part, validation=stop, seed=seed, verbose=0, **few)
+    more = {"validation": stop, "adapt": False, "learning_rate": 1e-4}
+    flow = _for_seconds(flow.trainable_flow(), part, seed, until, **more)
+    return _of_flow(flow)
 
 
 def autoregressive(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:

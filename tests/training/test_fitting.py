@@ -390,3 +390,21 @@ def test_validation_loss_is_the_mean_over_all_rows_held_out():
     batches = [-np.mean(flow.log_prob(held_out[i : i + 4096])) for i in (0, 4096)]
     want = np.average(batches, weights=[4096, 904])
     assert best == pytest.approx(want, abs=1e-4)
+
+
+def test_training_on_keeps_the_weights_unless_the_validation_loss_falls():
+    x, held = (tfpf.datasets.toy("banana", 400, seed) for seed in (0, 1))
+    options = {"validation": (held,), "seed": 0, "verbose": 0}
+    flow, _ = tfpf.fit("maf", x, epochs=15, **options)
+    before = flow.log_prob(held).numpy()
+    weights = [np.array(w) for w in flow.get_weights()]
+    _, history = tfpf.fit(
+        flow, x, adapt=False, learning_rate=0.3, epochs=2, patience=1, **options
+    )
+    assert min(history.history["val_loss"]) > -before.mean()
+    for old, new in zip(weights, flow.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    _, history = tfpf.fit(flow, x, adapt=False, epochs=30, **options)
+    after = flow.log_prob(held).numpy().mean()
+    np.testing.assert_allclose(-after, min(history.history["val_loss"]), atol=1e-4)
+    assert after > before.mean()

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["StopOnNonFinite"]
+__all__ = ["StopEarly", "StopOnNonFinite"]
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -39,3 +39,26 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 "that are not finite, or lower the learning rate."
             )
             raise FloatingPointError(msg)
+
+
+class StopEarly(keras.callbacks.EarlyStopping):
+    """Stop when the validation loss falls no more, and restore the best weights.
+
+    Args:
+        patience: Epochs without a lower loss before the end.
+        start: Validation loss before the first epoch, where a flow that is trained on
+            keeps its weights unless an epoch is better; `None` where any epoch is.
+    """
+
+    def __init__(self, patience: int, start: float | None = None) -> None:
+        super().__init__(
+            "val_loss", mode="min", patience=patience, restore_best_weights=True
+        )
+        self._start = start
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Take the weights that there are for the best so far, if they count."""
+        super().on_train_begin(logs)
+        if self._start is not None and math.isfinite(self._start):
+            self.best = self._start
+            self.best_weights = self.model.get_weights()

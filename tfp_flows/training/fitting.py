@@ -14,7 +14,7 @@ from tfp_flows._types import Condition, TensorLike
 from tfp_flows.training import data as training_data
 from tfp_flows.training import generation, greedy, streams
 from tfp_flows.training.averaging import AverageWeights
-from tfp_flows.training.callbacks import StopOnNonFinite
+from tfp_flows.training.callbacks import StopEarly, StopOnNonFinite
 
 __all__ = ["fit"]
 
@@ -169,7 +169,8 @@ def fit(
             validated and kept in place of the last weights; see `AverageWeights`.
         weights: Weights of the events, `[N]`; those of weight 0 have no influence.
         seed: Int that fixes the split, the initial weights, and the order of batches.
-        adapt: Whether to set data-dependent layers first; `False` goes on training.
+        adapt: Whether to set data-dependent layers first; `False` goes on training, and
+            keeps the weights that there are unless the validation loss falls.
         jit_compile: Whether to compile steps by XLA; `"auto"` where training is long
             enough to gain from it.
         callbacks: Further Keras callbacks.
@@ -286,17 +287,13 @@ def fit(
     if not isinstance(x, tf.data.Dataset):
         dataset, arguments["steps_per_epoch"] = dataset.repeat(), steps
     if held_out is not None:
-        used.append(
-            keras.callbacks.EarlyStopping(
-                "val_loss", mode="min", patience=patience, restore_best_weights=True
-            )
-        )
         arguments["validation_data"] = held_out
         if isinstance(held_out, training_data.Data):
             size = min(len(held_out), 8 * largest)
             parts = held_out.keras(flow.variable_dtype)
             arguments["validation_data"] = _slices(parts).batch(size).repeat()
             arguments["validation_steps"] = -(-len(held_out) // size)
+        used.append(StopEarly(patience, None if adapt else _loss(flow, arguments)))
     history = flow.fit(
         dataset,
         epochs=epochs,
@@ -306,6 +303,17 @@ def fit(
         **arguments,
     )
     return flow, history
+
+
+def _loss(flow: flows.Flow, arguments: dict[str, Any]) -> float:
+    """Return the validation loss of a flow as it is."""
+    found = flow.evaluate(
+        arguments["validation_data"],
+        steps=arguments.get("validation_steps"),
+        return_dict=True,
+        verbose=0,
+    )
+    return float(found["loss"])
 
 
 def _defaults(name: str, train: training_data.Data) -> dict[str, Any]:
