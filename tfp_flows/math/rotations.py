@@ -127,12 +127,14 @@ def ica(
 
 def _contrasts(u: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Go through derivatives of contrasts, and their own derivatives."""
-    bent = np.tanh(u)
+    bent, square = np.tanh(u), u * u
     yield bent, 1.0 - bent * bent
-    bell = np.exp(-0.5 * u * u)
-    yield u * bell, (1.0 - u * u) * bell
-    yield u**3, 3.0 * u**2
-    eighth = u**8
+    bell = np.exp(-0.5 * square)
+    yield u * bell, (1.0 - square) * bell
+    yield u * square, 3.0 * square
+    # Products: powers take ten times as long.
+    fourth = square * square
+    eighth = fourth * fourth
     yield u * eighth, 9.0 * eighth
 
 
