@@ -7,6 +7,7 @@ a model needs is imported with it: each runs in a process of its own.
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Callable
@@ -152,29 +153,16 @@ def _of_flow(flow: Any) -> Density:
     )
 
 
-def greedy(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
-    """`fit("rbig")` with its defaults."""
+def greedy(
+    train: np.ndarray, seed: int, options: dict[str, Any], **fixed: Any
+) -> Density:
+    """`fit("rbig")` with its defaults, or with what is fixed."""
     import tfp_flows
 
     few = {"epochs": 2, "num_bins": 16} if options.get("smoke") else {}
+    few |= fixed
     flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, **few)
     return _of_flow(flow)
-
-
-def start(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
-    """The best start of the greedy Gaussianization, without the layers after it."""
-    import tfp_flows
-
-    few: dict[str, Any] = {"num_bins": 16} if options.get("smoke") else {}
-    if "rotation" in options:
-        few["rotation"] = options["rotation"]
-    flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, epochs=1, **few)
-    return _of_flow(flow)
-
-
-def simple_start(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
-    """The best of the three simplest starts, without mixtures, radii and pivots."""
-    return start(train, seed, {**options, "rotation": "ica"})
 
 
 def _for_seconds(
@@ -227,8 +215,9 @@ MODELS: dict[str, Callable[[np.ndarray, int, dict[str, Any]], Density]] = {
     "mixture": mixture,
     "classic": classic,
     "sinflow": sliced,
-    "simple": simple_start,
-    "start": start,
+    # The best of the three simplest starts of the greedy fit, then of all of them.
+    "simple": functools.partial(greedy, epochs=1, rotation="ica"),
+    "start": functools.partial(greedy, epochs=1),
     "rbig": greedy,
     "rbig+": gaussianization,
     "maf": autoregressive,

@@ -31,7 +31,7 @@ def _sums(
 
     Args:
         x: Positions, `[D, N]`.
-        times: How often each counts, `[D, N]` or `[1, 1]`.
+        times: How often each counts, `[D, N]`.
         mixture: Shares, locations and scales, `[D, K]` each.
         kind: `"normal"` or `"logistic"`.
 
@@ -96,9 +96,9 @@ def expectation_maximisation(
         Log-weights, locations and log-scales, `[D, K]` each.
     """
     rows, size = x.shape
-    times = np.ones([1, 1]) if weights is None else np.ascontiguousarray(weights.T)
-    count = np.full(size, rows) if weights is None else times.sum(axis=1)
-    enough = np.maximum(TOLERANCE * count, LEAST_GAIN)
+    times = np.ones([size, 1]) if weights is None else weights.T
+    times = np.broadcast_to(times, [size, rows])
+    enough = np.maximum(TOLERANCE * times.sum(axis=1), LEAST_GAIN)
     mean = np.average(x, axis=0, weights=weights)
     deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=weights))
     deviation = np.maximum(deviation, 1e-12)
@@ -117,8 +117,7 @@ def expectation_maximisation(
         parts = []
         for first in range(0, rows, block):
             some = slice(first, first + block)
-            often = times if weights is None else times[active, some]
-            parts.append(_sums(u[active, some], often, mixture, kind))
+            parts.append(_sums(u[active, some], times[active, some], mixture, kind))
         total, held, moments = (
             np.sum(part, axis=0) for part in zip(*parts, strict=True)
         )

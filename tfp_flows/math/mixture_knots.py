@@ -8,13 +8,11 @@ Where features have separate modes, such a map needs a tenth of the rows of quan
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows.math import histograms, mixture_fits, mixture_maps
+from tfp_flows.math.traced import traced
 
 __all__ = ["mixture_knots"]
 
@@ -32,17 +30,10 @@ def _start(centres: np.ndarray, counts: np.ndarray, num_components: int) -> np.n
     return np.stack([np.interp(levels, row, centres) for row in below])
 
 
-@functools.cache
-def _map() -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Return the map of mixtures of any number of components, traced once."""
-
-    def gaussianize(
-        x: tf.Tensor, weights: tf.Tensor, means: tf.Tensor, scales: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return mixture_maps.gaussianize(x, weights, means, scales, "normal")
-
-    signature = [tf.TensorSpec([None, None], tf.float64)] * 4
-    return tf.function(gaussianize, autograph=False, input_signature=signature)
+def _gaussianize(
+    x: tf.Tensor, weights: tf.Tensor, means: tf.Tensor, scales: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    return mixture_maps.gaussianize(x, weights, means, scales, "normal")
 
 
 def mixture_knots(
@@ -80,7 +71,8 @@ def mixture_knots(
     log_scales = np.maximum(log_scales, np.log(0.3 / NUM_CELLS))
 
     def evaluate(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        z, log_slope = _map()(positions.T, log_weights, locations, log_scales)
+        apply = traced(_gaussianize, *[(None, None)] * 4)
+        z, log_slope = apply(positions.T, log_weights, locations, log_scales)
         return z.numpy().T, log_slope.numpy().T
 
     places = np.linspace(-REACH, REACH, PLACES)

@@ -132,7 +132,7 @@ def _contrasts(u: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     bell = np.exp(-0.5 * square)
     yield u * bell, (1.0 - square) * bell
     yield u * square, 3.0 * square
-    # Products: powers take ten times as long.
+    # Products: powers take several times as long.
     fourth = square * square
     eighth = fourth * fourth
     yield u * eighth, 9.0 * eighth

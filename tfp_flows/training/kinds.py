@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from tfp_flows import networks
 from tfp_flows.bijectors import marginal, standardize
 from tfp_flows.flows import gaussianization
 from tfp_flows.math import components, normal, rosenblatt, tables
+from tfp_flows.math.traced import traced
 
 __all__ = [
     "Knots",
@@ -35,15 +34,6 @@ SCALE_BOUND = 5.0
 Knots = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-@functools.lru_cache(maxsize=16)
-def _compiled(
-    function: Callable[..., Any], *shapes: tuple[int | None, ...]
-) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Return a function of rows and tables of given shapes, traced once."""
-    signature = [tf.TensorSpec(shape, tf.float64) for shape in shapes]
-    return tf.function(function, autograph=False, input_signature=signature)
-
-
 def _run(
     function: Callable[..., Any],
     x: np.ndarray,
@@ -56,7 +46,7 @@ def _run(
     It is traced for rows of `size` features; `None` for any number of them.
     """
     shapes = ((*(None,) * count, *p.shape[count:]) for p in parameters)
-    compiled = _compiled(function, (None, size), *shapes)
+    compiled = traced(function, (None, size), *shapes)
     out, log_det = compiled(x.astype(np.float64, copy=False), *parameters)
     return out.numpy(), log_det.numpy()
 
