@@ -7,19 +7,12 @@ import inspect
 import pytest
 
 from tests.bijectors.cases import CASES
+from tests.dear import pairs
 from tfp_flows import bijectors as maps
 from tfp_flows import testing
 
 
-def _parameters():
-    return [
-        pytest.param(name, check, id=f"{name}-{check}")
-        for name in CASES
-        for check in testing.checks()
-    ]
-
-
-@pytest.mark.parametrize(("name", "check"), _parameters())
+@pytest.mark.parametrize(("name", "check"), pairs("bijector", CASES))
 def test_map_keeps_its_contract(name, check):
     case = CASES[name]
     reason = case.reason_to_skip(check)

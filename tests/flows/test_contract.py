@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.dear import pairs
 from tests.flows.cases import CASES
 from tfp_flows import flows, testing
 
 
-def _parameters():
-    return [
-        pytest.param(name, check, id=f"{name}-{check}")
-        for name in CASES
-        for check in testing.checks("flow")
-    ]
-
-
-@pytest.mark.parametrize(("name", "check"), _parameters())
+@pytest.mark.parametrize(("name", "check"), pairs("flow", CASES))
 def test_flow_keeps_its_contract(name, check):
     case = CASES[name]
     reason = case.reason_to_skip(check)

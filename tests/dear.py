@@ -1,0 +1,40 @@
+"""Which pairs of case and check are too dear for every run of the tests.
+
+A check over all cases may take a minute of CPU. One that takes more is named here with
+the cases on which it runs by default; its other pairs are marked `full`, and run by
+`.ci/full`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tfp_flows import testing
+
+__all__ = ["pairs"]
+
+# Check -> the cases on which it runs by default.
+DEAR: dict[str, dict[str, set[str]]] = {
+    "bijector": {},
+    "flow": {},
+}
+
+
+def pairs(kind, cases):
+    """Return every pair of a case and a check as a parameter of a test."""
+    dear = DEAR[kind]
+    unknown = set(dear) - set(testing.checks(kind))
+    unknown |= set().union(*dear.values()) - set(cases)
+    if unknown:
+        msg = f"`DEAR` must name checks and cases, got {sorted(unknown)}."
+        raise ValueError(msg)
+    return [
+        pytest.param(
+            name,
+            check,
+            id=f"{name}-{check}",
+            marks=[pytest.mark.full] if name not in dear.get(check, cases) else [],
+        )
+        for name in cases
+        for check in testing.checks(kind)
+    ]
