@@ -26,16 +26,19 @@ _training = contextvars.ContextVar("tfp_flows_training", default=False)
 def training_scope(enabled: bool) -> Iterator[None]:  # noqa: FBT001
     """Switch training mode on or off inside a `with` block; blocks may nest.
 
+    In training mode `BatchNorm` uses and moves the statistics of its batch, and
+    networks drop units. Flows switch it on by themselves while they are fitted; a
+    training loop over bare maps does so by hand.
+
     Args:
         enabled: Whether the block runs for training.
 
     Example:
-        >>> from tfp_flows._context import is_training, training_scope
-        >>> with training_scope(True):
-        ...     is_training()
-        True
-        >>> is_training()
-        False
+        >>> import tfp_flows as tfpf
+        >>> norm = tfpf.bijectors.BatchNorm.trainable(1)
+        >>> with tfpf.bijectors.training_scope(True):
+        ...     norm.inverse([[10.], [14.]]).numpy().round(4).tolist()
+        [[-1.0], [1.0]]
     """
     token = _training.set(bool(enabled))
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -118,3 +121,26 @@ def test_full_batch_adam_on_one_eager_batch_ends_at_the_deviation():
         gradient = tape.gradient(loss, bijector._log_scale)
         optimizer.apply([gradient], [variable])
     assert abs(float(tf.exp(bijector._log_scale)) - wanted) < 1e-2
+
+
+@pytest.mark.parametrize("outer", ["persistent", "two"])
+@pytest.mark.parametrize("inner", ["tape", "accumulator"])
+def test_recorder_opened_inside_tapes_that_cannot_be_counted(outer, inner):
+    bijector = scale(0.5)
+    with contextlib.ExitStack() as stack:
+        for _ in range(1 if outer == "persistent" else 2):
+            tape = tf.GradientTape(persistent=outer == "persistent")
+            stack.enter_context(tape).watch(X)
+        kept = bijector.forward(X)
+        if inner == "tape":
+            with tf.GradientTape() as later:
+                later.watch(X)
+                y = bijector.forward(X)
+            slope = later.gradient(y, X)
+        else:
+            with tf.autodiff.ForwardAccumulator(X, tf.ones_like(X)) as later:
+                y = bijector.forward(X)
+            slope = later.jvp(y)
+        del kept
+    assert slope is not None
+    np.testing.assert_allclose(slope, tf.ones_like(X) * np.exp(0.5), rtol=1e-6)

@@ -1,5 +1,6 @@
 """Maps: `tfb.Bijector`s that compute value and log-det in one pass."""
 
+from tfp_flows._context import training_scope
 from tfp_flows.bijectors.actnorm import ActNorm
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.autoregressive import MaskedAutoregressive
@@ -82,4 +83,5 @@ __all__ = [
     "Transformer",
     "TriangularAffine",
     "caching",
+    "training_scope",
 ]

@@ -27,12 +27,12 @@ class BatchNorm(base.Bijector):
     outside of training: the map is exactly invertible, and an event has a density of
     its own.
 
-    Inside `training_scope(True)` the inverse, which is the direction of the likelihood,
-    uses the statistics of its batch, with gradients through them, and moves the
-    running ones towards them; `forward` keeps the running ones. The batch then needs
-    several events, one evaluation of the inverse is one update, and the log-det must
-    come from that evaluation: `inverse_and_log_det`, or `log_prob` with the memory of
-    the maps switched on, as it is by default.
+    Inside `bijectors.training_scope(True)` the inverse, which is the direction of the
+    likelihood, uses the statistics of its batch, with gradients through them, and
+    moves the running ones towards them; `forward` keeps the running ones. The batch
+    then needs several events, one evaluation of the inverse is one update, and the
+    log-det must come from that evaluation: `inverse_and_log_det`, or `log_prob` with
+    the memory of the maps switched on, as it is by default.
 
     Statistics are kept in the dtype of the map. For data far from zero put a
     `Standardize` in front.

@@ -7,9 +7,13 @@ tape was opened since, and then returns an old density with a wrong gradient.
 
 A pair lives as an attribute of the tensor that the map returned, and dies with it.
 The input tensor only points to it weakly. Before a pair is served it is proved to be
-current: same map, same condition, no variable written since, and, while a gradient
-tape is recording, a pair that this tape has seen being computed. To differentiate a
-log-det in the very tensor that a map returned, pass `tf.identity` of it.
+current: same map, same condition, same training mode, no variable written since, and,
+while a gradient tape or a forward accumulator is recording, a pair that it has seen
+being computed. To differentiate a log-det in the very tensor that a map returned, pass
+`tf.identity` of it.
+
+Threads may share maps and tensors. A pair is complete before it is attached, and
+whoever asks holds its two tensors before asking whether it is current.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from tfp_flows import _context
 
 __all__ = ["Memo", "caching"]
 
@@ -46,6 +52,10 @@ _READS = (
 )
 # These may write to variables that they do not name.
 _OPAQUE = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
+# Conditions that are compared by value.
+_PLAIN = (np.ndarray, np.generic, list, tuple, float, int)
+# Which end of a pair is asked, and for what.
+_Question = tuple[bool, str]
 _enabled = contextvars.ContextVar("tfp_flows_caching", default=True)
 
 
@@ -105,7 +115,10 @@ def _witness(*tensors: Any) -> tf.Tensor:
 
 
 def _tapes(tensor: tf.Tensor) -> int:
-    """Return on how many live tapes `tensor` is: none, one, several (0, 1, 2)."""
+    """Return on how many live tapes and accumulators `tensor` is: none, one, more.
+
+    The numbers are 0, 1 and 2; a persistent tape counts as two.
+    """
     return 0 if _gradient_types is None else _gradient_types([tensor])
 
 
@@ -113,12 +126,18 @@ def _recording() -> bool:
     return _no_tape is None or not _no_tape()
 
 
+def _variables(bijector: Any, condition: Any) -> tuple[tf.Variable, ...]:
+    """Return what an evaluation reads and others may write."""
+    given = (condition,) if isinstance(condition, tf.Variable) else ()
+    return (*bijector.memo_variables(), *given)
+
+
 def _same_condition(old: Any, new: Any) -> bool:
-    if old is new:
-        return not isinstance(new, np.ndarray)  # an array may have been written to
-    if old is None or new is None or tf.is_tensor(old) or tf.is_tensor(new):
+    if old is new:  # but an array, or what computes at each use, may have changed
+        return new is None or isinstance(new, (tf.Tensor, tf.Variable))
+    if not (isinstance(old, np.ndarray) and isinstance(new, _PLAIN)):
         return False
-    return np.array_equal(np.asarray(old), np.asarray(new))
+    return np.array_equal(old, np.asarray(new))
 
 
 class _Pair:
@@ -126,6 +145,7 @@ class _Pair:
 
     __slots__ = (
         "__weakref__",
+        "asked",
         "bijector",
         "condition",
         "ildj",
@@ -152,16 +172,19 @@ class _Pair:
         self.source = source
         self.output = weakref.ref(output)
         self.ildj = ildj
-        is_array = condition is not None and not tf.is_tensor(condition)
-        self.condition = np.array(condition) if is_array else condition
+        plain = isinstance(condition, _PLAIN)
+        self.condition = np.array(condition) if plain else condition
         self.is_forward = is_forward
         self.values = values
         self.operations = None if _is_eager(output) else _size(output.graph)
         # Nobody watches this one by hand, as they may watch the output.
         self.witness = _witness(output) if _recording() else None
+        self.asked: set[_Question] = set()
 
-    def is_current(self, bijector: Any, condition: Any) -> bool:
-        """Whether the pair is what a fresh evaluation would give."""
+    def is_current(
+        self, bijector: Any, condition: Any, output: tf.Tensor, question: _Question
+    ) -> bool:
+        """Whether the pair with this output is what a fresh evaluation would give."""
         known = self.bijector()
         if known is None or known is not bijector:
             return False
@@ -169,9 +192,8 @@ class _Pair:
             return False
         if tf.executing_eagerly() != (self.operations is None):
             return False
-        output = self.output()
-        variables = bijector.memo_variables()
-        if output is None or not self._is_recorded(bijector, condition, variables):
+        variables = _variables(bijector, condition)
+        if not self._is_recorded(bijector, condition, variables, question):
             return False
         if self.operations is not None:
             graph = output.graph
@@ -186,11 +208,14 @@ class _Pair:
         bijector: Any,
         condition: Any,
         variables: Sequence[tf.Variable],
+        question: _Question,
     ) -> bool:
         """Whether every live tape that a fresh evaluation would be on knows the pair.
 
         A fresh operation on all that the output depends on shows on how many tapes
-        the evaluation would be recorded.
+        the evaluation would be recorded. Where these are more than can be counted, one
+        may have been opened since: then each question is answered once. One log-prob
+        asks no question twice, a new tape that evaluates the map again does.
         """
         if not _recording():
             return True
@@ -199,7 +224,12 @@ class _Pair:
         reads = [v.value() for v in variables if v.trainable]
         given = tf.nest.flatten(bijector.parameters)
         fresh = _witness(self.source, condition, *reads, *given)
-        return _tapes(self.witness) == _tapes(fresh)
+        tapes = _tapes(fresh)
+        if _tapes(self.witness) != tapes:
+            return False
+        known = question in self.asked
+        self.asked.add(question)
+        return tapes < 2 or not known
 
 
 class _Bound:
@@ -209,98 +239,119 @@ class _Bound:
         self._bijector: Any = bijector
 
     def forward(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:
-        return self._evaluate(x, condition, is_forward=True)[0]
+        return self._evaluate(x, condition, "value", is_forward=True)[0]
 
     def inverse(self, y: tf.Tensor, condition: Any = None) -> tf.Tensor:
-        return self._evaluate(y, condition, is_forward=False)[0]
+        return self._evaluate(y, condition, "value", is_forward=False)[0]
 
     def forward_attributes(
         self,
         x: tf.Tensor,
         condition: Any = None,
     ) -> dict[str, tf.Tensor]:
-        return {"ildj": self._evaluate(x, condition, is_forward=True)[1]}
+        ildj = self._evaluate(x, condition, "log_det", is_forward=True)[1]
+        return {"ildj": ildj}
 
     def inverse_attributes(
         self,
         y: tf.Tensor,
         condition: Any = None,
     ) -> dict[str, tf.Tensor]:
-        return {"ildj": self._evaluate(y, condition, is_forward=False)[1]}
+        ildj = self._evaluate(y, condition, "log_det", is_forward=False)[1]
+        return {"ildj": ildj}
 
     def clear(self) -> None:
         """Do nothing: pairs live on tensors and die with them."""
+
+    def _key(self, *, is_forward: bool, at_output: bool) -> tuple:
+        mode = _context.is_training()
+        return id(self._bijector), is_forward, at_output, mode
 
     def _lookup(
         self,
         tensor: tf.Tensor,
         condition: Any,
+        what: str,
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor] | None:
         """Return the other end of the map at `tensor`, and the inverse log-det."""
-        if not (_enabled.get() and self._bijector.cache):
-            return None
-        pairs = getattr(tensor, _ATTRIBUTE, {})
+        pairs = vars(tensor).get(_ATTRIBUTE, {})
         # What came out of the opposite direction, else what went into this one.
-        pair = pairs.get((id(self._bijector), not is_forward, True))
-        if pair is not None and pair.is_current(self._bijector, condition):
+        pair = pairs.get(self._key(is_forward=not is_forward, at_output=True))
+        if pair is not None and pair.is_current(
+            self._bijector, condition, tensor, (True, what)
+        ):
             return pair.source, pair.ildj
-        pair = pairs.get((id(self._bijector), is_forward, False), _nothing)()
-        if pair is not None and pair.is_current(self._bijector, condition):
-            return pair.output(), pair.ildj
+        key = self._key(is_forward=is_forward, at_output=False)
+        pair = pairs.get(key, _nothing)()
+        # Another thread may let go of the output at any time: hold it, then ask.
+        output = None if pair is None else pair.output()
+        if output is not None and pair.is_current(
+            self._bijector, condition, output, (False, what)
+        ):
+            return output, pair.ildj
         return None
 
     def _evaluate(
         self,
         tensor: tf.Tensor,
         condition: Any,
+        what: str,
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        found = self._lookup(tensor, condition, is_forward=is_forward)
+        if not (_enabled.get() and self._bijector.cache):
+            return self._compute(tensor, condition, is_forward=is_forward)
+        found = self._lookup(tensor, condition, what, is_forward=is_forward)
         if found is not None:
             return found
-        return self._compute(tensor, condition, is_forward=is_forward)
-
-    def _compute(
-        self,
-        tensor: tf.Tensor,
-        condition: Any,
-        *,
-        is_forward: bool,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        bijector = self._bijector
-        if is_forward:
-            output, fldj = bijector.forward_and_log_det(tensor, condition)
-            ildj = -fldj
-        else:
-            output, ildj = bijector.inverse_and_log_det(tensor, condition)
-        if not (_enabled.get() and bijector.cache):
-            return output, ildj
+        # What another thread writes meanwhile makes the pair old. Only a training pass
+        # may write to variables of the map itself.
+        values = self._values(condition)
+        output, ildj = self._compute(tensor, condition, is_forward=is_forward)
         if output is tensor:  # a pair must not keep itself alive
             output = tf.identity(output)
-        variables = bijector.memo_variables() if _is_eager(output) else ()
-        values = [v.value() for v in variables]
+        if _context.is_training():
+            values = self._values(condition)
         pair = _Pair(
-            bijector, tensor, output, ildj, condition, values, is_forward=is_forward
+            self._bijector,
+            tensor,
+            output,
+            ildj,
+            condition,
+            values,
+            is_forward=is_forward,
         )
-        key = (id(bijector), is_forward)
-        _pairs_of(output)[(*key, True)] = pair
-        _pairs_of(tensor)[(*key, False)] = weakref.ref(pair)
+        pair.asked.add((False, what))
+        at_output = self._key(is_forward=is_forward, at_output=True)
+        _pairs_of(output)[at_output] = pair
+        at_input = self._key(is_forward=is_forward, at_output=False)
+        _pairs_of(tensor)[at_input] = weakref.ref(pair)
         return output, ildj
+
+    def _values(self, condition: Any) -> list[tf.Tensor]:
+        """Return what the variables hold now; in a graph its operations tell."""
+        if not tf.executing_eagerly():
+            return []
+        return [v.value() for v in _variables(self._bijector, condition)]
+
+    def _compute(
+        self, tensor: tf.Tensor, condition: Any, *, is_forward: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        if is_forward:
+            output, fldj = self._bijector.forward_and_log_det(tensor, condition)
+            return output, -fldj
+        return self._bijector.inverse_and_log_det(tensor, condition)
 
 
 def _nothing() -> None:
     return None
 
 
-def _pairs_of(tensor: tf.Tensor) -> dict[tuple[int, bool, bool], Any]:
-    pairs = getattr(tensor, _ATTRIBUTE, None)
-    if pairs is None:
-        pairs = {}
-        setattr(tensor, _ATTRIBUTE, pairs)
-    return pairs
+def _pairs_of(tensor: tf.Tensor) -> dict[tuple, Any]:
+    # Not by `getattr`, which may give None while another thread sets the attribute.
+    return vars(tensor).setdefault(_ATTRIBUTE, {})
 
 
 class Memo:

@@ -43,6 +43,7 @@ from tfp_flows.testing.log_dets import (
     check_opposite_log_dets,
     density_mass,
 )
+from tfp_flows.testing.memory import check_threads, check_training_mode
 from tfp_flows.testing.modes import (
     check_composite_tensor,
     check_copy,
@@ -101,7 +102,9 @@ __all__ = [
     "check_round_trip",
     "check_save_load_in_fresh_process",
     "check_tf_function",
+    "check_threads",
     "check_tracked_variables",
+    "check_training_mode",
     "check_vectorized_map",
     "check_xla",
     "checks",
