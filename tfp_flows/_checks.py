@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -10,9 +11,11 @@ from tfp_flows._types import Shape
 
 __all__ = [
     "at_least",
+    "batch_index",
     "event_size",
     "fraction",
     "one_of",
+    "plain_number",
     "require_condition",
     "require_trailing",
     "sample_shape",
@@ -98,6 +101,58 @@ def require_trailing(
         raise ValueError(msg)
 
 
+def batch_index(places: tuple[Any, ...], batch_shape: Any, owner: str) -> None:
+    """Raise unless `owner[places]` fits a batch; unknown sizes and indices pass.
+
+    Raises:
+        IndexError: If an index is out of range, or there are more than dimensions.
+        TypeError: If one is neither an integer nor a slice, `...` or `tf.newaxis`.
+    """
+    if batch_shape.rank is None:
+        return
+    sizes, used = tuple(batch_shape.as_list()), []
+    for place in places:
+        if place is not None:
+            used.append(place)
+    dots = [i for i, place in enumerate(used) if place is Ellipsis]
+    if len(used) - len(dots) > len(sizes) or len(dots) > 1:
+        many = "several `...`" if len(dots) > 1 else f"{len(used) - len(dots)} indices"
+        msg = f"{owner} has batch_shape {sizes}, got {many}. " + (
+            "Use one per dimension." if sizes else "There is no batch to slice."
+        )
+        raise IndexError(msg)
+    if dots:
+        skipped = [slice(None)] * (len(sizes) - len(used) + 1)
+        used[dots[0] : dots[0] + 1] = skipped
+    for axis, (place, size) in enumerate(zip(used, sizes, strict=False)):
+        _index(place, axis, size, owner)
+
+
+def _index(place: Any, axis: int, size: int | None, owner: str) -> None:
+    """Raise unless one index fits a dimension of a batch."""
+    if isinstance(place, slice):
+        return
+    is_integer = hasattr(place, "__index__") and not isinstance(place, bool)
+    if getattr(getattr(place, "dtype", None), "is_integer", is_integer) is False:
+        msg = (
+            f"an index of {owner} must be an integer, a slice, `...` or tf.newaxis, "
+            f"got {place!r}."
+        )
+        raise TypeError(msg)
+    if size is None or not hasattr(place, "__index__"):
+        return
+    try:
+        index = int(place)
+    except (TypeError, ValueError, NotImplementedError):  # known when a graph runs
+        return
+    if not -size <= index < size:
+        msg = (
+            f"index {index} is out of range for {owner}: its batch has {size} in "
+            f"dimension {axis}. Pass {-size} to {size - 1}."
+        )
+        raise IndexError(msg)
+
+
 def require_condition(
     condition: Any,
     condition_shape: tuple[int, ...] | None,
@@ -134,6 +189,16 @@ def at_least(value: Any, minimum: float, argument: str) -> None:
     if not value >= minimum:
         msg = f"`{argument}` must be at least {minimum}, got {value!r}."
         raise ValueError(msg)
+
+
+def plain_number(value: Any, argument: str) -> None:
+    """Raise unless `value` is a number of Python or NumPy: a variable would freeze."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        msg = (
+            f"`{argument}` must be a plain number, got {type(value).__name__}. It is a "
+            "setting, which is not trained."
+        )
+        raise TypeError(msg)
 
 
 def fraction(value: float, argument: str) -> None:

@@ -167,8 +167,12 @@ def test_bad_arguments_are_refused():
         Spline.from_unconstrained(np.zeros(6))
     with pytest.raises(ValueError, match="`params` must have"):
         Spline.from_unconstrained(np.zeros(1), tails="linear")
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`bin_widths` must be"):
-        Spline([-1.0, 2.0], [1.0, 1.0], [1.0], validate_args=True)
+    with pytest.raises(ValueError, match="`bin_widths` must be"):
+        Spline([-1.0, 2.0], [1.0, 1.0], [1.0])
+    with pytest.raises(ValueError, match="`range_max` must be above `range_min`"):
+        Spline([1.0, 2.0], [1.0, 1.0], [1.0], range_min=1.0, range_max=0.0)
+    with pytest.raises(TypeError, match="`range_min` must be a plain number"):
+        Spline.from_unconstrained(np.zeros(5), range_min=tf.Variable(0.0))
 
 
 @pytest.mark.parametrize("tails", list(SIZES))

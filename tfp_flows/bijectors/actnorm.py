@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import linear, moments
 
 __all__ = ["ActNorm"]
@@ -152,7 +151,7 @@ class ActNorm(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
+        vector = properties.free(1)
         return {"log_scale": vector, "shift": vector, "offset": vector}
 
     def adapt(self, y: TensorLike, condition: Condition = None) -> None:

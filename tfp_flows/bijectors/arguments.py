@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +13,15 @@ from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
 
 __all__ = [
+    "Requirement",
     "as_parameter",
+    "check_new",
+    "check_used",
     "common_dtype",
     "generator",
     "last_size",
+    "reference",
+    "require_exact",
     "require_finite",
     "require_rank",
     "require_rows",
@@ -23,6 +29,70 @@ __all__ = [
     "require_variables",
     "variable",
 ]
+
+
+class Requirement(NamedTuple):
+    """What the values of some parameters of a map must fulfil.
+
+    Args:
+        names: The parameters.
+        holds: Function of their values that returns booleans.
+        message: What is expected, and what to do.
+    """
+
+    names: tuple[str, ...]
+    holds: Callable[..., tf.Tensor]
+    message: str
+
+
+def check_new(bijector: Any, requirements: Iterable[Requirement]) -> list:
+    """Check parameters of a map that is being made, but those read at each use.
+
+    Numbers and arrays are always checked, tensors under `validate_args`.
+
+    Args:
+        bijector: The map.
+        requirements: What its parameters must fulfil.
+
+    Returns:
+        Operations that check what is known only when a graph runs.
+
+    Raises:
+        ValueError: If a value is wrong.
+    """
+    operations = []
+    for needed in requirements:
+        given = [bijector.parameters.get(name) for name in needed.names]
+        if any(v is None or reference(v) is not None for v in given):
+            continue
+        if not any(tf.is_tensor(v) for v in given):
+            with tf.init_scope():
+                plain = [tf.convert_to_tensor(v, bijector.dtype) for v in given]
+                operations += _require(needed, plain)
+        elif bijector.validate_args:
+            operations += _require(needed, given)
+    return operations
+
+
+def check_used(bijector: Any, requirements: Iterable[Requirement]) -> list:
+    """Check parameters of a map that are read at each use; see `check_new`."""
+    operations = []
+    for needed in requirements:
+        values = [getattr(bijector, name) for name in needed.names]
+        if any(v is None for v in values):
+            continue
+        if any(reference(v) is not None for v in values):
+            operations += _require(needed, values)
+    return operations
+
+
+def _require(needed: Requirement, values: Iterable[Any]) -> list:
+    holds = tf.reduce_all(needed.holds(*map(tf.convert_to_tensor, values)))
+    if not tf.executing_eagerly():
+        return [tf.debugging.Assert(holds, [needed.message])]
+    if not bool(holds):
+        raise ValueError(needed.message)
+    return []
 
 
 def common_dtype(*values: Any, owner: str) -> tf.DType:
@@ -48,13 +118,30 @@ def as_parameter(value: TensorLike, argument: str, dtype: DType) -> Any:
 
     Returns:
         The variable or a tensor.
+
+    Raises:
+        TypeError: If `value` is a function.
     """
-    if value is None or isinstance(value, (tf.Variable, tfp.util.DeferredTensor)):
+    if value is None:
+        return None
+    known = reference(value)
+    if known is not None:
+        return known
+    if callable(value) and not tf.is_tensor(value):
+        msg = (
+            f"`{argument}` must be numbers, a tensor or a variable, got a function. "
+            "Pass tfp.util.DeferredTensor(variable, function), which trains."
+        )
+        raise TypeError(msg)
+    return tf.convert_to_tensor(value, dtype=dtype, name=argument)
+
+
+def reference(value: Any) -> tf.Variable | tfp.util.DeferredTensor | None:
+    """Return what `value` has to be read from at each use, `None` for fixed numbers."""
+    if isinstance(value, (tf.Variable, tfp.util.DeferredTensor)):
         return value
     inner = getattr(value, "value", None)
-    if isinstance(inner, tf.Variable):
-        return inner
-    return tf.convert_to_tensor(value, dtype=dtype, name=argument)
+    return inner if isinstance(inner, tf.Variable) else None
 
 
 def generator(seed: Seed) -> np.random.Generator:
@@ -106,6 +193,19 @@ def require_rank(shape: tf.TensorShape, rank: int, argument: str, owner: str) ->
         msg = (
             f"`{argument}` must have at least {rank} dimensions for {owner}, got shape "
             f"{tuple(shape.as_list())}. Reshape it, or build for other events."
+        )
+        raise ValueError(msg)
+
+
+def require_exact(
+    value: Any, shape: tuple[int, ...], argument: str, owner: str
+) -> None:
+    """Raise unless a parameter has exactly this shape: its map takes no batches."""
+    found = tuple(value.shape.as_list())
+    if found != shape:
+        msg = (
+            f"`{argument}` must have shape {shape} for {owner}, got {found}. Give one "
+            "row per feature, without a batch."
         )
         raise ValueError(msg)
 

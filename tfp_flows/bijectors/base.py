@@ -8,7 +8,7 @@ that is never stale (`memo.py`), and a `condition` that needs no nested names.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +16,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors import memo
+from tfp_flows.bijectors import arguments, memo
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 
@@ -94,14 +94,49 @@ class Bijector(tfb.AutoCompositeTensorBijector):
 
     def memo_variables(self) -> tuple[tf.Variable, ...]:
         """Return the variables on which remembered values depend."""
-        known = self._memo_variables and self._memo_variables(self)
-        if not known:
-            found, owner = tuple(self.variables), weakref.ref(self)
-            # A function keeps `tf.Module` from listing the tuple a second time; asked
-            # by a deep copy, which has variables of its own, it has no answer.
-            self._memo_variables = lambda asks: (found,) if owner() is asks else None
-            known = (found,)
-        return known[0]
+        known = self._memo_variables
+        if known is None or known.owner() is not self:
+            known = self._memo_variables = _Known(self)
+        return known.variables
+
+    def __getitem__(self, slices: Any) -> Bijector:
+        """Return a part of a batch of maps.
+
+        Raises:
+            IndexError: If an index is out of the batch's range, or one too many.
+        """
+        places = slices if isinstance(slices, tuple) else (slices,)
+        shape = self.experimental_batch_shape(self.forward_min_event_ndims)
+        _checks.batch_index(places, shape, f"`{self.name}`")
+        return super().__getitem__(places)
+
+    def _broadcast_parameters_with_batch_shape(
+        self, batch_shape: tf.Tensor, x_event_ndims: int
+    ) -> Bijector:
+        """Return the map with the rank of a batch, for TFP to slice.
+
+        A single map serves every member of a batch as it is, with its variables.
+        """
+        sizes = tf.get_static_value(batch_shape)
+        single = self.experimental_batch_shape(x_event_ndims).rank == 0
+        if single and sizes is not None and all(size == 1 for size in sizes):
+            return self
+        return super()._broadcast_parameters_with_batch_shape(
+            batch_shape, x_event_ndims
+        )
+
+    def _requirements(self) -> Sequence[arguments.Requirement]:
+        """Return what the values of parameters must fulfil.
+
+        Checked when the map is made: numbers always, tensors under `validate_args`;
+        what is read at each use, under `validate_args` at each use.
+        """
+        return ()
+
+    def _parameter_control_dependencies(self, is_init: bool) -> list:  # noqa: FBT001
+        if not is_init:
+            return []  # `_evaluate` checks them, for parts of a chain as well
+        return arguments.check_new(self, self._requirements())
 
     def forward_and_log_det(
         self,
@@ -147,6 +182,10 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         if self._checked_shape is not None:
             _checks.require_trailing(value.shape, self._checked_shape, argument, owner)
         _checks.require_condition(condition, self.condition_shape, owner)
+        if self.validate_args:
+            checks = arguments.check_used(self, self._requirements())
+            with tf.control_dependencies(checks):
+                value = tf.identity(value)
         if condition is None:
             return primitive(value)
         condition = tf.cast(tf.convert_to_tensor(condition), value.dtype)
@@ -190,6 +229,22 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         condition: Condition = None,
     ) -> tf.Tensor:
         return self.inverse_and_log_det(y, condition)[1]
+
+
+class _Known:
+    """The variables of one map; a copy, which has its own, asks again.
+
+    No tuple: `tf.Module` would list the variables a second time.
+    """
+
+    __slots__ = ("owner", "variables")
+
+    def __init__(self, owner: Bijector) -> None:
+        self.owner = weakref.ref(owner)
+        self.variables = tuple(owner.variables)
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return type(None), ()
 
 
 def _require_composite(owner: str, parameters: dict[str, Any]) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import linear, moments
 
 __all__ = ["BatchNorm"]
@@ -188,8 +187,15 @@ class BatchNorm(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        names = ("log_scale", "shift", "moving_mean", "moving_variance")
-        return {key: tfp.util.ParameterProperties(event_ndims=1) for key in names}
+        names = ("log_scale", "shift", "moving_mean")
+        return {
+            **{key: properties.free(1) for key in names},
+            "moving_variance": properties.positive(1, dtype),
+        }
+
+    def _requirements(self) -> list[arguments.Requirement]:
+        message = "`moving_variance` must not be negative. Pass variances, or ones."
+        return [arguments.Requirement(("moving_variance",), _not_negative, message)]
 
     def adapt(self, y: TensorLike, condition: Condition = None) -> None:
         """Set the running statistics to those of data.
@@ -282,3 +288,7 @@ class BatchNorm(base.Bijector):
             moving.assign_sub((moving - now) * (1.0 - self._momentum))
         log_variance = tf.math.log(variance + self._epsilon)
         return centered, self._expanded(self._log_scale) - 0.5 * log_variance
+
+
+def _not_negative(value: tf.Tensor) -> tf.Tensor:
+    return value >= 0.0

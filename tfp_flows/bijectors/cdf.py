@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import cdf_tables, histograms, normal, smoothing
 
 __all__ = ["HistogramCDF", "MarginalGaussianize", "NormalCDF"]
@@ -100,9 +99,13 @@ class _Table(base.Bijector):
         self._log_masses = arguments.as_parameter(log_masses, "log_masses", dtype)
         size = arguments.last_size(self._low, "low")
         cells = arguments.last_size(self._log_masses, "log_masses")
-        _checks.require_trailing(self._high.shape, (size,), "high", owner)
-        shape = (size, cells)
-        _checks.require_trailing(self._log_masses.shape, shape, "log_masses", owner)
+        for argument, shape in (
+            ("low", (size,)),
+            ("high", (size,)),
+            ("log_masses", (size, cells)),
+        ):
+            value = getattr(self, f"_{argument}")
+            arguments.require_exact(value, shape, argument, owner)
         _checks.at_least(cells, 4, "log_masses.shape[-1]")
         super().__init__(
             event_shape=(size,),
@@ -180,10 +183,14 @@ class _Table(base.Bijector):
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {
-            "low": tfp.util.ParameterProperties(event_ndims=1),
-            "high": tfp.util.ParameterProperties(event_ndims=1),
-            "log_masses": tfp.util.ParameterProperties(event_ndims=2),
+            "low": properties.free(1),
+            "high": properties.fixed(1),
+            "log_masses": properties.free(2),
         }
+
+    def _requirements(self) -> list[arguments.Requirement]:
+        message = "`high` must be above `low` for each feature. Swap or widen them."
+        return [arguments.Requirement(("low", "high"), tf.less, message)]
 
     def _table(self) -> tuple[tf.Tensor, ...]:
         given = (self._low, self._high, self._log_masses)

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks, _context
-from tfp_flows.bijectors import base, repeats
+from tfp_flows.bijectors import arguments, base, properties, repeats
 
 __all__ = ["Chain", "Conditioned", "Invert"]
 
@@ -294,8 +294,8 @@ class Conditioned(base.Bijector):
 
     Args:
         bijector: A conditional map of this package.
-        condition: Its condition, `[..., *condition_shape]`. Leading dimensions
-            broadcast against those of the input.
+        condition: Its condition, `[..., *condition_shape]`; a variable is read at each
+            use. Leading dimensions broadcast against those of the input.
         validate_args: Whether to run value checks.
         name: Name of the map.
 
@@ -314,9 +314,10 @@ class Conditioned(base.Bijector):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             self._bijector = bijector
-            self._condition = tf.convert_to_tensor(
-                condition, dtype_hint=bijector.dtype or tf.float32
-            )
+            hint = bijector.dtype or tf.float32
+            if arguments.reference(condition) is None and not callable(condition):
+                condition = tf.convert_to_tensor(condition, dtype_hint=hint)
+            self._condition = arguments.as_parameter(condition, "condition", hint)
             shape = getattr(bijector, "condition_shape", None)
             owner = f"`{type(bijector).__name__}`"
             _checks.require_condition(self._condition, shape, owner)
@@ -336,7 +337,7 @@ class Conditioned(base.Bijector):
         return self._bijector
 
     @property
-    def condition(self) -> tf.Tensor:
+    def condition(self) -> tf.Tensor | tf.Variable:
         """The fixed condition."""
         return self._condition
 
@@ -349,7 +350,7 @@ class Conditioned(base.Bijector):
 
         return {
             "bijector": tfp.util.BatchedComponentProperties(_same_event_ndims),
-            "condition": tfp.util.ParameterProperties(event_ndims=condition_ndims),
+            "condition": properties.free(condition_ndims),
         }
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import arguments, base, columns
+from tfp_flows.bijectors import arguments, base, columns, properties
 from tfp_flows.math import linear
 
 __all__ = ["ConditionalElementwise", "Elementwise"]
@@ -78,7 +77,7 @@ class Elementwise(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"params": tfp.util.ParameterProperties(event_ndims=1)}
+        return {"params": properties.free(1)}
 
     @classmethod
     def _is_increasing(cls) -> bool:

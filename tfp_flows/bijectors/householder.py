@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import linear
 
 __all__ = ["HouseholderProduct"]
@@ -122,7 +121,7 @@ class HouseholderProduct(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"vectors": tfp.util.ParameterProperties(event_ndims=2)}
+        return {"vectors": properties.free(2)}
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y = linear.reflect(tf.convert_to_tensor(self._vectors), x)

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors import arguments, base, permute
+from tfp_flows.bijectors import arguments, base, permute, properties
 from tfp_flows.math import linear
 
 __all__ = ["LU", "random_rotation"]
@@ -267,15 +266,19 @@ class LU(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
-        matrix = tfp.util.ParameterProperties(event_ndims=2)
+        vector = properties.free(1)
+        matrix = properties.free(2)
         return {
             "lower": matrix,
             "upper": matrix,
             "log_diagonal": vector,
-            "signs": vector,
+            "signs": properties.fixed(1),
             "shift": vector,
         }
+
+    def _requirements(self) -> list[arguments.Requirement]:
+        message = "`signs` must be 1 or -1. Pass `None` for ones."
+        return [arguments.Requirement(("signs",), _is_sign, message)]
 
     def matrix(self) -> tf.Tensor:
         """Return `A` as a dense matrix, `[..., D, D]`."""
@@ -325,3 +328,7 @@ class LU(base.Bijector):
         x = linear.solve_triangular(lower, x, lower=True)
         x = linear.solve_triangular(upper, x, lower=False)
         return x, linear.broadcast_log_det(-log_det, x)
+
+
+def _is_sign(value: tf.Tensor) -> tf.Tensor:
+    return tf.equal(tf.abs(value), 1.0)

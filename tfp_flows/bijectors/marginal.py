@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import histograms, smoothing, tables
 
 __all__ = ["MarginalSpline"]
@@ -96,13 +95,8 @@ class MarginalSpline(base.Bijector):
                 ("log_y_bins", (size, bins)),
                 ("log_knot_slopes", (size, bins + 1)),
             ):
-                found = tuple(getattr(self, f"_{argument}").shape.as_list())
-                if found != shape:
-                    msg = (
-                        f"`{argument}` must have shape {shape} for {owner}, got "
-                        f"{found}. Give one row per feature, without a batch."
-                    )
-                    raise ValueError(msg)
+                value = getattr(self, f"_{argument}")
+                arguments.require_exact(value, shape, argument, owner)
             super().__init__(
                 event_shape=(size,),
                 forward_min_event_ndims=1,
@@ -274,8 +268,8 @@ class MarginalSpline(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
-        matrix = tfp.util.ParameterProperties(event_ndims=2)
+        vector = properties.free(1)
+        matrix = properties.free(2)
         return {
             "x_middle": vector,
             "log_x_bins": matrix,

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import mixture_fits, mixture_maps
 
 __all__ = ["MarginalMixture"]
@@ -199,7 +198,7 @@ class MarginalMixture(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        matrix = tfp.util.ParameterProperties(event_ndims=2)
+        matrix = properties.free(2)
         return {"logits": matrix, "locations": matrix, "log_scales": matrix}
 
     def _mixture(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -109,7 +109,7 @@ def _witness(*tensors: Any) -> tf.Tensor:
     parts = [
         tf.cast(tf.reshape(tensor, [-1])[:0], tensors[0].dtype)
         for tensor in tensors
-        if tf.is_tensor(tensor) and tensor.dtype.is_floating
+        if tf.is_tensor(tensor) and tf.as_dtype(tensor.dtype).is_floating
     ]
     return tf.concat(parts, axis=0)
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import rosenblatt
 
 __all__ = ["MixtureGaussianize"]
@@ -69,7 +68,9 @@ class MixtureGaussianize(base.Bijector):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             owner = f"`{type(self).__name__}`"
-            dtype = arguments.common_dtype(means, log_weights, owner=owner)
+            dtype = arguments.common_dtype(
+                means, log_weights, log_diagonals, lower, owner=owner
+            )
             self._log_weights = arguments.as_parameter(
                 log_weights, "log_weights", dtype
             )
@@ -80,12 +81,14 @@ class MixtureGaussianize(base.Bijector):
             self._lower = arguments.as_parameter(lower, "lower", dtype)
             count = arguments.last_size(self._log_weights, "log_weights")
             size = arguments.last_size(self._means, "means")
-            for argument, value, shape in (
-                ("means", self._means, (count, size)),
-                ("log_diagonals", self._log_diagonals, (count, size)),
-                ("lower", self._lower, (count, size, size)),
+            for argument, shape in (
+                ("log_weights", (count,)),
+                ("means", (count, size)),
+                ("log_diagonals", (count, size)),
+                ("lower", (count, size, size)),
             ):
-                _checks.require_trailing(value.shape, shape, argument, owner)
+                value = getattr(self, f"_{argument}")
+                arguments.require_exact(value, shape, argument, owner)
             super().__init__(
                 event_shape=(size,),
                 forward_min_event_ndims=1,
@@ -187,13 +190,13 @@ class MixtureGaussianize(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
-        matrix = tfp.util.ParameterProperties(event_ndims=2)
+        vector = properties.free(1)
+        matrix = properties.free(2)
         return {
             "log_weights": vector,
             "means": matrix,
             "log_diagonals": matrix,
-            "lower": tfp.util.ParameterProperties(event_ndims=3),
+            "lower": properties.free(3),
         }
 
     def _flat(self, function: Any, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

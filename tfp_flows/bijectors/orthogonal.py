@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import linear
 
 __all__ = ["Orthogonal"]
@@ -115,7 +114,7 @@ class Orthogonal(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"skew": tfp.util.ParameterProperties(event_ndims=1)}
+        return {"skew": properties.free(1)}
 
     def matrix(self) -> tf.Tensor:
         """Return the rotation, `[..., D, D]`."""

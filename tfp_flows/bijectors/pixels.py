@@ -53,6 +53,7 @@ class PixelSigmoid(base.Bijector):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             _checks.at_least(num_values, 1, "num_values")
+            _checks.plain_number(alpha, "alpha")
             if not 0.0 <= alpha < 0.5:
                 msg = f"`alpha` must be in [0, 0.5), got {alpha}. Use 0.05, or 1e-6."
                 raise ValueError(msg)

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
-from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Shape, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import leaky, linear
 
 __all__ = ["LeakyReLU", "PReLU"]
@@ -25,6 +23,10 @@ def _require_positive(slope: Any) -> None:
             "0 has no inverse; pass for example 0.1."
         )
         raise ValueError(msg)
+
+
+def _is_positive(value: tf.Tensor) -> tf.Tensor:
+    return value > 0.0
 
 
 class LeakyReLU(base.Bijector):
@@ -87,23 +89,19 @@ class LeakyReLU(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        positive = tfp.util.ParameterProperties(
-            event_ndims=0, default_constraining_bijector_fn=tfb.Exp
-        )
+        positive = properties.positive(0, dtype)
         return {"negative_slope": positive}
 
     @classmethod
     def _is_increasing(cls) -> bool:
         return True
 
+    def _requirements(self) -> list[arguments.Requirement]:
+        message = "`negative_slope` must be positive. A slope of 0 has no inverse."
+        return [arguments.Requirement(("negative_slope",), _is_positive, message)]
+
     def _log_slope(self, dtype: tf.DType) -> tf.Tensor:
-        slope = tf.convert_to_tensor(self._negative_slope, dtype)
-        if self.validate_args:
-            message = "`negative_slope` must be positive."
-            check = tf.debugging.assert_positive(slope, message)
-            with tf.control_dependencies([check] if check is not None else []):
-                slope = tf.identity(slope)
-        return tf.math.log(slope)
+        return tf.math.log(tf.convert_to_tensor(self._negative_slope, dtype))
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return leaky.forward(x, self._log_slope(x.dtype))
@@ -209,7 +207,7 @@ class PReLU(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"log_slope": tfp.util.ParameterProperties(event_ndims=0)}
+        return {"log_slope": properties.free(0)}
 
     @classmethod
     def _is_increasing(cls) -> bool:

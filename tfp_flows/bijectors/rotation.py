@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import linear
 
 __all__ = ["Rotation"]
+
+# How far products of rows of a matrix may be off for it to count as orthogonal.
+TOLERANCE = 1e-3
 
 
 class Rotation(base.Bijector):
@@ -120,23 +122,13 @@ class Rotation(base.Bijector):
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         return {
-            "matrix": tfp.util.ParameterProperties(event_ndims=2),
-            "skew": tfp.util.ParameterProperties(event_ndims=1),
+            "matrix": properties.fixed(2),
+            "skew": properties.free(1),
         }
 
-    def _parameter_control_dependencies(self, is_init: bool) -> list:  # noqa: FBT001
-        if not self.validate_args or is_init == isinstance(self._matrix, tf.Variable):
-            return []
-        matrix = tf.convert_to_tensor(self._matrix)
-        gram = tf.matmul(matrix, matrix, transpose_b=True)
-        return [
-            tf.debugging.assert_near(
-                gram,
-                tf.eye(self._size, dtype=matrix.dtype),
-                atol=1e-3,
-                message="`matrix` must be orthogonal. Use math.rotations.polar.",
-            )
-        ]
+    def _requirements(self) -> list[arguments.Requirement]:
+        message = "`matrix` must be orthogonal. Use math.rotations.polar."
+        return [arguments.Requirement(("matrix",), _is_orthogonal, message)]
 
     def rotation(self) -> tf.Tensor:
         """Return the matrix that the map multiplies by, `[D, D]`."""
@@ -153,3 +145,9 @@ class Rotation(base.Bijector):
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = linear.matvec(self.rotation(), y, transpose=True)
         return x, linear.broadcast_log_det(tf.zeros([], x.dtype), x)
+
+
+def _is_orthogonal(matrix: tf.Tensor) -> tf.Tensor:
+    gram = tf.matmul(matrix, matrix, transpose_b=True)
+    eye = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
+    return tf.abs(gram - eye) < TOLERANCE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -9,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import spline_tails, splines
 
 __all__ = ["RationalQuadraticSpline"]
@@ -69,19 +71,19 @@ class RationalQuadraticSpline(base.Bijector):
         parameters = dict(locals())
         _checks.one_of(tails, spline_tails.TAILS, "tails")
         with tf.name_scope(name) as name:
-            dtype = _common_dtype(bin_widths, bin_heights, knot_slopes)
-            self._bin_widths = _tensor(bin_widths, dtype)
-            self._bin_heights = _tensor(bin_heights, dtype)
-            self._knot_slopes = _tensor(knot_slopes, dtype)
-            self._range_min = _tensor(range_min, dtype)
-            self._range_max = None if range_max is None else _tensor(range_max, dtype)
-            # Slicing turns plain numbers into float32: give it these instead.
-            parameters.update(range_min=self._range_min, range_max=self._range_max)
+            owner = f"`{type(self).__name__}`"
+            given = (bin_widths, bin_heights, knot_slopes, range_min, range_max)
+            dtype = arguments.common_dtype(*given, owner=owner)
+            as_parameter = arguments.as_parameter
+            self._bin_widths = as_parameter(bin_widths, "bin_widths", dtype)
+            self._bin_heights = as_parameter(bin_heights, "bin_heights", dtype)
+            self._knot_slopes = as_parameter(knot_slopes, "knot_slopes", dtype)
+            self._range_min = as_parameter(range_min, "range_min", dtype)
+            self._range_max = as_parameter(range_max, "range_max", dtype)
             self._tails = tails
-            bins, heights, slopes = (
-                t.shape[-1]
-                for t in (self._bin_widths, self._bin_heights, self._knot_slopes)
-            )
+            bins = arguments.last_size(self._bin_widths, "bin_widths")
+            heights = arguments.last_size(self._bin_heights, "bin_heights")
+            slopes = arguments.last_size(self._knot_slopes, "knot_slopes")
             if bins != heights or slopes != spline_tails.num_slopes(bins, tails):
                 wanted = spline_tails.num_slopes(bins, tails)
                 msg = (
@@ -112,7 +114,8 @@ class RationalQuadraticSpline(base.Bijector):
 
         Args:
             params: `[..., P]`: `K` numbers for widths, `K` for heights, and `K - 1`,
-                `K + 1` or `K` for slopes (identity, linear, circular tails).
+                `K + 1` or `K` for slopes (identity, linear, circular tails). A variable
+                is read at each use, and trained.
             range_min: First knot.
             range_max: Last knot.
             tails: See the class.
@@ -122,10 +125,14 @@ class RationalQuadraticSpline(base.Bijector):
             The spline with bins at least 1e-3 of the range and slopes within 1e+-3.
 
         Raises:
+            TypeError: If the range is not given by plain numbers.
             ValueError: If `P` fits no number of bins.
         """
         _checks.one_of(tails, spline_tails.TAILS, "tails")
-        params = tf.convert_to_tensor(params, _common_dtype(params))
+        owner = f"`{cls.__name__}`"
+        dtype = arguments.common_dtype(params, owner=owner)
+        params = arguments.as_parameter(params, "params", dtype)
+        arguments.last_size(params, "params")
         bins, rest = divmod(params.shape[-1] - spline_tails.num_slopes(0, tails), 3)
         if rest or bins < 1:
             form = f"3 * K + {spline_tails.num_slopes(0, tails)}"
@@ -134,17 +141,14 @@ class RationalQuadraticSpline(base.Bijector):
                 f"{params.shape[-1]}. Change the last dimension."
             )
             raise ValueError(msg)
-        first = tf.transpose(params, _last_axis_first(params.shape.rank))
-        x, y, slopes = spline_tails.spline_parameters(
-            first, bins, range_min, range_max, tails
-        )
-        start = 1 if tails == "identity" else 0
-        stop = None if tails == "linear" else -1
-        back = _first_axis_last(params.shape.rank)
+        for argument, value in (("range_min", range_min), ("range_max", range_max)):
+            _checks.plain_number(value, argument)
+        make = _FromFree(bins, range_min, range_max, tails)
+        widths, heights, slopes = make.deferred(params)
         return cls(
-            bin_widths=tf.transpose(x[1:] - x[:-1], back),
-            bin_heights=tf.transpose(y[1:] - y[:-1], back),
-            knot_slopes=tf.transpose(slopes[start:stop], back),
+            widths,
+            heights,
+            slopes,
             range_min=range_min,
             range_max=range_max,
             tails=tails,
@@ -167,45 +171,58 @@ class RationalQuadraticSpline(base.Bijector):
         return self._knot_slopes
 
     @property
+    def range_min(self) -> tf.Tensor | tf.Variable:
+        """Where the first bin starts."""
+        return self._range_min
+
+    @property
+    def range_max(self) -> tf.Tensor | tf.Variable | None:
+        """Where the last bin ends, `None` for where the bins lead."""
+        return self._range_max
+
+    @property
     def tails(self) -> str:
         """The kind of tails."""
         return self._tails
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
-        scalar = tfp.util.ParameterProperties(event_ndims=0)
+        positive = properties.positive(1, dtype)
         return {
-            "bin_widths": vector,
-            "bin_heights": vector,
-            "knot_slopes": vector,
-            "range_min": scalar,
-            "range_max": scalar,
+            "bin_widths": positive,
+            "bin_heights": positive,
+            "knot_slopes": positive,
+            "range_min": properties.free(),
+            "range_max": properties.fixed(),
         }
 
     @classmethod
     def _is_increasing(cls) -> bool:
         return True
 
-    def _parameter_control_dependencies(self, is_init: bool) -> list:  # noqa: FBT001
-        if not self.validate_args:
-            return []
+    def _requirements(self) -> list[arguments.Requirement]:
         return [
-            tf.debugging.assert_positive(
-                values, message=f"`{name}` must be positive. Use from_unconstrained."
-            )
-            for name, values in (
-                ("bin_widths", self._bin_widths),
-                ("bin_heights", self._bin_heights),
-                ("knot_slopes", self._knot_slopes),
-            )
-            if is_init != isinstance(values, tf.Variable)
+            *(
+                arguments.Requirement(
+                    (name,),
+                    _is_positive,
+                    f"`{name}` must be positive. Use from_unconstrained.",
+                )
+                for name in ("bin_widths", "bin_heights", "knot_slopes")
+            ),
+            arguments.Requirement(
+                ("range_min", "range_max"),
+                tf.less,
+                "`range_max` must be above `range_min`. Swap or widen them.",
+            ),
         ]
 
     def _knots(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        low, high = self._range_min, self._range_max
+        low, high = tf.convert_to_tensor(self._range_min), self._range_max
+        high = None if high is None else tf.convert_to_tensor(high)
         tables = []
         for sizes in (self._bin_widths, self._bin_heights):
+            sizes = tf.convert_to_tensor(sizes)
             sizes = tf.transpose(sizes, _last_axis_first(sizes.shape.rank))
             total = tf.reduce_sum(sizes, axis=0)
             end = low + total if high is None else high
@@ -238,6 +255,53 @@ class RationalQuadraticSpline(base.Bijector):
         return self._apply(y, inverse=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class _FromFree:
+    """Widths, heights and slopes of a spline as functions of unconstrained numbers."""
+
+    num_bins: int
+    range_min: float
+    range_max: float
+    tails: str
+
+    def __call__(self, params: Any) -> tuple[tf.Tensor, ...]:
+        params = tf.convert_to_tensor(params)
+        rank = params.shape.rank
+        x, y, slopes = spline_tails.spline_parameters(
+            tf.transpose(params, _last_axis_first(rank)),
+            *dataclasses.astuple(self),
+        )
+        start = 1 if self.tails == "identity" else 0
+        stop = None if self.tails == "linear" else -1
+        parts = (x[1:] - x[:-1], y[1:] - y[:-1], slopes[start:stop])
+        return tuple(tf.transpose(part, _first_axis_last(rank)) for part in parts)
+
+    def deferred(self, params: Any) -> Sequence[Any]:
+        """Return all three, of a variable as tensors that are computed at each use."""
+        if arguments.reference(params) is None:
+            return self(params)
+        sizes = [self.num_bins] * 2
+        sizes.append(spline_tails.num_slopes(self.num_bins, self.tails))
+        return [
+            tfp.util.DeferredTensor(
+                params, _Part(self, i), shape=params.shape[:-1].concatenate([size])
+            )
+            for i, size in enumerate(sizes)
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One of the three; a function with a name, which can be pickled and compared."""
+
+    make: _FromFree
+    index: int
+    __name__ = "spline_parameters"
+
+    def __call__(self, params: Any) -> tf.Tensor:
+        return self.make(params)[self.index]
+
+
 def _pad_rank(table: tf.Tensor, rank: int) -> tf.Tensor:
     missing = rank + 1 - table.shape.rank
     if missing <= 0:
@@ -255,14 +319,5 @@ def _first_axis_last(rank: int) -> list[int]:
     return [*range(1, rank), 0]
 
 
-def _common_dtype(*values: TensorLike) -> tf.DType:
-    for value in values:
-        if hasattr(value, "dtype") and not isinstance(value.dtype, type(None)):
-            return tf.as_dtype(value.dtype)
-    return tf.float32
-
-
-def _tensor(value: TensorLike, dtype: tf.DType) -> tf.Tensor:
-    if isinstance(value, tf.Variable):
-        return value
-    return tf.convert_to_tensor(value, dtype=dtype)
+def _is_positive(value: tf.Tensor) -> tf.Tensor:
+    return value > 0.0

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
-from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, Shape, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import linear, moments
 
 __all__ = ["Standardize"]
@@ -80,6 +78,8 @@ class Standardize(base.Bijector):
                 if value is not None:
                     _checks.require_trailing(value.shape, shape, argument, owner)
             self._event_ndims = int(event_ndims)
+            # A copy with a batch of locations has events of the same rank.
+            parameters.update(event_ndims=self._event_ndims)
             self._event = shape
             super().__init__(
                 event_shape=self._event,
@@ -149,11 +149,13 @@ class Standardize(base.Bijector):
         def event_ndims(self: Standardize, x_event_ndims: int) -> int:
             return x_event_ndims
 
-        any_number = tfp.util.ParameterProperties(event_ndims=event_ndims)
-        positive = tfp.util.ParameterProperties(
-            event_ndims=event_ndims, default_constraining_bijector_fn=tfb.Exp
-        )
+        any_number = properties.free(event_ndims)
+        positive = properties.positive(event_ndims, dtype)
         return {"loc": any_number, "scale": positive, "loc_remainder": any_number}
+
+    def _requirements(self) -> list[arguments.Requirement]:
+        message = "`scale` must not be 0 anywhere. Pass 1 for what does not vary."
+        return [arguments.Requirement(("scale",), _not_zero, message)]
 
     def adapt(self, y: TensorLike, condition: Condition = None) -> None:
         """Set location and scale to the mean and the standard deviation of data.
@@ -227,3 +229,7 @@ class Standardize(base.Bijector):
         x = x / scale
         log_det = -self._log_det(scale)
         return x, linear.broadcast_log_det(log_det, x, self._event_ndims)
+
+
+def _not_zero(value: tf.Tensor) -> tf.Tensor:
+    return tf.not_equal(value, 0.0)

@@ -157,6 +157,8 @@ class RationalQuadratic(Transformer):
     def __post_init__(self) -> None:
         _checks.at_least(self.num_bins, 1, "num_bins")
         _checks.one_of(self.tails, spline_tails.TAILS, "tails")
+        for argument in ("range_min", "range_max"):
+            _checks.plain_number(getattr(self, argument), argument)
         if not self.range_min < self.range_max:
             msg = (
                 f"`range_min` must be below range_max, got {self.range_min} and "

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, properties
 from tfp_flows.math import linear
 
 __all__ = ["LowRankAffine", "TriangularAffine"]
@@ -163,8 +162,8 @@ class TriangularAffine(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
-        matrix = tfp.util.ParameterProperties(event_ndims=2)
+        vector = properties.free(1)
+        matrix = properties.free(2)
         return {"off_diagonal": matrix, "log_diagonal": vector, "shift": vector}
 
     def matrix(self) -> tf.Tensor:
@@ -355,8 +354,8 @@ class LowRankAffine(base.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = tfp.util.ParameterProperties(event_ndims=1)
-        matrix = tfp.util.ParameterProperties(event_ndims=2)
+        vector = properties.free(1)
+        matrix = properties.free(2)
         return {
             "off_diagonal": matrix,
             "log_diagonal": vector,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -30,6 +31,25 @@ INITIAL_SPREAD = 0.5
 INITIAL_DF = 10.0
 # Below this a Student-t has no mean and samples overflow float32.
 MIN_DF = 1.0
+
+
+def _degrees_of_freedom(raw: tf.Tensor) -> tf.Tensor:
+    return MIN_DF + tf.nn.softplus(raw)
+
+
+@dataclasses.dataclass(frozen=True)
+class _SharedScale:
+    """One scale for all coordinates of each component: `[K]` to `[K, 1, ...]`.
+
+    A function with a name that can be pickled.
+    """
+
+    rank: int
+    __name__ = "shared_scale"
+
+    def __call__(self, log_scale: tf.Tensor) -> tf.Tensor:
+        ones = [1] * self.rank
+        return tf.reshape(tf.exp(log_scale), [log_scale.shape[0], *ones])
 
 
 class Base(tf.Module):
@@ -103,9 +123,7 @@ class Base(tf.Module):
         if self.kind == "diagonal-normal":
             return tfd.Independent(tfd.Normal(self._loc, scale), rank)
         if self.kind == "student-t":
-            df = tfp.util.DeferredTensor(
-                self._raw_df, lambda raw: MIN_DF + tf.nn.softplus(raw)
-            )
+            df = tfp.util.DeferredTensor(self._raw_df, _degrees_of_freedom)
             return tfd.Independent(tfd.StudentT(df, zeros, scale), rank)
         if self.kind == "gaussian-mixture":
             loc = self._loc
@@ -113,7 +131,7 @@ class Base(tf.Module):
             loc, ones = zeros, [1] * rank
             scale = tfp.util.DeferredTensor(
                 self._log_scale,
-                lambda v: tf.reshape(tf.exp(v), [v.shape[0], *ones]),
+                _SharedScale(rank),
                 shape=[self._log_scale.shape[0], *ones],
             )
         return tfd.MixtureSameFamily(

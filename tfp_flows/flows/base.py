@@ -223,7 +223,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             bijector = self._assemble(self._maps[:k] or [compose.Chain([])])
         if condition is not None and bijector.condition_shape is not None:
             bijector = compose.Conditioned(bijector, condition)
-        return tfd.TransformedDistribution(
+        return bases.FlowDistribution(
             self._base.distribution(), bijector, name=self.name
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ __all__ = [
 BLOCKS = 4
 # Narrower layers are multiplied as a whole.
 WORTH_BLOCKS = 128
+
+T = TypeVar("T")
 
 
 class Block(NamedTuple):
@@ -99,7 +102,7 @@ def stack_masks(
         masks[f"kernel_{i}"] = degrees[i][:, None] >= degrees[i - 1][None]
     masks["head"] = np.tile(rank[:, None] >= degrees[-1][None], (params_size, 1))
     # A function, since containers of arrays would be tracked as parts of a module.
-    return lambda: masks
+    return functools.partial(_held, masks)
 
 
 def stack_blocks(
@@ -130,7 +133,7 @@ def stack_blocks(
         whole = Block(0, len(rows), rows.shape[1])
         worth = min(mask.shape) >= WORTH_BLOCKS and used <= 0.8 * rows.size
         blocks[name] = cut if worth else [whole]
-    return lambda: blocks
+    return functools.partial(_held, blocks)
 
 
 def stack_slots(
@@ -158,4 +161,9 @@ def stack_slots(
             table[step, :count] = np.flatnonzero(degree == step)
         slots.append(table)
     slots.append(by_rank[:, None] + size * np.arange(params_size)[None])
-    return lambda: slots
+    return functools.partial(_held, slots)
+
+
+def _held(value: T) -> T:
+    """Return what a `functools.partial` holds: unlike a lambda, it can be pickled."""
+    return value

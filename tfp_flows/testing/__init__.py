@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from tfp_flows.testing import registry
+from tfp_flows.testing.batches import check_slicing
 from tfp_flows.testing.bijectors import check_bijector
 from tfp_flows.testing.case import BijectorCase, ContractError, Tolerances, perturb
 from tfp_flows.testing.flow_case import FlowCase
+from tfp_flows.testing.flow_copies import check_flow_pickle, check_flow_slicing
 from tfp_flows.testing.flow_files import (
     check_flow_checkpoint,
     check_flow_export,
@@ -47,9 +49,14 @@ from tfp_flows.testing.memory import check_threads, check_training_mode
 from tfp_flows.testing.modes import (
     check_composite_tensor,
     check_copy,
+    check_pickle,
     check_tf_function,
     check_vectorized_map,
     check_xla,
+)
+from tfp_flows.testing.parameters import (
+    check_parameter_properties,
+    check_trained_parameters,
 )
 from tfp_flows.testing.passes import check_one_pass, counted
 from tfp_flows.testing.values import (
@@ -85,9 +92,11 @@ __all__ = [
     "check_flow_mass",
     "check_flow_modes",
     "check_flow_partial",
+    "check_flow_pickle",
     "check_flow_sample",
     "check_flow_save_load",
     "check_flow_seed",
+    "check_flow_slicing",
     "check_flow_tfp",
     "check_flow_tracked_variables",
     "check_flow_training_step",
@@ -99,11 +108,15 @@ __all__ = [
     "check_mass",
     "check_one_pass",
     "check_opposite_log_dets",
+    "check_parameter_properties",
+    "check_pickle",
     "check_round_trip",
     "check_save_load_in_fresh_process",
+    "check_slicing",
     "check_tf_function",
     "check_threads",
     "check_tracked_variables",
+    "check_trained_parameters",
     "check_training_mode",
     "check_vectorized_map",
     "check_xla",

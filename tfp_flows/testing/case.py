@@ -180,10 +180,10 @@ class BijectorCase:
         c = tf.random.stateless_normal(shape, [self.seed, 7], dtype=tf.float64)
         return {"condition": tf.cast(c, dtype or self.dtype)}
 
-    def base(self, dtype: str) -> tfd.Distribution:
-        """Return a density on the domain with independent components."""
+    def base(self, dtype: str, batch: tuple[int, ...] = ()) -> tfd.Distribution:
+        """Return a density on the domain with independent components, or a batch."""
         low, high = self.domain
-        zeros = tf.zeros(self.event_shape, dtype)
+        zeros = tf.zeros((*batch, *self.event_shape), dtype)
         if math.isfinite(low) and math.isfinite(high):
             scalar: tfd.Distribution = tfd.Uniform(low + zeros, high + zeros)
         elif math.isfinite(low):

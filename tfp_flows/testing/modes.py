@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -15,6 +16,7 @@ from tfp_flows.testing.case import BijectorCase
 __all__ = [
     "check_composite_tensor",
     "check_copy",
+    "check_pickle",
     "check_tf_function",
     "check_vectorized_map",
     "check_xla",
@@ -122,13 +124,22 @@ def check_copy(case: BijectorCase) -> None:
         registry.compare(case, "copy", f"forward of {name}", found, y, 0.0)
         found = registry.forward_log_det(case, twin, tf.identity(x), **condition)
         registry.compare(case, "copy", f"log-det of {name}", found, log_det, 0.0)
-    shared = {id(v) for v in bijector.variables} & {id(v) for v in deep.variables}
-    if shared:
-        what = "deepcopy shares variables with the original"
-        case.fail("copy", what, len(shared), 0)
-    if len(deep.variables) != len(bijector.variables):
-        what = "deepcopy has another number of variables"
-        case.fail("copy", what, len(deep.variables), len(bijector.variables))
+    registry.compare_variables(case, "copy", "deepcopy", bijector, deep)
+
+
+@registry.bijector_check
+def check_pickle(case: BijectorCase) -> None:
+    """A map that was used pickles, to an equal one with variables of its own."""
+    bijector = case.bijector()
+    x, condition = case.points((4,)), case.condition((4,))
+    y = bijector.forward(x, **condition)
+    log_det = registry.forward_log_det(case, bijector, x, **condition)
+    twin = pickle.loads(pickle.dumps(bijector))
+    found = twin.forward(tf.identity(x), **condition)
+    registry.compare(case, "pickle", "forward of a pickled map", found, y, 0.0)
+    found = registry.forward_log_det(case, twin, tf.identity(x), **condition)
+    registry.compare(case, "pickle", "log-det of a pickled map", found, log_det, 0.0)
+    registry.compare_variables(case, "pickle", "a pickled map", bijector, twin)
 
 
 @registry.bijector_check

@@ -17,6 +17,7 @@ __all__ = [
     "FLOW_CHECKS",
     "bijector_check",
     "compare",
+    "compare_variables",
     "flow_check",
     "forward_log_det",
     "inverse_log_det",
@@ -131,6 +132,16 @@ def compare(
     error = worst(found, expected, scale)
     if not error <= tolerance:
         case.fail(check, f"{what}: relative error", f"{error:.3g}", tolerance)
+
+
+def compare_variables(case: Any, check: str, what: str, one: Any, twin: Any) -> None:
+    """Fail unless a copy has as many variables as the original, and shares none."""
+    shared = {id(v) for v in one.variables} & {id(v) for v in twin.variables}
+    if shared:
+        case.fail(check, f"{what} shares variables with the original", len(shared), 0)
+    found, wanted = len(twin.variables), len(one.variables)
+    if found != wanted:
+        case.fail(check, f"{what} has another number of variables", found, wanted)
 
 
 def require_finite(case: Any, check: str, what: str, value: Any) -> None:

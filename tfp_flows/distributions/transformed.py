@@ -1,0 +1,105 @@
+"""The density of a flow, a `tfd.TransformedDistribution` that slices and pickles."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import _checks
+from tfp_flows.bijectors import compose
+
+__all__ = ["FlowDistribution"]
+
+
+class FlowDistribution(tfd.TransformedDistribution):
+    """What `flow.distribution()` returns: base density and map as one density.
+
+    A `tfd.TransformedDistribution` that can be pickled and copied deeply, and whose
+    slices by conditions, `flow.distribution(conditions)[1]`, keep the variables of base
+    density and map. Indices outside the batch are errors.
+
+    Args:
+        distribution: The base density.
+        bijector: The map from the base to the data.
+        validate_args: Whether to run value checks.
+        name: Name.
+    """
+
+    def __init__(
+        self,
+        distribution: tfd.Distribution,
+        bijector: tfb.Bijector,
+        *,
+        validate_args: bool = False,
+        name: str | None = None,
+    ) -> None:
+        parameters = dict(locals())
+        super().__init__(
+            distribution,
+            bijector,
+            validate_args=validate_args,
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+        return tfd.TransformedDistribution.parameter_properties(dtype, num_classes)
+
+    def __getitem__(self, slices: Any) -> FlowDistribution:
+        """Return a part of a batch of densities.
+
+        Raises:
+            IndexError: If an index is out of the batch's range, or one too many.
+        """
+        places = slices if isinstance(slices, tuple) else (slices,)
+        _checks.batch_index(places, self.batch_shape, f"`{self.name}`")
+        fixed = self.bijector
+        if not (isinstance(fixed, compose.Conditioned) and self._is_one_map()):
+            return super().__getitem__(places)
+        if not any(place is Ellipsis for place in places):
+            places = (*places, Ellipsis)
+        rest = (slice(None),) * len(fixed.bijector.condition_shape or ())
+        part = fixed.copy(condition=fixed.condition[(*places, *rest)])
+        return self.copy(bijector=part)
+
+    def _is_one_map(self) -> bool:
+        """Whether the batch is that of the conditions alone."""
+        ndims = len(self.event_shape)
+        inner = self.bijector.bijector.experimental_batch_shape(ndims)
+        return self.distribution.batch_shape.rank == 0 and inner.rank == 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _build, (_Parts.of(self),)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """A distribution by class and arguments: what pickles and copies are made from.
+
+    TFP's own `tfd.Independent` and `tfd.TransformedDistribution` can do neither.
+    """
+
+    kind: type[tfd.Distribution]
+    arguments: dict[str, Any]
+
+    @classmethod
+    def of(cls, distribution: tfd.Distribution) -> _Parts:
+        """Take a distribution apart, and those inside."""
+        arguments = {
+            key: cls.of(value) if isinstance(value, tfd.Distribution) else value
+            for key, value in distribution.parameters.items()
+        }
+        return cls(type(distribution), arguments)
+
+
+def _build(parts: _Parts) -> tfd.Distribution:
+    """Put a distribution together again."""
+    arguments = {
+        key: _build(value) if isinstance(value, _Parts) else value
+        for key, value in parts.arguments.items()
+    }
+    return parts.kind(**arguments)
