@@ -166,3 +166,31 @@ def test_a_checkpoint_follows_the_condition_of_more_events():
     out = tf.function(stack.inverse)(y, condition=condition)
     want = maps.Chain(parts).inverse(y, condition=condition)
     np.testing.assert_allclose(out, want, rtol=1e-5, atol=1e-6)
+
+
+def looped(parts, value):
+    """Return the inverse of a chain as `flow.log_prob` evaluates it."""
+
+    @tf.function(autograph=False)
+    def function(y):
+        with _context.values_scope():
+            return maps.Chain(parts).inverse_and_log_det(y)
+
+    return function(value)
+
+
+def test_batches_of_parameters_widen_the_input_outside_of_loops():
+    skews = tf.random.stateless_normal([3, 5, 6], [1, 2])
+    parts = [maps.Orthogonal(skew) for skew in tf.unstack(skews)]
+    assert not parts[0].repeatable
+    assert maps.Orthogonal(skews[0, 0]).repeatable
+    y = tf.random.stateless_normal([4], [3, 4])
+    x, log_det = looped(parts, y)
+    assert log_det.shape == [5]
+    np.testing.assert_allclose(x, maps.Chain(parts).inverse(y), atol=1e-6)
+
+
+def test_maps_without_numbers_are_left_alone():
+    x, log_det = looped([maps.Chain([]) for _ in range(3)], tf.ones([4, 2]))
+    np.testing.assert_array_equal(x, np.ones([4, 2]))
+    np.testing.assert_array_equal(log_det, np.zeros(4))

@@ -56,6 +56,8 @@ class ActNorm(base.Bijector):
         Kingma, Dhariwal (2018). Glow. https://arxiv.org/abs/1807.03039, section 3.1
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         log_scale: TensorLike,
@@ -143,11 +145,6 @@ class ActNorm(base.Bijector):
     def event_ndims(self) -> int:
         """Rank of an event."""
         return self._event_ndims
-
-    @property
-    def repeatable(self) -> bool:
-        """True: all numbers are arguments."""
-        return True
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

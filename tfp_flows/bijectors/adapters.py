@@ -61,6 +61,15 @@ class OnFlattened(base.Bijector):
         """Shape of one event."""
         return self._event_shape
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the map on vectors is."""
+        return getattr(self._bijector, "repeatable", False)
+
+    def loop_form(self) -> base.Bijector:
+        """Return the map with the one on vectors in the form that loops go through."""
+        return OnFlattened(self._bijector.loop_form(), self._event_shape)
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         # The map works on vectors, whatever the rank of the event is.

@@ -27,6 +27,7 @@ __all__ = [
     "require_rows",
     "require_square",
     "require_variables",
+    "unbatched",
     "variable",
 ]
 
@@ -245,3 +246,17 @@ def require_rows(x: np.ndarray) -> None:
             f"{x.shape}. Drop or impute bad rows."
         )
         raise ValueError(msg)
+
+
+def unbatched(bijector: Any) -> bool:
+    """Return whether no parameter of a map has more dimensions than one map needs."""
+    for name, properties in bijector.parameter_properties().items():
+        value = getattr(bijector, f"_{name}", None)
+        rank = getattr(properties, "event_ndims", None)
+        if value is None or not hasattr(value, "shape") or rank is None:
+            continue
+        if callable(rank):
+            rank = rank(bijector, bijector.forward_min_event_ndims)
+        if len(value.shape) > rank:
+            return False
+    return True

@@ -44,6 +44,8 @@ class Bijector(tfb.AutoCompositeTensorBijector):
     """
 
     _cache = memo.Memo()
+    # Set by maps all whose numbers are arguments: see `repeatable`.
+    _of_tensors = False
 
     def __init__(
         self,
@@ -75,9 +77,10 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         """Whether the map is a function of its input and of its tensors alone.
 
         Then a chain may rebuild it from other tensors, to evaluate it in a loop of
-        equal maps or to run it once more for its gradient.
+        equal maps or to run it once more for its gradient. Batches of parameters widen
+        the input, which a loop cannot.
         """
-        return False
+        return self._of_tensors and arguments.unbatched(self)
 
     def loop_form(self) -> Bijector:
         """Return an equal map with the most of what defines it in tensors."""

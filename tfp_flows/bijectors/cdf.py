@@ -14,6 +14,9 @@ from tfp_flows.math import cdf_tables, histograms, normal, smoothing
 
 __all__ = ["HistogramCDF", "MarginalGaussianize", "NormalCDF"]
 
+# Half the grid of a new map, in standard deviations.
+REACH = 5.0
+
 
 def _inside(p: tf.Tensor) -> tf.Tensor:
     """Return probabilities off 0 and 1, by the least that the dtype can tell."""
@@ -81,6 +84,8 @@ class NormalCDF(base.Bijector):
 
 class _Table(base.Bijector):
     """What both maps by CDF tables share: a regular grid and its log-masses."""
+
+    _of_tensors = True
 
     def __init__(
         self,
@@ -162,6 +167,37 @@ class _Table(base.Bijector):
             arguments.variable(low, "low", dtype, trainable=False),
             arguments.variable(high, "high", dtype, trainable=False),
             arguments.variable(values, "log_masses", dtype, trainable=trainable),
+        )
+        return cls(*variables, **kwargs)
+
+    @classmethod
+    def trainable(
+        cls,
+        size: int,
+        num_bins: int = 100,
+        *,
+        dtype: DType = tf.float32,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the map of the normal law, with a grid within 5 deviations.
+
+        Args:
+            size: Number of features `D`.
+            num_bins: Cells of the grid `G`.
+            dtype: Dtype of the variables; only the masses are trained.
+            **kwargs: `name` and `validate_args`.
+
+        Returns:
+            The map.
+        """
+        _checks.at_least(size, 1, "size")
+        _checks.at_least(num_bins, 2, "num_bins")
+        edges = np.tile(histograms.edges(-REACH, REACH, num_bins), [size, 1])
+        values = cdf_tables.log_masses_at(edges)
+        variables = (
+            arguments.variable(edges[:, 0], "low", dtype, trainable=False),
+            arguments.variable(edges[:, -1], "high", dtype, trainable=False),
+            arguments.variable(values, "log_masses", dtype),
         )
         return cls(*variables, **kwargs)
 

@@ -113,8 +113,8 @@ class InvertibleConv1x1(base.Bijector):
 
     @property
     def repeatable(self) -> bool:
-        """True, in the form that holds the permutation as a tensor."""
-        return True
+        """Whether the factors are, in the form that loops go through."""
+        return self._linear.repeatable
 
     def loop_form(self) -> base.Bijector:
         """Return the map with the permutation of its factors as a tensor."""

@@ -38,6 +38,8 @@ class Elementwise(base.Bijector):
         [1.0, 2.0]
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         transformer: Any,
@@ -161,6 +163,11 @@ class ConditionalElementwise(base.Bijector):
     def conditioner(self) -> Any:
         """What turns the condition into parameters."""
         return self._conditioner
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the conditioner is."""
+        return getattr(self._conditioner, "repeatable", False)
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -48,6 +48,8 @@ class HouseholderProduct(base.Bijector):
         Flow. https://arxiv.org/abs/1611.09630
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         vectors: TensorLike,

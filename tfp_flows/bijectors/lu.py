@@ -106,6 +106,8 @@ class LU(base.Bijector):
         Kingma, Dhariwal (2018). Glow. https://arxiv.org/abs/1807.03039, eq. (10)
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         lower: TensorLike,
@@ -245,11 +247,6 @@ class LU(base.Bijector):
     def max_log_scale(self) -> float | None:
         """Soft bound of the log-diagonal."""
         return self._max_log_scale
-
-    @property
-    def repeatable(self) -> bool:
-        """True, in the form that holds the permutation as a tensor."""
-        return True
 
     def loop_form(self) -> base.Bijector:
         """Return the map with its permutation as a tensor."""

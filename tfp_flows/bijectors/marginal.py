@@ -63,6 +63,8 @@ class MarginalSpline(base.Bijector):
         https://arxiv.org/abs/2003.01941
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         x_middle: TensorLike,

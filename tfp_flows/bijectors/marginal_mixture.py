@@ -55,6 +55,8 @@ class MarginalMixture(base.Bijector):
         https://arxiv.org/abs/2003.01941
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         logits: TensorLike,

@@ -55,6 +55,8 @@ class MixtureGaussianize(base.Bijector):
         https://doi.org/10.1214/aoms/1177729394
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         log_weights: TensorLike,

@@ -51,6 +51,8 @@ class Orthogonal(base.Bijector):
         Networks. https://arxiv.org/abs/1901.08428, section 3
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         skew: TensorLike,

@@ -135,6 +135,8 @@ class PReLU(base.Bijector):
         He et al. (2015). Delving Deep into Rectifiers. https://arxiv.org/abs/1502.01852
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         log_slope: TensorLike,

@@ -39,6 +39,8 @@ class RadialGaussianize(base.Bijector):
         https://doi.org/10.1162/neco.2009.04-08-773
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         bijector: marginal.MarginalSpline,

@@ -61,8 +61,10 @@ def _kinds(parts: Sequence[Any]) -> list[int]:
     kinds = []
     for part in parts:
         spec: Any = None
-        if getattr(part, "repeatable", False):
-            spec = tf.type_spec_from_value(part.loop_form())
+        form = part.loop_form() if getattr(part, "repeatable", False) else None
+        # Maps without numbers are left alone: a loop goes over numbers.
+        if form is not None and tf.nest.flatten(form, expand_composites=True):
+            spec = tf.type_spec_from_value(form)
         same = (i for i, other in enumerate(known) if _alike(spec, other))
         kinds.append(next(same, len(known)))
         if kinds[-1] == len(known):

@@ -47,6 +47,8 @@ class Rotation(base.Bijector):
         [2.0, 1.0]
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         matrix: TensorLike,

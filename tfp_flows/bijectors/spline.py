@@ -56,6 +56,8 @@ class RationalQuadraticSpline(base.Bijector):
         https://arxiv.org/abs/2002.02428
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         bin_widths: TensorLike,

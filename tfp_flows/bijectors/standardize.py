@@ -46,6 +46,8 @@ class Standardize(base.Bijector):
         [[-1.0, 0.0], [1.0, 1.0]]
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         loc: TensorLike,

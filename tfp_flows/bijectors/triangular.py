@@ -57,6 +57,8 @@ class TriangularAffine(base.Bijector):
         Inference. https://arxiv.org/abs/1912.02762, section 3.1.1
     """
 
+    _of_tensors = True
+
     def __init__(
         self,
         off_diagonal: TensorLike,
@@ -233,6 +235,8 @@ class LowRankAffine(base.Bijector):
         Jang (2018). Normalizing Flows Tutorial, Part 1.
         https://blog.evjang.com/2018/01/nf1.html
     """
+
+    _of_tensors = True
 
     def __init__(
         self,

@@ -14,10 +14,12 @@ import tensorflow_probability as tfp
 
 from tfp_flows.math import normal, tables
 
-__all__ = ["gaussianize", "log_masses", "sample_map"]
+__all__ = ["gaussianize", "log_masses", "log_masses_at", "sample_map"]
 
 # Of the mass of the grid: what each outer cell has at least.
 LEAST_MASS = 1e-7
+# Of that, what a cell has above it, so that its log is finite.
+THINNEST = 1e-3
 
 
 def log_masses(counts: np.ndarray, pseudo_counts: float = 0.5) -> np.ndarray:
@@ -32,6 +34,22 @@ def log_masses(counts: np.ndarray, pseudo_counts: float = 0.5) -> np.ndarray:
     """
     padded = np.pad(np.asarray(counts, np.float64), [(0, 0), (1, 1)]) + pseudo_counts
     return np.log(padded / padded.sum(axis=1, keepdims=True))
+
+
+def log_masses_at(levels: np.ndarray) -> np.ndarray:
+    """Return the log-masses of the table whose edges have given normal levels.
+
+    Args:
+        levels: Levels of the edges of the grid, increasing, `[D, G + 1]`.
+
+    Returns:
+        `[D, G + 2]`; cells thinner than what a table can hold count as such.
+    """
+    below, above = (t.numpy() for t in normal.tails(tf.constant(levels, tf.float64)))
+    inner = np.where(levels[:, 1:] < 0.0, np.diff(below), -np.diff(above))
+    masses = np.concatenate([below[:, :1], inner, above[:, -1:]], axis=1)
+    free = (masses - LEAST_MASS) / (1.0 - LEAST_MASS * masses.shape[1])
+    return np.log(np.maximum(free, THINNEST * LEAST_MASS))
 
 
 def _levels(log_masses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

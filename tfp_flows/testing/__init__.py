@@ -45,6 +45,7 @@ from tfp_flows.testing.log_dets import (
     check_opposite_log_dets,
     density_mass,
 )
+from tfp_flows.testing.loop import check_loop
 from tfp_flows.testing.memory import check_threads, check_training_mode
 from tfp_flows.testing.modes import (
     check_composite_tensor,
@@ -105,6 +106,7 @@ __all__ = [
     "check_infinite_inputs",
     "check_leading_shapes",
     "check_log_det",
+    "check_loop",
     "check_mass",
     "check_one_pass",
     "check_opposite_log_dets",
