@@ -1,0 +1,97 @@
+"""Quantiles of the normal distribution and their derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_flows.math import normal
+
+
+def derivatives(function, x, order):
+    """Return a function's value and its derivatives by each element."""
+    if order == 0:
+        return [function(x)]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        out = derivatives(function, x, order - 1)
+    return [*out, tape.gradient(out[-1], x)]
+
+
+def by_probability(p):
+    return normal.quantile(p, 1.0 - p)
+
+
+def by_log(log_p):
+    return normal.quantile_of_logs(log_p, tf.math.log1p(-tf.exp(log_p)))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_derivatives_of_the_quantile_are_those_of_theory(jit_compile):
+    # x' = 1 / phi, x'' = x * x'^2, x''' = (1 + 2 * x^2) * x'^3.
+    x = tf.constant([-5.0, -2.0, -0.3, 0.4, 3.0], tf.float64)
+    p = normal.tails(x)[0]
+    function = tf.function(
+        lambda p: derivatives(by_probability, p, 3), jit_compile=jit_compile
+    )
+    found, slope = function(p), np.exp(-normal.log_prob(x))
+    wanted = (x, slope, x * slope**2, (1.0 + 2.0 * x**2) * slope**3)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-3), ("float64", 1e-8)])
+def test_derivatives_by_logs_hold_where_the_probability_underflows(dtype, tolerance):
+    # By l = log(p): x' = m, with m = p / phi Mills' ratio, and x'' = m * (1 + x * m).
+    x = tf.constant([-1e4, -50.0, -12.0, -7.1, -2.0], dtype)
+    log_p = normal.log_tails(x)[0]
+    value, slope, curvature = derivatives(by_log, log_p, 2)
+    np.testing.assert_allclose(value, x, rtol=1e-6)
+    exact = tf.cast(x, tf.float64)
+    ratio = np.exp(normal.log_tails(exact)[0] - normal.log_prob(exact))
+    # Far out the sum cancels even in float64: its asymptotic series stands for it.
+    square = exact**-2
+    series = square * (1 - square * (3 - square * (15 - square * 105)))
+    bent = np.where(x < -40, series, 1.0 + exact * ratio)
+    near = np.abs(x) < 1e3
+    np.testing.assert_allclose(slope[near], ratio[near], rtol=tolerance)
+    np.testing.assert_allclose(slope, -1.0 / exact, rtol=0.2)
+    np.testing.assert_allclose(curvature, -bent / exact, rtol=0.2)
+    np.testing.assert_allclose(curvature[near], (ratio * bent)[near], rtol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "jit_compile"), [("float32", True), ("float64", False)]
+)
+def test_quantiles_of_tails_are_straight_to_the_second_order(dtype, jit_compile):
+    x = tf.constant([-12.0, -9.0, -3.0, 0.1, 2.0, 12.0], dtype)
+
+    def by_tails(x):
+        return normal.quantile(*normal.tails(x))
+
+    def by_logs(x):
+        return normal.quantile_of_logs(*normal.log_tails(x))
+
+    for function in (by_tails, by_logs):
+        found = tf.function(
+            lambda x, function=function: derivatives(function, x, 2),
+            jit_compile=jit_compile,
+        )(x)
+        atol = 2e-4 if dtype == "float32" else 1e-11
+        for one, other in zip(found, (x, 1.0, 0.0), strict=True):
+            np.testing.assert_allclose(one, tf.zeros_like(x) + other, atol=atol)
+
+
+def test_forward_mode_agrees_with_reverse_mode():
+    p = tf.constant([1e-6, 0.2, 0.7], tf.float64)
+    _, slope, curvature = derivatives(by_probability, p, 2)
+
+    def tangents(p):
+        with tf.autodiff.ForwardAccumulator(p, tf.ones_like(p)) as outer:
+            x, gradient = derivatives(by_probability, p, 1)
+        return outer.jvp(x), outer.jvp(gradient)
+
+    found = tf.function(tangents, autograph=False)(p)
+    for one, other in zip(found, (slope, curvature), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
