@@ -73,6 +73,20 @@ def test_knots_are_pinned_to_the_ends():
     assert np.all(np.diff(knots, axis=0) > 0.0)
 
 
+def test_inverse_has_its_slope_at_the_centre_of_a_straight_bin():
+    # There the term whose sign picks a branch is zero.
+    y, ends = tf.constant([0.5, 1.0], tf.float64), [0.0, 1.0, 0.0, 2.0, 2.0, 2.0]
+    with tf.GradientTape() as outer:
+        outer.watch(y)
+        with tf.GradientTape() as tape:
+            tape.watch(y)
+            x, _ = splines.inverse_in_bin(y, *[tf.constant(e, y.dtype) for e in ends])
+        slope = tape.gradient(x, y)
+    np.testing.assert_allclose(x, y / 2.0, atol=1e-15)
+    np.testing.assert_allclose(slope, 0.5, atol=1e-15)
+    np.testing.assert_allclose(outer.gradient(slope, y), 0.0, atol=1e-14)
+
+
 def test_squashing_is_bounded_and_starts_with_slope_one():
     x = tf.constant([-1e30, -1.0, 0.0, 1e-3, 1e30])
     with tf.GradientTape() as tape:

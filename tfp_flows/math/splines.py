@@ -163,8 +163,10 @@ def inverse_in_bin(
     v, u = (y - y0) / h, (y1 - y) / h
     e = d0 * u - d1 * v
     g = 4.0 * s * s * u * v
-    total = tf.sqrt(e * e + g) + tf.abs(e)
-    q = tf.where(e >= 0.0, total, g / total)
+    positive = e >= 0.0
+    # Not by `abs`: its derivative is 0 where `e` is, at the centre of a straight bin.
+    total = tf.sqrt(e * e + g) + tf.where(positive, e, -e)
+    q = tf.where(positive, total, g / total)
     p = 2.0 * s * v
     xi, rest = p / (p + q), q / (p + q)
     _, log_derivative = _log_derivative(xi, rest, s, d0, d1)
