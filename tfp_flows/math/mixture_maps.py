@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
-from tfp_flows.math import normal
+from tfp_flows.math import normal, roots
 
 __all__ = ["KINDS", "gaussianize", "sample_map"]
 
@@ -23,12 +22,11 @@ BROAD_WEIGHT, BROAD_SCALE = 1e-4, 3.0
 # Where the straight tails begin, in scales of the component that reaches furthest: a
 # probability near 1e-9 in it.
 REACH = {"normal": 6.0, "logistic": 20.0}
-# A step of Newton, or half the bracket: the loop ends sooner when nothing moves.
-MAX_STEPS = 100
 # Deviation of a logistic law of unit scale.
 DEVIATION = {"normal": 1.0, "logistic": math.pi / math.sqrt(3.0)}
 
-Mixture = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+# Weights, locations and scales.
+Mixture = tuple[tf.Tensor, ...]
 
 
 def _with_broad(
@@ -47,7 +45,7 @@ def _with_broad(
         (scales, broad),
     )
     out = [tf.transpose(tf.concat(part, axis=-1)) for part in parts]
-    return out[0], out[1], out[2]
+    return tuple(out)
 
 
 def _inner(x: tf.Tensor, mixture: Mixture, kind: str) -> tuple[tf.Tensor, tf.Tensor]:
@@ -121,9 +119,7 @@ def sample_map(
     log_scales: tf.Tensor,
     kind: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Invert `gaussianize`, by Newton steps within a bracket that halves.
-
-    Gradients follow from the implicit function theorem, not from the iteration.
+    """Invert `gaussianize`, by Newton steps within a bracket.
 
     Args:
         z: Levels of the normal law, `[..., D]`.
@@ -136,48 +132,19 @@ def sample_map(
         Positions and log-derivatives of the inverse, both `[..., D]`.
     """
     mixture = _with_broad(logits, locations, log_scales, kind)
-    a, b, c = (tf.stop_gradient(part) for part in mixture)
-    fixed = (a, b, c)
-    low, high = _ends(fixed, kind)
-    lowest, lowest_slope = _inner(low, fixed, kind)
-    highest, highest_slope = _inner(high, fixed, kind)
-    target = tf.stop_gradient(z)
-    inside = tf.clip_by_value(target, lowest, highest)
-    tolerance = 4.0 * np.finfo(z.dtype.as_numpy_dtype).eps
 
-    def step(
-        start: tf.Tensor, end: tf.Tensor, x: tf.Tensor, last: tf.Tensor, _: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        value, log_slope = _inner(x, fixed, kind)
-        error = value - inside
-        start, end = tf.where(error < 0, x, start), tf.where(error > 0, x, end)
-        newton = x - error * tf.exp(-log_slope)
-        # Steps that do not shrink may repeat for ever: the bracket is halved instead.
-        good = (newton >= start) & (newton <= end)
-        good &= tf.abs(newton - x) <= 0.5 * last
-        proposal = tf.where(good, newton, start + 0.5 * (end - start))
-        size = tf.abs(proposal - x)
-        moved = size > tolerance * (1.0 + tf.abs(x))
-        return start, end, proposal, size, tf.reduce_any(moved)
+    def level(x: tf.Tensor, *mixture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _with_tails(x, mixture, kind)
 
-    zero = tf.zeros_like(inside)
-    middle = low + 0.5 * (high - low) + zero
-    *_, x, _, _ = tf.while_loop(
-        lambda *state: state[-1],
-        step,
-        (low + zero, high + zero, middle, high - low + zero, tf.constant(value=True)),
-        maximum_iterations=MAX_STEPS,
+    # Beyond the ends the map is a straight line: there the bracket is the root itself.
+    low, high = _ends(mixture, kind)
+    (lowest, low_slope), (highest, high_slope) = (
+        level(low, *mixture),
+        level(high, *mixture),
     )
-    beyond = tf.where(target < lowest, target - lowest, zero) * tf.exp(-lowest_slope)
-    beyond += tf.where(target > highest, target - highest, zero) * tf.exp(
-        -highest_slope
-    )
-    x = tf.stop_gradient(x + beyond)
-    value, log_slope = _with_tails(x, mixture, kind)
-    # Zero in value; its gradient is that of the implicit function.
-    residual = (z - value) - tf.stop_gradient(z - value)
-    finite = tf.math.is_finite(z)
-    residual = tf.where(finite, residual, tf.zeros_like(residual))
-    x = x + residual * tf.exp(-tf.stop_gradient(log_slope))
-    log_det = -_with_tails(x, mixture, kind)[1]
-    return tf.where(tf.math.is_nan(z), z, x), log_det
+    before = low + (z - lowest) * tf.exp(-low_slope)
+    after = high + (z - highest) * tf.exp(-high_slope)
+    start = tf.where(z > highest, after, tf.minimum(low, before))
+    end = tf.where(z < lowest, before, tf.maximum(high, after))
+    x = roots.solve(level, z, start, end, mixture, bracketed=True).root
+    return x, -level(x, *mixture)[1]

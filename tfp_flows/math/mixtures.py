@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.math import roots
+
 __all__ = ["logit_cdf", "logit_cdf_inverse"]
 
-# Bisection halves the bracket, Newton squares the error: this many are enough for
-# float64, the loop ends sooner when no element moves any more.
-MAX_STEPS = 100
 # Further out the value is a straight line, in this range nothing overflows float32.
 FAR = 1e30
 
@@ -57,9 +56,7 @@ def logit_cdf_inverse(
     """Solve `logit_cdf(x) = y`; returns `x` and the log-derivative of the inverse.
 
     Every component maps its own quantile to `y`, and the quantile of the mixture lies
-    between the smallest and the largest of them: that bracket is shrunk by Newton
-    steps, or by halving where such a step would leave it. Gradients follow from the
-    implicit function theorem, not from the iteration.
+    between the smallest and the largest of them.
 
     Args:
         y: Log-odds, `[...]`.
@@ -71,38 +68,10 @@ def logit_cdf_inverse(
         Value and log-derivative of the inverse map, `[...]`.
     """
     parameters = (log_weights, locations, log_scales)
-    fixed = [tf.stop_gradient(p) for p in parameters]
     infinite, sign = tf.math.is_inf(y), tf.sign(y)
     y = tf.clip_by_value(y, -FAR, FAR)
-    target = tf.stop_gradient(y)
-    quantiles = fixed[1] + target * tf.exp(fixed[2])
+    quantiles = locations + y * tf.exp(log_scales)
     low, high = tf.reduce_min(quantiles, axis=0), tf.reduce_max(quantiles, axis=0)
-
-    # Rounding makes the last digits flicker for ever: they do not count as a move.
-    tolerance = 4.0 * np.finfo(y.dtype.as_numpy_dtype).eps
-
-    def step(
-        low: tf.Tensor, high: tf.Tensor, x: tf.Tensor, _: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        value, log_slope = logit_cdf(x, *fixed)
-        error = value - target
-        low, high = tf.where(error < 0, x, low), tf.where(error > 0, x, high)
-        newton = x - error * tf.exp(-log_slope)
-        inside = (newton >= low) & (newton <= high)
-        proposal = tf.where(inside, newton, low + 0.5 * (high - low))
-        moved = tf.abs(proposal - x) > tolerance * (1.0 + tf.abs(x))
-        return low, high, proposal, tf.reduce_any(moved)
-
-    start = (low, high, low + 0.5 * (high - low), tf.constant(value=True))
-    *_, x, _ = tf.while_loop(
-        lambda *state: state[-1], step, start, maximum_iterations=MAX_STEPS
-    )
-    x = tf.stop_gradient(x)
-    value, log_slope = logit_cdf(x, *parameters)
-    # Zero in value; its gradient is that of the implicit function.
-    residual = (y - value) - tf.stop_gradient(y - value)
-    # Between components far apart the slope underflows: its inverse is bounded there.
-    steepest = 0.5 * np.log(np.finfo(y.dtype.as_numpy_dtype).max)
-    x = x + residual * tf.exp(tf.minimum(-tf.stop_gradient(log_slope), steepest))
+    x = roots.solve(logit_cdf, y, low, high, parameters, bracketed=True).root
     log_det = -logit_cdf(x, *parameters)[1]
     return tf.where(infinite, sign * x.dtype.as_numpy_dtype(np.inf), x), log_det

@@ -9,18 +9,14 @@ triangular factor; its element `d` is standard normal given the coordinates befo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
 import tensorflow as tf
 
-from tfp_flows.math import normal
+from tfp_flows.math import normal, roots
 
 __all__ = ["BOX", "gaussianize", "sample_map"]
 
 # Coordinates beyond go straight on with slope 1: squares keep their digits within.
 BOX = 1e3
-MAX_STEPS = 100
 
 
 def _mixed(
@@ -125,12 +121,11 @@ def sample_map(
         shift = tf.matmul(row, inside, transpose_b=True)
         shift -= tf.reduce_sum(row * means, axis=1, keepdims=True)
         shift -= slope * mean[:, tf.newaxis]
-        weights = tf.nn.log_softmax(known, axis=0)
+        # `log_softmax` would transpose, which XLA cannot differentiate in a loop.
+        weights = known - tf.reduce_logsumexp(known, axis=0, keepdims=True)
 
-        def level(value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return _mixed(weights, slope * value + shift, log_slope)
-
-        found = _solve(level, tf.gather(z, place, axis=1), slope, shift)
+        given = (weights, slope, shift, log_slope)
+        found = _quantile(tf.gather(z, place, axis=1), *given)
         at = slope * tf.clip_by_value(found, -BOX, BOX) + shift
         known += normal.log_prob(at) + log_slope
         column = tf.one_hot(place, size, dtype=z.dtype)
@@ -147,47 +142,39 @@ def sample_map(
     return x, -log_det
 
 
-def _solve(
-    level: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
-    target: tf.Tensor,
+def _level(
+    x: tf.Tensor,
+    log_weights: tf.Tensor,
     slope: tf.Tensor,
     shift: tf.Tensor,
-) -> tf.Tensor:
-    """Return where the level of a mixture is `target`, with implicit gradients.
+    log_slope: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the level of one coordinate, straight on beyond the box."""
+    inside = tf.clip_by_value(x, -BOX, BOX)
+    z, log_det = _mixed(log_weights, slope * inside + shift, log_slope)
+    outside = tf.abs(x) > BOX
+    return z + (x - inside), tf.where(outside, tf.zeros_like(log_det), log_det)
 
-    The quantile of a mixture lies between those of its components; Newton steps that
-    would leave the bracket are replaced by halving it.
+
+def _quantile(
+    z: tf.Tensor,
+    log_weights: tf.Tensor,
+    slope: tf.Tensor,
+    shift: tf.Tensor,
+    log_slope: tf.Tensor,
+) -> tf.Tensor:
+    """Return where the level of one coordinate is `z`.
+
+    The quantile of a mixture lies between those of its components, and beyond the box
+    where the straight line says.
     """
-    box = tf.ones_like(target) * BOX
-    ends = [tf.stop_gradient(level(end)[0]) for end in (-box, box)]
-    clipped = tf.clip_by_value(target, *ends)
-    wanted = tf.stop_gradient(clipped)
-    quantiles = tf.stop_gradient((wanted - shift) / slope)
+    given = (log_weights, slope, shift, log_slope)
+    box = tf.ones_like(z) * BOX
+    lowest, highest = (_level(end, *given)[0] for end in (-box, box))
+    quantiles = (tf.clip_by_value(z, lowest, highest) - shift) / slope
+    before, after = z - lowest - box, z - highest + box
     low = tf.maximum(tf.reduce_min(quantiles, axis=0), -box)
     high = tf.minimum(tf.reduce_max(quantiles, axis=0), box)
-    tolerance = 4.0 * np.finfo(target.dtype.as_numpy_dtype).eps
-
-    def step(
-        low: tf.Tensor, high: tf.Tensor, x: tf.Tensor, _: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        value, log_slope = level(x)
-        error = value - wanted
-        low, high = tf.where(error < 0, x, low), tf.where(error > 0, x, high)
-        newton = x - error * tf.exp(-log_slope)
-        inside = (newton >= low) & (newton <= high)
-        proposal = tf.where(inside, newton, low + 0.5 * (high - low))
-        moved = tf.abs(proposal - x) > tolerance * (1.0 + tf.abs(x))
-        return low, high, proposal, tf.reduce_any(moved)
-
-    start = (low, high, low + 0.5 * (high - low), tf.constant(value=True))
-    *_, x, _ = tf.while_loop(
-        lambda *state: state[-1], step, start, maximum_iterations=MAX_STEPS
-    )
-    x = tf.stop_gradient(x)
-    value, log_slope = level(x)
-    residual = clipped - value
-    residual -= tf.stop_gradient(residual)
-    # Between components far apart the slope underflows: its inverse is bounded there.
-    steepest = 0.5 * np.log(np.finfo(target.dtype.as_numpy_dtype).max)
-    x += residual * tf.exp(tf.minimum(-tf.stop_gradient(log_slope), steepest))
-    return x + (target - clipped)
+    low = tf.where(z > highest, after, tf.minimum(low, before))
+    high = tf.where(z < lowest, before, tf.maximum(high, after))
+    return roots.solve(_level, z, low, high, given, bracketed=True).root
