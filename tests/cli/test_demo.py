@@ -28,8 +28,15 @@ def test_demo_writes_model_picture_and_report(run, refused, tmp_path, monkeypatc
         line = next(row for row in text.splitlines() if row.startswith(f"  {label} "))
         assert figure in line
     # As computed with scikit-learn alone for this split.
-    assert results["Gaussian"]["mean"] == pytest.approx(-13.095, abs=0.02)
+    assert results["Gaussian"]["mean"] == pytest.approx(-12.857, abs=0.02)
     assert report["rows"] == {"fit": 4408, "held_out": 490}
+    assert "490 white wines, none equal to a fitted one" in text
+    assert report["unit"] in text
+    assert "standardised" in report["unit"]
+    lead = report["flow_minus_mixture"]
+    wanted = results["linear"]["mean"] - results["10 Gaussians"]["mean"]
+    assert lead["mean"] == pytest.approx(wanted)
+    assert f"{lead['mean']:.3f} +- {lead['standard_error']:.3f}" in text
     assert len(tfp_flows.load(out / "wine.keras").columns) == 11
     assert (out / "corner.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in out.iterdir()) == [

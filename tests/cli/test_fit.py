@@ -33,6 +33,25 @@ def test_prints_held_out_figures_and_saves_columns(run, table, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["flow.keras"]
 
 
+def test_held_out_rows_are_new(run, tmp_path, monkeypatch):
+    rows = np.repeat(np.random.default_rng(0).normal(size=(60, 2)), 2, axis=0)
+    path, seen = _write(tmp_path / "t.csv", rows, "a,b"), []
+    whole = training.fit
+
+    def spy(flow, x, *args, **options):
+        seen.append(x)
+        return whole(flow, x, *args, **options)
+
+    monkeypatch.setattr(training, "fit", spy)
+    argv = ("fit", path, "--flow", "linear", "--out", tmp_path / "f.keras")
+    code, text, _ = run(*argv, "--epochs", 1)
+    assert code == 0
+    assert "rows: 108 to fit, 12 held out" in text
+    assert "nats per row, columns in their own units" in text
+    _, counts = np.unique(seen[0], axis=0, return_counts=True)
+    assert (counts == 2).all()
+
+
 def test_equal_seeds_give_equal_results(run, table, tmp_path):
     figures = []
     for out in (tmp_path / "1.keras", tmp_path / "2.keras"):

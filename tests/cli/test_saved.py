@@ -49,6 +49,7 @@ def test_scores_go_to_standard_output_without_a_file(run, linear_flow, table, ro
     assert text.splitlines()[0] == "log_prob"
     assert len(_csv(text)) == len(rows)
     assert summary.startswith("120 rows, mean log-likelihood")
+    assert "nats, columns in their own units" in summary
 
 
 def test_columns_are_matched_by_name(run, linear_flow, table, rows, tmp_path):

@@ -120,12 +120,28 @@ def test_split_standardizes_with_the_training_rows():
     np.testing.assert_allclose(test.x, expected)
 
 
+def test_split_puts_copies_into_the_fold_of_the_first():
+    x = np.array([[1.0], [2.0], [1.0], [3.0], [2.0], [4.0]])
+    table = datasets.Table(x, ("a",), np.array([0, 1, 1, 2, 2, 2]))
+    parts = [table.split(fold) for fold in range(3)]
+    assert [test.x.ravel().tolist() for _, test in parts] == [[1, 1], [2, 2], [3, 4]]
+    for train, test in parts:
+        assert len(train) + len(test) == 6
+        assert not np.isin(test.x, train.x).any()
+    as_it_stands = table.split(1, distinct=False)[1]
+    assert as_it_stands.x.ravel().tolist() == [2.0, 1.0]
+    twins = datasets.Table(np.ones((2, 1)), ("a",), np.array([0, 1]))
+    with pytest.raises(ValueError, match=r"got 1 with copies only\. Pass distinct=F"):
+        twins.split(1)
+
+
 def test_split_explains_missing_folds():
     with pytest.raises(ValueError, match=r"`fold` must be one of \[0, 1, 2\], got 3"):
         FOLDED.split(3)
     with pytest.raises(ValueError, match="needs a table with folds"):
         datasets.to_table(np.zeros((2, 2))).split(0)
-    flat = datasets.Table(np.ones((3, 1)), ("a",), np.array([0, 1, 1]))
+    x = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    flat = datasets.Table(x, ("b", "a"), np.array([0, 1, 1]))
     with pytest.raises(
         ValueError, match=r"every column must vary, got constant 'a' = 1"
     ):
@@ -178,6 +194,28 @@ def test_integers_beside_float64_keep_their_digits():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": [16_777_217], "b": [0.5]})
     assert datasets.to_table(frame).x[0, 0] == 16_777_217
+
+
+def test_whole_columns_are_converted_without_a_filler():
+    # pandas 2 refuses a filler that is no integer even where no cell is missing.
+    class Whole:
+        dtype, hasnans = np.dtype("int64"), False
+
+        def to_numpy(self, dtype=None, **options):
+            assert not options
+            return np.array([1, 2], dtype)
+
+    class Frame:
+        columns = ("a",)
+
+        @property
+        def iloc(self):
+            return self
+
+        def __getitem__(self, place):
+            return Whole()
+
+    assert datasets.to_table(Frame()).x.tolist() == [[1.0], [2.0]]
 
 
 def test_missing_cells_of_frames_become_nan():

@@ -42,6 +42,7 @@ def test_folds_are_those_of_the_protocol(color):
 def test_fold_iterator_covers_every_row_once(standardize):
     sizes = []
     for train, test in datasets.wine_folds("red", standardize=standardize):
+        assert not _copies(train, test).any()
         assert len(train) + len(test) == 1599
         assert train.x.dtype == np.float32
         sizes.append(len(test))
@@ -51,6 +52,26 @@ def test_fold_iterator_covers_every_row_once(standardize):
             assert np.abs(test.x.mean(axis=0)).max() > 1e-3
     assert len(sizes) == 10
     assert sum(sizes) == 1599
+
+
+def _copies(train, test):
+    """Say which test rows are equal to a training row."""
+    known = {row.tobytes() for row in train.x}
+    return np.array([row.tobytes() in known for row in test.x])
+
+
+@pytest.mark.parametrize(("color", "share"), [("white", 0.322), ("red", 0.264)])
+def test_folds_of_the_literature_hold_copies_of_training_rows(color, share):
+    folds = datasets.wine_folds(color, standardize=False, distinct=False)
+    found = [_copies(train, test).mean() for train, test in folds]
+    assert np.mean(found) == pytest.approx(share, abs=1e-3)
+
+
+@pytest.mark.parametrize("color", ROWS)
+def test_folds_of_distinct_wines_are_nearly_equal(color):
+    sizes = np.array([len(test) for _, test in datasets.wine_folds(color)])
+    assert sizes.sum() == ROWS[color]
+    np.testing.assert_allclose(sizes, ROWS[color] / 10, rtol=0.08)
 
 
 def test_unknown_color_is_explained():

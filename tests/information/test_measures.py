@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfp_flows import flows, information
-from tfp_flows.information import crossfit
+from tfp_flows.information import crossfit, options
 
 # Few layers: these laws need no more.
 QUICK = {"flow": {"flow": "rbig", "epochs": 4}, "seed": 0}
@@ -151,6 +151,19 @@ def test_rows_are_scored_by_fits_that_have_not_seen_them():
     rows, doubt = cross.rows(over_fitted)
     np.testing.assert_allclose(rows, 0.0)
     assert doubt == pytest.approx(math.hypot(1.0, 5.0 / 40.0))
+
+
+def test_copies_of_a_row_are_scored_by_one_fit():
+    chosen = options.Options(folds=4, seed=0)
+    x = np.repeat(np.random.default_rng(0).normal(size=(80, 3)), [1, 1, 1, 2] * 20, 0)
+    fold = chosen.cross(chosen.read(x, "x")).fold
+    assert np.bincount(fold).tolist() == [25] * 4
+    for row in x:
+        assert len(set(fold[(x == row).all(axis=1)])) == 1
+    # Equal rows of a few values are draws, and say nothing of copies.
+    few = np.random.default_rng(0).integers(0, 30, size=(200, 1))
+    fold = chosen.cross(chosen.read(few, "few")).fold
+    np.testing.assert_array_equal(fold, np.random.default_rng(0).permutation(200) % 4)
 
 
 def test_a_fitted_flow_stands_for_the_density(x):

@@ -57,7 +57,7 @@ def run(
 
     x, classes = datasets.fashion_mnist()
     labels = np.eye(len(datasets.FASHION_CLASSES))[classes]
-    rows, held_out = tables.split_rows(len(x), HELD_OUT, arguments.seed)
+    rows, held_out = tables.split_rows(HELD_OUT, arguments.seed, x, labels)
     say(f"fitting {FLOW} to {len(rows)} pictures; {len(held_out)} are held out")
     line = ProgressLine.of_images(x.shape[1:])
     flow, history = training.fit(
@@ -86,7 +86,7 @@ def run(
     _draw(flow, folder, arguments.seed)
     report = {
         "data": "Fashion-MNIST, 1,500 of its pictures",
-        "split": f"random, seed {arguments.seed}",
+        "split": f"random, equal pictures on one side, seed {arguments.seed}",
         "images": {"fit": len(rows), "held_out": len(held_out)},
         "held_out_bits_per_dim": {
             label: {"mean": mean, "standard_error": error}

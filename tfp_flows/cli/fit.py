@@ -55,7 +55,8 @@ def add_parser(commands: Any) -> None:
         type=_fraction,
         default=0.1,
         metavar="F",
-        help="share of rows held out for the figure printed; default 0.1",
+        help="share of rows held out for the figure printed, equal rows on one side; "
+        "default 0.1",
     )
     add("--epochs", type=_positive, metavar="N", help="most passes over the rows")
     add("--batch-size", type=_positive, metavar="N", help="rows of one update")
@@ -102,7 +103,10 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{path}: {len(events)} rows are too few, {MIN_ROWS} needed.")
     tables.check_varies(path, events, conditions)
     train, test = tables.split_rows(
-        len(events), arguments.test_fraction, arguments.seed
+        arguments.test_fraction,
+        arguments.seed,
+        events.x,
+        None if conditions is None else conditions.x,
     )
     for part in (events, conditions):
         if part is not None:
@@ -121,7 +125,10 @@ def run(arguments: argparse.Namespace) -> None:
     what = "held-out" if len(test) else "training"
     print(f"rows: {len(train)} to fit, {len(test)} held out")
     print(f"flow: {name}, {models.parameter_count(flow)} parameters")
-    print(f"{what} log-likelihood: {mean:.4f} +- {error:.4f} nats per row")
+    print(
+        f"{what} log-likelihood: {mean:.4f} +- {error:.4f} nats per row, columns in "
+        "their own units"
+    )
     print(f"wrote {out} after {seconds:.0f} s of fitting")
 
 

@@ -153,7 +153,7 @@ def fit(
     labels, classes = None, None
     if arguments.condition is not None:
         labels, classes = _labels(path, arguments.condition, len(x))
-    train, test = tables.split_rows(len(x), arguments.test_fraction, arguments.seed)
+    train, test = tables.split_rows(arguments.test_fraction, arguments.seed, x, labels)
     start = time.monotonic()
     with explained(path, also=(TypeError,) if options else ()):
         flow, _ = training.fit(

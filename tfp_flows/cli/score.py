@@ -11,6 +11,8 @@ from tfp_flows.cli.errors import explained
 
 __all__ = ["add_parser", "run"]
 
+_UNIT = " nats, columns in their own units"
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser of the command line."""
@@ -18,7 +20,8 @@ def add_parser(commands: Any) -> None:
         "score",
         help="write the log-density of each row of a table",
         description="Write the log-density, in nats, of each row of a table under a "
-        "flow. Columns are matched by name where the flow knows names, and further "
+        "flow, as a density of the columns in their own units. Columns are matched by "
+        "name where the flow knows names, and further "
         "columns are then ignored; else by position, the condition's columns last. "
         "Under a flow of images: bits per dimension of each image.",
     )
@@ -68,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         path, flow, tables.split_names(arguments.condition)
     )
     values = models.log_prob(flow, x, condition)
-    _report(out, values, "log_prob", "rows, mean log-likelihood", " nats")
+    _report(out, values, "log_prob", "rows, mean log-likelihood", _UNIT)
 
 
 def _report(out: Any, values: Any, column: str, what: str, unit: str) -> None:

@@ -33,13 +33,17 @@ def split_names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def split_rows(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of the rows to fit and of those held out at random."""
-    import numpy as np
+def split_rows(
+    share: float, seed: int, x: np.ndarray, condition: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of the rows to fit and of those held out at random.
 
-    held_out = max(1, round(share * count)) if share else 0
-    rows = np.random.default_rng(seed).permutation(count)
-    return np.sort(rows[held_out:]), np.sort(rows[:held_out])
+    Rows that are equal, with their conditions, all go to the same side.
+    """
+    from tfp_flows import datasets
+
+    held_out = max(1, round(share * len(x))) if share else 0
+    return datasets.random_split(held_out, seed, x, condition)
 
 
 def read(

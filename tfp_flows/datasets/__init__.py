@@ -12,6 +12,7 @@ from tfp_flows.datasets.conditional import (
     conditional_toy_log_prob,
     conditional_toy_names,
 )
+from tfp_flows.datasets.folds import equal_rows, random_folds, random_split
 from tfp_flows.datasets.images import (
     FASHION_CLASSES,
     fashion_mnist,
@@ -32,7 +33,10 @@ __all__ = [
     "conditional_toy_entropy",
     "conditional_toy_log_prob",
     "conditional_toy_names",
+    "equal_rows",
     "fashion_mnist",
+    "random_folds",
+    "random_split",
     "read_idx",
     "read_images",
     "read_table",

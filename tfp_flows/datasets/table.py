@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tfp_flows.datasets import folds
+
 __all__ = ["Table", "check_columns", "default_columns", "to_table"]
 
 
@@ -82,20 +84,26 @@ class Table:
         names = tuple(self.columns[i] for i in keep)
         return Table(self.x[:, keep], names, self.fold)
 
-    def split(self, fold: int, *, standardize: bool = False) -> tuple[Table, Table]:
+    def split(
+        self, fold: int, *, standardize: bool = False, distinct: bool = True
+    ) -> tuple[Table, Table]:
         """Divide the rows into the training and the test part of one fold.
 
         Args:
             fold: Number of the fold whose rows are the test part.
             standardize: Whether to subtract the mean of the training rows and divide
                 by their standard deviation, column by column, in both parts.
+            distinct: Whether all copies of a row belong to the fold of the first one,
+                so that each test row is new. If `False`, folds are taken as they
+                stand, and copies of test rows may be among the training rows.
 
         Returns:
             `(train, test)`, both without folds.
 
         Raises:
-            ValueError: If the table has no folds or not this one, or if a column that
-                would be divided by its deviation is constant.
+            ValueError: If the table has no folds or not this one, if each row of the
+                fold is a copy of one of another fold, or if a column that would be
+                divided by its deviation is constant.
         """
         if self.fold is None:
             raise ValueError(
@@ -107,7 +115,13 @@ class Table:
             raise ValueError(
                 f"`fold` must be one of {known}, got {fold!r}. Choose one of these."
             )
-        is_test = self.fold == fold
+        groups = folds.equal_rows(self.x) if distinct else None
+        is_test = (self.fold if groups is None else self.fold[groups]) == fold
+        if not is_test.any():
+            raise ValueError(
+                f"`fold` must have a row that no other fold has before, got {fold!r} "
+                "with copies only. Pass distinct=False to leave copies where they are."
+            )
         train = Table(self.x[~is_test], self.columns)
         test = Table(self.x[is_test], self.columns)
         if not standardize:
@@ -262,7 +276,9 @@ def _numeric(series: Any) -> np.ndarray | None:
         dtype = getattr(series.dtype, "numpy_dtype", series.dtype)
         if series.hasnans and kind != "f":
             dtype = np.float64
-        return series.to_numpy(dtype=dtype, na_value=np.nan if series.hasnans else None)
+        # pandas 2 converts the filler even if no cell is missing: None is no integer.
+        missing = {"na_value": np.nan} if series.hasnans else {}
+        return series.to_numpy(dtype=dtype, **missing)
     if kind != "O" or not all(_is_number(cell) for cell in series):
         return None
     return series.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -28,7 +28,7 @@ def wine(color: str = "white") -> Table:
 
     Returns:
         Table with float32 `x` of shape `[n, 11]` in the original units, and the number
-        of one of ten folds for each row.
+        of one of ten folds for each row, drawn at random as in the literature.
 
     Raises:
         ValueError: If `color` is neither.
@@ -52,16 +52,21 @@ def wine(color: str = "white") -> Table:
 
 
 def wine_folds(
-    color: str = "white", *, standardize: bool = True
+    color: str = "white", *, standardize: bool = True, distinct: bool = True
 ) -> Iterator[tuple[Table, Table]]:
     """Go through the ten training and test parts of a wine table.
 
     The usual figure for these tables is the mean over the folds of the mean test
-    log-likelihood in nats, of values standardised with each fold's training rows.
+    log-likelihood in nats, of values standardised with each fold's training rows. The
+    literature divides the rows at random; but of the 4898 white wines only 3961 differ
+    (1359 of the red ones), and a third of its test rows (a quarter of the red ones) are
+    copies of training rows. Here all copies of a wine go into one fold.
 
     Args:
         color: `"white"` or `"red"`.
         standardize: Whether to standardise with the training rows, as in the protocol.
+        distinct: Whether copies of a wine go into one fold, that of the first of them.
+            `False` gives the folds of the literature.
 
     Returns:
         Iterator over ten pairs `(train, test)`.
@@ -73,11 +78,14 @@ def wine_folds(
         >>> from tfp_flows import datasets
         >>> train, test = next(datasets.wine_folds("white"))
         >>> len(train), len(test)
-        (4408, 490)
+        (4432, 466)
 
     References:
         Uria, Murray and Larochelle, 2013, "RNADE: the real-valued neural
         autoregressive density-estimator", https://arxiv.org/abs/1306.0186
     """
     table = wine(color)
-    return (table.split(fold, standardize=standardize) for fold in range(10))
+    return (
+        table.split(fold, standardize=standardize, distinct=distinct)
+        for fold in range(10)
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, flows, training
+from tfp_flows import _checks, datasets, flows, training
 from tfp_flows.information import curves, neighbours, pairs
 from tfp_flows.math import normal, tables
 from tfp_flows.training import layers
@@ -89,6 +89,7 @@ class CrossFit:
         seed: Int that fixes folds and fits.
         complete: Whether to look for what fits have missed. Not in rounded columns:
             equal rows would be structure, however they are spread.
+        groups: Number of the group of each row, `[count]`: a group goes to one fold.
     """
 
     def __init__(
@@ -100,12 +101,13 @@ class CrossFit:
         validation: float | None,
         seed: int | None,
         complete: bool = True,
+        groups: np.ndarray | None = None,
     ) -> None:
         _checks.at_least(folds, 2, "folds")
         self._complete = complete
         self.folds = int(folds)
         rng = np.random.default_rng(seed)
-        self.fold = rng.permutation(count) % self.folds
+        self.fold = datasets.random_folds(count, self.folds, rng, groups)
         self._seeds = rng.integers(2**31, size=self.folds)
         self._options = {"flow": flow} if isinstance(flow, str) else dict(flow)
         self._validation = validation

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfp_flows import _checks, flows
+import numpy as np
+
+from tfp_flows import _checks, datasets, flows
 from tfp_flows.information import crossfit, samples
 from tfp_flows.information.measure import UNITS, Measure, from_rows
 
@@ -83,7 +85,13 @@ class Options:
         return samples.paired(data, spread=self.spread, seed=self.seed)
 
     def cross(self, *given: samples.Sample) -> crossfit.CrossFit:
-        """Return the folds of the rows; beside a fitted flow, RBIG fits."""
+        """Return the folds of the rows; beside a fitted flow, RBIG fits.
+
+        Where most rows differ, equal ones are copies and go to one fold.
+        """
+        groups = datasets.equal_rows(*(sample.raw for sample in given))
+        if groups is not None and len(np.unique(groups)) < 0.5 * len(groups):
+            groups = None  # draws from few values
         return crossfit.CrossFit(
             len(given[0]),
             complete=not any(sample.rounded for sample in given),
@@ -91,6 +99,7 @@ class Options:
             flow="rbig" if isinstance(self.flow, flows.Flow) else self.flow,
             validation=self.validation,
             seed=self.seed,
+            groups=groups,
         )
 
     def measure(self, name: str, rows: Any, doubt: float) -> Measure:

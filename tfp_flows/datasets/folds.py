@@ -1,0 +1,198 @@
+"""Random parts of a table in which equal rows stay together.
+
+A copy of a training row among the held-out rows tells what a density remembers, not
+what it has learned. Rows of a table without copies go where a permutation sends them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["equal_rows", "random_folds", "random_split"]
+
+# Elements that are hashed at once: what one step needs stays in the cache.
+_BLOCK = 2**16
+# Rows of which each is there so often on average, and of which fewer than so many
+# different ones would be held out, are draws from a few values, not copies.
+_OFTEN, _FEW = 10, 3
+
+
+def equal_rows(*parts: np.ndarray | None) -> np.ndarray | None:
+    """Number rows so that equal ones, and only those, share a number.
+
+    Rows are compared by a hash of 64 bits: a million different rows share a number with
+    a probability of 3e-8.
+
+    Args:
+        *parts: Arrays `[n, ...]` of which row `i` consists, such as events and
+            conditions, or `None`.
+
+    Returns:
+        The number of the first row that equals each row, `[n]`, or `None` if all rows
+        differ.
+
+    Example:
+        >>> import numpy as np
+        >>> equal_rows(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))
+        array([0, 1, 0])
+    """
+    arrays = [np.asarray(part) for part in parts if part is not None]
+    keys = _hash(arrays[0], 0)
+    for i, array in enumerate(arrays[1:], start=1):
+        keys = _mixed(keys) + _hash(array, i)
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]][: len(keys)])
+    if len(starts) == len(keys):
+        return None
+    first = np.empty(len(keys), np.intp)
+    sizes = np.diff(np.r_[starts, len(keys)])
+    first[order] = np.repeat(order[starts], sizes)
+    return first
+
+
+def random_split(
+    count: int, seed: int | None, *parts: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out random rows; equal rows are all held out, or none of them.
+
+    Args:
+        count: How many to hold out; fewer where equal rows do not fit in.
+        seed: Int that fixes the choice.
+        *parts: Arrays `[n, ...]` of which the rows consist, or `None`.
+
+    Returns:
+        Numbers of the other rows and of those held out, both in rising order. Rows of a
+        few values, each there many times, are held out one by one.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([5.0, 6.0, 5.0, 7.0, 8.0, 6.0])
+        >>> rest, held_out = random_split(2, 0, x)
+        >>> set(x[rest]) & set(x[held_out])
+        set()
+    """
+    arrays = [part for part in parts if part is not None]
+    total = len(arrays[0])
+    order = np.random.default_rng(seed).permutation(total)
+    groups = _copies(arrays, count / max(total, 1))
+    if groups is not None and 0 < count < total:
+        chosen = _whole(groups[order], count)
+        order = np.r_[order[chosen], order[~chosen]]
+        count = int(chosen.sum())
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+def random_folds(
+    count: int, folds: int, rng: np.random.Generator, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Deal rows out to folds of nearly equal size.
+
+    Args:
+        count: Number of rows.
+        folds: Number of folds.
+        rng: Generator that fixes the choice.
+        groups: What `equal_rows` says of them: a group goes to one fold.
+
+    Returns:
+        Number of the fold of each row, `[count]`.
+
+    Example:
+        >>> import numpy as np
+        >>> groups = equal_rows(np.array([5.0, 6.0, 5.0, 7.0]))
+        >>> fold = random_folds(4, 2, np.random.default_rng(0), groups)
+        >>> bool(fold[0] == fold[2])
+        True
+    """
+    places = rng.permutation(count)
+    if groups is None:
+        return places % folds
+    _, index, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    first = np.full(len(sizes), count)
+    np.minimum.at(first, index, places)
+    # Sets of copies are dealt out by size, so that folds differ by one set at most.
+    # Rows without copies then fill up what is short.
+    fold = np.empty(len(sizes), np.intp)
+    several = np.flatnonzero(sizes > 1)
+    several = several[np.lexsort((first[several], -sizes[several]))]
+    fold[several] = np.arange(len(several)) % folds
+    filled = np.bincount(fold[several], sizes[several], folds).astype(np.intp)
+    alone = np.flatnonzero(sizes == 1)
+    goal = _levelled(filled, len(alone))
+    free = np.repeat(np.arange(folds), goal - filled)
+    fold[alone[np.argsort(first[alone])]] = rng.permutation(free)
+    return fold[index]
+
+
+def _levelled(filled: np.ndarray, more: int) -> np.ndarray:
+    """Return sizes of folds after `more` rows went to the smallest ones."""
+    sizes = filled.copy()
+    order = np.argsort(sizes, kind="stable")
+    low = sizes[order]
+    for i in range(len(low), 0, -1):  # the `i` smallest are raised to one level
+        level, rest = divmod(low[:i].sum() + more, i)
+        if level >= low[i - 1]:
+            sizes[order[:i]] = level + (np.arange(i) < rest)
+            break
+    return sizes
+
+
+def _copies(arrays: list[np.ndarray], share: float) -> np.ndarray | None:
+    """Return the groups of equal rows, `None` if there are no copies."""
+    groups = equal_rows(*arrays)
+    if groups is None:
+        return None
+    distinct = int(np.sum(groups == np.arange(len(groups))))
+    if distinct < 2 or (distinct * _OFTEN < len(groups) and distinct * share < _FEW):
+        return None
+    return groups
+
+
+def _whole(groups: np.ndarray, count: int) -> np.ndarray:
+    """Choose whole groups in the order of their first rows, `count` rows at most.
+
+    Groups that do not fit in are passed over. If none fits, the smallest is chosen.
+    """
+    _, first, index, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    chosen = np.zeros(len(sizes), bool)
+    order = np.argsort(first)
+    order = order[sizes[order] <= count]
+    while count and len(order):
+        fit = np.cumsum(sizes[order]) <= count
+        taken = int(np.argmin(fit)) if not fit.all() else len(order)
+        chosen[order[:taken]] = True
+        count -= int(sizes[order[:taken]].sum())
+        order = order[taken:]
+        order = order[sizes[order] <= count]
+    if not chosen.any():
+        chosen[np.argmin(sizes)] = True
+    return chosen[index]
+
+
+def _hash(array: np.ndarray, salt: int) -> np.ndarray:
+    """Return 64 bits for each row, `[n]`, that depend on every number and its place."""
+    flat = array.reshape(len(array), -1)
+    columns = flat.shape[1]
+    place = _mixed(np.arange(1, columns + 1, dtype=np.uint64) + np.uint64(salt << 32))
+    out = np.empty(len(flat), np.uint64)
+    step = max(1, _BLOCK // max(1, columns))
+    for start in range(0, len(flat), step):
+        # Zeros of both signs are equal; integers and float32 have one float64 each.
+        rows = flat[start : start + step].astype(np.float64) + 0.0
+        bits = _mixed(rows.view(np.uint64) + place)
+        out[start : start + step] = bits.sum(axis=1, dtype=np.uint64)
+    return out
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """Scramble 64-bit numbers.
+
+    References:
+        Steele, Lea, Flood (2014). Fast splittable pseudorandom number generators.
+        https://doi.org/10.1145/2660193.2660195
+    """
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
