@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import bijectors as maps
+from tfp_flows import networks
 
 X = tf.constant([[0.3, -0.2], [1.4, 0.7]])
 
@@ -152,6 +153,30 @@ def test_a_batch_of_scales_keeps_the_event_of_standardize():
     assert units.experimental_batch_shape(1) == (2,)
     np.testing.assert_array_equal(units[1].scale, scale[1])
     assert units[1].event_ndims == 1
+
+
+def test_batches_that_do_not_broadcast_are_named():
+    ones = np.ones([3, 2], "float32")
+    with pytest.raises(ValueError, match=r"`bin_heights` of .* against .*3,.*2,"):
+        maps.RationalQuadraticSpline(ones, ones[:2], [1.0])
+
+
+def test_splines_of_a_batch_may_have_ranges_of_their_own():
+    low, ones = np.float32([-1.0, 0.0, 1.0]), np.ones(2, "float32")
+    spline = maps.RationalQuadraticSpline(ones, [0.5, 1.5], [1.0], range_min=low)
+    singles = [
+        maps.RationalQuadraticSpline(ones, [0.5, 1.5], [1.0], range_min=start)
+        for start in low
+    ]
+    wanted = [single.forward(0.3) for single in singles]
+    np.testing.assert_allclose(spline.forward(0.3), wanted, rtol=1e-6)
+
+
+def test_weights_that_are_variables_of_keras_are_trained():
+    given = [keras.Variable(w.numpy()) for w in networks.MLP(1, (1, 2), (4,)).weights]
+    net = networks.MLP(1, (1, 2), (4,), weights=given)
+    coupling = maps.Coupling(maps.Affine(), net, [True, False])
+    assert len(coupling.trainable_variables) == len(given)
 
 
 def test_keras_variables_reach_the_memory_of_maps():

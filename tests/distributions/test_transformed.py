@@ -121,6 +121,20 @@ def test_used_distributions_copy_with_variables_of_their_own(way, base):
     np.testing.assert_array_equal(twin.log_prob(X), wanted)
 
 
+@pytest.mark.parametrize("way", [copy.deepcopy, pickled])
+def test_copies_train_the_network_of_their_embedding(way):
+    network = keras.Sequential([keras.layers.Dense(2, "tanh")])
+    made = small.perturbed(small.build("nice", 2, 1, embedding=network))
+    density = made.distribution(C[0])
+    twin = way(density)
+    np.testing.assert_allclose(twin.log_prob(X), density.log_prob(X), rtol=1e-6)
+    assert len(twin.trainable_variables) == len(density.trainable_variables)
+    with tf.GradientTape() as tape:
+        log_prob = twin.log_prob(X)
+    gradients = tape.gradient(log_prob, twin.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+
+
 CONDITIONS = {
     "variable": tf.Variable,
     "transformed": lambda c: tfp.util.TransformedVariable(c, tfb.Shift(1.0)),

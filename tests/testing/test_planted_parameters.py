@@ -119,6 +119,22 @@ def test_map_that_does_not_pickle():
     must_catch("pickle", Unpicklable.build, match="pickle")
 
 
+class Detached(Scale):
+    def __reduce__(self):
+        return _detached, (self.scale.numpy(),)
+
+
+def _detached(scale):
+    twin = Detached(tf.Variable(scale))
+    twin._scale = tf.constant(scale)
+    twin.kept = tf.Variable(scale)
+    return twin
+
+
+def test_pickle_that_no_longer_trains():
+    must_catch("pickle", Detached.build, match="does not depend on all|another number")
+
+
 def test_distribution_that_takes_any_index():
     class Flow(Planted):
         def distribution(self, condition=None):

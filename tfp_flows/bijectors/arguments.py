@@ -15,6 +15,7 @@ from tfp_flows._types import DType, Seed, TensorLike
 __all__ = [
     "Requirement",
     "as_parameter",
+    "check_batches",
     "check_new",
     "check_used",
     "common_dtype",
@@ -44,6 +45,37 @@ class Requirement(NamedTuple):
     names: tuple[str, ...]
     holds: Callable[..., tf.Tensor]
     message: str
+
+
+def check_batches(bijector: Any) -> None:
+    """Raise unless the batches of the parameters of a new map broadcast.
+
+    Raises:
+        ValueError: If one does not; it names the parameter.
+    """
+    try:
+        stated = type(bijector).parameter_properties(bijector.dtype or tf.float32)
+    except NotImplementedError:
+        return
+    batch = tf.TensorShape([])
+    for name, parameter in stated.items():
+        shape = getattr(getattr(bijector, name, None), "shape", None)
+        ndims = parameter.event_ndims
+        if shape is None or not isinstance(ndims, int) or not parameter.is_tensor:
+            continue
+        shape = tf.TensorShape(shape)
+        if shape.rank is None or shape.rank <= ndims:
+            continue
+        try:
+            leading = shape[: shape.rank - ndims]
+            batch = tf.broadcast_static_shape(batch, leading)
+        except ValueError as error:
+            msg = (
+                f"`{name}` of `{type(bijector).__name__}` must have a batch shape that "
+                f"broadcasts against {tuple(batch)}, that of other parameters, got "
+                f"{tuple(leading)}. Give one value for each map of the batch."
+            )
+            raise ValueError(msg) from error
 
 
 def check_new(bijector: Any, requirements: Iterable[Requirement]) -> list:

@@ -61,6 +61,7 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         self._memo_variables: Any = None
         self._cached = True
         super().__init__(forward_min_event_ndims=forward_min_event_ndims, **kwargs)
+        arguments.check_batches(self)
 
     @property
     def checked_shape(self) -> tuple[int, ...] | None:

@@ -14,7 +14,10 @@ __all__ = ["fixed", "free", "positive"]
 
 
 def free(event_ndims: Any = 0) -> tfp.util.ParameterProperties:
-    """Return the properties of a parameter that may be any number."""
+    """Return the properties of a parameter that may be any number.
+
+    A parameter of the rank of the event is taken to have the shape of outputs.
+    """
     return tfp.util.ParameterProperties(
         event_ndims=event_ndims, shape_fn=_shape(event_ndims)
     )

@@ -222,10 +222,14 @@ class RationalQuadraticSpline(base.Bijector):
     def _knots(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         low, high = tf.convert_to_tensor(self._range_min), self._range_max
         high = None if high is None else tf.convert_to_tensor(high)
+        # Each spline of a batch may have a range of its own.
+        zeros = tf.zeros_like(low) if high is None else tf.zeros_like(low + high)
         tables = []
         for sizes in (self._bin_widths, self._bin_heights):
             sizes = tf.convert_to_tensor(sizes)
             sizes = tf.transpose(sizes, _last_axis_first(sizes.shape.rank))
+            if zeros.shape.rank:
+                sizes = _pad_rank(sizes, zeros.shape.rank) + zeros
             total = tf.reduce_sum(sizes, axis=0)
             end = low + total if high is None else high
             tables.append(splines.knots(sizes / total, low, end))

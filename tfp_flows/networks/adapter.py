@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -130,6 +131,19 @@ class NetworkConditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
             weights=weights,
             name=self.name,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the list of weights: the network brings its own."""
+        make = functools.partial(
+            type(self),
+            self._network,
+            self._input_size,
+            self._output_shape,
+            condition_shape=self._condition_shape,
+            dtype=self._dtype,
+            name=self.name,
+        )
+        return make, ()
 
     def _call(self, x: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
         if condition is None:

@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Shape, TensorLike
 from tfp_flows.math import linear
+from tfp_flows.networks import foreign
 
 __all__ = ["Conditioner", "activation_function"]
 
@@ -93,7 +94,8 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
             initial_output = [0.0] * self._output_shape[1]
         self._initial_output = tuple(float(v) for v in initial_output)
         self._seed = seed
-        self._weights = list(self._create(seed) if weights is None else weights)
+        given = self._create(seed) if weights is None else map(foreign.raw, weights)
+        self._weights = list(given)
 
     @property
     def input_size(self) -> int:

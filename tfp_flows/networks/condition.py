@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -61,8 +62,9 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         self._network = network
         self._dtype = tf.as_dtype(dtype).name
         zeros = np.zeros(self._condition_shape)
-        self._loc = self._statistic(zeros, "loc") if loc is None else loc
-        self._scale = self._statistic(zeros + 1.0, "scale") if scale is None else scale
+        loc = self._statistic(zeros, "loc") if loc is None else loc
+        scale = self._statistic(zeros + 1.0, "scale") if scale is None else scale
+        self._loc, self._scale = foreign.raw(loc), foreign.raw(scale)
         self._maps = maps
         self._output_shape = self._condition_shape
         if not (maps and len(self._condition_shape) == 3):
@@ -123,6 +125,20 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
             maps=self._maps,
             name=self.name,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the list of weights: the network brings its own."""
+        make = functools.partial(
+            type(self),
+            self._condition_shape,
+            self._network,
+            dtype=self._dtype,
+            loc=self._loc,
+            scale=self._scale,
+            maps=self._maps,
+            name=self.name,
+        )
+        return make, ()
 
     def adapt(self, condition: TensorLike) -> None:
         """Set location and scale from conditions `[..., *condition_shape]`.

@@ -8,12 +8,20 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["build", "deepcopy"]
+__all__ = ["build", "deepcopy", "raw"]
+
+
+def raw(value: Any) -> Any:
+    """Return the `tf.Variable` that a variable of Keras wraps, else `value`.
+
+    `tf.Module` does not list variables of Keras: they would never be trained.
+    """
+    inner = getattr(value, "value", None)
+    return inner if isinstance(inner, tf.Variable) else value
 
 
 def _listed(network: Any) -> list[tf.Variable]:
-    found = getattr(network, "variables", ())
-    return [v if isinstance(v, tf.Variable) else v.value for v in found]
+    return [raw(v) for v in getattr(network, "variables", ())]
 
 
 def build(

@@ -59,6 +59,9 @@ def check_flow_pickle(case: FlowCase) -> None:
     )
     for name, way in ways:
         twin = way(density)
+        registry.compare_gradients(
+            case, check, f"{name} distribution", density, twin, lambda d: d.log_prob(x)
+        )
         what = f"log_prob of {name} distribution"
         tolerance = case.tolerances.value("float32")
         registry.compare(case, check, what, twin.log_prob(x), wanted, tolerance)

@@ -139,7 +139,15 @@ def check_pickle(case: BijectorCase) -> None:
     registry.compare(case, "pickle", "forward of a pickled map", found, y, 0.0)
     found = registry.forward_log_det(case, twin, tf.identity(x), **condition)
     registry.compare(case, "pickle", "log-det of a pickled map", found, log_det, 0.0)
-    registry.compare_variables(case, "pickle", "a pickled map", bijector, twin)
+    what = "a pickled map"
+    registry.compare_variables(case, "pickle", what, bijector, twin)
+
+    def both(owner: tfb.Bijector) -> list[tf.Tensor]:
+        x_again = tf.identity(x)
+        log_det = registry.forward_log_det(case, owner, x_again, **condition)
+        return [owner.forward(x_again, **condition), log_det]
+
+    registry.compare_gradients(case, "pickle", what, bijector, twin, both)
 
 
 @registry.bijector_check

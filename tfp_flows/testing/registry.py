@@ -17,6 +17,7 @@ __all__ = [
     "FLOW_CHECKS",
     "bijector_check",
     "compare",
+    "compare_gradients",
     "compare_variables",
     "flow_check",
     "forward_log_det",
@@ -142,6 +143,21 @@ def compare_variables(case: Any, check: str, what: str, one: Any, twin: Any) -> 
     found, wanted = len(twin.variables), len(one.variables)
     if found != wanted:
         case.fail(check, f"{what} has another number of variables", found, wanted)
+
+
+def compare_gradients(
+    case: Any, check: str, what: str, one: Any, twin: Any, value: Callable[[Any], Any]
+) -> None:
+    """Fail unless a value depends on the variables of a copy as on the original's."""
+    reached = []
+    for owner in (one, twin):
+        with tf.GradientTape() as tape:
+            out = value(owner)
+        found = tape.gradient(out, owner.trainable_variables)
+        reached.append(sum(gradient is not None for gradient in found))
+    if reached[0] != reached[1]:
+        text = f"{what} does not depend on all of its variables"
+        case.fail(check, text, reached[1], reached[0])
 
 
 def require_finite(case: Any, check: str, what: str, value: Any) -> None:
