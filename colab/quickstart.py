@@ -31,8 +31,10 @@ SEED = 0
 # ## The data
 #
 # The table comes with the package (UCI Wine Quality, P. Cortez and others, CC BY 4.0).
-# Its rows are divided into ten folds: fold 0 is held out here. The values stay in their
-# own units. The flow standardises inside, so its densities are in these units, too.
+# Its rows are divided into ten folds: fold 0 is held out here. Many wines are listed
+# several times; `split` puts all copies of a wine on one side, so that those held out
+# are new. The values stay in their own units. The flow standardises inside, so its
+# densities are in these units, too.
 
 # %%
 wine = tfpf.datasets.wine("white")
@@ -64,8 +66,9 @@ ax = tfpf.plots.history(history, ax=plt.subplots(figsize=(6, 3.5))[1])
 #
 # ## Held-out likelihood
 #
-# The mean log-density of wines that no model saw, in nats. Higher is better, and 1 nat
-# more means that the model finds a typical wine 2.7 times as likely.
+# The mean log-density of wines that no model saw, in nats, of columns in their own
+# units (standardised ones would shift all figures by the same constant). Higher is
+# better, and 1 nat more means that the model finds a typical wine 2.7 times as likely.
 
 # %%
 loc, scale = train.x.mean(0), train.x.std(0)

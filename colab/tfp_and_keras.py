@@ -241,7 +241,7 @@ history = flow.fit(
     ],
     verbose=0,
 )
-print(f"held out: {flow.evaluate(held_out, verbose=0):.2f} nats per wine")
+print(f"held out: {flow.evaluate(held_out, verbose=0):.2f} nats per wine, raw units")
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), sharex=True, sharey=True)
