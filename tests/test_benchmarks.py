@@ -24,7 +24,7 @@ TABLES = {
     "mixtures": ("stretch", "A3"),
     "parabola": ("held-out", "MADE, x2 first"),
     "patches": ("Gaussian", "scale mixture", "radial table"),
-    "rbig": ("classic", "student", "D9 radial"),
+    "rbig": ("tables", "classic", "student", "D1 of tables", "D9 radial"),
     "rbig_tables": ("us/row", "quantile", "over classic RBIG"),
     "rbig_stream": ("rows/s/pass", "\nmemory", "\nstream"),
     "sampling": ("by pass", "largest error in float32"),

@@ -82,6 +82,16 @@ def test_options_reach_the_flow(run, table, tmp_path):
     assert config["activation"] == "tanh"
 
 
+def test_rbig_of_tables_is_fitted_on_the_shell(run, table, rows, tmp_path):
+    out = tmp_path / "f.keras"
+    argv = ("fit", table, "--flow", "rbig", "--out", out, "--epochs", 2, "--quiet")
+    code, *_ = run(*argv, "--option", "marginals=table", "--option", "num_bins=20")
+    assert code == 0
+    flow = tfp_flows.load(out)
+    assert set(flow.kinds) == {"table"}
+    assert np.all(np.isfinite(flow.log_prob(rows.astype("float32"))))
+
+
 def test_text_columns_do_not_matter_when_others_are_chosen(run, rows, tmp_path):
     table = _write(tmp_path / "t.csv", [(a, b, "red") for a, b, _ in rows])
     argv = ("fit", table, "--flow", "linear", "--out", tmp_path / "f.keras")

@@ -163,7 +163,7 @@ def test_best_start_is_what_its_steps_make_of_fresh_rows(name):
     x = tfpf.datasets.toy(name, 1500, seed=0)
     x = (x - x.mean(axis=0)) / x.std(axis=0)
     fresh = training_rows.Rows([x[:1200], x[1200:]], 0.0, 32, seed=0)
-    options = {"rotation": "auto"}
+    options = {"rotation": "auto", "marginals": "spline"}
     rng = np.random.default_rng(0)
     best, _ = starts.best_start(fresh.copy(), options, rng)
     for step in best.steps:

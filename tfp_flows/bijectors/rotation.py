@@ -111,6 +111,33 @@ class Rotation(base.Bijector):
                 skew = arguments.variable(zeros, "skew", dtype)
             return cls(start, skew, name=name, **kwargs)
 
+    @classmethod
+    def fixed(
+        cls,
+        matrix: TensorLike,
+        *,
+        dtype: DType = tf.float32,
+        name: str = "rotation",
+        **kwargs: Any,
+    ) -> Rotation:
+        """Return a map of a new variable that is set, but not trained.
+
+        Args:
+            matrix: Orthogonal matrix, `[D, D]`, or its size `D` for the identity.
+            dtype: Dtype of the variable.
+            name: Name of the map.
+            **kwargs: Further arguments of the constructor.
+
+        Returns:
+            The map.
+        """
+        if np.ndim(matrix) == 0:
+            _checks.at_least(matrix, 1, "matrix")
+            matrix = np.eye(matrix)
+        with tf.name_scope(name):
+            start = arguments.variable(matrix, "matrix", dtype, trainable=False)
+            return cls(start, name=name, **kwargs)
+
     @property
     def matrix(self) -> tf.Tensor | tf.Variable:
         """The matrix at the start."""

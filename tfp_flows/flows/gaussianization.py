@@ -9,6 +9,7 @@ from tfp_flows import _checks, _serialize, networks
 from tfp_flows._types import Shape
 from tfp_flows.bijectors import base as bijector_base
 from tfp_flows.bijectors import (
+    cdf,
     coupling,
     marginal,
     mixture,
@@ -20,12 +21,21 @@ from tfp_flows.bijectors import (
 from tfp_flows.flows import base, bridge, compiled, recipe
 from tfp_flows.math import rotations
 
-__all__ = ["KINDS", "PIVOT_KNOTS", "RBIG", "ROTATIONS", "Gaussianization"]
+__all__ = [
+    "KINDS",
+    "MARGINALS",
+    "PIVOT_KNOTS",
+    "RBIG",
+    "ROTATIONS",
+    "Gaussianization",
+]
 
 # What the layers of a greedy fit may turn by; "auto" alternates the last two.
 ROTATIONS = ("auto", "pca", "random", "ica", "sliced")
-# Splines of turned features, functions of one of them, the radius, or a mixture.
-KINDS = ("spline", "pivot", "radial", "mixture")
+# Splines or tables of turned features, functions of one of them, the radius, a mixture.
+KINDS = ("spline", "table", "pivot", "radial", "mixture")
+# What layers of single features are made of, and their bins.
+MARGINALS = {"spline": 64, "table": 100}
 PIVOT_KNOTS = 64
 
 
@@ -40,6 +50,7 @@ class _Layered(base.Flow):
         options: dict[str, Any],
         **kwargs: Any,
     ) -> None:
+        _checks.one_of(options["marginals"], tuple(MARGINALS), "marginals")
         _checks.at_least(options["num_layers"], 1, "num_layers")
         _checks.at_least(options["num_bins"], 2, "num_bins")
         _checks.at_least(options["num_components"], 1, "num_components")
@@ -74,7 +85,13 @@ class _Layered(base.Flow):
         if kind == "mixture":
             count = options["num_components"]
             return [mixture.MixtureGaussianize.trainable(size, count, dtype=dtype)]
-        turn = rotation.Rotation.trainable(self._start(position), dtype=dtype)
+        start = self._start(position)
+        if kind == "table":
+            # Steps have no gradient by where they lie: rotations stay.
+            turn = rotation.Rotation.fixed(start, dtype=dtype)
+            bins = options["num_bins"]
+            return [turn, cdf.MarginalGaussianize.trainable(size, bins, dtype=dtype)]
+        turn = rotation.Rotation.trainable(start, dtype=dtype)
         if kind == "spline":
             return [turn, self._marginal(size, condition_shape)]
         if size == 1:
@@ -105,7 +122,8 @@ class _Layered(base.Flow):
     def kinds(self) -> tuple[str, ...]:
         """Kind of each layer, from the data side."""
         kinds = self._options["kinds"]
-        return tuple(kinds or ["spline"] * self._options["num_layers"])
+        single = [self._options["marginals"]]
+        return tuple(kinds or single * self._options["num_layers"])
 
     @property
     def units(self) -> standardize.Standardize:
@@ -146,21 +164,27 @@ class RBIG(_Layered):
     the likelihood of rows held out; it sets `num_layers`. The fitted flow may go on
     training as any Keras model. Density is faster than sampling, by a factor near 2.
 
+    With `marginals="table"` the flow is RBIG as it was published: rotations, and tables
+    of the CDF of each feature behind the normal quantiles, `MarginalGaussianize`. Its
+    density is a step function; splines are the better density. Training on changes the
+    masses of the tables, not the rotations.
+
     Args:
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Must be `None`: `Gaussianization` has a conditional form.
         num_layers: Number of layers; a fit changes it to what the data need.
-        num_bins: Bins of each marginal spline.
+        num_bins: Bins of each marginal map; `None` for 64 of splines, 100 of tables.
         kinds: Kind of each layer, from the data side: `"spline"` for a rotation and
-            marginal splines, `"pivot"` for a rotation and shifts and scales that depend
-            on its first feature, `"radial"`, `"mixture"`; a fit sets them. `None` for
-            `num_layers` of `"spline"`.
+            marginal splines, `"table"` for one and tables, `"pivot"` for one and shifts
+            and scales that depend on its first feature, `"radial"`, `"mixture"`; a fit
+            sets them. `None` for `num_layers` of what `marginals` says.
         num_components: Components of a `"mixture"`; a fit sets it.
         max_layers: Most layers of a fit.
         rotation: What a fit turns by: `"pca"`, `"random"`, `"ica"` (independent
             components), `"sliced"` (directions far from normal), or `"auto"`, which
             alternates the last two. Only `"auto"` uses all kinds of layers; with the
             others all layers but the first are splines.
+        marginals: `"spline"`, or `"table"`, with which all layers of a fit are tables.
         step: Share of the change that a layer of a fit makes, in (0, 1].
         **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
 
@@ -187,11 +211,12 @@ class RBIG(_Layered):
         condition_shape: Shape | None = None,
         *,
         num_layers: int = 1,
-        num_bins: int = 64,
+        num_bins: int | None = None,
         kinds: Sequence[str] | None = None,
         num_components: int = 5,
         max_layers: int = 200,
         rotation: str = "auto",
+        marginals: str = "spline",
         step: float = 0.4,
         **kwargs: Any,
     ) -> None:
@@ -203,6 +228,8 @@ class RBIG(_Layered):
             )
             raise ValueError(msg)
         _checks.one_of(rotation, ROTATIONS, "rotation")
+        _checks.one_of(marginals, tuple(MARGINALS), "marginals")
+        num_bins = MARGINALS[marginals] if num_bins is None else num_bins
         _checks.at_least(num_bins, 4, "num_bins")
         _checks.at_least(max_layers, 1, "max_layers")
         if not 0 < step <= 1:
@@ -215,14 +242,15 @@ class RBIG(_Layered):
             "num_components": num_components,
             "max_layers": max_layers,
             "rotation": rotation,
+            "marginals": marginals,
             "step": step,
         }
         super().__init__(event_shape, condition_shape, options=options, **kwargs)
 
     @property
     def fit_options(self) -> dict[str, Any]:
-        """What a greedy fit reads: `max_layers`, `num_bins`, `rotation`, `step`."""
-        names = ("max_layers", "num_bins", "rotation", "step")
+        """What a greedy fit reads: sizes, the rotation, the marginals, the step."""
+        names = ("max_layers", "num_bins", "rotation", "marginals", "step")
         return {name: self._options[name] for name in names}
 
     def trainable_flow(self, **options: Any) -> Gaussianization:
@@ -238,9 +266,9 @@ class RBIG(_Layered):
 class Gaussianization(_Layered):
     """Gaussianization flow: trained rotations and marginal splines.
 
-    Untrained, the splines are the identity and the rotations random. A fitted `RBIG`
-    is the better start: `Gaussianization.from_rbig(rbig)` has its density, bit for
-    bit, and goes on from there by gradients.
+    Untrained, the marginal maps are the identity and the rotations random. A fitted
+    `RBIG` is the better start: `Gaussianization.from_rbig(rbig)` has its density, bit
+    for bit, and goes on from there by gradients.
 
     With a condition, the marginal splines get their parameters from it through a
     network; rotations do not depend on it.
@@ -249,9 +277,11 @@ class Gaussianization(_Layered):
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Shape of the condition, `None` for an unconditional density.
         num_layers: Number of layers.
-        num_bins: Bins of each marginal spline.
-        kinds: Kind of each layer, see `RBIG`; `None` for `num_layers` of `"spline"`.
+        num_bins: Bins of each marginal map.
+        kinds: Kind of each layer, see `RBIG`; `None` for `num_layers` of what
+            `marginals` says.
         num_components: Components of a `"mixture"`.
+        marginals: `"spline"`, or `"table"` for steps of a density without a condition.
         hidden_units: Widths of the networks of a conditional flow.
         activation: Their activation, a name in `tf.nn`.
         dropout: Share of their hidden units dropped while training.
@@ -274,16 +304,24 @@ class Gaussianization(_Layered):
         num_bins: int = 24,
         kinds: Sequence[str] | None = None,
         num_components: int = 5,
+        marginals: str = "spline",
         hidden_units: Sequence[int] = (64, 64),
         activation: str = "relu",
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        if condition_shape is not None and marginals == "table":
+            msg = (
+                "`marginals` must be 'spline' with a condition, got 'table': tables do "
+                "not depend on one. Leave it out."
+            )
+            raise ValueError(msg)
         options = {
             "num_layers": num_layers,
             "num_bins": num_bins,
             "kinds": kinds,
             "num_components": num_components,
+            "marginals": marginals,
             "hidden_units": tuple(hidden_units),
             "activation": activation,
             "dropout": dropout,
@@ -324,7 +362,7 @@ class Gaussianization(_Layered):
         config = rbig.get_config()
         for key in (*rbig.fit_options, "name", "format_version", "embedding"):
             config.pop(key, None)
-        config["num_bins"] = rbig.fit_options["num_bins"]
+        config |= {k: rbig.fit_options[k] for k in ("num_bins", "marginals")}
         flow = cls(**{**config, **options})
         for new, old in zip(flow.variables, rbig.variables, strict=True):
             new.assign(old.value)

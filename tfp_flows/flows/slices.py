@@ -21,7 +21,7 @@ class _Sliced(gaussianization.RBIG):
         condition_shape: Shape | None = None,
         *,
         num_layers: int = 1,
-        num_bins: int = 64,
+        num_bins: int | None = None,
         kinds: Sequence[str] | None = None,
         num_components: int = 5,
         max_layers: int = 200,
@@ -42,9 +42,9 @@ class _Sliced(gaussianization.RBIG):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs; the rotation is that of the class."""
+        """Return what `from_config` needs; rotation and marginals are set."""
         config = super().get_config()
-        del config["rotation"]
+        del config["rotation"], config["marginals"]
         return config
 
 
@@ -62,7 +62,7 @@ class GIS(_Sliced):
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Must be `None`.
         num_layers: Number of layers; a fit changes it to what the data need.
-        num_bins: Bins of each marginal spline.
+        num_bins: Bins of each marginal spline; `None` for 64.
         kinds: Kind of each layer, see `RBIG`; a fit sets them.
         num_components: See `RBIG`.
         max_layers: Most layers of a fit.
@@ -92,7 +92,7 @@ class SIG(_Sliced):
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Must be `None`.
         num_layers: Number of layers; a fit changes it to what the data need.
-        num_bins: Bins of each marginal spline.
+        num_bins: Bins of each marginal spline; `None` for 64.
         kinds: Kind of each layer, see `RBIG`; a fit sets them, all to `"spline"`.
         num_components: See `RBIG`.
         max_layers: Most layers of a fit.

@@ -74,7 +74,8 @@ class _Search:
         searched: tuple[str, ...] = (options["rotation"],)
         if searched == ("auto",):
             searched = ("ica", "sliced")
-        without = 0 if options["rotation"] == "auto" and rows.size > 1 else None
+        pivots = options["rotation"] == "auto" and options["marginals"] == "spline"
+        without = 0 if pivots and rows.size > 1 else None
         turns = 0
         while self._number < max_layers and self._since < patience:
             turns += 1
@@ -205,8 +206,10 @@ def _rows(
         parts.append(out)
     if join:
         parts = [np.concatenate(parts)]
-    bins = flow.fit_options["num_bins"]
-    rows = training_rows.Rows(parts, log_det, bins, seed)
+    options = flow.fit_options
+    rows = training_rows.Rows(
+        parts, log_det, options["num_bins"], seed, options["marginals"]
+    )
     for layer in kept:
         rows.apply(layer)
     return rows
@@ -279,6 +282,7 @@ def fit_stream(
         flow.fit_options["num_bins"],
         fixed,
         share,
+        flow.fit_options["marginals"],
     )
     kept = [] if adapt else kinds.read(flow)
     for layer in kept:

@@ -11,7 +11,7 @@ import numpy as np
 from tfp_flows import networks
 from tfp_flows.bijectors import marginal, standardize
 from tfp_flows.flows import gaussianization
-from tfp_flows.math import components, normal, rosenblatt, tables
+from tfp_flows.math import cdf_tables, components, normal, rosenblatt, tables
 from tfp_flows.math.traced import traced
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "Pivot",
     "Radial",
     "Spline",
+    "Table",
+    "cdf_table",
     "log_radius",
     "normal_losses",
     "read",
@@ -56,6 +58,11 @@ def table(x: np.ndarray, knots: Knots) -> tuple[np.ndarray, np.ndarray]:
     positions, values, log_slopes = (np.ascontiguousarray(k) for k in knots)
     slopes = np.exp(log_slopes)
     return _run(tables.evaluate, x, positions, values, slopes, count=1)
+
+
+def cdf_table(x: np.ndarray, *grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Evaluate CDF tables, and then the normal quantiles, as `MarginalGaussianize`."""
+    return _run(cdf_tables.gaussianize, x, *grid, size=x.shape[1])
 
 
 def normal_losses(x: np.ndarray) -> np.ndarray:
@@ -114,6 +121,35 @@ class Spline(Layer):
         """Set a rotation and a marginal spline."""
         _assign_turn(next(maps), self.turn, len(self.knots[0]), dtype)
         _assign_spline(next(maps), self.knots, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table(Layer):
+    """A rotation, `None` for none, and CDF tables of single features.
+
+    A table is where its grid starts and ends, `[D]` each, and the log-masses of its
+    cells, `[D, G + 2]`.
+    """
+
+    turn: np.ndarray | None
+    grid: tuple[np.ndarray, np.ndarray, np.ndarray]
+    kind = "table"
+
+    def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turn, then look up levels of the normal law."""
+        out, log_det = cdf_table(_turned(x, self.turn), *self.grid)
+        return out, np.sum(log_det, axis=1)
+
+    def assign(self, maps: Iterator[Any], dtype: str) -> None:
+        """Set a rotation and marginal tables."""
+        _assign_turn(next(maps), self.turn, len(self.grid[0]), dtype)
+        target = next(maps)
+        for variable, value in zip(_grid(target), self.grid, strict=True):
+            variable.assign(value.astype(dtype))
+
+
+def _grid(target: Any) -> tuple[Any, Any, Any]:
+    return target.low, target.high, target.log_masses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,6 +299,11 @@ def read(flow: gaussianization.RBIG) -> list[Layer]:
             factors = np.tril(lower, -1)
             factors += np.exp(diagonals)[:, np.newaxis] * np.eye(means.shape[1])
             out.append(Mixture(components.Components(weights, means, factors)))
+        elif kind == "table":
+            low, high, log_masses = (
+                np.asarray(part, np.float64) for part in _grid(next(maps))
+            )
+            out.append(Table(_read_turn(current), (low, high, log_masses)))
         elif kind == "pivot":
             values = np.asarray(next(maps).conditioner.weights[0], np.float64)
             out.append(Pivot(_read_turn(current), values))

@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 from tfp_flows import networks
 from tfp_flows.flows import gaussianization
 from tfp_flows.math import (
+    cdf_tables,
     components,
     histograms,
     normal,
@@ -46,6 +47,9 @@ OUTER_STEP = 1.0
 # Numbers whose quantiles are found at once, and at least so many features: more would
 # take more memory.
 BLOCK, BLOCK_FEATURES = 2**18, 8
+# Ends of the grids of tables that are tried: levels of rows left outside, and by how
+# much of its size the grid is wider than the rest.
+TABLE_TAILS, TABLE_MARGIN = (0.0, 2e-4, 2e-3, 2e-2), 0.02
 # Steps of expectation maximisation over all rows, once the search is done.
 REFINEMENTS = 4
 
@@ -93,7 +97,11 @@ class Step:
 
 
 def make(
-    step: Step, turn: np.ndarray | None, source: Source, num_bins: int
+    step: Step,
+    turn: np.ndarray | None,
+    source: Source,
+    num_bins: int,
+    marginal: str = "spline",
 ) -> kinds.Layer:
     """Return the layer of a step, from the statistics of a source.
 
@@ -101,8 +109,18 @@ def make(
         step: What to make.
         turn: Its rotation in the coordinates of the source.
         source: The rows.
-        num_bins: Bins of splines.
+        num_bins: Bins of splines or tables.
+        marginal: `"spline"`, or `"table"` for tables in place of splines.
     """
+    layer = _made(step, turn, source, num_bins)
+    if marginal == "table" and isinstance(layer, kinds.Spline):
+        return _tables(source, layer)
+    return layer
+
+
+def _made(
+    step: Step, turn: np.ndarray | None, source: Source, num_bins: int
+) -> kinds.Layer:
     if step.kind == "white":
         return _white(source, num_bins)
     if step.kind == "quantile":
@@ -181,6 +199,27 @@ def _ratio(
     positions = loc + scale * edges[every]
     knots = positions, values[:, every], log_slopes[:, every] - np.log(scale)
     return kinds.Spline(turn, knots)
+
+
+def _tables(source: Source, layer: kinds.Spline) -> kinds.Table:
+    """Return CDF tables near splines, on those grids that lose least of the rows."""
+    u = _turned(source.ranked, layer.turn).astype(np.float64)
+    u = np.sort(u, axis=0)[:: max(1, len(u) // marginals.TESTED_ROWS)]
+    cells, every = layer.knots[0].shape[1] - 1, np.arange(u.shape[1])
+    grids, losses = [], []
+    for share in TABLE_TAILS:
+        low, high = np.quantile(u, [share, 1.0 - share], axis=0)
+        more = np.where(high > low, TABLE_MARGIN * (high - low), 0.5)
+        low, high = low - more, high + more
+        levels, _ = kinds.table(np.linspace(low, high, cells + 1), layer.knots)
+        grids.append((low, high, cdf_tables.log_masses_at(levels.T)))
+        values, log_det = kinds.cdf_table(u, *grids[-1])
+        losses.append(np.mean(0.5 * values**2 - log_det, axis=0))
+    best = np.argmin(losses, axis=0)
+    low, high, log_masses = (
+        np.stack(parts)[best, every] for parts in zip(*grids, strict=True)
+    )
+    return kinds.Table(layer.turn, (low, high, log_masses))
 
 
 def _radius(source: Source, num_bins: int) -> kinds.Layer:

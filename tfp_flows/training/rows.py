@@ -32,8 +32,9 @@ class Rows:
         parts: Standardised rows, `[N, D]`, of the training part, and of those that
             decide; the second may be missing.
         log_det: Log-det of what came before.
-        num_bins: Bins of splines.
+        num_bins: Bins of splines or tables.
         seed: Fixes folds and the sample.
+        marginal: `"spline"` or `"table"`.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Rows:
         log_det: float,
         num_bins: int,
         seed: int = 0,
+        marginal: str = "spline",
     ) -> None:
+        self.marginal = marginal
         self.parts = [np.array(part, np.float32) for part in parts]
         self.log_dets = [np.full(len(part), log_det) for part in parts]
         self.num_bins = num_bins
@@ -119,10 +122,10 @@ class Rows:
         turn = step.turn
         if turn is not None and self._frame is not None:
             turn = turn @ self._frame.T
-        layer = layers.make(step, turn, self, self.num_bins)
+        layer = layers.make(step, turn, self, self.num_bins, self.marginal)
         self.apply(layer)
         self.steps.append(step)
-        if step.kind == "white" and isinstance(layer, kinds.Spline):
+        if step.kind == "white" and isinstance(layer, (kinds.Spline, kinds.Table)):
             self._frame = layer.turn
         elif turn is not None or step.kind == "mixture":
             self._frame = None
@@ -171,9 +174,10 @@ class Stream(Rows):
         read: Called for each pass; gives batches of standardised rows, `[N, D]`.
         parts: The sample, see `reservoir`.
         log_det: Log-det of what came before.
-        num_bins: Bins of splines.
+        num_bins: Bins of splines or tables.
         seed: Fixes folds and what is held out.
         held_out: Share of the rows of the stream that is not counted.
+        marginal: `"spline"` or `"table"`.
     """
 
     def __init__(
@@ -184,8 +188,9 @@ class Stream(Rows):
         num_bins: int,
         seed: int = 0,
         held_out: float = 0.0,
+        marginal: str = "spline",
     ) -> None:
-        super().__init__(parts, log_det, num_bins, seed)
+        super().__init__(parts, log_det, num_bins, seed, marginal)
         self._read, self._seed, self._held_out = read, seed, held_out
 
     def total(self, function: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -110,10 +110,13 @@ def _mixture(rows: training_rows.Rows, bar: float, rng: np.random.Generator) -> 
         rows.take(layers.Step("mixture", mixture=best, label="mixture"))
 
 
-def _starts(kind: str, rng: np.random.Generator) -> dict[str, tuple[Begin, ...]]:
+def _starts(
+    kind: str, marginals: str, rng: np.random.Generator
+) -> dict[str, tuple[Begin, ...]]:
     """Return ways to begin: each sees heavy tails, covariance, or structure first.
 
-    Each consists of stages, which several may have in common.
+    Each consists of stages, which several may have in common. With tables `"auto"` has
+    the simple ones only: others win the first steps, and cost more in all that follow.
     """
     found: list[np.ndarray] = []
 
@@ -151,9 +154,10 @@ def _starts(kind: str, rng: np.random.Generator) -> dict[str, tuple[Begin, ...]]
         rows.take(layers.Step("ratio", label="mixture"))
 
     starts: dict[str, tuple[Begin, ...]] = {"white": (white,), "marginal": (marginal,)}
-    if kind in ("auto", "ica"):
+    every = kind == "auto" and marginals == "spline"
+    if every or kind == "ica":
         starts["components"] = (white, independent)
-    if kind == "auto":
+    if every:
         starts["sharp"] = (white, functools.partial(independent, sharp=True))
         starts |= {"radius": (white, radius), "pivot": (pivot,)}
         starts |= {"mixture": (mixture,), "copula": (marginal, mixture)}
@@ -169,10 +173,10 @@ def best_start(
 
     Args:
         rows: The rows, which change.
-        options: Of the flow: `rotation`.
+        options: Of the flow: `rotation` and `marginals`.
         rng: Source of randomness.
     """
-    starts = _starts(options["rotation"], rng)
+    starts = _starts(options["rotation"], options["marginals"], rng)
     if rows.size == 1:
         starts = {"marginal": starts["marginal"]}
     sample = rows.subset()
