@@ -30,7 +30,7 @@ def test_demo_writes_model_picture_and_report(run, refused, tmp_path, monkeypatc
     # As computed with scikit-learn alone for this split.
     assert results["Gaussian"]["mean"] == pytest.approx(-12.857, abs=0.02)
     assert report["rows"] == {"fit": 4408, "held_out": 490}
-    assert "490 white wines, none equal to a fitted one" in text
+    assert "490 white wines held out, none equal to a fitted one" in text
     assert report["unit"] in text
     assert "standardised" in report["unit"]
     lead = report["flow_minus_mixture"]

@@ -196,6 +196,31 @@ def test_integers_beside_float64_keep_their_digits():
     assert datasets.to_table(frame).x[0, 0] == 16_777_217
 
 
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "int8",
+        "uint16",
+        "bool",
+        "float32",
+        "Int64",
+        "boolean",
+        "Float32",
+        "object",
+        "int64[pyarrow]",
+        "bool[pyarrow]",
+        "double[pyarrow]",
+        "Sparse[int64]",
+        "Sparse[float64]",
+    ],
+)
+def test_columns_of_every_numeric_type_are_taken(dtype):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": pd.Series([1, 0, 1]).astype(dtype)})
+    np.testing.assert_array_equal(datasets.to_table(frame).x, [[1], [0], [1]])
+
+
 def test_whole_columns_are_converted_without_a_filler():
     # pandas 2 refuses a filler that is no integer even where no cell is missing.
     class Whole:

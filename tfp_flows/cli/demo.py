@@ -107,7 +107,8 @@ def run(arguments: argparse.Namespace) -> None:
     }
     with files.replacing(folder / REPORT) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"log-likelihood of {len(test)} white wines, none equal to a fitted one")
+    wines = f"{len(test)} white wines held out, none equal to a fitted one"
+    print(f"log-likelihood of {wines}")
     print(_UNIT)
     for label, (mean, error) in results.items():
         print(f"  {label:<13} {mean:8.3f} +- {error:.3f}")

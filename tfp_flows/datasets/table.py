@@ -272,8 +272,10 @@ def _numeric(series: Any) -> np.ndarray | None:
     """Return a column as numbers, or None if a cell is not a number."""
     kind = getattr(series.dtype, "kind", "O")
     if kind in "fiub":
-        # pandas' own types say which NumPy type they mask; missing cells become NaN.
-        dtype = getattr(series.dtype, "numpy_dtype", series.dtype)
+        # pandas' own types say which NumPy type they mask or compress; missing cells
+        # become NaN.
+        dtype = getattr(series.dtype, "subtype", series.dtype)
+        dtype = getattr(dtype, "numpy_dtype", dtype)
         if series.hasnans and kind != "f":
             dtype = np.float64
         # pandas 2 converts the filler even if no cell is missing: None is no integer.

@@ -150,10 +150,10 @@ def fit(
         x: Events, `[N, *event_shape]`: array, tensor, DataFrame; or a dict of `x` and
             `condition`; or a dataset of batches of such.
         condition: Conditions, `[N, *condition_shape]`, or `None`.
-        validation: Share of rows held out; or `(x,)` or `(x, condition)`; or a dataset;
-            or `None` for no early stopping. By default a tenth; nothing for a dataset,
-            and for a flow with so few numbers that it cannot over-fit the rows
-            (`flow.needs_validation`).
+        validation: Share of rows held out, of equal ones all or none; or `(x,)` or
+            `(x, condition)`; or a dataset; or `None` for no early stopping. By default
+            a tenth; nothing for a dataset, and for a flow with so few numbers that it
+            cannot over-fit the rows (`flow.needs_validation`).
         epochs: Upper bound of passes over the data; by default enough for about 8,000
             updates.
         batch_size: Events per update; by default a power of two near 1/16 of the rows,
