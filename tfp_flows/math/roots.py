@@ -95,26 +95,26 @@ def solve(
     target = tf.convert_to_tensor(target)
     parameters = [tf.convert_to_tensor(p, target.dtype) for p in parameters]
     fixed = [tf.stop_gradient(p) for p in parameters]
-    wanted = tf.stop_gradient(target)
-    finite = tf.math.is_finite(wanted)
+    finite = tf.math.is_finite(target)
+    zero, nan = tf.zeros_like(target), tf.constant(np.nan, target.dtype)
+    # What has no finite root is done at once: it shall not hold up the others.
+    wanted = tf.where(finite, tf.stop_gradient(target), nan)
 
     def error(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         value, log_slope = function(x, *fixed)
-        # Targets that are not finite are done: they shall not hold up the others.
-        return tf.where(finite, value - wanted, tf.zeros_like(wanted)), log_slope
+        return value - wanted, log_slope
 
-    zero = tf.zeros_like(wanted)
     start, end = (
-        tf.where(finite, tf.stop_gradient(tf.convert_to_tensor(edge, zero.dtype)), zero)
+        tf.stop_gradient(tf.convert_to_tensor(edge, target.dtype)) + zero
         for edge in (-1.0 if low is None else low, 1.0 if high is None else high)
     )
     if not bracketed:
         start, end = _enclosing(error, start, end)
     x, converged, steps = _shrunk(error, start, end, max_steps)
-    given = tf.where(finite, target, zero)
+    x, given = tf.where(finite, x, zero), tf.where(finite, target, zero)
     root = attach_derivatives(function, x, given, parameters, order=order)
-    root = tf.where(finite, root, wanted)
-    return Solution(root, (converged & finite) | tf.math.is_inf(wanted), steps)
+    root = tf.where(finite, root, tf.stop_gradient(target))
+    return Solution(root, converged | tf.math.is_inf(target), steps)
 
 
 def _enclosing(
@@ -156,6 +156,8 @@ def _shrunk(
     """Shrink brackets around roots; return these, whether found, and the steps."""
     # Rounding makes the last digits flicker for ever: they do not count as a move.
     tolerance = 4.0 * float(np.finfo(first.dtype.as_numpy_dtype).eps)
+    # After a step so short the next has all digits: it is the one differentiated.
+    near = _half_the_digits(first) / tolerance
 
     def step(
         count: tf.Tensor,
@@ -163,37 +165,36 @@ def _shrunk(
         high: tf.Tensor,
         x: tf.Tensor,
         limit: tf.Tensor,
-        *_: tf.Tensor,
+        unsettled: tf.Tensor,
+        moving: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
         wrong, log_slope = error(x)
         low, high = tf.where(wrong < 0, x, low), tf.where(wrong > 0, x, high)
-        change = -wrong * _inverse_slope(log_slope)
-        scale, newton = 1.0 + tf.abs(x), x + change
-        margin = tolerance * scale
-        inside = (newton >= low - margin) & (newton <= high + margin)
-        # Where the slope has underflown, no step says how far the root is.
-        inside &= (log_slope > -_steepest(x)) | (wrong == 0)
-        length = tf.abs(change)
-        # The next step has all digits: it is the one that is differentiated.
-        settled = inside & (length <= _half_the_digits(x) * scale)
+        change = tf.math.multiply_no_nan(tf.exp(-log_slope), wrong)
+        newton, length, width = x - change, tf.abs(change), high - low
+        margin = tolerance * (1.0 + tf.abs(x))
+        outside = (newton < low - margin) | (newton > high + margin)
+        # What is found stays so: rounding would throw it back to its bracket.
+        unsettled &= outside | (length > near * margin)
         # Steps that do not shrink may repeat for ever: the bracket is halved between.
-        good = settled | (inside & (length <= limit))
-        closed = (high - low <= margin) & (low > first) & (high < last)
-        proposal = tf.where(good, newton, low + 0.5 * (high - low))
-        proposal = tf.where(tf.math.is_nan(wrong), wrong, proposal)
-        moving = (tf.abs(proposal - x) > margin) & ~settled
-        limit = tf.where(good, 0.5 * length, high - low)
-        return count + 1, low, high, proposal, limit, settled | closed, moving
+        halved = outside | (length > tf.maximum(limit, near * margin))
+        x = tf.where(moving, tf.where(halved, low + 0.5 * width, newton), x)
+        limit = tf.where(halved, width, 0.5 * length)
+        moving &= unsettled & (width > margin)
+        return count + 1, low, high, x, limit, unsettled, moving
 
-    no = tf.zeros_like(first, tf.bool)
-    start = (0, first, last, first + 0.5 * (last - first), last - first, no, ~no)
-    steps, _, _, x, _, converged, _ = tf.while_loop(
+    yes = tf.ones_like(first, tf.bool)
+    start = (0, first, last, first + 0.5 * (last - first), last - first, yes, yes)
+    steps, low, high, x, _, unsettled, _ = tf.while_loop(
         lambda *state: tf.reduce_any(state[-1]),
         step,
         start,
         maximum_iterations=max_steps,
     )
-    return x, converged, steps
+    # Both ends were moved: the root is between them, however steep the function.
+    closed = (high - low <= tolerance * (1.0 + tf.abs(x))) & (low > first)
+    converged = ~unsettled | (closed & (high < last))
+    return x, converged & tf.math.is_finite(x), steps
 
 
 def attach_derivatives(
@@ -241,8 +242,5 @@ def _half_the_digits(x: tf.Tensor) -> float:
 
 def _inverse_slope(log_slope: tf.Tensor) -> tf.Tensor:
     """Return one over the slope, bounded where the slope underflows."""
-    return tf.exp(tf.minimum(-log_slope, _steepest(log_slope)))
-
-
-def _steepest(x: tf.Tensor) -> float:
-    return 0.5 * float(np.log(np.finfo(x.dtype.as_numpy_dtype).max))
+    steepest = 0.5 * np.log(np.finfo(log_slope.dtype.as_numpy_dtype).max)
+    return tf.exp(tf.minimum(-log_slope, steepest))
