@@ -2,10 +2,11 @@
 
     python benchmarks/speed/depth.py
 
-Each line is a fresh process that builds a spline coupling flow (d=6, hidden 64x64, 8
-bins, batch 512) of so many layers. `first` are the CPU seconds of the first call
-(tracing, optimising and compiling), without imports; `each` the median CPU time of one
-call after it in ms; `peak` how far one call raises the resident memory, in MB.
+Each line is a fresh process that builds a flow (d=6, batch 512) of so many layers:
+spline coupling (hidden 64x64, 8 bins), or with `--flow rbig` rotations and splines.
+`first` are the CPU seconds of the first call (tracing, optimising and compiling),
+without imports; `each` the median CPU time of one call after it in ms; `peak` how far
+one call raises the resident memory, in MB.
 `log_prob` is the public method; `step` is `train_on_batch` with Adam; `checkpoint` the
 same step of a flow built with `checkpoint=True`; `-xla`: with `jit_compile=True`.
 """
@@ -29,7 +30,7 @@ MODES = ("log_prob", "log_prob-xla", "step", "checkpoint", "step-xla", "checkpoi
 LAYERS = (5, 10, 20, 50)
 
 
-def one(layers: int, mode: str, hidden: int, batch: int) -> dict[str, float]:
+def one(name: str, layers: int, mode: str, hidden: int, batch: int) -> dict[str, float]:
     """Return the figures of one line; meant for a fresh process."""
     import keras
     import tensorflow as tf
@@ -37,14 +38,12 @@ def one(layers: int, mode: str, hidden: int, batch: int) -> dict[str, float]:
     from tfp_flows import flows
 
     kind, _, xla = mode.partition("-")
-    flow = flows.NeuralSplineFlow(
-        6,
-        num_layers=layers,
-        hidden_units=(hidden,) * 2,
-        mixing="none",
-        checkpoint=kind == "checkpoint",
-        seed=0,
-    )
+    options: dict[str, Any] = {}
+    if name == "nsf":
+        options = {"hidden_units": (hidden,) * 2, "mixing": "none"}
+    if kind == "checkpoint":
+        options["checkpoint"] = True
+    flow = flows.build(name, 6, num_layers=layers, seed=0, **options)
     x = np.random.default_rng(1).normal(size=(batch, 6)).astype("float32")
     if kind == "log_prob":
 
@@ -71,13 +70,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--smoke", action="store_true", help="tiny, takes seconds")
+    parser.add_argument("--flow", default="nsf", choices=("nsf", "rbig"))
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--layers", nargs="+", type=int, default=LAYERS)
-    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.one:
-        layers, mode, hidden, batch = args.one
-        print(json.dumps(one(int(layers), mode, int(hidden), int(batch))))
+        name, layers, mode, hidden, batch = args.one
+        print(json.dumps(one(name, int(layers), mode, int(hidden), int(batch))))
         return
     sizes = ("4", "16") if args.smoke else ("64", "512")
     if args.smoke:
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for layers in args.layers:
             command = [sys.executable, Path(__file__).resolve(), "--one"]
             done = subprocess.run(
-                [*command, str(layers), mode, *sizes],
+                [*command, args.flow, str(layers), mode, *sizes],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 check=True,
