@@ -262,6 +262,73 @@ def test_user_network_keeps_its_own_order():
     assert map_.order == (0, 1)
 
 
+def test_network_without_masks_is_refused():
+    mlp = networks.MLP(2, (2, 2), (8,), seed=0)
+    with pytest.raises(ValueError, match="every parameter may depend on every input"):
+        bijectors.MaskedAutoregressive(bijectors.Affine(), mlp)
+    with pytest.raises(ValueError, match="every parameter may depend on every input"):
+        bijectors.MaskedAutoregressive(bijectors.Affine(), mlp, order="left-to-right")
+
+
+def foreign(kernel, condition_shape=None):
+    """Return a linear network of the user's: `params = kernel @ x`."""
+    size = kernel.shape[0]
+
+    def network(x):
+        return x[:, :size] @ tf.cast(tf.transpose(kernel), x.dtype)
+
+    return networks.as_conditioner(
+        network, size, (size, 1), condition_shape=condition_shape
+    )
+
+
+@pytest.mark.parametrize("condition_shape", [None, (2,)])
+def test_foreign_network_is_checked_against_its_order(condition_shape):
+    kernel = np.zeros([3, 3])
+    kernel[0, 2] = kernel[2, 1] = kernel[0, 1] = 0.1  # 1, 2, 0
+    additive, net = bijectors.Additive(), foreign(kernel, condition_shape)
+    bijectors.MaskedAutoregressive(additive, net, order=(2, 0, 1))
+    with pytest.raises(ValueError, match="of coordinate 0 change with coordinate 1"):
+        bijectors.MaskedAutoregressive(additive, net)
+    one = foreign(np.ones([1, 1]))
+    with pytest.raises(ValueError, match="of coordinate 0 change with coordinate 0"):
+        bijectors.MaskedAutoregressive(additive, one)
+
+
+def test_foreign_network_that_starts_at_zero_is_checked_once_it_is_not():
+    kernel = tf.Variable(tf.zeros([2, 2]))
+    map_ = bijectors.MaskedAutoregressive(bijectors.Additive(), foreign(kernel))
+    x = tf.ones([1, 2])
+    np.testing.assert_array_equal(map_.inverse(x), x)
+    kernel.assign([[0.0, 1.0], [0.0, 0.0]])
+    with pytest.raises(ValueError, match="of coordinate 0 change with coordinate 1"):
+        map_.inverse(tf.identity(x))
+
+
+def test_order_is_checked_once_and_never_in_a_trace():
+    calls = []
+    kernel = tf.constant([[0.0, 0.0], [0.5, 0.0]])
+
+    def network(x):
+        calls.append(1)
+        return x @ tf.transpose(kernel)
+
+    net = networks.as_conditioner(network, 2, (2, 1))
+    map_ = bijectors.MaskedAutoregressive(bijectors.Additive(), net)
+    calls.clear()
+    inverse = tf.function(lambda b, x: b.inverse(x), autograph=False)
+    inverse(map_, tf.ones([3, 2]))
+    assert len(calls) == 1
+    map_.inverse(tf.ones([3, 2]))
+    assert len(calls) == 2
+
+
+def test_order_against_that_of_the_network_is_refused():
+    made = networks.MADE(3, 2, (8,), order="right-to-left")
+    with pytest.raises(ValueError, match="`order` must be that of the conditioner"):
+        bijectors.MaskedAutoregressive(bijectors.Affine(), made, order="left-to-right")
+
+
 def test_wrong_conditioners_are_refused():
     made = networks.MADE(3, 4, (8,))
     with pytest.raises(ValueError, match=r"output_shape \(3, 2\) for this transformer"):

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import fft
 
+from tests.bijectors import image_cases
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
 from tfp_flows.testing import perturb
@@ -174,3 +175,18 @@ def test_haar_wavelet_keeps_lengths_and_finds_the_means():
     np.testing.assert_allclose(np.sum(y**2), np.sum(x**2))
     flat = maps.HaarWavelet().forward(np.ones([2, 2, 1]))
     assert flat.numpy().ravel().tolist() == [2.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["squeeze", "channel_coupling", "multi_scale"])
+def test_unknown_sides_are_refused_while_tracing(name):
+    case = image_cases.CASES[name]
+    size = case.event_shape[-1]
+    spec = tf.TensorSpec([None, None, None, size], tf.float32)
+
+    @tf.function(autograph=False)
+    def forward(x):
+        given = case.condition((1,))
+        return case.bijector().forward(x, **given)
+
+    with pytest.raises(ValueError, match="`x` must be images of known sides"):
+        forward.get_concrete_function(spec)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import tensorflow as tf
+
 from tests.bijectors.toy_maps import Affine
 from tests.testing.test_planted import must_catch
 from tfp_flows import bijectors
@@ -43,6 +45,44 @@ class Remembers(Planted):
 
 def test_memory_without_a_training_mode():
     must_catch("training_mode", Remembers.build, match="evaluation after a pass")
+
+
+class Ranked(Planted):
+    """Asks Python for the size of a batch."""
+
+    def _inverse_and_log_det(self, y):
+        x, log_det = super()._inverse_and_log_det(y)
+        return tf.reshape(x, y.shape.as_list()), log_det
+
+
+def test_static_size_of_a_batch():
+    must_catch("unknown_shapes", Ranked.build)
+
+
+class Divides(Planted):
+    """Divides a term by the number of events."""
+
+    def _inverse_and_log_det(self, y):
+        x, log_det = super()._inverse_and_log_det(y)
+        share = tf.reduce_sum(self._shift) / tf.cast(tf.size(y), y.dtype)
+        return x, log_det + 0.0 * share
+
+
+class AtLeastOne(Planted):
+    """Returns an event where it was given none."""
+
+    def _inverse_and_log_det(self, y):
+        if y.shape[0] == 0:
+            y = tf.zeros([1, *y.shape[1:]], y.dtype)
+        return super()._inverse_and_log_det(y)
+
+
+def test_gradient_of_no_event_that_is_not_a_number():
+    must_catch("empty_batch", Divides.build, match="gradient of no event")
+
+
+def test_batch_that_is_never_empty():
+    must_catch("empty_batch", AtLeastOne.build, match="wrong shape")
 
 
 def test_training_scope_is_public():

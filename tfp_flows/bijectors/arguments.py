@@ -26,6 +26,7 @@ __all__ = [
     "require_finite",
     "require_rank",
     "require_rows",
+    "require_sides",
     "require_square",
     "require_variables",
     "unbatched",
@@ -239,6 +240,17 @@ def require_exact(
         msg = (
             f"`{argument}` must have shape {shape} for {owner}, got {found}. Give one "
             "row per feature, without a batch."
+        )
+        raise ValueError(msg)
+
+
+def require_sides(shape: tf.TensorShape, argument: str, owner: str) -> None:
+    """Raise unless a shape is that of images `[..., H, W, C]` of known sizes."""
+    require_rank(shape, 3, argument, owner)
+    if shape.rank is None or not shape[-3:].is_fully_defined():
+        msg = (
+            f"`{argument}` must be images of known sides and channels for {owner}, got "
+            f"shape {shape}. State them by tf.ensure_shape."
         )
         raise ValueError(msg)
 

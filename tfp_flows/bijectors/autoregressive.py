@@ -7,9 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows._context import is_training
-from tfp_flows.bijectors import base, columns, sequential
+from tfp_flows.bijectors import base, columns, orders, sequential
 from tfp_flows.bijectors.transformers import Transformer
-from tfp_flows.math import masks
 
 __all__ = ["MaskedAutoregressive"]
 
@@ -27,14 +26,16 @@ class MaskedAutoregressive(base.Bijector):
     Args:
         transformer: The scalar map of each coordinate.
         conditioner: `networks.MADE`, or any conditioner from `D` inputs to
-            `(D, transformer.params_size)` that keeps an order of coordinates.
+            `(D, transformer.params_size)` that keeps an order of coordinates. One
+            that states no `order` is checked by values, in eager mode.
         order: The rank of each coordinate, for a conditioner that does not state it;
             by default the conditioner's `order`, else from left to right.
         validate_args: Whether to run value checks.
         name: Name of the map.
 
     Raises:
-        ValueError: If the conditioner does not fit the transformer.
+        ValueError: If the conditioner does not fit the transformer, or does not keep
+            the order.
 
     Shapes:
         Events `[..., D]`; conditions broadcast against `[...]`.
@@ -75,9 +76,9 @@ class MaskedAutoregressive(base.Bijector):
                     "with params_size=transformer.params_size."
                 )
                 raise ValueError(msg)
-            if order is None:
-                order = getattr(conditioner, "order", "left-to-right")
-            self._order = masks.order_ranks(order, size)
+            self._kept_order = orders.Order(conditioner, order)
+            self._order = self._kept_order.ranks
+            self._kept_order.check(conditioner)
             super().__init__(
                 event_shape=(size,),
                 condition_shape=conditioner.condition_shape,
@@ -114,6 +115,7 @@ class MaskedAutoregressive(base.Bijector):
     def _inverse_and_log_det(
         self, y: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        self._kept_order.check(self._conditioner)
         ndims = len(self.condition_shape or ())
         y, condition, batch = columns.to_columns(y, condition, ndims)
         params = self._conditioner.columns(y, condition)
@@ -123,12 +125,14 @@ class MaskedAutoregressive(base.Bijector):
     def _forward_and_log_det(
         self, x: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        self._kept_order.check(self._conditioner)
         ndims = len(self.condition_shape or ())
         x, condition, batch = columns.to_columns(x, condition, ndims)
         # Dropout is for passes of whole networks.
         steps = hasattr(self._conditioner, "sequential") and not is_training()
         function = sequential.by_steps if steps else sequential.by_passes
+        x, condition, count = columns.at_least_one(x, condition)
         y, log_det = function(
             self._transformer, self._conditioner, self._order, x, condition
         )
-        return batch.events(y), batch.scalars(log_det)
+        return batch.events(y[:, :count]), batch.scalars(log_det[:count])

@@ -16,7 +16,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors import arguments, memo
+from tfp_flows.bijectors import arguments, memo, unknown_shapes
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 
@@ -190,13 +190,12 @@ class Bijector(tfb.AutoCompositeTensorBijector):
             checks = arguments.check_used(self, self._requirements())
             with tf.control_dependencies(checks):
                 value = tf.identity(value)
-        if condition is None:
-            return primitive(value)
-        condition = tf.cast(tf.convert_to_tensor(condition), value.dtype)
-        _checks.require_trailing(
-            condition.shape, self.condition_shape, "condition", owner
-        )
-        return primitive(value, condition)
+        if condition is not None:
+            condition = tf.cast(tf.convert_to_tensor(condition), value.dtype)
+            _checks.require_trailing(
+                condition.shape, self.condition_shape, "condition", owner
+            )
+        return unknown_shapes.evaluate(self, primitive, value, condition)
 
     def _forward_and_log_det(
         self,

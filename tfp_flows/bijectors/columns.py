@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfp_flows.math import linear
 
-__all__ = ["Batch", "to_columns"]
+__all__ = ["Batch", "at_least_one", "to_columns"]
 
 
 class Batch:
@@ -79,3 +79,24 @@ def to_columns(
         condition = linear.transpose(tf.reshape(condition, [-1, size]))
     columns = linear.transpose(tf.reshape(x, [-1, x.shape[-1]]))
     return columns, condition, Batch(static, dynamic)
+
+
+def at_least_one(
+    x: tf.Tensor, condition: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]:
+    """Add an event of zeros to columns that may be none: TensorFlow updates no row.
+
+    Args:
+        x: Columns, `[D, N]`.
+        condition: Conditions, `[C, N]`, or `None`.
+
+    Returns:
+        Both with `max(N, 1)` columns, and `N`, or `None` where nothing was added.
+    """
+    if x.shape[1]:
+        return x, condition, None
+    count = tf.shape(x)[1]
+    paddings = [[0, 0], [0, tf.cast(tf.equal(count, 0), tf.int32)]]
+    if condition is not None:
+        condition = tf.pad(condition, paddings)
+    return tf.pad(x, paddings), condition, count

@@ -121,7 +121,7 @@ class ChannelCoupling(base.Bijector):
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         argument = "y" if inverse else "x"
-        arguments.require_rank(value.shape, 3, argument, "`ChannelCoupling`")
+        arguments.require_sides(value.shape, argument, "`ChannelCoupling`")
         ndims = len(self.condition_shape or ())
         value, condition, batch = images.to_images(value, condition, ndims)
         kept, changed = self._halves.split(value)
@@ -220,7 +220,7 @@ class CheckerboardCoupling(base.Bijector):
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         argument = "y" if inverse else "x"
-        arguments.require_rank(value.shape, 3, argument, "`CheckerboardCoupling`")
+        arguments.require_sides(value.shape, argument, "`CheckerboardCoupling`")
         ndims = len(self.condition_shape or ())
         value, condition, batch = images.to_images(value, condition, ndims)
         height, width = value.shape[1], value.shape[2]

@@ -163,7 +163,7 @@ class MultiScale(base.Bijector):
         }
 
     def _require(self, value: tf.Tensor, argument: str) -> None:
-        arguments.require_rank(value.shape, 3, argument, "`MultiScale`")
+        arguments.require_sides(value.shape, argument, "`MultiScale`")
         self.level_shape(
             value.shape[-3:].as_list(), len(self._levels) - 1, self._factor
         )

@@ -108,11 +108,11 @@ class Squeeze(Blocks):
         return {}
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        arguments.require_rank(x.shape, 3, "x", "`Squeeze`")
+        arguments.require_sides(x.shape, "x", "`Squeeze`")
         y = images.squeeze(x, self._factor, self._order)
         return y, tf.zeros(tf.shape(x)[:-3], x.dtype)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        arguments.require_rank(y.shape, 3, "y", "`Squeeze`")
+        arguments.require_sides(y.shape, "y", "`Squeeze`")
         x = images.unsqueeze(y, self._factor, self._order)
         return x, tf.zeros(tf.shape(y)[:-3], y.dtype)

@@ -61,12 +61,12 @@ class HaarWavelet(squeeze.Blocks):
         return {}
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        arguments.require_rank(x.shape, 3, "x", "`HaarWavelet`")
+        arguments.require_sides(x.shape, "x", "`HaarWavelet`")
         y = images.haar(images.squeeze(x, 2))
         return y, tf.zeros(tf.shape(x)[:-3], x.dtype)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        arguments.require_rank(y.shape, 3, "y", "`HaarWavelet`")
+        arguments.require_sides(y.shape, "y", "`HaarWavelet`")
         images.unsqueezed_shape(tuple(y.shape[-3:]), 2)
         x = images.unsqueeze(images.haar(y), 2)
         return x, tf.zeros(tf.shape(y)[:-3], y.dtype)
@@ -117,10 +117,10 @@ class CosineTransform(base.Bijector):
         return {}
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        arguments.require_rank(x.shape, 3, "x", "`CosineTransform`")
+        arguments.require_sides(x.shape, "x", "`CosineTransform`")
         return images.cosine_transform(x), tf.zeros(tf.shape(x)[:-3], x.dtype)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        arguments.require_rank(y.shape, 3, "y", "`CosineTransform`")
+        arguments.require_sides(y.shape, "y", "`CosineTransform`")
         x = images.cosine_transform(y, inverse=True)
         return x, tf.zeros(tf.shape(y)[:-3], y.dtype)

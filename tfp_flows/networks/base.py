@@ -124,6 +124,15 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         return tf.as_dtype(self._dtype)
 
     @property
+    def order(self) -> tuple[int, ...] | None:
+        """The rank of each coordinate in the order that the network keeps, or `None`.
+
+        With an order, a parameter depends on coordinates of lower rank only, whatever
+        the weights are. Without one it may depend on all of them.
+        """
+        return None
+
+    @property
     def weights(self) -> list[tf.Variable]:
         """All numbers of the network, in the order of `_shapes`."""
         return self._weights

@@ -258,8 +258,16 @@ class ConvNet(base.Conditioner):
         """
         if condition is not None:
             condition = tf.cast(condition, self._compute_dtype)
+        count, dtype = None, x.dtype
+        if not x.shape[0]:
+            # On CPUs a convolution of no image returns a wrong shape: add a black one.
+            count = tf.shape(x)[0]
+            more = tf.cast(tf.equal(count, 0), tf.int32)
+            x = tf.pad(x, [[0, more], [0, 0], [0, 0], [0, 0]])
+            if condition is not None:
+                condition = tf.pad(condition, [[0, more], [0, 0]])
         head = self._network(self._named(self._weights), self._see(x), condition)
-        head = tf.cast(head, x.dtype)
+        head = tf.cast(head[:count], dtype)
         return tf.stack(tf.split(head, self._output_shape[1], axis=-1))
 
     def __call__(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:

@@ -60,6 +60,11 @@ from tfp_flows.testing.parameters import (
     check_trained_parameters,
 )
 from tfp_flows.testing.passes import check_one_pass, counted
+from tfp_flows.testing.shapes import (
+    check_empty_batch,
+    check_unknown_batch_xla,
+    check_unknown_shapes,
+)
 from tfp_flows.testing.values import (
     check_condition,
     check_dtype,
@@ -81,6 +86,7 @@ __all__ = [
     "check_condition",
     "check_copy",
     "check_dtype",
+    "check_empty_batch",
     "check_event_shape",
     "check_far_round_trip",
     "check_finite_gradients",
@@ -120,6 +126,8 @@ __all__ = [
     "check_tracked_variables",
     "check_trained_parameters",
     "check_training_mode",
+    "check_unknown_batch_xla",
+    "check_unknown_shapes",
     "check_vectorized_map",
     "check_xla",
     "checks",

@@ -18,22 +18,22 @@ _THREADS = 3
 _CALLS = 2
 
 
-def _together(work: Callable[[], None]) -> None:
-    """Run `work` in several threads that take turns as often as Python can."""
+def _together(work: Callable[[int], None]) -> None:
+    """Run `work` of a number in threads that take turns as often as Python can."""
     errors: list[BaseException] = []
     barrier = threading.Barrier(_THREADS)
 
-    def run() -> None:
+    def run(number: int) -> None:
         try:
             barrier.wait()
-            work()
+            work(number)
         except BaseException as error:
             errors.append(error)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        threads = [threading.Thread(target=run) for _ in range(_THREADS)]
+        threads = [threading.Thread(target=run, args=(i,)) for i in range(_THREADS)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -60,24 +60,23 @@ def check_threads(case: BijectorCase) -> None:
             case, bijector, y, **given
         ),
     }
-    others = [x[::-1], y[::-1]]
-    wanted = {name: ask(x, y) for name, ask in questions.items()}
-    wanted_of_others = {name: ask(*others) for name, ask in questions.items()}
+    inputs = [(x, y), (x[::-1], y[::-1])]
+    wanted = [{name: ask(*i) for name, ask in questions.items()} for i in inputs]
     # Nothing of the above is remembered with these.
-    x, y, others = tf.identity(x), tf.identity(y), [tf.identity(t) for t in others]
+    inputs = [(tf.identity(x), tf.identity(y)) for x, y in inputs]
     tolerance = 10 * case.tolerances.value(case.dtype)
 
-    def work() -> None:
-        for _ in range(_CALLS):
+    def work(number: int) -> None:
+        for call in range(2 * _CALLS):
+            # Neighbours are at different inputs.
+            which = (call + number) % 2
             for name, ask in questions.items():
-                found = ask(x, y), ask(*others)
-                expected = wanted[name], wanted_of_others[name]
-                for new, old in zip(found, expected, strict=True):
-                    if new is None:
-                        case.fail("threads", f"{name} in threads", None, "a tensor")
-                    registry.compare(
-                        case, "threads", f"{name} in threads", new, old, tolerance
-                    )
+                what = f"{name} in threads"
+                found = ask(*inputs[which])
+                if found is None:
+                    case.fail("threads", what, None, "a tensor")
+                expected = wanted[which][name]
+                registry.compare(case, "threads", what, found, expected, tolerance)
 
     _together(work)
 
