@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from tests.bijectors.toy_maps import Shear
 from tests.flows import small
 from tfp_flows import bijectors as maps
 from tfp_flows import distributions
@@ -107,6 +108,13 @@ def test_batches_of_bases_and_parameters_slice_as_those_of_tfp():
         part = density[places]
         assert part.batch_shape == log_prob[places].shape
         np.testing.assert_allclose(part.log_prob(X), log_prob[places], rtol=1e-5)
+
+
+def test_maps_that_state_nothing_of_their_parameters_serve_every_base():
+    bases = tfd.MultivariateNormalDiag(np.float32([[0.0, 1.0], [2.0, 3.0]]))
+    density = tfd.TransformedDistribution(bases, Shear.build())
+    wanted = density.log_prob(X)[1]
+    np.testing.assert_allclose(density[1].log_prob(X), wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy, pickled])

@@ -119,10 +119,14 @@ class Bijector(tfb.AutoCompositeTensorBijector):
     ) -> Bijector:
         """Return the map with the rank of a batch, for TFP to slice.
 
-        A single map serves every member of a batch as it is, with its variables.
+        A single map serves every member of a batch as it is, with its variables; so
+        does one that states nothing of its parameters.
         """
         sizes = tf.get_static_value(batch_shape)
-        single = self.experimental_batch_shape(x_event_ndims).rank == 0
+        try:
+            single = self.experimental_batch_shape(x_event_ndims).rank == 0
+        except NotImplementedError:
+            return self
         if single and sizes is not None and all(size == 1 for size in sizes):
             return self
         return super()._broadcast_parameters_with_batch_shape(
