@@ -27,19 +27,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _context
+from tfp_flows import _context, _tapes
 
 __all__ = ["Memo", "caching"]
-
-try:
-    # The only question that has no public form: is a tensor recorded by a live tape?
-    from tensorflow.python import pywrap_tfe as _tfe
-
-    _no_tape = _tfe.TFE_Py_TapeSetIsEmpty
-    _gradient_types = _tfe.TFE_Py_TapeSetPossibleGradientTypes
-except (ImportError, AttributeError):  # pragma: no cover - other TensorFlow builds
-    _no_tape = None
-    _gradient_types = None
 
 _ATTRIBUTE = "_tfp_flows_pairs"
 # Everything else that is given the handle of a variable may write to it.
@@ -54,8 +44,6 @@ _READS = (
 _OPAQUE = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
 # Conditions that are compared by value.
 _PLAIN = (np.ndarray, np.generic, list, tuple, float, int)
-# Which end of a pair is asked, and for what.
-_Question = tuple[bool, str]
 _enabled = contextvars.ContextVar("tfp_flows_caching", default=True)
 
 
@@ -114,18 +102,6 @@ def _witness(*tensors: Any) -> tf.Tensor:
     return tf.concat(parts, axis=0)
 
 
-def _tapes(tensor: tf.Tensor) -> int:
-    """Return on how many live tapes and accumulators `tensor` is: none, one, more.
-
-    The numbers are 0, 1 and 2; a persistent tape counts as two.
-    """
-    return 0 if _gradient_types is None else _gradient_types([tensor])
-
-
-def _recording() -> bool:
-    return _no_tape is None or not _no_tape()
-
-
 def _variables(bijector: Any, condition: Any) -> tuple[tf.Variable, ...]:
     """Return what an evaluation reads and others may write."""
     given = (condition,) if isinstance(condition, tf.Variable) else ()
@@ -145,7 +121,6 @@ class _Pair:
 
     __slots__ = (
         "__weakref__",
-        "asked",
         "bijector",
         "condition",
         "ildj",
@@ -178,12 +153,9 @@ class _Pair:
         self.values = values
         self.operations = None if _is_eager(output) else _size(output.graph)
         # Nobody watches this one by hand, as they may watch the output.
-        self.witness = _witness(output) if _recording() else None
-        self.asked: set[_Question] = set()
+        self.witness = _witness(output) if _tapes.is_recording() else None
 
-    def is_current(
-        self, bijector: Any, condition: Any, output: tf.Tensor, question: _Question
-    ) -> bool:
+    def is_current(self, bijector: Any, condition: Any, output: tf.Tensor) -> bool:
         """Whether the pair with this output is what a fresh evaluation would give."""
         known = self.bijector()
         if known is None or known is not bijector:
@@ -193,7 +165,7 @@ class _Pair:
         if tf.executing_eagerly() != (self.operations is None):
             return False
         variables = _variables(bijector, condition)
-        if not self._is_recorded(bijector, condition, variables, question):
+        if not self._is_recorded(bijector, condition, variables):
             return False
         if self.operations is not None:
             graph = output.graph
@@ -208,28 +180,21 @@ class _Pair:
         bijector: Any,
         condition: Any,
         variables: Sequence[tf.Variable],
-        question: _Question,
     ) -> bool:
         """Whether every live tape that a fresh evaluation would be on knows the pair.
 
         A fresh operation on all that the output depends on shows on how many tapes
-        the evaluation would be recorded. Where these are more than can be counted, one
-        may have been opened since: then each question is answered once. One log-prob
-        asks no question twice, a new tape that evaluates the map again does.
+        the evaluation would be recorded.
         """
-        if not _recording():
+        if not _tapes.is_recording():
             return True
-        if self.witness is None or _gradient_types is None:
+        if self.witness is None:
             return False
         reads = [v.value() for v in variables if v.trainable]
         given = tf.nest.flatten(bijector.parameters)
         fresh = _witness(self.source, condition, *reads, *given)
-        tapes = _tapes(fresh)
-        if _tapes(self.witness) != tapes:
-            return False
-        known = question in self.asked
-        self.asked.add(question)
-        return tapes < 2 or not known
+        count = _tapes.count(fresh)
+        return count is not None and _tapes.count(self.witness) == count
 
 
 class _Bound:
@@ -239,17 +204,17 @@ class _Bound:
         self._bijector: Any = bijector
 
     def forward(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:
-        return self._evaluate(x, condition, "value", is_forward=True)[0]
+        return self._evaluate(x, condition, is_forward=True)[0]
 
     def inverse(self, y: tf.Tensor, condition: Any = None) -> tf.Tensor:
-        return self._evaluate(y, condition, "value", is_forward=False)[0]
+        return self._evaluate(y, condition, is_forward=False)[0]
 
     def forward_attributes(
         self,
         x: tf.Tensor,
         condition: Any = None,
     ) -> dict[str, tf.Tensor]:
-        ildj = self._evaluate(x, condition, "log_det", is_forward=True)[1]
+        ildj = self._evaluate(x, condition, is_forward=True)[1]
         return {"ildj": ildj}
 
     def inverse_attributes(
@@ -257,7 +222,7 @@ class _Bound:
         y: tf.Tensor,
         condition: Any = None,
     ) -> dict[str, tf.Tensor]:
-        ildj = self._evaluate(y, condition, "log_det", is_forward=False)[1]
+        ildj = self._evaluate(y, condition, is_forward=False)[1]
         return {"ildj": ildj}
 
     def clear(self) -> None:
@@ -271,7 +236,6 @@ class _Bound:
         self,
         tensor: tf.Tensor,
         condition: Any,
-        what: str,
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor] | None:
@@ -279,17 +243,13 @@ class _Bound:
         pairs = vars(tensor).get(_ATTRIBUTE, {})
         # What came out of the opposite direction, else what went into this one.
         pair = pairs.get(self._key(is_forward=not is_forward, at_output=True))
-        if pair is not None and pair.is_current(
-            self._bijector, condition, tensor, (True, what)
-        ):
+        if pair is not None and pair.is_current(self._bijector, condition, tensor):
             return pair.source, pair.ildj
         key = self._key(is_forward=is_forward, at_output=False)
         pair = pairs.get(key, _nothing)()
         # Another thread may let go of the output at any time: hold it, then ask.
         output = None if pair is None else pair.output()
-        if output is not None and pair.is_current(
-            self._bijector, condition, output, (False, what)
-        ):
+        if output is not None and pair.is_current(self._bijector, condition, output):
             return output, pair.ildj
         return None
 
@@ -297,13 +257,12 @@ class _Bound:
         self,
         tensor: tf.Tensor,
         condition: Any,
-        what: str,
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         if not (_enabled.get() and self._bijector.cache):
             return self._compute(tensor, condition, is_forward=is_forward)
-        found = self._lookup(tensor, condition, what, is_forward=is_forward)
+        found = self._lookup(tensor, condition, is_forward=is_forward)
         if found is not None:
             return found
         # What another thread writes meanwhile makes the pair old. Only a training pass
@@ -323,7 +282,6 @@ class _Bound:
             values,
             is_forward=is_forward,
         )
-        pair.asked.add((False, what))
         at_output = self._key(is_forward=is_forward, at_output=True)
         _pairs_of(output)[at_output] = pair
         at_input = self._key(is_forward=is_forward, at_output=False)

@@ -1,0 +1,93 @@
+"""What records just now: gradient tapes and forward accumulators.
+
+TensorFlow has no public form of these questions. Where its private ones are missing,
+the answers are those that keep derivatives right and cost time.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["count", "in_forward_mode", "is_recording", "seen", "wants_higher_orders"]
+
+try:
+    from tensorflow.python import pywrap_tfe as _tfe
+
+    _is_idle = _tfe.TFE_Py_TapeSetIsEmpty
+    _gradient_types = _tfe.TFE_Py_TapeSetPossibleGradientTypes
+    _record = _tfe.TFE_Py_TapeSetRecordOperation
+    _tangents = _tfe.TFE_Py_PackJVPs
+except (ImportError, AttributeError):  # pragma: no cover - other TensorFlow builds
+    _is_idle = _gradient_types = _record = _tangents = None
+
+
+def is_recording() -> bool:
+    """Return whether a tape or an accumulator is open."""
+    return _is_idle is None or not _is_idle()
+
+
+def count(tensor: tf.Tensor) -> int | None:
+    """Return on how many open tapes and accumulators a tensor is.
+
+    Two tensors, one of which depends on the other, are on the same ones if the numbers
+    are equal. `None` if nobody knows.
+    """
+    if _gradient_types is None:
+        return None
+    kind = _gradient_types([tensor])  # 2: several, or a persistent tape
+    return kind if kind < 2 else _count_all(tensor)
+
+
+def _count_all(tensor: tf.Tensor) -> int:
+    """Count the tapes by the references that they keep to what they are given."""
+
+    def gradient(*upstream: Any) -> Any:
+        return upstream
+
+    before = sys.getrefcount(gradient)
+    copy = tf.identity(tensor)
+    _record("count", [copy], [tensor], gradient, None)
+    return sys.getrefcount(gradient) - before + len(_tangents([tensor])[1])
+
+
+def wants_higher_orders(tensors: Sequence[Any]) -> bool:
+    """Return whether more may be asked of results than one gradient by one tape.
+
+    That is a second derivative, the gradients of a persistent tape, or a derivative in
+    forward mode.
+    """
+    if not is_recording():
+        return False
+    if _gradient_types is None:
+        return True
+    return _gradient_types(list(tensors)) > 1 or in_forward_mode(tensors)
+
+
+def in_forward_mode(tensors: Sequence[Any]) -> bool:
+    """Return whether an accumulator follows any of the tensors.
+
+    Inside a custom gradient, tapes see nothing then: code that opens some takes the
+    direct way instead.
+    """
+    if _tangents is None or not is_recording():
+        return False
+    return bool(_tangents(list(tensors))[1])
+
+
+def seen(gradient: tf.Tensor | None) -> tf.Tensor:
+    """Return the gradient of a tape inside a custom gradient.
+
+    Raises:
+        NotImplementedError: If there is none, since an accumulator keeps it.
+    """
+    if gradient is None:
+        msg = (
+            "Forward mode cannot pass a traced function of this map. Open the "
+            "`ForwardAccumulator` inside the `tf.function`, or call the map eagerly."
+        )
+        raise NotImplementedError(msg)
+    return gradient
