@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows import _context
+from tfp_flows import _context, _tapes
 
 __all__ = ["gradients", "recomputed"]
 
@@ -29,14 +29,17 @@ def recomputed(
     Returns:
         What the function returns, a tuple of tensors.
     """
+    if _tapes.in_forward_mode([value, *tensors]):
+        return function(value, *tensors)
     training = _context.is_training()
 
     @tf.custom_gradient
     def evaluate(
         value: tf.Tensor, *tensors: tf.Tensor
-    ) -> tuple[tuple[tf.Tensor, ...], Callable[..., list[tf.Tensor | None]]]:
-        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
+    ) -> tuple[tuple[tf.Tensor, ...], Callable[..., list[tf.Tensor]]]:
+        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
             with _context.training_scope(training):
+                upstream = tuple(tf.convert_to_tensor(part) for part in upstream)
                 later = _after(value, upstream[0])
                 return gradients(function, [later, *tensors], upstream)
 
@@ -47,27 +50,29 @@ def recomputed(
 
 def gradients(
     function: Function, inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
-) -> list[tf.Tensor | None]:
+) -> list[tf.Tensor]:
     """Run a function and return its gradients by the inputs.
 
     Args:
         function: Called with the inputs.
-        inputs: Tensors; those that are no floats have no gradient.
+        inputs: Tensors, the first one a float.
         upstream: Gradients by what the function returns.
+
+    Returns:
+        Gradients; zeros by what is no float.
     """
     floats = [tensor for tensor in inputs if tensor.dtype.is_floating]
     with tf.GradientTape() as tape:
         tape.watch(floats)
         outputs = function(*inputs)
-    found = iter(
-        tape.gradient(
-            outputs,
-            floats,
-            output_gradients=list(upstream),
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-    )
-    return [next(found) if t.dtype.is_floating else None for t in inputs]
+    found = tape.gradient(outputs, floats, output_gradients=list(upstream))
+    _tapes.seen(found[0])
+    rest = iter(found)
+    by_inputs = [next(rest) if t.dtype.is_floating else None for t in inputs]
+    return [
+        tf.zeros_like(t) if g is None else tf.convert_to_tensor(g)
+        for t, g in zip(inputs, by_inputs, strict=True)
+    ]
 
 
 def _after(value: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:

@@ -10,12 +10,13 @@ more, the more of it are matrix products.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfp_flows import _context
+from tfp_flows import _context, _tapes
 from tfp_flows._types import Condition
 from tfp_flows.bijectors import base, checkpoint
 
@@ -135,6 +136,13 @@ def evaluate(
 
     if len(blocks) == 1:
         return checkpoint.recomputed(step, value, [*given, *tensors[0]])
+    if _tapes.in_forward_mode([value, *given, *itertools.chain(*tensors)]):
+        # TensorFlow's forward mode takes minutes through loops.
+        total: Any = 0.0
+        for numbers in tensors:
+            value, log_det = step(value, *given, *numbers)
+            total = total + log_det
+        return value, total
     stacks = [tf.stack(slot) for slot in zip(*tensors, strict=True)]
     return _recomputed(step, value, given, stacks, event_ndims)
 
@@ -230,8 +238,9 @@ def _recomputed(
         given, stacks = inputs[:rest], inputs[rest:]
         out, total, kept = _loop(step, value, given, stacks, event_ndims)
 
-        def gradient(by_out: tf.Tensor, by_total: tf.Tensor) -> list[tf.Tensor | None]:
+        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
             with _context.training_scope(training):
+                by_out, by_total = (tf.convert_to_tensor(part) for part in upstream)
                 return _backwards(step, kept, given, stacks, (by_out, by_total))
 
         return (out, total), gradient
@@ -245,7 +254,7 @@ def _backwards(
     given: Sequence[tf.Tensor],
     stacks: Sequence[tf.Tensor],
     upstream: tuple[tf.Tensor, tf.Tensor],
-) -> list[tf.Tensor | None]:
+) -> list[tf.Tensor]:
     """Return the gradients of a loop by its value, by what it is given, and its stacks.
 
     Args:
@@ -257,7 +266,6 @@ def _backwards(
     """
     count, rest = stacks[0].shape[0], len(given)
     inputs, arrays = _array(kept), [_array(stack) for stack in stacks]
-    is_float = [stack.dtype.is_floating for stack in stacks]
     by_numbers = [
         tf.TensorArray(stack.dtype, count, element_shape=stack.shape[1:])
         for stack in stacks
@@ -270,7 +278,7 @@ def _backwards(
         now = [inputs.read(i), *given, *(array.read(i) for array in arrays)]
         found = checkpoint.gradients(step, now, (by_value, upstream[1]))
         by_given = [a + b for a, b in zip(by_given, found[1 : 1 + rest], strict=True)]
-        numbers = [g for g in found[1 + rest :] if g is not None]
+        numbers = [g for g in found[1 + rest :] if g.dtype.is_floating]
         by_numbers = [
             array.write(i, g) for array, g in zip(by_numbers, numbers, strict=True)
         ]
@@ -290,5 +298,8 @@ def _backwards(
         maximum_iterations=count,
     )
     found = iter(by_numbers)
-    by_stacks = [next(found).stack() if flag else None for flag in is_float]
+    by_stacks = [
+        next(found).stack() if stack.dtype.is_floating else tf.zeros_like(stack)
+        for stack in stacks
+    ]
     return [by_value, *by_given, *by_stacks]

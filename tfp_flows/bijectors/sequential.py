@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _tapes
 from tfp_flows.bijectors.transformers import Transformer
+from tfp_flows.math import indexing
 
 __all__ = ["by_passes", "by_steps"]
 
@@ -75,51 +78,61 @@ def by_steps(
     weights = [tf.convert_to_tensor(w) for w in conditioner.weights]
     weights = [w for w in weights if w.dtype.is_floating]
     conditions = [] if condition is None else [condition]
-    by_rank = np.argsort(order)
+    inputs = [x, *weights, *conditions]
+    is_direct = _tapes.in_forward_mode(inputs)
+    if not is_direct:
+        # No gradient goes through the steps: what they find is attached to the inputs.
+        inputs = [tf.stop_gradient(tensor) for tensor in inputs]
+    given = None if condition is None else inputs[-1]
+    steps = conditioner.sequential(inputs[1 : 1 + len(weights)], given, x)
+    rows = tf.gather(inputs[0], np.argsort(order))
+
+    def step(
+        i: tf.Tensor, params: tf.Tensor, state: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        y, log_det = state
+        params = tf.cast(params, x.dtype)
+        # Keeps the number of events static where it is, as loops demand.
+        params = tf.ensure_shape(params, [None, *rows.shape[1:]])
+        value, local = transformer.forward(tf.gather(rows, i), params)
+        return value, (indexing.put(y, i, value), log_det + local)
+
+    y, log_det = steps.run(step, (tf.zeros_like(rows), tf.zeros_like(rows[0])))
+    y = indexing.take(y, order)
+    if is_direct:
+        return y, log_det
 
     @tf.custom_gradient
-    def solve(x: tf.Tensor, *rest: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
-        weights = list(rest)
-        given = None if condition is None else weights.pop()
-        steps = conditioner.sequential(weights, given, _count(x))
-        rows = tf.gather(x, by_rank)
-
-        def step(
-            i: tf.Tensor, params: tf.Tensor, state: tuple[tf.Tensor, ...]
-        ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-            y, log_det = state
-            params = tf.cast(params, x.dtype)
-            # Keeps the number of events static where it is, as loops demand.
-            params = tf.ensure_shape(params, [None, *rows.shape[1:]])
-            value, local = transformer.forward(tf.gather(rows, i), params)
-            return value, (_put_row(y, i, value), log_det + local)
-
-        start = (tf.zeros_like(rows), tf.zeros_like(rows[0]))
-        y, log_det = steps.run(step, start)
-        y = tf.gather(y, order)
-
-        def gradient(
-            by_y: tf.Tensor, by_log_det: tf.Tensor
-        ) -> tuple[tf.Tensor | None, ...]:
-            return _gradient(
-                transformer,
-                conditioner,
-                order,
-                (y, weights, given),
-                (by_y, by_log_det),
+    def attach(
+        y: tf.Tensor, log_det: tf.Tensor, *inputs: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], Any]:
+        def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+            # Attached once more, so that the gradient can be differentiated, too.
+            found, _ = attach(y, log_det, *inputs)
+            return (
+                None,
+                None,
+                *_gradient(
+                    transformer,
+                    conditioner,
+                    order,
+                    (found, inputs[1 : 1 + len(weights)], inputs[1 + len(weights) :]),
+                    # A gather upstream hands over slices.
+                    [tf.convert_to_tensor(part) for part in upstream],
+                ),
             )
 
         return (y, log_det), gradient
 
-    return solve(x, *weights, *conditions)
+    return attach(y, log_det, x, *weights, *conditions)
 
 
 def _gradient(
     transformer: Transformer,
     conditioner: Any,
     order: tuple[int, ...],
-    known: tuple[tf.Tensor, Any, tf.Tensor | None],
-    upstream: tuple[tf.Tensor, tf.Tensor],
+    known: tuple[tf.Tensor, Sequence[tf.Tensor], Sequence[tf.Tensor]],
+    upstream: Sequence[tf.Tensor],
 ) -> tuple[tf.Tensor | None, ...]:
     """Return the gradients by `x`, the weights, and the condition.
 
@@ -127,13 +140,13 @@ def _gradient(
     `x`, which solves a triangular system, the gradient by the parameters is that of
     `-a * x - log_det' * inverse_log_det`.
     """
-    y, weights, condition = known
+    y, weights, conditions = known
     by_y, by_log_det = upstream
     size, by_rank = len(order), np.argsort(order)
-    inputs = [*weights] if condition is None else [*weights, condition]
+    inputs = [*weights, *conditions]
     with tf.GradientTape() as whole:
         whole.watch(inputs)
-        steps = conditioner.sequential(weights, condition, _count(y))
+        steps = conditioner.sequential(weights, next(iter(conditions), None), y)
         flat, slopes = steps.whole(y)
         flat = tf.cast(flat, y.dtype)
         params = tf.reshape(flat, [-1, size, tf.shape(y)[1]])
@@ -143,11 +156,13 @@ def _gradient(
         x, inverse_log_det = transformer.inverse(y, params)
     weight = by_log_det + tf.zeros_like(inverse_log_det)
     zero = tf.UnconnectedGradients.ZERO
-    slope, value_by_params = local.gradient(x, [y, params], None, zero)
+    slope, value_by_params = local.gradient(x, [y, params])
+    _tapes.seen(slope)
     own, rest = local.gradient(inverse_log_det, [y, params], weight, zero)
-    by_y, slope = (tf.gather(t, by_rank) for t in (by_y - own, slope))
+    by_y, slope = (indexing.take(t, by_rank) for t in (by_y - own, slope))
     value_by_params, rest = (
-        tf.gather(tf.transpose(t, [1, 0, 2]), by_rank) for t in (value_by_params, rest)
+        indexing.take(tf.transpose(t, [1, 0, 2]), by_rank)
+        for t in (value_by_params, rest)
     )
 
     def step(
@@ -155,21 +170,10 @@ def _gradient(
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         now = (tf.gather(by_y, i) + later) / tf.gather(slope, i)
         by_params = -(now * tf.gather(value_by_params, i) + tf.gather(rest, i))
-        return by_params, (_put_row(state[0], i, now),)
+        return by_params, (indexing.put(state[0], i, now),)
 
     (by_x,) = steps.run_back(step, slopes, (tf.zeros_like(by_y),))
     by_params = -(by_x[:, tf.newaxis] * value_by_params + rest)
-    by_params = tf.transpose(tf.gather(by_params, order), [1, 0, 2])
+    by_params = tf.transpose(indexing.take(by_params, order), [1, 0, 2])
     by_inputs = whole.gradient(params, inputs, by_params)
-    return tf.gather(by_x, order), *by_inputs
-
-
-def _count(columns: tf.Tensor) -> int | tf.Tensor:
-    static = columns.shape[1]
-    return tf.shape(columns)[1] if static is None else static
-
-
-def _put_row(rows: tf.Tensor, i: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
-    updated = tf.tensor_scatter_nd_update(rows, [[i]], row[tf.newaxis])
-    updated.set_shape(rows.shape)
-    return updated
+    return indexing.take(by_x, order), *by_inputs

@@ -93,7 +93,7 @@ def permute(
     @tf.custom_gradient
     def gather(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def gradient(dy: tf.Tensor) -> tf.Tensor:
-            return permute(dy, inverse, permutation)
+            return permute(tf.convert_to_tensor(dy), inverse, permutation)
 
         return tf.gather(x, permutation, axis=-1), gradient
 
@@ -306,6 +306,7 @@ def log_abs_det(
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:
         inverse = tf.linalg.inv(matrix)
+        upstream = tf.convert_to_tensor(upstream)
         return upstream[..., tf.newaxis, tf.newaxis] * tf.linalg.matrix_transpose(
             inverse
         )

@@ -253,14 +253,14 @@ def pick_bin(
 
     @tf.custom_gradient
     def pick(
-        value: tf.Tensor, widths: tf.Tensor, heights: tf.Tensor, slopes: tf.Tensor
+        widths: tf.Tensor, heights: tf.Tensor, slopes: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, ...], Any]:
         axes = (_Axis(widths, bounds), _Axis(heights, bounds))
         found, index = _search(value, axes, slopes, by=int(inverse))
         clipped = [splines.soft_clip(raw, bounds.slopes) for raw in found[4:]]
         found = found._replace(slope0=tf.exp(clipped[0]), slope1=tf.exp(clipped[1]))
 
-        def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
             by_widths = axes[0].gradient(index, found[0:2], upstream[0:2])
             by_heights = axes[1].gradient(index, found[2:4], upstream[2:4])
             # The slope of the soft clip, by its value.
@@ -271,13 +271,9 @@ def pick_bin(
             at = _positions(slopes, index)
             zero = tf.zeros([], value.dtype)
             right = tf.where(tf.equal(at, index + 1.0), right, zero)
-            return (
-                None,
-                by_widths,
-                by_heights,
-                tf.where(tf.equal(at, index), left, right),
-            )
+            by_slopes = tf.where(tf.equal(at, index), left, right)
+            return by_widths, by_heights, by_slopes
 
         return tuple(found), gradient
 
-    return Bin(*pick(value, widths, heights, slopes))
+    return Bin(*pick(widths, heights, slopes))

@@ -175,14 +175,14 @@ class MADE(base.Conditioner):
         self,
         weights: Sequence[tf.Tensor],
         condition: tf.Tensor | None,
-        count: int | tf.Tensor,
+        events: tf.Tensor,
     ) -> sequential.Sequential:
         """Return the network for one coordinate after the other, in their order.
 
         Args:
             weights: Values of `weights`.
             condition: Conditions, `[C, N]`, or `None`.
-            count: Number of events, `N`.
+            events: Columns, `[D, N]`; only their number counts.
         """
         if condition is not None:
             condition = tf.cast(condition, self._compute_dtype)
@@ -190,5 +190,5 @@ class MADE(base.Conditioner):
             self._masked(self._named(weights)), condition, self._multiply
         )
         return sequential.Sequential(
-            self._stack, self._slots(), product, self._see, count
+            self._stack, self._slots(), product, self._see, events
         )

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.math import indexing
 from tfp_flows.networks import dense
 
 __all__ = ["Sequential"]
@@ -33,7 +34,7 @@ class Sequential:
             units stands for none.
         product: The affine products of the whole network.
         see: What the network sees of its inputs.
-        count: Number of events, `N`.
+        events: Columns, `[D, N]`; only their number counts.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Sequential:
         slots: list[np.ndarray],
         product: dense.Affine,
         see: Callable[[tf.Tensor], tf.Tensor],
-        count: int | tf.Tensor,
+        events: tf.Tensor,
     ) -> None:
         self._stack = stack
         self._size = len(slots[0])
@@ -58,7 +59,9 @@ class Sequential:
         ]
         self._product = product
         self._see = see
-        self._count = count
+        # A row of zeros, not a number: XLA takes shapes that are computed in a loop for
+        # data, and refuses them.
+        self._zeros = tf.zeros_like(events[0], product.weights["head"].dtype)
 
     def run(self, step: Step, state: Tensors) -> Tensors:
         """Go through the coordinates in their order.
@@ -79,7 +82,7 @@ class Sequential:
             name: self._table(self._product.offset(name), made)
             for name, made, _ in products
         }
-        blocks = _Blocks(tables, self._block, self._count)
+        blocks = _Blocks(tables, self._block, self._zeros)
 
         def inner(
             block: tf.Tensor, j: tf.Tensor, known: _Known, state: Tensors
@@ -118,12 +121,12 @@ class Sequential:
             name: self._weights(name, made, read, transpose=True)
             for name, made, read in products
         }
-        seen = self._table(slopes[0], 0)
+        seen = self._table(indexing.dense_gradient(slopes[0]), 0)
         hidden = [
-            self._table(slope, read)
+            self._table(indexing.dense_gradient(slope), read)
             for slope, (_, _, read) in zip(slopes[1], products[1:], strict=True)
         ]
-        blocks = _Blocks(tables, self._block, self._count)
+        blocks = _Blocks(tables, self._block, self._zeros)
         bounds = self._bounds()
 
         def inner(
@@ -205,15 +208,15 @@ class _Blocks:
     Args:
         tables: Weights by name, `[steps, G out, steps, G in]`.
         block: Number of steps per block.
-        count: Number of events, `N`.
+        zeros: A zero for each event, `[N]`.
     """
 
     def __init__(
-        self, tables: dict[str, tf.Tensor], block: int, count: int | tf.Tensor
+        self, tables: dict[str, tf.Tensor], block: int, zeros: tf.Tensor
     ) -> None:
         self._names = list(tables)
         self._block = block
-        self._count = count
+        self._zeros = zeros
         self._groups = {n: (t.shape[1], t.shape[3]) for n, t in tables.items()}
         self._blocks = next(iter(tables.values())).shape[0] // block
         self._whole, self._own = {}, {}
@@ -227,10 +230,13 @@ class _Blocks:
             shape = [self._blocks, block * out, self._blocks * block * source]
             self._whole[name] = tf.reshape(table, shape)
 
-    def _zeros(self, blocks: list[int]) -> list[tf.Tensor]:
+    def _buffers(self, blocks: list[int]) -> list[tf.Tensor]:
         groups = [self._groups[name][1] for name in self._names]
-        shapes = [[*blocks, self._block, group, self._count] for group in groups]
-        return [tf.zeros(shape, self.dtype) for shape in shapes]
+        return [self._rows([*blocks, self._block, group]) for group in groups]
+
+    def _rows(self, leading: list[int]) -> tf.Tensor:
+        """Return zeros, `[*leading, N]`."""
+        return tf.zeros([*leading, 1], self.dtype) + self._zeros
 
     def _given(
         self, block: tf.Tensor, full: list[tf.Tensor], offsets: dict | None
@@ -239,19 +245,18 @@ class _Blocks:
         given = {}
         for name, buffer in zip(self._names, full, strict=True):
             out, source = self._groups[name]
-            shape = [self._block, out, self._count]
             total: Any = None
             if self._blocks > 1:
                 rows = self._blocks * self._block * source
-                columns = tf.reshape(buffer, [rows, self._count])
+                columns = tf.reshape(buffer, [rows, -1])
                 total = tf.matmul(tf.gather(self._whole[name], block), columns)
-                total = tf.reshape(total, shape)
+                total = tf.reshape(total, [self._block, out, -1])
             if offsets is not None:
                 table = offsets[name]
                 parts = [self._blocks, self._block, *table.shape[1:2], -1]
                 offset = tf.gather(tf.reshape(table, parts), block)
                 total = offset if total is None else total + offset
-            given[name] = tf.zeros(shape, self.dtype) if total is None else total
+            given[name] = self._rows([self._block, out]) if total is None else total
         return given
 
     def loop(
@@ -289,16 +294,16 @@ class _Blocks:
             _, *values = tf.while_loop(
                 lambda j, *_: j < tf.gather(bounds, block),
                 step,
-                (tf.constant(0), *self._zeros([]), *state),
+                (tf.constant(0), *self._buffers([]), *state),
                 maximum_iterations=self._block,
             )
             full = [
-                _put(buffer, block, values[i]) if self._blocks > 1 else buffer
+                indexing.put(buffer, block, values[i]) if self._blocks > 1 else buffer
                 for i, buffer in enumerate(full)
             ]
             return (number + 1, *full, *values[length:])
 
-        values = (tf.constant(0), *self._zeros([self._blocks]), *state)
+        values = (tf.constant(0), *self._buffers([self._blocks]), *state)
         if self._blocks == 1:
             return outer(*values)[1 + length :]
         values = tf.while_loop(
@@ -325,18 +330,10 @@ class _Known:
 
     def put(self, name: str, j: tf.Tensor, rows: tf.Tensor) -> None:
         """Set what step `j` puts in front of a product, `[G, N]`."""
-        self.buffers[name] = _put(self.buffers[name], j, rows)
+        self.buffers[name] = indexing.put(self.buffers[name], j, rows)
 
     def multiply(self, name: str, j: tf.Tensor) -> tf.Tensor:
         """Return the rows of step `j` of a product, `[G, N]`."""
         rows = tf.gather(self._own[name], j)
         columns = tf.reshape(self.buffers[name], [rows.shape[1], -1])
         return tf.matmul(rows, columns) + tf.gather(self._given[name], j)
-
-
-def _put(table: tf.Tensor, i: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
-    """Replace entry `i` along the first axis."""
-    row = tf.cast(row, table.dtype)[tf.newaxis]
-    updated = tf.tensor_scatter_nd_update(table, [[i]], row)
-    updated.set_shape(table.shape)
-    return updated
