@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _checks, _context
+from tfp_flows import _checks, _context, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 
 __all__ = ["CompiledFlow", "export", "stateless_seed"]
@@ -28,6 +28,9 @@ class CompiledFlow:
     sizes do not trace again. Under XLA, which compiles for one size, batches are filled
     up to the next power of two. Weights are read in each call.
 
+    Second derivatives, persistent tapes and forward mode evaluate the operations one by
+    one: TensorFlow would build, for each order, a function of the whole flow.
+
     Args:
         flow: The flow.
     """
@@ -39,6 +42,16 @@ class CompiledFlow:
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFlow:
         """Return functions for the copy of the flow, traced when first used."""
         return CompiledFlow(memo.get(id(self._flow), self._flow))
+
+    def _call(self, kind: str, *arguments: tf.Tensor, jit_compile: bool) -> tf.Tensor:
+        function = self._function(kind, jit_compile=jit_compile)
+        if _tapes.is_recording():
+            # Tapes begin to watch variables when one is read.
+            for variable in function.trainable_variables[:1]:
+                variable.value()
+            if _tapes.wants_higher_orders([*arguments, *function.captured_inputs]):
+                return _MAKERS[kind](self._flow)[0](*arguments)
+        return _in_bucket(function, *arguments) if jit_compile else function(*arguments)
 
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
@@ -76,19 +89,17 @@ class CompiledFlow:
         x = _floating(x, flow.variable_dtype)
         _checks.require_trailing(x.shape, flow.event_shape, "x", self._owner())
         condition = self._condition(condition)
-        function = self._function("log_prob", jit_compile=jit_compile)
         is_one_batch = x.shape.rank == 1 + len(flow.event_shape)
         if is_one_batch and condition is None:
-            return _in_bucket(function, x) if jit_compile else function(x)
+            return self._call("log_prob", x, jit_compile=jit_compile)
         batch = _batch_shape(x, flow.event_shape)
         parts = [(x, flow.event_shape)]
         if condition is not None:
             batch = _broadcast(batch, _batch_shape(condition, flow.condition_shape))
             parts.append((condition, flow.condition_shape))
         arguments = [_flatten(value, batch, shape) for value, shape in parts]
-        if jit_compile:
-            return _unflatten(_in_bucket(function, *arguments), batch)
-        return _unflatten(function(*arguments), batch)
+        out = self._call("log_prob", *arguments, jit_compile=jit_compile)
+        return _unflatten(out, batch)
 
     def sample(
         self,
@@ -111,14 +122,13 @@ class CompiledFlow:
         count = _product(shape)
         if jit_compile:
             # The noise comes from outside: XLA draws it slowly on a CPU.
-            noise = self._function("noise", jit_compile=False)
-            z = noise(_product(_concat(shape, batch)), seed)
+            number = _product(_concat(shape, batch))
+            z = self._call("noise", number, seed, jit_compile=False)
             ones = [1] * len(flow.condition_shape or ())
             conditions = tuple(tf.tile(c, [count, *ones]) for c in conditions)
-            push = self._function("push", jit_compile=True)
-            out = _in_bucket(push, z, *conditions)
+            out = self._call("push", z, *conditions, jit_compile=True)
         else:
-            out = self._function("sample", jit_compile=False)(count, seed, *conditions)
+            out = self._call("sample", count, seed, *conditions, jit_compile=False)
         return _unflatten(out, _concat(shape, batch), flow.event_shape)
 
 
