@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bijectors import cases
+from tests.flows import cases as flow_cases
 from tfp_flows import testing
 
 __all__ = ["pairs"]
@@ -29,8 +30,26 @@ DEAR: dict[str, dict[str, set[str]]] = {
         # Two compilations each.
         "unknown_batch_xla": {"coupling_affine", "elementwise_spline", "act_norm"},
         "empty_batch": {*cases.CASES} - {"mixture_gaussianize"},
+        # TensorFlow traces a function for each operation that it passes forwards.
+        "forward_mode": {
+            "autoregressive_affine",
+            "chain_checkpoint",
+            "coupling_spline",
+            "elementwise_mixture",
+            "householder",
+            "low_rank",
+            "normal_cdf",
+            "orthogonal",
+            "permutation",
+        },
+        "xla_gradients": {"autoregressive_affine", "elementwise_mixture", "lu"},
     },
-    "flow": {},
+    "flow": {
+        # TensorFlow traces a function for each operation that it passes forwards.
+        "forward_mode": {"nsf", "iaf"},
+        "second_derivatives": {*flow_cases.CASES} - {"glow_spline", "sig", "nsf_one"},
+        "xla_gradients": {"maf", "iaf"},
+    },
 }
 
 

@@ -9,6 +9,14 @@ from tfp_flows.testing import registry
 from tfp_flows.testing.batches import check_slicing
 from tfp_flows.testing.bijectors import check_bijector
 from tfp_flows.testing.case import BijectorCase, ContractError, Tolerances, perturb
+from tfp_flows.testing.derivatives import (
+    check_flow_forward_mode,
+    check_flow_second_derivatives,
+    check_flow_xla_gradients,
+    check_forward_mode,
+    check_second_derivatives,
+    check_xla_gradients,
+)
 from tfp_flows.testing.flow_case import FlowCase
 from tfp_flows.testing.flow_copies import check_flow_pickle, check_flow_slicing
 from tfp_flows.testing.flow_files import (
@@ -95,6 +103,7 @@ __all__ = [
     "check_flow_checkpoint",
     "check_flow_errors",
     "check_flow_export",
+    "check_flow_forward_mode",
     "check_flow_gradients",
     "check_flow_mass",
     "check_flow_modes",
@@ -102,11 +111,14 @@ __all__ = [
     "check_flow_pickle",
     "check_flow_sample",
     "check_flow_save_load",
+    "check_flow_second_derivatives",
     "check_flow_seed",
     "check_flow_slicing",
     "check_flow_tfp",
     "check_flow_tracked_variables",
     "check_flow_training_step",
+    "check_flow_xla_gradients",
+    "check_forward_mode",
     "check_fresh_after_update",
     "check_huge_inputs",
     "check_infinite_inputs",
@@ -120,6 +132,7 @@ __all__ = [
     "check_pickle",
     "check_round_trip",
     "check_save_load_in_fresh_process",
+    "check_second_derivatives",
     "check_slicing",
     "check_tf_function",
     "check_threads",
@@ -130,6 +143,7 @@ __all__ = [
     "check_unknown_shapes",
     "check_vectorized_map",
     "check_xla",
+    "check_xla_gradients",
     "checks",
     "counted",
     "density_mass",

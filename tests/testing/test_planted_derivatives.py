@@ -1,0 +1,71 @@
+"""The checks of derivatives catch what they are for."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tests.testing import test_planted, test_planted_flows
+from tfp_flows import testing
+
+
+@tf.custom_gradient
+def stopped(x):
+    """Return `exp(x)`, whose gradient cannot be differentiated again."""
+    y = tf.exp(x)
+    return y, lambda upstream: upstream * tf.stop_gradient(y)
+
+
+@tf.custom_gradient
+def deaf(x):
+    """Return `exp(x)`, whose gradient is half as steep in what it is given."""
+    y = tf.stop_gradient(tf.exp(x))
+    return y, lambda given: 0.5 * (given + tf.stop_gradient(given)) * tf.exp(x)
+
+
+@tf.custom_gradient
+def unknown(x):
+    """Return `exp(x)`, with an operation in its gradient that XLA cannot compile."""
+
+    def gradient(upstream):
+        slope = tf.numpy_function(np.exp, [x], x.dtype)
+        return upstream * tf.reshape(slope, tf.shape(x))
+
+    return tf.exp(x), gradient
+
+
+def map_with(exponential):
+    class Map(test_planted.Planted):
+        def _forward_and_log_det(self, x):
+            y, log_det = super()._forward_and_log_det(x)
+            factor = exponential(self._log_scale) / tf.exp(self._log_scale)
+            return (y - self._shift) * factor + self._shift, log_det
+
+        def _inverse_and_log_det(self, y):
+            x, log_det = super()._inverse_and_log_det(y)
+            return x * tf.exp(self._log_scale) / exponential(self._log_scale), log_det
+
+    return Map
+
+
+FAULTS = {
+    "second_derivatives": (stopped, "second derivative of forward"),
+    "forward_mode": (deaf, "forward mode of forward"),
+    "xla_gradients": (unknown, None),
+}
+
+
+def test_faults_of_maps():
+    for check, (exponential, match) in FAULTS.items():
+        kind = map_with(exponential)
+        testing.check_finite_gradients(testing.BijectorCase(kind.build, (2,)))
+        test_planted.must_catch(check, kind.build, match=match)
+
+
+def test_faults_of_flows():
+    for check, (exponential, _) in FAULTS.items():
+
+        class Flow(test_planted_flows.Planted):
+            layer = map_with(exponential)
+
+        test_planted_flows.must_catch(check, Flow)
