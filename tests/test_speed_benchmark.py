@@ -1,5 +1,7 @@
 """The speed benchmark runs on ours alone, and prints its tables."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +70,39 @@ def test_single_tables_are_printed(script, head):
     assert len(done.stdout.splitlines()) > 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "arguments", "lines"),
+    [
+        ("run", ("--works", "maf-3"), ("maf-3 log_prob", "maf-3 sample", "maf-3 step")),
+        ("calls", (), ("realnvp 6", "realnvp 6 XLA")),
+    ],
+)
+def test_two_checkouts_are_timed_in_turns(script, arguments, lines, tmp_path):
+    root = FOLDER.parent.parent
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copytree(root / "tfp_flows", other / "tfp_flows")
+    done = run("--smoke", "--against", str(other), *arguments, script=script)
+    assert not done.returncode, done.stderr
+    assert f"ours: {root}\nagainst: {other}\n" in done.stdout
+    printed = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    for line in lines:
+        (found,) = [
+            p for p in printed if re.fullmatch(rf"{line}( [\d.]+){{4}} to .*", p)
+        ]
+        ours, theirs, ratio = (float(word) for word in found.split(line)[1].split()[:3])
+        assert min(ours, theirs, ratio) > 0
+    assert any(line.startswith("above 1.05: ") for line in printed)
+    assert not any(line.startswith("not timed") for line in printed)
+
+
+def test_a_folder_without_the_package_is_refused(tmp_path):
+    done = run("--against", str(tmp_path))
+    assert done.returncode
+    assert "--against" in done.stderr
+
+
 def test_unknown_names_are_refused_with_the_known_ones():
     done = run("--works", "nothing")
     assert done.returncode
@@ -78,4 +113,4 @@ def test_each_peer_has_a_file_and_its_environment_requirements():
     peers = {path.stem for path in (FOLDER / "peers").glob("[!_]*.py")}
     wanted = {path.stem for path in (FOLDER / "requirements").glob("*.txt")}
     assert wanted <= peers
-    assert peers - wanted == {"bare", "ours", "tfp"}
+    assert peers - wanted == {"arrays", "bare", "ours", "tfp"}

@@ -7,6 +7,8 @@ through the compiled function that it calls, which is given a tensor; blocks of 
 timed in turns. `method` and `function` are medians of the CPU time of one call in ms,
 `ratio` is the median of their ratios within a round. Batches under XLA are filled up to
 the next power of two: 512 fits, 500 does not.
+
+`--against CHECKOUT` times the method of this checkout against that of another one.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import against
 import numpy as np
 import tensorflow as tf
+import works
 
 from tfp_flows import flows
 
@@ -67,6 +71,23 @@ def compare(
     return float(one), float(other), float(np.median(times[:, 0] / times[:, 1]))
 
 
+def compare_checkouts(
+    cases: dict[str, dict[str, Any]], batches: Sequence[int], args: Any
+) -> None:
+    """Print the table of this checkout against another one."""
+    ops = tuple(f"{batch}{xla}" for xla in ("", " XLA") for batch in batches)
+    items = [
+        works.Work(
+            name, name, 6, options["num_layers"], options["hidden_units"], ops=ops
+        )
+        for name, options in cases.items()
+    ]
+    block = 0.001 if args.smoke else 0.1
+    against.run(
+        items, "arrays", args.against, threads=1, rounds=args.rounds, block=block
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
@@ -74,10 +95,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--smoke", action="store_true", help="tiny, takes seconds")
     parser.add_argument("--rounds", type=int, default=9)
+    against.add_argument(parser)
     args = parser.parse_args(argv)
     cases, batches = FLOWS, BATCHES
     if args.smoke:
         cases, batches, args.rounds = {"realnvp": FLOWS["realnvp"]}, (6,), 2
+    if args.against:
+        compare_checkouts(cases, batches, args)
+        return
     print(f"{'flow':10}{'batch':>6}{'XLA':>5}{'method':>9}{'function':>10}{'ratio':>7}")
     for name, options in cases.items():
         for jit_compile in (False, True):

@@ -32,6 +32,7 @@ class Peer:
         variant: Handed to its `build`.
         environment: Folder of its virtual environment; none for this process' Python.
         packages: What to name with versions.
+        root: Checkout whose `tfp_flows` it imports; none for the installed one.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Peer:
     variant: str = ""
     environment: str = ""
     packages: tuple[str, ...] = ()
+    root: str = ""
 
     def python(self, environments: Path | None) -> str | None:
         """Return the Python that runs it, `None` if it is not installed."""
@@ -98,6 +100,8 @@ class Process:
             environment[f"{name}_NUM_THREADS"] = str(threads)
         environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
         environment.update(devices.environment())
+        if peer.root:
+            environment["PYTHONPATH"] = peer.root
         self._process = subprocess.Popen(
             [python, str(HERE / "worker.py"), peer.module, peer.variant, str(threads)],
             stdin=subprocess.PIPE,

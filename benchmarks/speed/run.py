@@ -26,6 +26,10 @@ ours, the bare products and TFP are timed. `--growth` times ours at growing size
 `--device gpu` runs all on the first GPU: wall time counts, calls wait for the GPU, all
 multiply in full float32, and `peak` is the GPU's memory. Libraries compile a work side
 by side, before it is timed.
+
+`--against CHECKOUT` times the library of this checkout against that of another one,
+which `git worktree add CHECKOUT main` makes: densities, samples and steps of four
+flows, on one core unless `--threads` says otherwise. It needs no environments.
 """
 
 from __future__ import annotations
@@ -40,6 +44,7 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+import against
 import devices
 import growth
 import numpy as np
@@ -64,7 +69,7 @@ def arguments(argv: Sequence[str] | None) -> Any:
     parser.add_argument("--peers", nargs="+", help=f"of {', '.join(pool.PEERS)}")
     parser.add_argument("--ops", nargs="+", help="such as log_prob; default: all")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, help="default: all cores")
     parser.add_argument("--block", type=float, default=0.2, help="seconds of a block")
     parser.add_argument("--device", choices=devices.DEVICES, default="cpu")
     parser.add_argument(
@@ -76,12 +81,16 @@ def arguments(argv: Sequence[str] | None) -> Any:
         "--growth", nargs="*", choices=growth.SIZES, help="ours at growing sizes"
     )
     parser.add_argument("--json", type=Path, help="file to write all rounds to")
+    against.add_argument(parser)
     args = parser.parse_args(argv)
     os.environ[devices.VARIABLE] = args.device
     args.known = works.SMOKE if args.smoke else works.WORKS
     if args.smoke:
         args.rounds, args.block, args.no_first = 2, 0.001, True
         args.peers = args.peers or [OURS, "bare"]
+    args.threads = args.threads or (1 if args.against else os.cpu_count() or 1)
+    if args.against and not args.smoke:
+        args.works = args.works or list(against.WORKS)
     args.works = args.works or list(args.known)
     # Checkpoints change the memory of steps, which `memory.py` compares.
     args.peers = args.peers or [p for p in pool.PEERS if p != "ours-checkpoint"]
@@ -229,6 +238,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the tables."""
     args = arguments(argv)
     _report.header("speed")
+    if args.against:
+        against.run(
+            against.timing_works(args.works, args.known, args.ops),
+            OURS,
+            args.against,
+            threads=args.threads,
+            rounds=args.rounds,
+            block=args.block,
+        )
+        return
     pythons = {}
     for name in args.peers:
         python = pool.PEERS[name].python(args.environments)

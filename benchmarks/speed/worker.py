@@ -106,6 +106,10 @@ class Worker:
             "seconds": time.perf_counter() - start,
         }
 
+    def origin(self) -> dict[str, Any]:
+        """Return the file of the package that the peer imported."""
+        return {"origin": sys.modules["tfp_flows"].__file__}
+
     def ways(self, op: str) -> dict[str, Any]:
         """Return the names of the ways to do an op."""
         return {"ways": list(self._ways(op))}
