@@ -24,6 +24,7 @@ ORDERS = ("alternate", "left-to-right", "right-to-left", "random")
 class _AutoregressiveFlow(base.Flow):
     """What the autoregressive flows share: layers whose order alternates."""
 
+    tail_base = "student-t"
     _inverted = False
 
     def _transformer(self) -> transformers.Transformer:
@@ -90,8 +91,6 @@ class MaskedAutoregressiveFlow(_AutoregressiveFlow):
         Papamakarios et al. (2017). Masked Autoregressive Flow.
         https://arxiv.org/abs/1705.07057
     """
-
-    tail_base = "student-t"
 
     def __init__(
         self,
@@ -214,8 +213,6 @@ class AutoregressiveSplineFlow(_AutoregressiveFlow):
         Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032
     """
 
-    tail_base = "student-t"
-
     def __init__(
         self,
         event_shape: Shape,
@@ -279,8 +276,6 @@ class MixtureAutoregressiveFlow(_AutoregressiveFlow):
         Papamakarios et al. (2017). Masked Autoregressive Flow.
         https://arxiv.org/abs/1705.07057
     """
-
-    tail_base = "student-t"
 
     def __init__(
         self,

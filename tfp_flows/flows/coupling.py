@@ -17,6 +17,7 @@ __all__ = ["NICE", "NeuralSplineFlow", "RealNVP"]
 class _CouplingFlow(base.Flow):
     """What the coupling flows share: alternating halves, mixed between layers."""
 
+    tail_base = "student-t"
     _residual = False
 
     def _transformer(self) -> transformers.Transformer:
@@ -122,8 +123,6 @@ class RealNVP(_CouplingFlow):
         Dinh et al. (2016). RealNVP. https://arxiv.org/abs/1605.08803
     """
 
-    tail_base = "student-t"
-
     def __init__(
         self,
         event_shape: Shape,
@@ -179,8 +178,6 @@ class NeuralSplineFlow(_CouplingFlow):
     """
 
     _residual = True
-
-    tail_base = "student-t"
 
     def __init__(
         self,
