@@ -49,6 +49,7 @@ DEAR: dict[str, dict[str, set[str]]] = {
         "forward_mode": {"nsf", "iaf"},
         "second_derivatives": {*flow_cases.CASES} - {"glow_spline", "sig", "nsf_one"},
         "xla_gradients": {"maf", "iaf"},
+        "empty": {"nsf", "maf", "nsf-ar", "glow"},
     },
 }
 

@@ -150,3 +150,16 @@ def test_export_without_a_signature():
             )
 
     must_catch("export", Flow, "signatures lack")
+
+
+def test_gradient_of_no_row_that_is_not_a_number():
+    class Layer(Affine):
+        def _inverse_and_log_det(self, y):
+            x, log_det = super()._inverse_and_log_det(y)
+            share = tf.reduce_sum(self._shift) / tf.cast(tf.size(y), y.dtype)
+            return x, log_det + 0.0 * share
+
+    class Flow(Planted):
+        layer = Layer
+
+    must_catch("empty", Flow, "gradient of no row")

@@ -19,6 +19,7 @@ from tfp_flows.testing.derivatives import (
 )
 from tfp_flows.testing.flow_case import FlowCase
 from tfp_flows.testing.flow_copies import check_flow_pickle, check_flow_slicing
+from tfp_flows.testing.flow_empty import check_flow_empty
 from tfp_flows.testing.flow_files import (
     check_flow_checkpoint,
     check_flow_export,
@@ -101,6 +102,7 @@ __all__ = [
     "check_flow",
     "check_flow_adapt",
     "check_flow_checkpoint",
+    "check_flow_empty",
     "check_flow_errors",
     "check_flow_export",
     "check_flow_forward_mode",
