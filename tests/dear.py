@@ -50,6 +50,8 @@ DEAR: dict[str, dict[str, set[str]]] = {
         "second_derivatives": {*flow_cases.CASES} - {"glow_spline", "sig", "nsf_one"},
         "xla_gradients": {"maf", "iaf"},
         "empty": {"nsf", "maf", "nsf-ar", "glow"},
+        # Compiles the density by XLA.
+        "unknown_batch": {"nsf", "maf", "linear", "rbig", "realnvp_image"},
     },
 }
 

@@ -7,6 +7,8 @@ import numbers
 from collections.abc import Sequence
 from typing import Any, overload
 
+import numpy as np
+
 from tfp_flows._types import Shape
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "batch_index",
     "event_size",
     "fraction",
+    "lifted_condition",
     "one_of",
     "plain_number",
     "require_condition",
@@ -151,6 +154,27 @@ def _index(place: Any, axis: int, size: int | None, owner: str) -> None:
             f"dimension {axis}. Pass {-size} to {size - 1}."
         )
         raise IndexError(msg)
+
+
+def lifted_condition(condition: Any, condition_shape: tuple[int, ...] | None) -> Any:
+    """Return conditions of one number as `[N, 1]`, as a condition shape `(1,)` wants.
+
+    A number is one condition, and `[N]` are `N` conditions, as where a flow is fitted.
+    Arrays of higher rank, and `[1]`, are returned as they are.
+
+    Args:
+        condition: Array, tensor, series or number; `None` for none.
+        condition_shape: Trailing shape that is wanted.
+    """
+    if condition is None or condition_shape != (1,):
+        return condition
+    if getattr(condition, "shape", None) is None or hasattr(condition, "to_numpy"):
+        condition = np.asarray(condition)  # numbers, lists, and series of a data frame
+    shape = condition.shape
+    rank = shape.rank if hasattr(shape, "rank") else len(shape)
+    if rank == 0 or (rank == 1 and shape[0] != 1):
+        return condition[..., np.newaxis]
+    return condition
 
 
 def require_condition(

@@ -119,7 +119,11 @@ _LISTED = [
         "pixel_sigmoid",
         (),
         lambda _: maps.PixelSigmoid(alpha=0.05),
-        {"domain": (-4.0, 4.0), "codomain": (2.0, 250.0)},
+        {
+            "domain": (-4.0, 4.0),
+            "codomain": (2.0, 250.0),
+            "support": (-14.222, 270.222),
+        },
     ),
 ]
 

@@ -118,3 +118,12 @@ def test_scale_mixture_is_elliptical_and_normal_with_one_component():
     np.testing.assert_allclose(law.log_prob(X), wanted, atol=1e-5)
     draws = law.sample(20_000, seed=[0, 1]).numpy()
     np.testing.assert_allclose(draws.var(axis=0), np.mean(scales**2), rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", distributions.BASES)
+def test_scalars_have_a_cdf_and_its_inverse(kind):
+    base = distributions.Base(kind, (), seed=0, dtype="float64").distribution()
+    levels = np.array([1e-6, 0.2, 0.5, 0.99])
+    x = base.quantile(levels)
+    np.testing.assert_allclose(base.cdf(x), levels, rtol=1e-6)
+    np.testing.assert_allclose(base.survival_function(x), 1 - levels, rtol=1e-6)

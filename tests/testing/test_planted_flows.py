@@ -163,3 +163,47 @@ def test_gradient_of_no_row_that_is_not_a_number():
         layer = Layer
 
     must_catch("empty", Flow, "gradient of no row")
+
+
+def test_sample_that_is_the_same_in_every_run():
+    class Flow(Planted):
+        def sample(self, sample_shape=(), condition=None, seed=None):
+            return super().sample(sample_shape, condition, 0 if seed is None else seed)
+
+    must_catch("global_seed", Flow, "two draws without a seed")
+
+
+def test_sample_that_ignores_the_global_seed():
+    class Flow(Planted):
+        def sample(self, sample_shape=(), condition=None, seed=None):
+            seed = np.random.default_rng().integers(2**31)
+            return super().sample(sample_shape, condition, int(seed))
+
+    must_catch("global_seed", Flow, "first draw after the same global seed")
+
+
+def test_conditions_that_must_be_a_matrix():
+    class Flow(Planted):
+        def __init__(self, event_shape=2, condition_shape=1, **kwargs):
+            super().__init__(event_shape, condition_shape, **kwargs)
+
+        def in_order(self, x, condition):
+            return x, condition
+
+        def log_prob(self, x, condition=None):
+            return super().log_prob(x, tf.convert_to_tensor(condition)[..., :1])
+
+    must_catch("condition_rank", Flow)
+
+
+def test_log_prob_that_reads_its_batch_while_it_is_traced():
+    class Flow(Planted):
+        def log_prob(self, x, condition=None, *, jit_compile=False):
+            del jit_compile
+            return super().log_prob(x) * (x.shape[0] / x.shape[0])
+
+    must_catch("unknown_batch", Flow, "TypeError")
+
+
+def test_one_coordinate_without_a_direction():
+    must_catch("one_dimension", Planted, "not known to increase")

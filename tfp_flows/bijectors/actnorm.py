@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import linear, moments
 
 __all__ = ["ActNorm"]
@@ -145,6 +145,8 @@ class ActNorm(base.Bijector):
     def event_ndims(self) -> int:
         """Rank of an event."""
         return self._event_ndims
+
+    _is_increasing = monotone.increasing
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

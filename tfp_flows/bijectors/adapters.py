@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _checks
-from tfp_flows._types import Shape
-from tfp_flows.bijectors import base
+from tfp_flows._types import Condition, Shape
+from tfp_flows.bijectors import base, monotone
 
 __all__ = ["EmbedCondition", "OnFlattened"]
 
@@ -74,6 +74,10 @@ class OnFlattened(base.Bijector):
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         # The map works on vectors, whatever the rank of the event is.
         return {"bijector": tfp.util.BatchedComponentProperties(event_ndims=1)}
+
+    def _is_increasing(self, condition: Condition = None) -> tf.Tensor | bool:
+        monotone.require_one(self, self._event_shape)
+        return monotone.of(self._bijector, condition)
 
     def _flat(self, value: tf.Tensor) -> tf.Tensor:
         batch = value.shape[: value.shape.rank - len(self._event_shape)]
@@ -170,6 +174,10 @@ class EmbedCondition(base.Bijector):
             return x_event_ndims
 
         return {"bijector": tfp.util.BatchedComponentProperties(event_ndims)}
+
+    def _is_increasing(self, condition: Condition = None) -> tf.Tensor | bool:
+        inner = None if condition is None else self._embedding(condition)
+        return monotone.of(self._bijector, inner)
 
     def _forward_and_log_det(
         self, x: tf.Tensor, condition: tf.Tensor | None = None

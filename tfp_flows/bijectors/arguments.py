@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows._types import DType, Seed, TensorLike
 
 __all__ = [
@@ -181,19 +181,13 @@ def reference(value: Any) -> tf.Variable | tfp.util.DeferredTensor | None:
 def generator(seed: Seed) -> np.random.Generator:
     """Return a generator of initial values.
 
-    Unlike an integer seed of TFP, which also counts the calls in eager mode, the same
-    seed always gives the same numbers.
-
     Args:
-        seed: Int or stateless seed `[2]`; `None` for one from the system.
+        seed: Int or stateless seed `[2]`; `None` to follow the global seed.
 
     Returns:
         The generator.
     """
-    if seed is None:
-        return np.random.default_rng()
-    with tf.init_scope():
-        return np.random.default_rng(np.ravel(seed).astype(np.int64).astype(np.uint64))
+    return _context.generator(seed)
 
 
 def variable(

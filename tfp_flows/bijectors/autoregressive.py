@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows._context import is_training
-from tfp_flows.bijectors import base, columns, orders, sequential
+from tfp_flows.bijectors import base, columns, monotone, orders, sequential
 from tfp_flows.bijectors.transformers import Transformer
 
 __all__ = ["MaskedAutoregressive"]
@@ -107,6 +107,8 @@ class MaskedAutoregressive(base.Bijector):
     def repeatable(self) -> bool:
         """Whether the conditioner may be rebuilt from other weights."""
         return getattr(self._conditioner, "repeatable", False)
+
+    _is_increasing = monotone.increasing_of_one
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

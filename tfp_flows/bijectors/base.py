@@ -16,7 +16,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors import arguments, memo, unknown_shapes
+from tfp_flows.bijectors import arguments, memo, monotone, unknown_shapes
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 
@@ -146,6 +146,11 @@ class Bijector(tfb.AutoCompositeTensorBijector):
             return []  # `_evaluate` checks them, for parts of a chain as well
         return arguments.check_new(self, self._requirements())
 
+    def _is_increasing(self, condition: Condition = None) -> bool:
+        del condition
+        monotone.require_one(self, None)
+        return False
+
     def forward_and_log_det(
         self,
         x: TensorLike,
@@ -189,6 +194,7 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         value = tf.convert_to_tensor(value, dtype_hint=self.dtype or tf.float32)
         if self._checked_shape is not None:
             _checks.require_trailing(value.shape, self._checked_shape, argument, owner)
+        condition = _checks.lifted_condition(condition, self.condition_shape)
         _checks.require_condition(condition, self.condition_shape, owner)
         if self.validate_args:
             checks = arguments.check_used(self, self._requirements())

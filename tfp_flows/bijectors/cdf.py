@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
-from tfp_flows.math import cdf_tables, histograms, normal, smoothing
+from tfp_flows.bijectors import arguments, base, monotone, properties
+from tfp_flows.math import cdf_tables, histograms, normal, smoothing, support
 
 __all__ = ["HistogramCDF", "MarginalGaussianize", "NormalCDF"]
 
@@ -33,6 +33,9 @@ class NormalCDF(base.Bijector):
     probabilities are kept off both ends by the least step of their dtype. The lower
     tail is exact to full relative precision. Near 1 a float cannot tell levels apart;
     `MarginalGaussianize` never goes through such numbers.
+
+    Beyond 0 and 1 a density is 0: the inverse log-det is minus infinity, the value that
+    of the end. The ends themselves, to which a number may be rounded, count as inside.
 
     Both directions are closed forms.
 
@@ -77,9 +80,9 @@ class NormalCDF(base.Bijector):
         )
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        y = _inside(y)
-        x = normal.quantile(y, 1.0 - y)
-        return x, -normal.log_prob(x)
+        p = _inside(y)
+        x = normal.quantile(p, 1.0 - p)
+        return x, support.log_inside(y, 0.0, 1.0) - normal.log_prob(x)
 
 
 class _Table(base.Bijector):
@@ -215,6 +218,8 @@ class _Table(base.Bijector):
     def log_masses(self) -> tf.Tensor | tf.Variable:
         """Logs of the probabilities of the cells, the two outer ones included."""
         return self._log_masses
+
+    _is_increasing = monotone.increasing
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

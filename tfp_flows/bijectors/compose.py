@@ -10,7 +10,8 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks, _context
-from tfp_flows.bijectors import arguments, base, properties, repeats
+from tfp_flows._types import Condition
+from tfp_flows.bijectors import arguments, base, monotone, properties, repeats
 
 __all__ = ["Chain", "Conditioned", "Invert"]
 
@@ -149,10 +150,10 @@ class Chain(base.Bijector):
             output_shape = part.inverse_event_shape_tensor(output_shape)
         return output_shape
 
-    def _is_increasing(self) -> tf.Tensor | bool:
+    def _is_increasing(self, condition: Condition = None) -> tf.Tensor | bool:
         increasing = True
         for part in self._bijectors:
-            increasing = tf.equal(increasing, part._internal_is_increasing())
+            increasing = tf.equal(increasing, monotone.of(part, condition))
         return increasing
 
     def _forward_and_log_det(
@@ -271,8 +272,8 @@ class Invert(base.Bijector):
     def _inverse_event_shape_tensor(self, output_shape: tf.Tensor) -> tf.Tensor:
         return self._bijector.forward_event_shape_tensor(output_shape)
 
-    def _is_increasing(self) -> tf.Tensor | bool:
-        return self._bijector._internal_is_increasing()
+    def _is_increasing(self, condition: Condition = None) -> tf.Tensor | bool:
+        return monotone.of(self._bijector, condition)
 
     def _forward_and_log_det(
         self, x: tf.Tensor, condition: tf.Tensor | None = None
@@ -352,6 +353,9 @@ class Conditioned(base.Bijector):
             "bijector": tfp.util.BatchedComponentProperties(_same_event_ndims),
             "condition": properties.free(condition_ndims),
         }
+
+    def _is_increasing(self) -> tf.Tensor | bool:
+        return monotone.of(self._bijector, self._condition)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._bijector.forward_and_log_det(x, self._condition)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import arguments, base, columns, properties
+from tfp_flows.bijectors import arguments, base, columns, monotone, properties
 from tfp_flows.math import linear
 
 __all__ = ["ConditionalElementwise", "Elementwise"]
@@ -168,6 +168,8 @@ class ConditionalElementwise(base.Bijector):
     def repeatable(self) -> bool:
         """Whether the conditioner is."""
         return getattr(self._conditioner, "repeatable", False)
+
+    _is_increasing = monotone.increasing
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

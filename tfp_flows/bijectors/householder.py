@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import linear
 
 __all__ = ["HouseholderProduct"]
@@ -120,6 +120,8 @@ class HouseholderProduct(base.Bijector):
     def vectors(self) -> tf.Tensor | tf.Variable:
         """Normals of the mirrors."""
         return self._vectors
+
+    _is_increasing = monotone.by_slope
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors import arguments, base, permute, properties
+from tfp_flows.bijectors import arguments, base, monotone, permute, properties
 from tfp_flows.math import linear
 
 __all__ = ["LU", "random_rotation"]
@@ -260,6 +260,8 @@ class LU(base.Bijector):
             shift=self._shift,
             max_log_scale=self._max_log_scale,
         )
+
+    _is_increasing = monotone.by_slope
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

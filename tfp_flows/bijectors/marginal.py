@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import histograms, smoothing, tables
 
 __all__ = ["MarginalSpline"]
@@ -267,6 +267,8 @@ class MarginalSpline(base.Bijector):
     def log_knot_slopes(self) -> tf.Tensor | tf.Variable:
         """Logs of the slopes of the inverse at the knots."""
         return self._log_knot_slopes
+
+    _is_increasing = monotone.increasing
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

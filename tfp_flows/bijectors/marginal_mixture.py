@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import mixture_fits, mixture_maps
 
 __all__ = ["MarginalMixture"]
@@ -197,6 +197,8 @@ class MarginalMixture(base.Bijector):
     def kind(self) -> str:
         """What the components are: `"normal"` or `"logistic"`."""
         return self._kind
+
+    _is_increasing = monotone.increasing
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import rosenblatt
 
 __all__ = ["MixtureGaussianize"]
@@ -189,6 +189,8 @@ class MixtureGaussianize(base.Bijector):
     def lower(self) -> tf.Tensor | tf.Variable:
         """Parts of the whitening factors below the diagonal."""
         return self._lower
+
+    _is_increasing = monotone.increasing_of_one
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

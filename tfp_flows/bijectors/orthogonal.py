@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import linear
 
 __all__ = ["Orthogonal"]
@@ -113,6 +113,8 @@ class Orthogonal(base.Bijector):
     def skew(self) -> tf.Tensor | tf.Variable:
         """Elements of the skew-symmetric matrix."""
         return self._skew
+
+    _is_increasing = monotone.increasing_of_one
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Seed
-from tfp_flows.bijectors import arguments, base
+from tfp_flows.bijectors import arguments, base, monotone
 from tfp_flows.math import linear
 
 __all__ = ["Permutation", "invert_permutation", "random_permutation"]
@@ -133,6 +133,8 @@ class Permutation(base.Bijector):
         return _Gather(
             tf.constant(self._permutation), tf.constant(self._inverse_permutation)
         )
+
+    _is_increasing = monotone.increasing_of_one
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

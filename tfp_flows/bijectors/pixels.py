@@ -18,7 +18,8 @@ class PixelSigmoid(base.Bijector):
 
     The inverse is the logit of RealNVP and MAF,
     `z = logit(alpha + (1 - 2 * alpha) * x / num_values)`, with every constant in the
-    log-det: densities are per unit of raw pixels. Both directions cost one pass.
+    log-det: densities are per unit of raw pixels, and 0 where no `z` has such a pixel.
+    Both directions cost one pass.
 
     Args:
         num_values: Number of values that a pixel may have: 256 for 8 bits.

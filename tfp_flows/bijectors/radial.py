@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows._types import DType
-from tfp_flows.bijectors import base, marginal
+from tfp_flows.bijectors import base, marginal, monotone
 
 __all__ = ["RadialGaussianize"]
 
@@ -101,6 +101,8 @@ class RadialGaussianize(base.Bijector):
     def event_size(self) -> int:
         """Number of features."""
         return self._event_size
+
+    _is_increasing = monotone.increasing_of_one
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import linear
 
 __all__ = ["Rotation"]
@@ -147,6 +147,8 @@ class Rotation(base.Bijector):
     def skew(self) -> tf.Tensor | tf.Variable | None:
         """Free numbers that turn it."""
         return self._skew
+
+    _is_increasing = monotone.by_slope
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, Shape, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import linear, moments
 
 __all__ = ["Standardize"]
@@ -146,6 +146,8 @@ class Standardize(base.Bijector):
         """Rank of an event."""
         return self._event_ndims
 
+    _is_increasing = monotone.by_slope
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         def event_ndims(self: Standardize, x_event_ndims: int) -> int:
@@ -186,6 +188,28 @@ class Standardize(base.Bijector):
             kept=self._event_ndims,
         )
         self.set_moments(*moments.location_and_scale(y, axes))
+
+    def adapt_range(
+        self, y: TensorLike, low: float, high: float, margin: float = 0.05
+    ) -> None:
+        """Set location and scale such that data lie in an interval.
+
+        Args:
+            y: Data, `[N, *event_shape]`.
+            low: Lower end of the interval.
+            high: Upper end.
+            margin: Share of their range that is left free at either end.
+
+        Raises:
+            TypeError: If the parameters are not variables.
+            ValueError: If `y` is not finite.
+        """
+        y = tf.cast(y, tf.float64)
+        first, last = tf.reduce_min(y, axis=0), tf.reduce_max(y, axis=0)
+        width = (1.0 + 2.0 * margin) * (last - first)
+        scale = tf.where(width > 0.0, width, 1.0) / (high - low)
+        middle = 0.5 * (first + last) - 0.5 * (low + high) * scale
+        self.set_moments(middle, scale)
 
     def set_moments(self, location: TensorLike, scale: TensorLike) -> None:
         """Set location and scale, as float64 numbers of known mean and deviation.

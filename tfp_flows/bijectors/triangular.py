@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors import arguments, base, monotone, properties
 from tfp_flows.math import linear
 
 __all__ = ["LowRankAffine", "TriangularAffine"]
 
-# Standard deviation of the left low-rank factor at the start, times sqrt(D): large
-# enough for gradients to reach the right factor, which starts at zero.
+# Deviation of the left factor at the start, times sqrt(D): gradients reach the right
+# one, which starts at zero.
 _INITIAL_FACTOR = 0.1
 
 
@@ -29,13 +29,11 @@ class TriangularAffine(base.Bijector):
     and the log-det `sum(s)` costs `O(D)`.
 
     Args:
-        off_diagonal: Matrix of which the part below (above) the diagonal is used,
-            `[..., D, D]`.
+        off_diagonal: Its part below (above) the diagonal is used, `[..., D, D]`.
         log_diagonal: Gives `s`, `[..., D]`.
         shift: Added to the product, `[..., D]`; `None` for nothing.
         lower: Whether the matrix is lower triangular, else upper.
-        max_log_scale: Soft bound, `s = max * tanh(log_diagonal / max)`; `None` takes
-            `s = log_diagonal` as it is.
+        max_log_scale: Soft bound, `s = max * tanh(log_diagonal / max)`, or `None`.
         validate_args: Whether to run value checks.
         name: Name of the map.
 
@@ -162,6 +160,8 @@ class TriangularAffine(base.Bijector):
         """Soft bound of the log-diagonal."""
         return self._max_log_scale
 
+    _is_increasing = monotone.increasing_of_one
+
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
         vector = properties.free(1)
@@ -207,14 +207,12 @@ class LowRankAffine(base.Bijector):
     minus infinity; a likelihood keeps away from there.
 
     Args:
-        off_diagonal: Matrix of which the part below the diagonal is used,
-            `[..., D, D]`.
+        off_diagonal: Its part below the diagonal is used, `[..., D, D]`.
         log_diagonal: Gives `s`, `[..., D]`.
         left: `V`, `[..., D, R]`.
         right: `W`, `[..., D, R]`.
         shift: Added to the product, `[..., D]`; `None` for nothing.
-        max_log_scale: Soft bound, `s = max * tanh(log_diagonal / max)`; `None` takes
-            `s = log_diagonal` as it is.
+        max_log_scale: Soft bound, `s = max * tanh(log_diagonal / max)`, or `None`.
         validate_args: Whether to run value checks.
         name: Name of the map.
 
@@ -355,6 +353,8 @@ class LowRankAffine(base.Bijector):
     def max_log_scale(self) -> float | None:
         """Soft bound of the log-diagonal."""
         return self._max_log_scale
+
+    _is_increasing = monotone.by_slope
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:

@@ -52,13 +52,13 @@ def equal_rows(*parts: np.ndarray | None) -> np.ndarray | None:
 
 
 def random_split(
-    count: int, seed: int | None, *parts: np.ndarray | None
+    count: int, seed: int | np.random.Generator | None, *parts: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hold out random rows; equal rows are all held out, or none of them.
 
     Args:
         count: How many to hold out; fewer where equal rows do not fit in.
-        seed: Int that fixes the choice.
+        seed: Int that fixes the choice, or a generator.
         *parts: Arrays `[n, ...]` of which the rows consist, or `None`.
 
     Returns:

@@ -11,8 +11,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows._types import Shape
+from tfp_flows.distributions import mixtures
 
 __all__ = ["BASES", "Base"]
 
@@ -60,7 +61,8 @@ class Base(tf.Module):
             `"student-t"` (trainable degrees of freedom and scale per coordinate),
             `"gaussian-mixture"` (trainable weights, means, scales), `"scale-mixture"`
             (normal laws around zero, each of one trainable scale for all coordinates:
-            an elliptical law of any tails) or `"uniform"` (on the cube `[-1, 1]`).
+            an elliptical law of any tails) or `"uniform"` (on the cube `[-1, 1]`, to
+            which a flow then maps the range of the data).
         event_shape: Shape of one event.
         num_components: Number of components of a mixture.
         seed: Int that fixes the initial means of the mixture.
@@ -97,7 +99,7 @@ class Base(tf.Module):
             raw = math.log(math.expm1(INITIAL_DF - MIN_DF))
             self._raw_df = self._variable(zeros + raw, "raw_df")
         elif kind == "gaussian-mixture":
-            rng = np.random.default_rng(seed)
+            rng = _context.generator(seed)
             self._logits = self._variable(np.zeros(num_components), "logits")
             means = rng.normal(size=(num_components, *self.event_shape))
             self._loc = self._variable(means / math.sqrt(size), "loc")
@@ -108,6 +110,11 @@ class Base(tf.Module):
             spread = spread if num_components > 1 else np.zeros(1)
             self._log_scale = self._variable(spread, "log_scale")
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Where each coordinate lies, `None` for the whole line."""
+        return (-1.0, 1.0) if self.kind == "uniform" else None
+
     def _variable(self, value: np.ndarray, name: str) -> tf.Variable:
         return tf.Variable(value, dtype=self._dtype, name=name)
 
@@ -116,15 +123,15 @@ class Base(tf.Module):
         rank = len(self.event_shape)
         zeros = tf.zeros(self.event_shape, self._dtype)
         if self.kind == "uniform":
-            return tfd.Independent(tfd.Uniform(zeros - 1.0, zeros + 1.0), rank)
+            return _events(tfd.Uniform(zeros - 1.0, zeros + 1.0), rank)
         if self.kind == "normal":
-            return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), rank)
+            return _events(tfd.Normal(zeros, tf.ones_like(zeros)), rank)
         scale = tfp.util.DeferredTensor(self._log_scale, tf.exp)
         if self.kind == "diagonal-normal":
-            return tfd.Independent(tfd.Normal(self._loc, scale), rank)
+            return _events(tfd.Normal(self._loc, scale), rank)
         if self.kind == "student-t":
             df = tfp.util.DeferredTensor(self._raw_df, _degrees_of_freedom)
-            return tfd.Independent(tfd.StudentT(df, zeros, scale), rank)
+            return _events(tfd.StudentT(df, zeros, scale), rank)
         if self.kind == "gaussian-mixture":
             loc = self._loc
         else:
@@ -134,7 +141,12 @@ class Base(tf.Module):
                 _SharedScale(rank),
                 shape=[self._log_scale.shape[0], *ones],
             )
-        return tfd.MixtureSameFamily(
+        return mixtures.Mixture(
             tfd.Categorical(logits=self._logits),
-            tfd.Independent(tfd.Normal(loc, scale), rank),
+            _events(tfd.Normal(loc, scale), rank),
         )
+
+
+def _events(scalars: tfd.Distribution, rank: int) -> tfd.Distribution:
+    """Return scalars as one event; a single one keeps its CDF and its quantiles."""
+    return tfd.Independent(scalars, rank) if rank else scalars

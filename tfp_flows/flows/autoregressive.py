@@ -40,7 +40,12 @@ class _AutoregressiveFlow(base.Flow):
         for i in range(options["num_layers"]):
             if i > 0:
                 layers += recipe.mixing(
-                    options["mixing"], size, i, self._next_seed(), self.variable_dtype
+                    options["mixing"],
+                    size,
+                    i,
+                    self._next_seed(),
+                    self.variable_dtype,
+                    bounded=self._base.bounds is not None,
                 )
             network = {
                 "hidden_units": options["hidden_units"],
@@ -205,13 +210,16 @@ class AutoregressiveSplineFlow(_AutoregressiveFlow):
         dropout: Share of hidden units dropped while training.
         order: See `MaskedAutoregressiveFlow`.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
-        base: Base density, see `distributions.Base`.
+        base: Base density, see `distributions.Base`. With "uniform" the splines act on
+            its cube, and "lu", which would leave it, mixes by permutations alone.
         **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
             `name`, `dtype`: see `Flow`.
 
     References:
         Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032
     """
+
+    keeps_bounds = True
 
     def __init__(
         self,
@@ -247,7 +255,8 @@ class AutoregressiveSplineFlow(_AutoregressiveFlow):
 
     def _transformer(self) -> transformers.Transformer:
         bound = self._options["tail_bound"]
-        return transformers.RationalQuadratic(self._options["num_bins"], -bound, bound)
+        low, high = self._base.bounds or (-bound, bound)
+        return transformers.RationalQuadratic(self._options["num_bins"], low, high)
 
 
 @_serialize.register()

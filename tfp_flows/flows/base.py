@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -55,6 +54,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
     tail_base: str | None = None  # what `fit` adds to a flow that it builds by name
     # Or layer by layer, without a loss: "greedy" from data, "generative" from noise.
     fit_method = "gradients"
+    keeps_bounds = False  # no data leave the box of a bounded base in training
     _on_vectors = True  # the maps work on flattened events
 
     def __init__(
@@ -80,7 +80,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         self.condition_columns = condition_columns
         self._checkpoint = checkpoint
         self._seed = seed
-        self._rng = np.random.default_rng(seed)
+        self._rng = _context.generator(seed)
         self._base = bases.Base(
             base, self._event_shape, seed=self._next_seed(), dtype=self.variable_dtype
         )
@@ -182,7 +182,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         """
         if condition is None:
             return self._stack
-        return compose.Conditioned(self._stack, condition)
+        return compose.Conditioned(self._stack, self.in_order(None, condition)[1])
 
     def distribution(self, condition: Condition = None) -> tfd.Distribution:
         """Return the density over the current weights.
@@ -250,7 +250,10 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             inner = self._embedding(condition)
         for position in range(self.num_layers - 1, -1, -1):
             current = self._maps[position]
-            if hasattr(current, "adapt"):
+            bounds = self._base.bounds
+            if bounds and isinstance(current, standardize.Standardize):
+                current.adapt_range(x, *bounds)
+            elif hasattr(current, "adapt"):
                 current.adapt(x)
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
                 x = bijector_base.inverse_and_log_det(current, x, inner, event_ndims=1)[
@@ -316,7 +319,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         training: bool | None = None,  # noqa: FBT001
     ) -> tf.Tensor:
         """Return `log_prob` of `x`, or of `{"x": x, "condition": condition}`."""
-        x, condition = likelihood.unpack(inputs)
+        x, condition = self.in_order(*likelihood.unpack(inputs))
         x = tf.cast(x, self.variable_dtype)
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_condition(condition, self._condition_shape, owner)

@@ -74,6 +74,7 @@ class CompiledFlow:
 
     def _condition(self, condition: Condition) -> tf.Tensor | None:
         shape = self._flow.condition_shape
+        condition = _checks.lifted_condition(condition, shape)
         _checks.require_condition(condition, shape, self._owner())
         if condition is None:
             return None
@@ -141,6 +142,8 @@ def _sizes(shape: Shape | tuple[()] | tf.Tensor) -> Sizes:
 
 def _batch_shape(value: tf.Tensor, event_shape: tuple[int, ...]) -> Sizes:
     """Return the batch shape: as numbers where it is known."""
+    if value.shape.rank is None:
+        return tf.shape(value)[: tf.rank(value) - len(event_shape)]
     cut = value.shape.rank - len(event_shape)
     batch = value.shape[:cut]
     return tuple(batch) if batch.is_fully_defined() else tf.shape(value)[:cut]
@@ -182,6 +185,8 @@ def _in_bucket(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.
     are handed over as arrays.
     """
     count = arguments[0].shape[0]
+    if count is None:
+        return _in_unknown_bucket(function, *arguments)
     missing = max(16, 1 << max(0, count - 1).bit_length()) - count
     if not missing:
         return function(*arguments)
@@ -196,9 +201,28 @@ def _in_bucket(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.
     return tf.raw_ops.Slice(input=out, begin=np.zeros_like(size), size=size)
 
 
+def _in_unknown_bucket(
+    function: Callable[..., tf.Tensor], *arguments: tf.Tensor
+) -> tf.Tensor:
+    """Do what `_in_bucket` does while a function is traced for batches of any size."""
+    count = tf.shape(arguments[0])[0]
+    # A size is exact in float64, and so is its logarithm if it is a power of two.
+    log_size = tf.math.log(tf.cast(tf.maximum(count, 16), tf.float64)) / math.log(2.0)
+    exponent = tf.cast(tf.math.ceil(log_size - 1e-9), tf.int32)
+    missing = tf.bitwise.left_shift(1, exponent) - count
+    filled = []
+    for value in arguments:
+        rest = [[0, 0]] * (value.shape.rank - 1)
+        filled.append(tf.pad(value, [[0, missing], *rest]))
+    return function(*filled)[:count]
+
+
 def stateless_seed(seed: Seed) -> tf.Tensor:
-    """Return a seed `[2]`; an int gives the same one whatever was drawn before."""
-    if seed is None or isinstance(seed, (int, np.integer)):
+    """Return a seed `[2]`; an int gives the same one whatever was drawn before.
+
+    Without one, TensorFlow draws it, at each call of a traced function as well.
+    """
+    if isinstance(seed, (int, np.integer)):
         words = np.random.SeedSequence(seed).generate_state(2)
         return tf.constant(words.view(np.int32))
     return tfp.random.sanitize_seed(seed)

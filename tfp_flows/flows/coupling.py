@@ -32,7 +32,12 @@ class _CouplingFlow(base.Flow):
         masks = recipe.alternating_masks(size, options["num_layers"])
         for i, mask in enumerate(masks):
             layers += recipe.mixing(
-                options["mixing"], size, i, self._next_seed(), self.variable_dtype
+                options["mixing"],
+                size,
+                i,
+                self._next_seed(),
+                self.variable_dtype,
+                bounded=self._base.bounds is not None,
             )
             network = {
                 "hidden_units": options["hidden_units"],
@@ -169,7 +174,8 @@ class NeuralSplineFlow(_CouplingFlow):
         activation: Name in `tf.nn`.
         dropout: Share of hidden units dropped while training.
         mixing: Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`.
-        base: Base density, see `distributions.Base`.
+        base: Base density, see `distributions.Base`. With "uniform" the splines act on
+            its cube, and "lu", which would leave it, mixes by permutations alone.
         **kwargs: `embedding`, `columns`, `condition_columns`, `checkpoint`, `seed`,
             `name`, `dtype`: see `Flow`.
 
@@ -178,6 +184,7 @@ class NeuralSplineFlow(_CouplingFlow):
     """
 
     _residual = True
+    keeps_bounds = True
 
     def __init__(
         self,
@@ -209,4 +216,5 @@ class NeuralSplineFlow(_CouplingFlow):
 
     def _transformer(self) -> transformers.Transformer:
         bound = self._options["tail_bound"]
-        return transformers.RationalQuadratic(self._options["num_bins"], -bound, bound)
+        low, high = self._base.bounds or (-bound, bound)
+        return transformers.RationalQuadratic(self._options["num_bins"], low, high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfp_flows import datasets
+from tfp_flows import _checks, datasets
 
 __all__ = ["NamedColumns", "by_name"]
 
@@ -90,8 +90,13 @@ class NamedColumns:
         self._condition_names = _column_names(names, shape, "condition_columns")
 
     def in_order(self, x: Any, condition: Any) -> tuple[Any, Any]:
-        """Return events and conditions with named columns in the order of the flow."""
+        """Return events and conditions as the flow takes them.
+
+        Named columns come in the order of the flow, and conditions of one number, `[N]`
+        or a number, as `[N, 1]` or `[1]`.
+        """
+        condition = by_name(condition, self.condition_columns, "condition")
         return (
             by_name(x, self.columns, "x"),
-            by_name(condition, self.condition_columns, "condition"),
+            _checks.lifted_condition(condition, self.condition_shape),
         )

@@ -114,7 +114,7 @@ def shuffle(size: int, position: int) -> tuple[int, ...]:
 
 
 def mixing(
-    kind: str, size: int, position: int, seed: int, dtype: Any
+    kind: str, size: int, position: int, seed: int, dtype: Any, *, bounded: bool
 ) -> list[bijector_base.Bijector]:
     """Return the linear map between two layers, as a list of none or one.
 
@@ -125,6 +125,7 @@ def mixing(
         position: Number of the layer, on which the permutation depends.
         seed: Seed of the weights.
         dtype: Type of the weights.
+        bounded: Whether events must stay in a cube, where `"lu"` permutes alone.
 
     Raises:
         ValueError: If `kind` is unknown.
@@ -135,6 +136,6 @@ def mixing(
     if kind == "reverse":
         return [permute.Permutation.reverse(size)]
     permutation = permute.Permutation(shuffle(size, position))
-    if kind == "permute":
+    if kind == "permute" or bounded:
         return [permutation]
     return [lu.LU.trainable(size, seed=seed, dtype=dtype), permutation]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, datasets, flows, training
+from tfp_flows import _checks, _context, datasets, flows, training
 from tfp_flows.information import curves, neighbours, pairs
 from tfp_flows.math import normal, tables
 from tfp_flows.training import layers
@@ -106,7 +106,7 @@ class CrossFit:
         _checks.at_least(folds, 2, "folds")
         self._complete = complete
         self.folds = int(folds)
-        rng = np.random.default_rng(seed)
+        rng = _context.generator(seed)
         self.fold = datasets.random_folds(count, self.folds, rng, groups)
         self._seeds = rng.integers(2**31, size=self.folds)
         self._options = {"flow": flow} if isinstance(flow, str) else dict(flow)
@@ -362,7 +362,7 @@ def _column_tables(
     train: np.ndarray, x: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Map each column to the normal law; return values and log-dets, `[N, D]`."""
-    folds = np.random.default_rng(seed).permutation(len(train)) % layers.NUM_FOLDS
+    folds = _context.generator(seed).permutation(len(train)) % layers.NUM_FOLDS
     log_det = np.zeros_like(x)
     for make in (layers.quantile_layer, _full_ratio_layer):
         layer = make(train, None, folds, NUM_BINS)

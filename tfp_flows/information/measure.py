@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 
 __all__ = ["UNITS", "Measure", "from_rows"]
 
@@ -89,7 +89,7 @@ def from_rows(
     """
     count = len(rows)
     if bootstrap:
-        rng = np.random.default_rng(seed)
+        rng = _context.generator(seed)
         means = [rows[rng.integers(count, size=count)].mean() for _ in range(bootstrap)]
         scatter = float(np.std(means, ddof=1))
     else:

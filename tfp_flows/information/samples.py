@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import datasets
+from tfp_flows import _context, datasets
 
 __all__ = ["MIN_ROWS", "Sample", "check_independent", "paired", "read"]
 
@@ -102,7 +102,7 @@ def read(
     check_independent({argument: (raw, table.columns)})
     rows = raw
     if spread:
-        rng = np.random.default_rng(seed)
+        rng = _context.generator(seed)
         rows = np.stack([_spread(column, rng) for column in raw.T], axis=1)
     loc, scale = rows.mean(axis=0), rows.std(axis=0)
     return Sample(

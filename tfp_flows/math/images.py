@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.math import support
+
 __all__ = [
     "ORDERS",
     "checkerboard",
@@ -176,13 +178,16 @@ def pixel_logit(
 
     Returns:
         `logit(p)` with `p = alpha + (1 - 2 * alpha) * x / num_values`, and the
-        logarithm of its slope with all constants, `[...]`.
+        logarithm of its slope with all constants, `[...]`; minus infinity where no `z`
+        has such a pixel.
     """
     slope, offset = _scales(num_values, alpha, x)
     # Each end from its own side: neither difference cancels.
-    log_p = tf.math.log(offset + slope * x)
-    log_q = tf.math.log(offset + slope * (num_values - x))
-    return log_p - log_q, tf.math.log(slope) - log_p - log_q
+    p, q = offset + slope * x, offset + slope * (num_values - x)
+    least = np.finfo(x.dtype.as_numpy_dtype).tiny
+    log_p, log_q = (tf.math.log(tf.maximum(part, least)) for part in (p, q))
+    inside = support.log_inside(tf.minimum(p, q), 0.0, 1.0)
+    return log_p - log_q, inside + tf.math.log(slope) - log_p - log_q
 
 
 def pixel_sigmoid(

@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from tfp_flows import _context
+
 __all__ = [
     "Block",
     "hidden_degrees",
@@ -56,7 +58,7 @@ def order_ranks(
         if order == "right-to-left":
             return tuple(range(size))[::-1]
         if order == "random":
-            return tuple(np.random.default_rng(seed).permutation(size).tolist())
+            return tuple(_context.generator(seed).permutation(size).tolist())
     elif sorted(int(rank) for rank in order) == list(range(size)):
         return tuple(int(rank) for rank in order)
     msg = (

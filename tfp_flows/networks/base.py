@@ -162,7 +162,7 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         """Return the head's result `[P * D, N]` in the compute type."""
 
     def _create(self, seed: int | None) -> list[tf.Variable]:
-        rng = np.random.default_rng(seed)
+        rng = _context.generator(seed)
         variables = [
             tf.Variable(self._initial(name, shape, rng), dtype=self._dtype, name=name)
             for name, shape in self._shapes()

@@ -17,6 +17,11 @@ from tfp_flows.testing.derivatives import (
     check_second_derivatives,
     check_xla_gradients,
 )
+from tfp_flows.testing.flow_calls import (
+    check_flow_condition_rank,
+    check_flow_global_seed,
+    check_flow_unknown_batch,
+)
 from tfp_flows.testing.flow_case import FlowCase
 from tfp_flows.testing.flow_copies import check_flow_pickle, check_flow_slicing
 from tfp_flows.testing.flow_empty import check_flow_empty
@@ -64,6 +69,10 @@ from tfp_flows.testing.modes import (
     check_vectorized_map,
     check_xla,
 )
+from tfp_flows.testing.one_dimension import (
+    check_flow_one_dimension,
+    check_is_increasing,
+)
 from tfp_flows.testing.parameters import (
     check_parameter_properties,
     check_trained_parameters,
@@ -74,6 +83,7 @@ from tfp_flows.testing.shapes import (
     check_unknown_batch_xla,
     check_unknown_shapes,
 )
+from tfp_flows.testing.support import check_support
 from tfp_flows.testing.values import (
     check_condition,
     check_dtype,
@@ -102,13 +112,16 @@ __all__ = [
     "check_flow",
     "check_flow_adapt",
     "check_flow_checkpoint",
+    "check_flow_condition_rank",
     "check_flow_empty",
     "check_flow_errors",
     "check_flow_export",
     "check_flow_forward_mode",
+    "check_flow_global_seed",
     "check_flow_gradients",
     "check_flow_mass",
     "check_flow_modes",
+    "check_flow_one_dimension",
     "check_flow_partial",
     "check_flow_pickle",
     "check_flow_sample",
@@ -119,11 +132,13 @@ __all__ = [
     "check_flow_tfp",
     "check_flow_tracked_variables",
     "check_flow_training_step",
+    "check_flow_unknown_batch",
     "check_flow_xla_gradients",
     "check_forward_mode",
     "check_fresh_after_update",
     "check_huge_inputs",
     "check_infinite_inputs",
+    "check_is_increasing",
     "check_leading_shapes",
     "check_log_det",
     "check_loop",
@@ -136,6 +151,7 @@ __all__ = [
     "check_save_load_in_fresh_process",
     "check_second_derivatives",
     "check_slicing",
+    "check_support",
     "check_tf_function",
     "check_threads",
     "check_tracked_variables",

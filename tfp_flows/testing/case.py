@@ -78,6 +78,7 @@ class BijectorCase:
         condition_shape: Trailing shape of the condition, `None` for a map without.
         domain: Interval from which each input of `forward` may come.
         codomain: The same for `inverse`.
+        support: Interval outside of which densities are 0, `None` for the codomain.
         edges: Scalars at which the map changes form, tried with their neighbours in
             floating point, in both directions.
         spread: Standard deviation of random inputs.
@@ -96,6 +97,7 @@ class BijectorCase:
     condition_shape: Any = None
     domain: tuple[float, float] = (-math.inf, math.inf)
     codomain: tuple[float, float] = (-math.inf, math.inf)
+    support: tuple[float, float] | None = None
     edges: tuple[float, ...] = ()
     spread: float = 1.5
     quadrature: bool = True

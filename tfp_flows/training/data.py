@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, datasets
+from tfp_flows import _checks, _context, datasets
 from tfp_flows._types import Condition, TensorLike
 
 __all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "split", "take"]
@@ -148,7 +148,8 @@ def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:
         )
         raise ValueError(msg)
     count = min(max(1, round(share * len(data))), len(data) - 1)
-    rest, held_out = datasets.random_split(count, seed, data.x, data.condition)
+    rng = _context.generator(seed)
+    rest, held_out = datasets.random_split(count, rng, data.x, data.condition)
     return data.take(rest), data.take(held_out)
 
 

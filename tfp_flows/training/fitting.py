@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, flows
+from tfp_flows import _checks, _context, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.training import data as training_data
 from tfp_flows.training import generation, greedy, streams
@@ -227,6 +227,14 @@ def fit(
             x, condition = flow.in_order(x, condition)
         train, held_out = training_data.Data(x, condition, weights), None
     flow = _built(flow, train, seed, options)
+    if flow.base.bounds is not None and not flow.keeps_bounds:
+        msg = (
+            f"`base` must have tails to fit a `{type(flow).__name__}`, got "
+            f"{flow.base.kind!r}: its maps leave the box of the base, where densities "
+            "are 0. Use 'normal' or 'student-t', or fit 'nsf' or 'nsf-ar'."
+        )
+        raise ValueError(msg)
+    every = train
     if validation == "auto":
         holds_out = dataset is None and flow.needs_validation(len(train))
         validation = VALIDATION if holds_out else None
@@ -238,7 +246,7 @@ def fit(
             validation = (*flow.in_order(*given), *validation[2:])
         train, held_out = training_data.hold_out(train, validation, seed)
     if adapt:
-        seen = train.counted()
+        seen = train.counted() if flow.base.bounds is None else every.counted()
         flow.adapt(seen.x, seen.condition)
     if flow.fit_method in LAYERWISE:
         if weights is not None or noise:
@@ -261,7 +269,7 @@ def fit(
     batch_size, epochs = _sizes(len(train), batch_size, epochs, largest)
     if dataset is None:
         batch_size = min(batch_size, len(train))
-        fixed_seed = int(np.random.default_rng(seed).integers(2**31))
+        fixed_seed = int(_context.generator(seed).integers(2**31))
         dataset = _pipeline(train, batch_size, noise, fixed_seed, flow.variable_dtype)
     steps = int(dataset.cardinality())
     if steps < 0:

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows.flows import slices
 from tfp_flows.math import sliced
 from tfp_flows.training import data as training_data
@@ -182,7 +182,7 @@ def fit_generator(
         The history: `loss` and `val_loss` in nats per event, what each layer took off
         them, and `kind`.
     """
-    rng = np.random.default_rng(seed)
+    rng = _context.generator(seed)
     options = flow.fit_options
     max_layers = options["max_layers"] if max_layers is None else max_layers
     patience = progress.PATIENCE if patience is None else patience

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows.flows import gaussianization
 from tfp_flows.training import data as training_data
 from tfp_flows.training import kinds, progress, starts, workers
@@ -160,7 +160,7 @@ def fit_greedily(
         total correlation and of marginal negentropy), `kind` what it turned by. With
         `refit` they are those of the search.
     """
-    rng = np.random.default_rng(seed)
+    rng = _context.generator(seed)
     fixed = int(rng.integers(2**31))
     given = [part for part in (train, held_out) if part is not None]
     kept = kinds.read(flow) if more else []
@@ -256,9 +256,9 @@ def fit_stream(
     """
     if seed is None:
         # The same for all workers.
-        (drawn,) = workers.total((np.random.default_rng().integers(2**31),))
+        (drawn,) = workers.total((_context.generator().integers(2**31),))
         seed = int(drawn)
-    rng = np.random.default_rng(seed)
+    rng = _context.generator(seed)
     fixed = int(rng.integers(2**31))
     share = float(validation or 0.0)
     size = flow.event_size

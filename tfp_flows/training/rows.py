@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_flows import _context
 from tfp_flows.training import kinds, layers, workers
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
@@ -54,7 +55,7 @@ class Rows:
         # Where white data are only turned, turns are kept as from the data's axes:
         # principal directions of other rows come in another order and sign.
         self._frame: np.ndarray | None = None
-        rng = np.random.default_rng(seed)
+        rng = _context.generator(seed)
         rows = len(self.parts[0])
         self.ranked_folds = rng.permutation(rows) % layers.NUM_FOLDS
         self._sampled = None
