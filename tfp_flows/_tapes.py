@@ -6,7 +6,9 @@ the answers are those that keep derivatives right and cost time.
 
 from __future__ import annotations
 
+import functools
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,9 +39,22 @@ def count(tensor: tf.Tensor) -> int | None:
     are equal. `None` if nobody knows.
     """
     if _gradient_types is None:
+        _warn_once()
         return None
     kind = _gradient_types([tensor])  # 2: several, or a persistent tape
     return kind if kind < 2 else _count_all(tensor)
+
+
+@functools.cache
+def _warn_once() -> None:
+    """Say that each call computes anew, since no release may go slow unseen."""
+    msg = (
+        f"TensorFlow {tf.__version__} does not tell whether a gradient tape is "
+        "recording: maps and densities of tfp_flows are right, but slower, as value "
+        "and log-det are computed apart. Please report this version to tfp_flows."
+    )
+    # Users stand at no fixed distance from here.
+    warnings.warn(msg, RuntimeWarning, stacklevel=2)
 
 
 def _count_all(tensor: tf.Tensor) -> int:

@@ -6,6 +6,7 @@ import copy
 import gc
 import sys
 import threading
+import warnings
 import weakref
 
 import keras
@@ -16,8 +17,14 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tests.bijectors.toy_maps import Affine, Scale, Shear, scale
-from tfp_flows import testing
-from tfp_flows.bijectors import BatchNorm, Chain, Invert, caching, training_scope
+from tfp_flows import _tapes, testing
+from tfp_flows.bijectors import (
+    BatchNorm,
+    Chain,
+    Invert,
+    caching,
+    training_scope,
+)
 
 X = tf.constant([[0.3, -1.2], [2.0, 0.7]])
 
@@ -422,3 +429,31 @@ def test_condition_that_is_a_variable_is_read_again(traced):
     fresh = bijector.forward(X, condition=tf.ones([3]))
     np.testing.assert_allclose(again, fresh, rtol=1e-6)
     assert np.max(np.abs(first - again)) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "missing", [("_gradient_types",), ("_gradient_types", "_is_idle")]
+)
+def test_a_release_that_hides_tapes_is_warned_of_once(missing, monkeypatch):
+    for name in missing:
+        monkeypatch.setattr(_tapes, name, None)
+    _tapes._warn_once.cache_clear()
+    shear = Shear.build(seed=0, flip=False)
+    x = tf.constant([[0.3, -0.2]])
+
+    def value_and_gradient():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = shear.forward(x)
+            total = tf.reduce_sum(shear.inverse_log_det_jacobian(y, 1))
+        return total.numpy(), tape.gradient(total, x).numpy()
+
+    with pytest.warns(RuntimeWarning, match="report this version"):
+        first = value_and_gradient()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = value_and_gradient()
+    monkeypatch.undo()
+    for wanted, *others in zip(value_and_gradient(), first, again, strict=True):
+        for other in others:
+            np.testing.assert_allclose(other, wanted, rtol=1e-6)

@@ -4,7 +4,8 @@ Keras traces some twenty operations for every variable, one after the other. Dee
 have hundreds of equal ones; their update took most of the time until the first step.
 Stacked, those of one shape and type are updated as one array. Adam and AdamW act on
 each number by itself, so that a stack of variables gets the very same numbers; what
-does not, or acts on whole variables, is left to Keras.
+does not, or acts on whole variables, is left to Keras. So is all, if a release of Keras
+lacks one of the names without a public form that are read here (`INTERNALS`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,22 @@ __all__ = ["stacked"]
 
 # Subclasses may do anything: exactly these.
 KINDS = (keras.optimizers.Adam, keras.optimizers.AdamW)
+# What Keras' optimizers have no public name for.
+INTERNALS = {
+    "means": "_momentums",
+    "squares": "_velocities",
+    "largest": "_velocity_hats",
+    "decays": "_use_weight_decay",
+    "position": "_get_variable_index",
+}
+
+
+class Internals(NamedTuple):
+    """What is kept of an optimizer: slots of each kind, and questions on variables."""
+
+    slots: list[list[keras.Variable]]
+    decays: Callable[[keras.Variable], bool]
+    position: Callable[[keras.Variable], int]
 
 
 class Group(NamedTuple):
@@ -42,10 +59,11 @@ def stacked(optimizer: Any, *, jit_compile: bool = False) -> Iterator[None]:
     """
     # Eagerly there is nothing to trace; replicas have to agree on their gradients.
     used = not tf.executing_eagerly() and not tf.distribute.has_strategy()
-    if not used or not _is_elementwise(optimizer):
+    internals = _internals(optimizer) if used and _is_elementwise(optimizer) else None
+    if internals is None:
         yield
         return
-    optimizer.apply_gradients = _replacement(optimizer, apart=jit_compile)
+    optimizer.apply_gradients = _replacement(optimizer, internals, apart=jit_compile)
     try:
         yield
     finally:
@@ -64,8 +82,19 @@ def _is_elementwise(optimizer: Any) -> bool:
     )
 
 
+def _internals(optimizer: Any) -> Internals | None:
+    """Return what has no public name, `None` if this release of Keras has it not so."""
+    found = {key: getattr(optimizer, name, None) for key, name in INTERNALS.items()}
+    kinds = ["means", "squares", *(["largest"] if optimizer.amsgrad else [])]
+    slots = [slot for kind in kinds if isinstance(slot := found[kind], list)]
+    decays, position = found["decays"], found["position"]
+    if len(slots) < len(kinds) or not (callable(decays) and callable(position)):
+        return None
+    return Internals(slots, decays, position)
+
+
 def _replacement(
-    optimizer: Any, *, apart: bool
+    optimizer: Any, internals: Internals, *, apart: bool
 ) -> Callable[[Iterable[tuple[Any, Any]]], tf.Variable]:
     by_keras = optimizer.apply_gradients
 
@@ -80,7 +109,7 @@ def _replacement(
         )
         if not (dense and plain):
             return by_keras(zip(gradients, variables, strict=True))
-        _apply(optimizer, gradients, variables, apart=apart)
+        _apply(optimizer, internals, gradients, variables, apart=apart)
         return optimizer.iterations
 
     return apply_gradients
@@ -88,6 +117,7 @@ def _replacement(
 
 def _grouped(
     optimizer: Any,
+    internals: Internals,
     gradients: Sequence[tf.Tensor],
     variables: Sequence[keras.Variable],
     *,
@@ -97,14 +127,12 @@ def _grouped(
 
     Groups are of one variable if they are to stay `apart`.
     """
-    kept = [optimizer._momentums, optimizer._velocities]
-    if optimizer.amsgrad:
-        kept.append(optimizer._velocity_hats)
+    kept = internals.slots
     groups: dict[Any, tuple[Group, list[tf.Tensor]]] = {}
     for gradient, variable in zip(gradients, variables, strict=True):
         decays = optimizer.weight_decay is not None
-        decays = decays and optimizer._use_weight_decay(variable)
-        index = optimizer._get_variable_index(variable)
+        decays = decays and internals.decays(variable)
+        index = internals.position(variable)
         key = tuple(variable.shape), variable.dtype, decays, index if apart else None
         new: tuple[Group, list[tf.Tensor]] = (Group([], [[] for _ in kept], decays), [])
         group, found = groups.setdefault(key, new)
@@ -129,13 +157,14 @@ def _clipped(optimizer: Any, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
 
 def _apply(
     optimizer: Any,
+    internals: Internals,
     gradients: Sequence[tf.Tensor],
     variables: Sequence[keras.Variable],
     *,
     apart: bool,
 ) -> None:
     """Do one step of Adam: what Keras' `update_step` does, on stacks."""
-    groups, stacks = _grouped(optimizer, gradients, variables, apart=apart)
+    groups, stacks = _grouped(optimizer, internals, gradients, variables, apart=apart)
     rates: dict[Any, tuple[tf.Tensor, ...]] = {}
     step = tf.function(_step, autograph=False)
     for group, gradient in zip(groups, _clipped(optimizer, stacks), strict=True):
