@@ -291,11 +291,11 @@ class HistogramCDF(_Table):
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         z, log_det = cdf_tables.gaussianize(x, *self._table())
-        y, log_density = NormalCDF()._forward_and_log_det(z)
+        y, log_density = NormalCDF().forward_and_log_det(z)
         return y, tf.reduce_sum(log_det + log_density, axis=-1)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        z, log_density = NormalCDF()._inverse_and_log_det(y)
+        z, log_density = NormalCDF().inverse_and_log_det(y)
         x, log_det = cdf_tables.sample_map(z, *self._table())
         return x, tf.reduce_sum(log_det + log_density, axis=-1)
 

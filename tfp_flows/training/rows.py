@@ -103,7 +103,7 @@ class Rows:
                 values = zip(getattr(self, name), kept, strict=True)
                 setattr(out, name, [part[rows].copy() for part, rows in values])
             out.ranked_folds = self.sample_folds
-            out._sampled = None
+            out._sampled = None  # noqa: SLF001 - of the same class
             out.layers, out.steps = list(self.layers), list(self.steps)
         return out
 
