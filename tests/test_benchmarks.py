@@ -12,6 +12,7 @@ SCRIPTS = sorted(p for p in FOLDER.glob("*.py") if not p.name.startswith("_"))
 TABLES = {
     "chains": ("round trip", "median chain", "worst chain"),
     "drift": ("1 ulp", "nsf-ar", "median flow"),
+    "fit_memory": ("MB/fit", "\nlinear"),
     "glow": ("bits/dim", "full-covariance Gaussian", "sample / log_prob"),
     "glow_couplings": ("affine", "spline at most affine"),
     "glow_memory": ("added GB", "checkpoint"),

@@ -84,6 +84,14 @@ class LinearFlow(base.Flow):
             )
         return layers
 
+    @property
+    def prefers_xla(self) -> bool:
+        """Whether long training is faster under XLA: only with a network in it.
+
+        What XLA compiles stays in memory when the flow is gone.
+        """
+        return self.condition_shape is not None
+
     def needs_validation(self, rows: int) -> bool:
         """Return whether a fit to so many rows can follow noise: with few rows only."""
         numbers = sum(math.prod(v.shape) for v in self.trainable_variables)

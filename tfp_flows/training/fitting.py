@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfp_flows import _checks, _context, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.training import data as training_data
-from tfp_flows.training import generation, greedy, streams
+from tfp_flows.training import garbage, generation, greedy, streams
 from tfp_flows.training.averaging import AverageWeights
 from tfp_flows.training.callbacks import StopEarly, StopOnNonFinite
 
@@ -144,8 +144,8 @@ def fit(
     how many layers there are, all rows make them.
 
     Args:
-        flow: A flow, or the name of one, which is then built for the data: spline,
-            affine, and mixture flows with a Student-t base, whose tails adapt, and
+        flow: A flow, or the name of one, which is then built for the data: coupling
+            and autoregressive flows with a Student-t base, whose tails adapt, and
             with dropout 0.2 for tables of more than 2 columns and at most 20,000 rows.
         x: Events, `[N, *event_shape]`: array, tensor, DataFrame; or a dict of `x` and
             `condition`; or a dataset of batches of such.
@@ -193,6 +193,7 @@ def fit(
         >>> flow.sample(3, seed=1).shape.as_list()
         [3, 2]
     """
+    garbage.collect()
     share = VALIDATION if validation == "auto" else validation
     if streams.is_stream(flow, x, share):
         if condition is not None or weights is not None or noise:
