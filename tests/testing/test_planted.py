@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import keras
 import pytest
 import tensorflow as tf
@@ -357,42 +355,6 @@ def test_map_that_an_argument_rebuilds_differently():
     must_catch("composite_tensor", build)
 
 
-class HiddenNumber(Planted):
-    """Keeps a number that no argument names, and says that its arguments are all."""
-
-    repeatable, shift_more = True, 0.0
-
-    @classmethod
-    def build(cls, dtype):
-        out = super().build(dtype)
-        out.shift_more = 1.0
-        return out
-
-    def _forward_and_log_det(self, x):
-        y, log_det = super()._forward_and_log_det(x)
-        return y + self.shift_more, log_det
-
-    def _inverse_and_log_det(self, y):
-        return super()._inverse_and_log_det(y - self.shift_more)
-
-
-def test_loop_over_maps_that_keep_more_than_their_tensors():
-    must_catch("loop", HiddenNumber.build, match="inverse: relative error")
-
-
-class NoTwoAlike(Planted):
-    """Says that it is repeatable, in forms of which no two are of one kind."""
-
-    repeatable, sizes = True, itertools.count(2)
-
-    def loop_form(self):
-        return Affine.variable(next(self.sizes), self.dtype)
-
-
-def test_equal_maps_that_no_loop_goes_through():
-    must_catch("loop", NoTwoAlike.build, match="not taken for its equal")
-
-
 class Raises(Planted):
     def _inverse_and_log_det(self, y):
         raise RuntimeError("broken")
@@ -430,44 +392,3 @@ def test_checks_are_listed_and_public():
         assert function.__doc__
     with pytest.raises(ValueError, match="`kind`"):
         testing.checks("network")
-
-
-class SaysItIncreases(Affine):
-    """A map of one coordinate that flips it."""
-
-    @classmethod
-    def build(cls, dtype):
-        return Chain([cls.variable(1, dtype), tfb.Scale(tf.constant(-1.0, dtype))])
-
-    def _is_increasing(self):
-        return False
-
-
-def test_wrong_direction():
-    must_catch("is_increasing", SaysItIncreases.build, (1,), "what it says")
-
-
-def test_direction_that_is_not_said():
-    def build(dtype):
-        return Affine.variable(1, dtype)
-
-    must_catch("is_increasing", build, (1,), "does not say")
-
-
-class Half(Bijector):
-    """The line to (0, 1), without a word about what lies beyond."""
-
-    def __init__(self, name="half"):
-        parameters = dict(locals())
-        super().__init__(forward_min_event_ndims=0, parameters=parameters, name=name)
-
-    def _forward_and_log_det(self, x):
-        return tf.sigmoid(x), -tf.nn.softplus(x) - tf.nn.softplus(-x)
-
-    def _inverse_and_log_det(self, y):
-        y = tf.clip_by_value(y, 1e-6, 1 - 1e-6)
-        return tf.math.log(y) - tf.math.log1p(-y), -tf.math.log(y) - tf.math.log1p(-y)
-
-
-def test_density_beyond_the_support():
-    must_catch("support", lambda _: Half(), (), "below", codomain=(0.0, 1.0))
