@@ -69,6 +69,7 @@ from tfp_flows.testing.modes import (
     check_vectorized_map,
     check_xla,
 )
+from tfp_flows.testing.numerics import check_numerics
 from tfp_flows.testing.one_dimension import (
     check_flow_one_dimension,
     check_is_increasing,
@@ -143,6 +144,7 @@ __all__ = [
     "check_log_det",
     "check_loop",
     "check_mass",
+    "check_numerics",
     "check_one_pass",
     "check_opposite_log_dets",
     "check_parameter_properties",
