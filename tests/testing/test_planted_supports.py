@@ -49,3 +49,15 @@ class Half(Bijector):
 
 def test_density_beyond_the_support():
     must_catch("support", lambda _: Half(), (), "below", codomain=(0.0, 1.0))
+
+
+def test_infinite_intermediate_number():
+    class Clipped(Affine):
+        def _inverse_and_log_det(self, y):
+            x, log_det = super()._inverse_and_log_det(y)
+            return x, log_det + tf.exp(-tf.exp(1e3 * tf.ones_like(log_det)))
+
+    def build(dtype):
+        return Clipped.variable(2, dtype)
+
+    must_catch("numerics", build, match="number of inverse")
