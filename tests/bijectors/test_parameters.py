@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
+from tests.bijectors.toy_maps import Shear
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
 
@@ -185,3 +186,9 @@ def test_keras_variables_reach_the_memory_of_maps():
         z = affine.inverse(X)
         log_det = tf.reduce_sum(affine.forward_log_det_jacobian(z, 1))
     assert tape.gradient(log_det, affine.trainable_variables[0]) is not None
+
+
+def test_map_that_states_nothing_of_its_parameters_takes_inputs_of_unknown_rank():
+    shear = Shear.build()
+    function = tf.function(shear.forward, input_signature=[tf.TensorSpec(None)])
+    np.testing.assert_allclose(function(X), shear.forward(X), rtol=1e-6)

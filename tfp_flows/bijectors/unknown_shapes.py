@@ -73,8 +73,11 @@ def _of_unknown_rank(
 
 
 def _batch_ndims(bijector: Any, event_ndims: int) -> int:
-    """Return the number of batch dimensions of the parameters."""
-    rank = bijector.experimental_batch_shape(x_event_ndims=event_ndims).rank
+    """Return the number of batch dimensions of the parameters; 0 if not stated."""
+    try:
+        rank = bijector.experimental_batch_shape(x_event_ndims=event_ndims).rank
+    except NotImplementedError:
+        return 0
     if rank is None:
         msg = (
             f"`{bijector.name}` must have parameters of known rank where the rank of "
