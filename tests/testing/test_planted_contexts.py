@@ -19,11 +19,17 @@ class Planted(Affine):
 
 
 class SharedState(Planted):
-    """Keeps its input where another thread overwrites it."""
+    """Keeps its input where another thread overwrites it, long enough to be seen."""
+
+    @classmethod
+    def build(cls, dtype):
+        out = super().build(dtype)
+        out.cache = False  # each call computes
+        return out
 
     def _inverse_and_log_det(self, y):
         self._scratch = (y,)
-        time.sleep(1e-3)
+        time.sleep(0.05)
         return super()._inverse_and_log_det(self._scratch[0])
 
 
