@@ -166,7 +166,7 @@ def lifted_condition(condition: Any, condition_shape: tuple[int, ...] | None) ->
         condition: Array, tensor, series or number; `None` for none.
         condition_shape: Trailing shape that is wanted.
     """
-    if condition is None or condition_shape != (1,):
+    if condition is None or condition_shape != (1,) or callable(condition):
         return condition
     if getattr(condition, "shape", None) is None or hasattr(condition, "to_numpy"):
         condition = np.asarray(condition)  # numbers, lists, and series of a data frame

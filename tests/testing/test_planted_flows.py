@@ -23,11 +23,18 @@ def must_catch(check, flow, match=None):
     assert error.value.check == check
 
 
+class Increasing(Affine):
+    """An affine map that says its direction."""
+
+    def _is_increasing(self):
+        return True
+
+
 @keras.saving.register_keras_serializable("tests")
 class Planted(flows.Flow):
     """One affine layer, to break."""
 
-    layer = Affine
+    layer = Increasing
 
     def __init__(self, event_shape=2, condition_shape=None, **kwargs):
         super().__init__(event_shape, condition_shape, options={}, **kwargs)
