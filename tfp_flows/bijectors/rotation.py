@@ -99,9 +99,7 @@ class Rotation(base.Bijector):
         Returns:
             The map.
         """
-        if np.ndim(matrix) == 0:
-            _checks.at_least(matrix, 1, "matrix")
-            matrix = np.eye(matrix)
+        matrix = _square(matrix)
         size = np.shape(matrix)[-1]
         with tf.name_scope(name):
             start = arguments.variable(matrix, "matrix", dtype, trainable=False)
@@ -131,9 +129,7 @@ class Rotation(base.Bijector):
         Returns:
             The map.
         """
-        if np.ndim(matrix) == 0:
-            _checks.at_least(matrix, 1, "matrix")
-            matrix = np.eye(matrix)
+        matrix = _square(matrix)
         with tf.name_scope(name):
             start = arguments.variable(matrix, "matrix", dtype, trainable=False)
             return cls(start, name=name, **kwargs)
@@ -182,3 +178,11 @@ def _is_orthogonal(matrix: tf.Tensor) -> tf.Tensor:
     gram = tf.matmul(matrix, matrix, transpose_b=True)
     eye = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
     return tf.abs(gram - eye) < TOLERANCE
+
+
+def _square(matrix: TensorLike) -> TensorLike:
+    """Return a matrix as it is, and the identity for its size."""
+    if np.ndim(matrix) != 0:
+        return matrix
+    _checks.at_least(matrix, 1, "matrix")
+    return np.eye(matrix)

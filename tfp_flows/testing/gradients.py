@@ -80,17 +80,6 @@ def check_finite_gradients(case: BijectorCase) -> None:
                 case.fail(check, what, None, "a gradient")
 
 
-def _all_outputs(
-    case: BijectorCase, bijector: tfb.Bijector, x: tf.Tensor, y: tf.Tensor, given: dict
-) -> list[tf.Tensor]:
-    return [
-        bijector.forward(x, **given),
-        registry.forward_log_det(case, bijector, x, **given),
-        bijector.inverse(y, **given),
-        registry.inverse_log_det(case, bijector, y, **given),
-    ]
-
-
 @registry.bijector_check
 def check_tracked_variables(case: BijectorCase) -> None:
     """Every variable that the map reads is in `.variables`."""
@@ -100,7 +89,7 @@ def check_tracked_variables(case: BijectorCase) -> None:
 
     def outputs(x: tf.Tensor, y: tf.Tensor, given: dict) -> list[tf.Tensor]:
         with memo.caching(enabled=False):
-            return _all_outputs(case, bijector, x, y, given)
+            return registry.all_outputs(case, bijector, x, y, given)
 
     with tf.GradientTape() as tape:
         outputs(x, y, condition)
@@ -147,9 +136,9 @@ def check_fresh_after_update(case: BijectorCase) -> None:
     y = case.images(x, **condition)
     names = ("forward", "forward log-det", "inverse", "inverse log-det")
     # Kept alive, as a training loop may keep its last outputs.
-    kept = _all_outputs(case, bijector, x, y, condition)
+    kept = registry.all_outputs(case, bijector, x, y, condition)
     with perturbed(bijector, case.seed):
-        found = _all_outputs(case, bijector, x, y, condition)
+        found = registry.all_outputs(case, bijector, x, y, condition)
         # What came out before the update, and goes in after it.
         kept.append(bijector.inverse(kept[0], **condition))
         kept.append(registry.inverse_log_det(case, bijector, kept[0], **condition))
@@ -158,7 +147,7 @@ def check_fresh_after_update(case: BijectorCase) -> None:
         with memo.caching(enabled=False):
             # Copies, since TFP's own maps have a cache that knows the originals.
             x, y = tf.identity(x), tf.identity(y)
-            expected = _all_outputs(case, bijector, x, y, condition)
+            expected = registry.all_outputs(case, bijector, x, y, condition)
             x, y = tf.identity(x), tf.identity(y)
             wanted = _gradients(case, bijector, x, y, condition, sources)
             copy = tf.identity(kept[0])
@@ -190,7 +179,7 @@ def _gradients(
     """Return gradients of what training minimises, in both directions, on one tape."""
     with tf.GradientTape() as tape:
         tape.watch([x, y])
-        forward, fldj, inverse, ildj = _all_outputs(case, bijector, x, y, given)
+        forward, fldj, inverse, ildj = registry.all_outputs(case, bijector, x, y, given)
         total = tf.reduce_mean(forward**2) + tf.reduce_mean(inverse**2)
         total += tf.reduce_mean(fldj) + 2 * tf.reduce_mean(ildj)
     zero = tf.UnconnectedGradients.ZERO

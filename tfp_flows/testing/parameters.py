@@ -68,18 +68,6 @@ def _constraining(stated: Any) -> tfb.Bijector | None:
         return None
 
 
-def outputs(
-    case: BijectorCase, bijector: tfb.Bijector, x: tf.Tensor, y: tf.Tensor, given: dict
-) -> list[tf.Tensor]:
-    """Return both values and both log-dets."""
-    return [
-        bijector.forward(x, **given),
-        registry.forward_log_det(case, bijector, x, **given),
-        bijector.inverse(y, **given),
-        registry.inverse_log_det(case, bijector, y, **given),
-    ]
-
-
 def _double(value: tf.Tensor) -> tf.Tensor:
     return 2.0 * value
 
@@ -127,9 +115,9 @@ def check_trained_parameters(case: BijectorCase) -> None:
     results = []
     with tf.GradientTape() as tape:
         tape.watch(list(values.values()))
-        results.append(outputs(case, bijector.copy(**values), x, y, given))
+        results.append(registry.all_outputs(case, bijector.copy(**values), x, y, given))
     wanted = tape.gradient(results[0], values)
-    results.append(outputs(case, bijector.copy(**new), x, y, given))
+    results.append(registry.all_outputs(case, bijector.copy(**new), x, y, given))
     tolerance = 10 * case.tolerances.log_det(case.dtype)
     for kind, make in _kinds().items():
         made = {name: make(value) for name, value in values.items()}
@@ -141,13 +129,13 @@ def check_trained_parameters(case: BijectorCase) -> None:
             what = f"`trainable_variables` lacks a {kind} given for"
             case.fail(check, what, ", ".join(lost), "none")
         with tf.GradientTape() as tape:
-            first = outputs(case, twin, x, y, given)
+            first = registry.all_outputs(case, twin, x, y, given)
         gradients = tape.gradient(first, variables)
         for name, gradient in gradients.items():
             if gradient is None and wanted[name] is not None:
                 case.fail(check, f"a {kind} given for `{name}` gets no gradient")
         _assign(made, new)
-        second = outputs(case, twin, x, y, given)
+        second = registry.all_outputs(case, twin, x, y, given)
         for when, out, expected in zip(
             ("", " after an update"), (first, second), results, strict=True
         ):

@@ -15,6 +15,7 @@ from tfp_flows.testing.case import BijectorCase, ContractError
 __all__ = [
     "BIJECTOR_CHECKS",
     "FLOW_CHECKS",
+    "all_outputs",
     "bijector_check",
     "compare",
     "compare_gradients",
@@ -86,6 +87,18 @@ def inverse_log_det(
     return bijector.inverse_log_det_jacobian(
         y, event_ndims=case.event_ndims, **condition
     )
+
+
+def all_outputs(
+    case: BijectorCase, bijector: tfb.Bijector, x: tf.Tensor, y: tf.Tensor, given: dict
+) -> list[tf.Tensor]:
+    """Return both values and both log-dets."""
+    return [
+        bijector.forward(x, **given),
+        forward_log_det(case, bijector, x, **given),
+        bijector.inverse(y, **given),
+        inverse_log_det(case, bijector, y, **given),
+    ]
 
 
 def jacobian(

@@ -16,17 +16,6 @@ __all__ = ["check_empty_batch", "check_unknown_batch_xla", "check_unknown_shapes
 _NAMES = ("forward", "forward log-det", "inverse", "inverse log-det")
 
 
-def _outputs(
-    case: BijectorCase, bijector: tfb.Bijector, x: tf.Tensor, y: tf.Tensor, given: dict
-) -> list[tf.Tensor]:
-    return [
-        bijector.forward(x, **given),
-        registry.forward_log_det(case, bijector, x, **given),
-        bijector.inverse(y, **given),
-        registry.inverse_log_det(case, bijector, y, **given),
-    ]
-
-
 def _inputs(case: BijectorCase, leading: tuple[int, ...]) -> tuple:
     x, given = case.points(leading), case.condition(leading)
     return x, case.images(x, **given), given
@@ -58,11 +47,11 @@ def check_unknown_shapes(case: BijectorCase) -> None:
 
         @tf.function(autograph=False, input_signature=signature)
         def traced(x: tf.Tensor, y: tf.Tensor, given: dict) -> list[tf.Tensor]:
-            return _outputs(case, bijector, x, y, given)
+            return registry.all_outputs(case, bijector, x, y, given)
 
         for leading in leadings:
             inputs = _inputs(case, leading)
-            wanted = _outputs(case, bijector, *inputs)
+            wanted = registry.all_outputs(case, bijector, *inputs)
             for name, new, old in zip(_NAMES, traced(*inputs), wanted, strict=True):
                 what = f"{name} of unknown {unknown}, leading shape {leading}"
                 registry.compare(case, "unknown_shapes", what, new, old, tolerance)
@@ -75,7 +64,7 @@ def _empty_outputs(
     variables = list(bijector.trainable_variables)
     with tf.GradientTape() as tape:
         tape.watch([x, y])
-        outputs = _outputs(case, bijector, x, y, given)
+        outputs = registry.all_outputs(case, bijector, x, y, given)
         total = tf.add_n([tf.reduce_sum(output) for output in outputs])
     zero = tf.UnconnectedGradients.ZERO
     return outputs, tape.gradient(total, [x, y, *variables], unconnected_gradients=zero)
@@ -140,7 +129,7 @@ def check_unknown_batch_xla(case: BijectorCase) -> None:
     def compiled(x: tf.Tensor, y: tf.Tensor, given: dict) -> tuple:
         return _empty_outputs(case, bijector, x, y, given)
 
-    wanted = _outputs(case, bijector, *inputs)
+    wanted = registry.all_outputs(case, bijector, *inputs)
     for name, new, old in zip(_NAMES, compiled(*inputs)[0], wanted, strict=True):
         registry.compare(case, check, f"compiled {name}", new, old, tolerance)
     inputs = _none(case, (0,))
