@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfp_flows import _context, networks
 from tfp_flows import bijectors as maps
-from tfp_flows.bijectors import compose, repeats
+from tfp_flows.bijectors import compose
+from tfp_flows.bijectors._core import scan
 from tfp_flows.testing import perturb
 
 MODES = ["values", "training", "checkpoint"]
@@ -59,13 +60,13 @@ def evaluated(chain, mode, *, jit=False, inverse=True):
 
 def test_runs_are_blocks_that_differ_in_numbers_only():
     parts = chain(5).bijectors
-    found = repeats.runs(parts)
-    assert found == [repeats.Run(0, 1, 1), repeats.Run(1, 2, 5)]
+    found = scan.runs(parts)
+    assert found == [scan.Run(0, 1, 1), scan.Run(1, 2, 5)]
     other = networks.MLP(2, (2, 2), (6,), dtype="float64")
     wider = maps.Coupling(maps.Affine(), other, [True, True, False, False])
-    assert repeats.runs([*parts[1:5], wider]) == [
-        repeats.Run(0, 2, 2),
-        repeats.Run(4, 1, 1),
+    assert scan.runs([*parts[1:5], wider]) == [
+        scan.Run(0, 2, 2),
+        scan.Run(4, 1, 1),
     ]
 
 

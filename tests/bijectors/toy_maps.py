@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.bijectors import base
+from tfp_flows.bijectors._core import base
 
 
 def noise(shape, dtype, seed):

@@ -1,10 +1,11 @@
 """Maps: `tfb.Bijector`s that compute value and log-det in one pass."""
 
 from tfp_flows._context import training_scope
+from tfp_flows.bijectors._core.base import Bijector
+from tfp_flows.bijectors._core.cache import caching
 from tfp_flows.bijectors.actnorm import ActNorm
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.autoregressive import MaskedAutoregressive
-from tfp_flows.bijectors.base import Bijector
 from tfp_flows.bijectors.batchnorm import BatchNorm
 from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.compose import Chain, Conditioned, Invert
@@ -16,7 +17,6 @@ from tfp_flows.bijectors.image_coupling import ChannelCoupling, CheckerboardCoup
 from tfp_flows.bijectors.lu import LU
 from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.marginal_mixture import MarginalMixture
-from tfp_flows.bijectors.memo import caching
 from tfp_flows.bijectors.mixture import MixtureGaussianize
 from tfp_flows.bijectors.multiscale import MultiScale
 from tfp_flows.bijectors.orthogonal import Orthogonal

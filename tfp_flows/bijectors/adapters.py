@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, Shape
-from tfp_flows.bijectors import base, monotone
+from tfp_flows.bijectors._core import base, monotone
 
 __all__ = ["EmbedCondition", "OnFlattened"]
 

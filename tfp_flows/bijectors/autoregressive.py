@@ -7,7 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows._context import is_training
-from tfp_flows.bijectors import base, columns, monotone, orders, sequential
+from tfp_flows.bijectors import orders, sequential
+from tfp_flows.bijectors._core import base, monotone
+from tfp_flows.bijectors._core import batch as columns
 from tfp_flows.bijectors.transformers import Transformer
 
 __all__ = ["MaskedAutoregressive"]

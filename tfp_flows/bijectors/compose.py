@@ -11,7 +11,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition
-from tfp_flows.bijectors import arguments, base, monotone, properties, repeats
+from tfp_flows.bijectors._core import arguments, base, monotone, properties, scan
 
 __all__ = ["Chain", "Conditioned", "Invert"]
 
@@ -175,7 +175,7 @@ class Chain(base.Bijector):
         for blocks in self._blocks(inverse=inverse):
             (first, *_), *others = blocks
             if others or (self._checkpoint and getattr(first, "repeatable", False)):
-                value, part_log_det = repeats.evaluate(
+                value, part_log_det = scan.evaluate(
                     blocks,
                     value,
                     condition,
@@ -200,7 +200,7 @@ class Chain(base.Bijector):
             least = len(parts) + 1
         if tf.executing_eagerly() or len(parts) < least:
             return [[[part]] for part in parts]
-        for start, period, count in repeats.runs(parts):
+        for start, period, count in scan.runs(parts):
             stop = start + period * count
             if count < least:
                 blocks += [[[part]] for part in parts[start:stop]]

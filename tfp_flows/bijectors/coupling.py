@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows.bijectors import base, columns, halves
+from tfp_flows.bijectors._core import base, split
+from tfp_flows.bijectors._core import batch as columns
 from tfp_flows.bijectors.transformers import Transformer
 
 __all__ = ["Coupling"]
@@ -62,7 +63,7 @@ class Coupling(base.Bijector):
         with tf.name_scope(name) as name:
             self._transformer = transformer
             self._conditioner = conditioner
-            self._halves = halves.Halves(
+            self._halves = split.Halves(
                 mask,
                 0,
                 places="coordinates",

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import arguments, base, columns, monotone, properties
+from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import batch as columns
 from tfp_flows.math import linear
 
 __all__ = ["ConditionalElementwise", "Elementwise"]

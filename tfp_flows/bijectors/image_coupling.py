@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows.bijectors import arguments, base, halves, images
+from tfp_flows.bijectors._core import arguments, base, image_batch, split
 from tfp_flows.bijectors.transformers import Transformer
 from tfp_flows.math import images as image_math
 
@@ -74,7 +74,7 @@ class ChannelCoupling(base.Bijector):
         with tf.name_scope(name) as name:
             self._transformer = transformer
             self._conditioner = conditioner
-            self._halves = halves.Halves(
+            self._halves = split.Halves(
                 mask,
                 -1,
                 places="channels",
@@ -123,7 +123,7 @@ class ChannelCoupling(base.Bijector):
         argument = "y" if inverse else "x"
         arguments.require_sides(value.shape, argument, "`ChannelCoupling`")
         ndims = len(self.condition_shape or ())
-        value, condition, batch = images.to_images(value, condition, ndims)
+        value, condition, batch = image_batch.to_images(value, condition, ndims)
         kept, changed = self._halves.split(value)
         params = self._conditioner.images(kept, condition)
         direction = self._transformer.inverse if inverse else self._transformer.forward
@@ -222,7 +222,7 @@ class CheckerboardCoupling(base.Bijector):
         argument = "y" if inverse else "x"
         arguments.require_sides(value.shape, argument, "`CheckerboardCoupling`")
         ndims = len(self.condition_shape or ())
-        value, condition, batch = images.to_images(value, condition, ndims)
+        value, condition, batch = image_batch.to_images(value, condition, ndims)
         height, width = value.shape[1], value.shape[2]
         keep = image_math.checkerboard(height, width, flip=self._flip)
         zeros = tf.zeros_like(value)

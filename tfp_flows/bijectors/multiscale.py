@@ -11,7 +11,8 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors import arguments, base, compose, images
+from tfp_flows.bijectors import compose
+from tfp_flows.bijectors._core import arguments, base, image_batch
 from tfp_flows.math import images as image_math
 
 __all__ = ["MultiScale"]
@@ -189,7 +190,7 @@ class MultiScale(base.Bijector):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         self._require(y, "y")
         ndims = len(self.condition_shape or ())
-        y, condition, batch = images.to_images(y, condition, ndims, flat=False)
+        y, condition, batch = image_batch.to_images(y, condition, ndims, flat=False)
         log_det = tf.zeros(tf.shape(y)[:1], y.dtype)
         aside: list[tf.Tensor] = []
         for level in range(len(self._levels)):
@@ -210,7 +211,7 @@ class MultiScale(base.Bijector):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         self._require(x, "x")
         ndims = len(self.condition_shape or ())
-        x, condition, batch = images.to_images(x, condition, ndims, flat=False)
+        x, condition, batch = image_batch.to_images(x, condition, ndims, flat=False)
         log_det = tf.zeros(tf.shape(x)[:1], x.dtype)
         aside: list[tf.Tensor] = []
         for _ in self._levels[1:]:

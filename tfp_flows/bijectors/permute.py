@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Seed
-from tfp_flows.bijectors import arguments, base, monotone
+from tfp_flows.bijectors._core import arguments, base, monotone
 from tfp_flows.math import linear
 
 __all__ = ["Permutation", "invert_permutation", "random_permutation"]

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows.bijectors import base
+from tfp_flows.bijectors._core import base
 from tfp_flows.math import images
 
 __all__ = ["PixelSigmoid"]

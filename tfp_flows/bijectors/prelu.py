@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Shape, TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors._core import arguments, base, properties
 from tfp_flows.math import leaky, linear
 
 __all__ = ["LeakyReLU", "PReLU"]

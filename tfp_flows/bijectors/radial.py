@@ -9,7 +9,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows._types import DType
-from tfp_flows.bijectors import base, marginal, monotone
+from tfp_flows.bijectors import marginal
+from tfp_flows.bijectors._core import base, monotone
 
 __all__ = ["RadialGaussianize"]
 

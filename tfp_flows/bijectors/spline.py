@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import arguments, base, properties
+from tfp_flows.bijectors._core import arguments, base, properties
 from tfp_flows.math import spline_tails, splines
 
 __all__ = ["RationalQuadraticSpline"]

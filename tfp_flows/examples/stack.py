@@ -6,7 +6,7 @@ from typing import Any
 
 from tfp_flows import _serialize, flows
 from tfp_flows.bijectors import LU, ActNorm, Permutation
-from tfp_flows.bijectors import base as bijector_base
+from tfp_flows.bijectors._core import base as bijector_base
 
 __all__ = ["Stack"]
 

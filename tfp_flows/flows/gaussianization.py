@@ -7,7 +7,6 @@ from typing import Any
 
 from tfp_flows import _checks, _serialize, networks
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import base as bijector_base
 from tfp_flows.bijectors import (
     cdf,
     coupling,
@@ -18,6 +17,7 @@ from tfp_flows.bijectors import (
     standardize,
     transformers,
 )
+from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import base, bridge, compiled, recipe
 from tfp_flows.math import rotations
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.bijectors import base as bijector_base
+from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import base, compiled, pixel_noise, temperature
 
 __all__ = ["ImageFlow"]

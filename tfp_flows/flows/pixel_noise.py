@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.bijectors import base as bijector_base
 from tfp_flows.bijectors import compose
+from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.image_coupling import ChannelCoupling
 from tfp_flows.math import images as image_math
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows.bijectors import memo
+from tfp_flows.bijectors._core import cache
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase
 
@@ -88,7 +88,7 @@ def check_tracked_variables(case: BijectorCase) -> None:
     y = case.images(x, **condition)
 
     def outputs(x: tf.Tensor, y: tf.Tensor, given: dict) -> list[tf.Tensor]:
-        with memo.caching(enabled=False):
+        with cache.caching(enabled=False):
             return registry.all_outputs(case, bijector, x, y, given)
 
     with tf.GradientTape() as tape:
@@ -144,7 +144,7 @@ def check_fresh_after_update(case: BijectorCase) -> None:
         kept.append(registry.inverse_log_det(case, bijector, kept[0], **condition))
         sources = [*bijector.trainable_variables]
         gradients = _gradients(case, bijector, x, y, condition, sources)
-        with memo.caching(enabled=False):
+        with cache.caching(enabled=False):
             # Copies, since TFP's own maps have a cache that knows the originals.
             x, y = tf.identity(x), tf.identity(y)
             expected = registry.all_outputs(case, bijector, x, y, condition)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.bijectors import memo
+from tfp_flows.bijectors._core import cache
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase
 
@@ -24,7 +24,7 @@ def check_log_det(case: BijectorCase) -> None:
         bijector, tolerance = case.bijector(dtype), case.tolerances.log_det(dtype)
         x, condition = case.points((8,), dtype), case.condition((8,), dtype)
         y = case.images(x, **condition)
-        with memo.caching(enabled=False):
+        with cache.caching(enabled=False):
             for name, method, log_det, value in (
                 ("forward", bijector.forward, registry.forward_log_det, x),
                 ("inverse", bijector.inverse, registry.inverse_log_det, y),

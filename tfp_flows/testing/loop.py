@@ -9,7 +9,8 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _context
-from tfp_flows.bijectors import base, compose, repeats
+from tfp_flows.bijectors import compose
+from tfp_flows.bijectors._core import base, scan
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase, perturb
 
@@ -58,7 +59,7 @@ def check_loop(case: BijectorCase) -> None:
         return
     dtype = case.dtypes[-1]
     parts = _turns(case, dtype)
-    if repeats.runs(parts) != [repeats.Run(0, 1, TIMES)]:
+    if scan.runs(parts) != [scan.Run(0, 1, TIMES)]:
         case.fail("loop", "the same map of other numbers is not taken for its equal")
     rank, condition = case.event_ndims, case.condition(dtype=dtype).get("condition")
     variables = [v for part in parts for v in part.trainable_variables]

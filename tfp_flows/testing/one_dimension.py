@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.bijectors import monotone
+from tfp_flows.bijectors._core import monotone
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase, perturb
 from tfp_flows.testing.flow_case import FlowCase

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.bijectors import base, memo
+from tfp_flows.bijectors._core import base, cache
 from tfp_flows.networks.base import Conditioner
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase
@@ -108,7 +108,7 @@ def check_one_pass(case: BijectorCase) -> None:
             def fresh() -> tf.Tensor:
                 return tf.identity(y)
 
-            with memo.caching(enabled=False):
+            with cache.caching(enabled=False):
                 # A loop over coordinates calls its network once only while traced.
                 down = meter.of(lambda: bijector.inverse(fresh(), **condition))
                 up = meter.of(lambda: bijector.forward(fresh(), **condition))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.bijectors import memo
+from tfp_flows.bijectors._core import cache
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase
 
@@ -51,7 +51,7 @@ def check_round_trip(case: BijectorCase) -> None:
     for dtype in case.dtypes:
         x = case.points(dtype=dtype)
         for enabled in (True, False):
-            with memo.caching(enabled=enabled):
+            with cache.caching(enabled=enabled):
                 _round_trip(case, "round_trip", x, case.tolerances.value(dtype))
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tfp_flows import _context, _tapes
 from tfp_flows._types import Condition
-from tfp_flows.bijectors import base, checkpoint
+from tfp_flows.bijectors._core import base, checkpoint
 
 __all__ = ["Run", "evaluate", "runs"]
 

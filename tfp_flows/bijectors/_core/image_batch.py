@@ -6,12 +6,12 @@ import math
 
 import tensorflow as tf
 
-from tfp_flows.bijectors import columns
+from tfp_flows.bijectors._core import batch
 
 __all__ = ["ImageBatch", "to_images"]
 
 
-class ImageBatch(columns.Batch):
+class ImageBatch(batch.Batch):
     """The leading dimensions of images, to be put back after the computation."""
 
     def images(self, value: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,8 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors import arguments, memo, monotone, unknown_shapes
+from tfp_flows.bijectors._core import arguments, monotone, unknown_shapes
+from tfp_flows.bijectors._core import cache as memo
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 

@@ -1,0 +1,1 @@
+"""What all maps share: the base class, its cache, checks of arguments."""
