@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _context
-from tfp_flows.bijectors import actnorm, batchnorm, compose, standardize
+from tfp_flows.bijectors import actnorm, batchnorm, composition, standardize
 from tfp_flows.math import moments
 
 ActNorm = actnorm.ActNorm
@@ -275,7 +275,7 @@ def test_batch_norm_density_in_training_is_that_of_the_batch(compiled):
     # The inverse updates the statistics; the log-det must still be that of the batch.
     layers = [BatchNorm.trainable(3, epsilon=0.0) for _ in range(2)]
     base = tfd.MultivariateNormalDiag(tf.zeros([3]))
-    density = tfd.TransformedDistribution(base, compose.Chain(layers))
+    density = tfd.TransformedDistribution(base, composition.Chain(layers))
     y = tf.constant(data(40, 3))
     deviation = y.numpy().std(0)
     expected = base.log_prob((y - tf.reduce_mean(y, 0)) / deviation)

@@ -8,7 +8,7 @@ from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.autoregressive import MaskedAutoregressive
 from tfp_flows.bijectors.batchnorm import BatchNorm
 from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
-from tfp_flows.bijectors.compose import Chain, Conditioned, Invert
+from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
 from tfp_flows.bijectors.conv1x1 import InvertibleConv1x1
 from tfp_flows.bijectors.coupling import Coupling
 from tfp_flows.bijectors.elementwise import ConditionalElementwise, Elementwise

@@ -11,7 +11,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors import compose
+from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import arguments, base, image_batch
 from tfp_flows.math import images as image_math
 
@@ -89,7 +89,7 @@ class MultiScale(base.Bijector):
             self._order = order
             parts = [*self._levels, *self._priors]
             # A chain knows how parts agree on a condition and on a dtype.
-            whole = compose.Chain(parts)
+            whole = composition.Chain(parts)
             super().__init__(
                 forward_min_event_ndims=3,
                 condition_shape=whole.condition_shape,
@@ -251,7 +251,7 @@ def _num_kept(channels: int) -> int:
 
 def _adapted(part: tfb.Bijector, y: tf.Tensor, condition: Condition) -> tf.Tensor:
     """Adapt a map and what it is made of, and return the inverse of the data."""
-    if isinstance(part, compose.Chain):
+    if isinstance(part, composition.Chain):
         for inner in part.bijectors:
             y = _adapted(inner, y, condition)
         return y

@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks
-from tfp_flows.bijectors import compose
+from tfp_flows.bijectors import composition
 
 __all__ = ["FlowDistribution"]
 
@@ -58,7 +58,7 @@ class FlowDistribution(tfd.TransformedDistribution):
         places = slices if isinstance(slices, tuple) else (slices,)
         _checks.batch_index(places, self.batch_shape, f"`{self.name}`")
         fixed = self.bijector
-        if not (isinstance(fixed, compose.Conditioned) and self._is_one_map()):
+        if not (isinstance(fixed, composition.Conditioned) and self._is_one_map()):
             return super().__getitem__(places)
         if not any(place is Ellipsis for place in places):
             places = (*places, Ellipsis)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfp_flows import _checks, _serialize
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import compose, transformers
+from tfp_flows.bijectors import composition, transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import base, recipe
 
@@ -66,7 +66,7 @@ class _AutoregressiveFlow(base.Flow):
             layer: bijector_base.Bijector = recipe.autoregressive(
                 self._transformer(), size, order, condition_shape, network
             )
-            layers.append(compose.Invert(layer) if self._inverted else layer)
+            layers.append(composition.Invert(layer) if self._inverted else layer)
         return layers
 
 

@@ -13,7 +13,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks, _context, _serialize
 from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.bijectors import adapters, compose, standardize
+from tfp_flows.bijectors import adapters, composition, standardize
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import bridge, compiled, describe, likelihood, named
 from tfp_flows.networks import condition as conditions
@@ -138,7 +138,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
     def _assemble(
         self, maps: Sequence[bijector_base.Bijector]
     ) -> bijector_base.Bijector:
-        stack: bijector_base.Bijector = compose.Chain(
+        stack: bijector_base.Bijector = composition.Chain(
             list(maps)[::-1], checkpoint=self._checkpoint
         )
         if self._embedding is not None and stack.condition_shape is not None:
@@ -182,7 +182,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         """
         if condition is None:
             return self._stack
-        return compose.Conditioned(self._stack, self.in_order(None, condition)[1])
+        return composition.Conditioned(self._stack, self.in_order(None, condition)[1])
 
     def distribution(self, condition: Condition = None) -> tfd.Distribution:
         """Return the density over the current weights.
@@ -220,9 +220,9 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         _checks.require_condition(condition, self._condition_shape, owner)
         bijector = self._stack
         if k < self.num_layers:
-            bijector = self._assemble(self._maps[:k] or [compose.Chain([])])
+            bijector = self._assemble(self._maps[:k] or [composition.Chain([])])
         if condition is not None and bijector.condition_shape is not None:
-            bijector = compose.Conditioned(bijector, condition)
+            bijector = composition.Conditioned(bijector, condition)
         return bases.FlowDistribution(
             self._base.distribution(), bijector, name=self.name
         )

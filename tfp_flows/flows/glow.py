@@ -7,7 +7,7 @@ from typing import Any
 
 from tfp_flows import _serialize
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import actnorm, compose, conv1x1
+from tfp_flows.bijectors import actnorm, composition, conv1x1
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import multiscale
 from tfp_flows.flows.multiscale import LOGIT_ALPHA
@@ -38,7 +38,7 @@ class _Steps(multiscale.MultiScaleFlow):
                     channels, event_ndims=3, dtype=self.variable_dtype
                 ),
                 # Inverted, densities multiply, and only samples need the inverse.
-                compose.Invert(conv),
+                composition.Invert(conv),
                 self._coupling(self._transformer(), size, condition_shape),
             ]
         return parts

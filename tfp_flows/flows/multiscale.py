@@ -10,7 +10,13 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import compose, multiscale, pixels, standardize, transformers
+from tfp_flows.bijectors import (
+    composition,
+    multiscale,
+    pixels,
+    standardize,
+    transformers,
+)
 from tfp_flows.bijectors import image_coupling as coupling_maps
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import image, pixel_noise
@@ -104,8 +110,8 @@ class MultiScaleFlow(image.ImageFlow):
         self._noise = pixel_noise.PixelNoise(couplings, self._options["num_values"])
         return [self._noise]
 
-    def _chain(self, maps: list[bijector_base.Bijector]) -> compose.Chain:
-        return compose.Chain(maps, checkpoint=self._checkpoint)
+    def _chain(self, maps: list[bijector_base.Bijector]) -> composition.Chain:
+        return composition.Chain(maps, checkpoint=self._checkpoint)
 
     @property
     def pixels(self) -> bijector_base.Bijector:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.bijectors import compose
+from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.image_coupling import ChannelCoupling
 from tfp_flows.math import images as image_math
@@ -62,7 +62,7 @@ class PixelNoise(tf.Module):
         name: str = "pixel_noise",
     ) -> None:
         super().__init__(name=name)
-        self._chain = compose.Chain(list(couplings)[::-1])
+        self._chain = composition.Chain(list(couplings)[::-1])
         self._num_values = num_values
 
     def noise_and_log_prob(

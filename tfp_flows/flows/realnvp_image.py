@@ -7,7 +7,7 @@ from typing import Any
 
 from tfp_flows import _serialize
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import actnorm, compose, squeeze
+from tfp_flows.bijectors import actnorm, composition, squeeze
 from tfp_flows.bijectors import image_coupling as coupling_maps
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import multiscale
@@ -119,7 +119,7 @@ class RealNVPImage(multiscale.MultiScaleFlow):
                     transformer, net, flip=step % 2 == 1
                 ),
             ]
-        parts.append(compose.Invert(squeeze.Squeeze()))
+        parts.append(composition.Invert(squeeze.Squeeze()))
         for step in steps:
             coupling = self._coupling(
                 self._transformer(), size, condition_shape, flip=step % 2 == 1

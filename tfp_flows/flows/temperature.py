@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows._types import Condition
-from tfp_flows.bijectors import compose
+from tfp_flows.bijectors import composition
 from tfp_flows.flows import compiled
 
 __all__ = ["Temperatures"]
@@ -34,7 +34,7 @@ class _Tempered:
         target = self._flow.distribution(condition)
         scale = tfb.Scale(self._temperature)
         return tfd.TransformedDistribution(
-            target.distribution, compose.Chain([target.bijector, scale])
+            target.distribution, composition.Chain([target.bijector, scale])
         )
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.bijectors import compose
+from tfp_flows.bijectors import composition
 from tfp_flows.testing import parameters, registry
 from tfp_flows.testing.case import BijectorCase
 
@@ -72,7 +72,7 @@ def check_slicing(case: BijectorCase) -> None:
     y, base = case.images(x, **given), case.base(dtype)
     fixed = bijector
     if given:
-        fixed = compose.Conditioned(bijector, given["condition"])
+        fixed = composition.Conditioned(bijector, given["condition"])
         batch = tfd.TransformedDistribution(base, fixed)
         compare_slices(case, check, "a batch of conditions", batch, y)
     bases = case.base(dtype, batch=(2,))

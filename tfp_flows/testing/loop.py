@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _context
-from tfp_flows.bijectors import compose
+from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base, scan
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase, perturb
@@ -63,7 +63,7 @@ def check_loop(case: BijectorCase) -> None:
         case.fail("loop", "the same map of other numbers is not taken for its equal")
     rank, condition = case.event_ndims, case.condition(dtype=dtype).get("condition")
     variables = [v for part in parts for v in part.trainable_variables]
-    chain = compose.Chain(parts)
+    chain = composition.Chain(parts)
 
     def apart(value: tf.Tensor, *, inverse: bool) -> tuple[tf.Tensor, tf.Tensor]:
         one = base.inverse_and_log_det if inverse else base.forward_and_log_det
