@@ -28,7 +28,7 @@ from tfp_flows.bijectors.rotation import Rotation
 from tfp_flows.bijectors.spline import RationalQuadraticSpline
 from tfp_flows.bijectors.squeeze import Squeeze
 from tfp_flows.bijectors.standardize import Standardize
-from tfp_flows.bijectors.transformers import (
+from tfp_flows.bijectors.transformers.base import (
     Additive,
     Affine,
     LogisticMixture,

@@ -10,7 +10,7 @@ from tfp_flows._context import is_training
 from tfp_flows.bijectors import orders, sequential
 from tfp_flows.bijectors._core import base, monotone
 from tfp_flows.bijectors._core import batch as columns
-from tfp_flows.bijectors.transformers import Transformer
+from tfp_flows.bijectors.transformers.base import Transformer
 
 __all__ = ["MaskedAutoregressive"]
 

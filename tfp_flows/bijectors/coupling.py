@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows.bijectors._core import base, split
 from tfp_flows.bijectors._core import batch as columns
-from tfp_flows.bijectors.transformers import Transformer
+from tfp_flows.bijectors.transformers.base import Transformer
 
 __all__ = ["Coupling"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows.bijectors._core import arguments, base, image_batch, split
-from tfp_flows.bijectors.transformers import Transformer
+from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.math import images as image_math
 
 __all__ = ["ChannelCoupling", "CheckerboardCoupling"]

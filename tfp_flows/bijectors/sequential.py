@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _tapes
-from tfp_flows.bijectors.transformers import Transformer
+from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.math import indexing
 
 __all__ = ["by_passes", "by_steps"]

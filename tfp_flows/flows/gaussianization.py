@@ -15,9 +15,9 @@ from tfp_flows.bijectors import (
     radial,
     rotation,
     standardize,
-    transformers,
 )
 from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors.transformers import base as transformers
 from tfp_flows.flows import base, bridge, compiled, recipe
 from tfp_flows.math import rotations
 

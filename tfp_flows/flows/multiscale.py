@@ -10,15 +10,10 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import (
-    composition,
-    multiscale,
-    pixels,
-    standardize,
-    transformers,
-)
+from tfp_flows.bijectors import composition, multiscale, pixels, standardize
 from tfp_flows.bijectors import image_coupling as coupling_maps
 from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors.transformers import base
 from tfp_flows.flows import image, pixel_noise
 from tfp_flows.math import images as image_math
 from tfp_flows.networks import ConvNet
@@ -90,7 +85,7 @@ class MultiScaleFlow(image.ImageFlow):
             for i, size in enumerate(shapes)
         ]
         priors = [
-            self._chain([self._coupling(transformers.Affine(), size, condition_shape)])
+            self._chain([self._coupling(base.Affine(), size, condition_shape)])
             for size in shapes[:-1]
         ]
         return [multiscale.MultiScale(levels, priors), self._pixels()]
@@ -102,7 +97,7 @@ class MultiScaleFlow(image.ImageFlow):
         size = image_math.squeezed_shape((height, width, channels), pixel_noise.FACTOR)
         couplings = []
         for mask in pixel_noise.coupling_masks(channels, NOISE_STEPS):
-            seen, map_ = sum(mask), transformers.Affine()
+            seen, map_ = sum(mask), base.Affine()
             net = self._network(
                 (seen, len(mask) - seen), size[:2], map_, condition_shape
             )
@@ -153,20 +148,20 @@ class MultiScaleFlow(image.ImageFlow):
         """
         raise NotImplementedError
 
-    def _transformer(self) -> transformers.Transformer:
+    def _transformer(self) -> base.Transformer:
         """Return the scalar map of the couplings."""
         options = self._options
         kind = options.get("coupling", self._coupling_kind)
         if kind == "spline":
             bound = options["tail_bound"]
-            return transformers.RationalQuadratic(options["num_bins"], -bound, bound)
+            return base.RationalQuadratic(options["num_bins"], -bound, bound)
         if kind == "mixture":
-            return transformers.LogisticMixture(options["num_components"])
-        return transformers.Affine() if kind == "affine" else transformers.Additive()
+            return base.LogisticMixture(options["num_components"])
+        return base.Affine() if kind == "affine" else base.Additive()
 
     def _coupling(
         self,
-        transformer: transformers.Transformer,
+        transformer: base.Transformer,
         size: tuple[int, ...],
         condition_shape: tuple[int, ...] | None,
         *,
@@ -184,7 +179,7 @@ class MultiScaleFlow(image.ImageFlow):
         self,
         channels: tuple[int, int],
         sides: Sequence[int],
-        transformer: transformers.Transformer,
+        transformer: base.Transformer,
         condition_shape: tuple[int, ...] | None,
     ) -> ConvNet:
         """Return a network for channels seen and changed, and the size of images."""

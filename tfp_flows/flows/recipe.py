@@ -11,7 +11,7 @@ from tfp_flows import _checks
 from tfp_flows.bijectors import autoregressive as ar
 from tfp_flows.bijectors import coupling, elementwise, lu, permute
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.bijectors.transformers import Transformer
+from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.networks import MADE, MLP
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""Scalar maps with parameters, for coupling, autoregressive, elementwise."""
