@@ -9,7 +9,8 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.bijectors import householder, lu, orthogonal, permute, prelu, triangular
+from tfp_flows.bijectors import householder, lu, orthogonal, permute, triangular
+from tfp_flows.bijectors.elementwise import prelu
 from tfp_flows.math import linear
 from tfp_flows.testing import perturb
 

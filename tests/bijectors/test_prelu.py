@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows.bijectors import prelu
+from tfp_flows.bijectors.elementwise import prelu
 from tfp_flows.math import leaky
 
 

@@ -11,7 +11,13 @@ from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
 from tfp_flows.bijectors.conv1x1 import InvertibleConv1x1
 from tfp_flows.bijectors.coupling import Coupling
-from tfp_flows.bijectors.elementwise import ConditionalElementwise, Elementwise
+from tfp_flows.bijectors.elementwise.parameterised import (
+    ConditionalElementwise,
+    Elementwise,
+)
+from tfp_flows.bijectors.elementwise.pixels import PixelSigmoid
+from tfp_flows.bijectors.elementwise.prelu import LeakyReLU, PReLU
+from tfp_flows.bijectors.elementwise.spline import RationalQuadraticSpline
 from tfp_flows.bijectors.householder import HouseholderProduct
 from tfp_flows.bijectors.image_coupling import ChannelCoupling, CheckerboardCoupling
 from tfp_flows.bijectors.lu import LU
@@ -21,11 +27,8 @@ from tfp_flows.bijectors.mixture import MixtureGaussianize
 from tfp_flows.bijectors.multiscale import MultiScale
 from tfp_flows.bijectors.orthogonal import Orthogonal
 from tfp_flows.bijectors.permute import Permutation
-from tfp_flows.bijectors.pixels import PixelSigmoid
-from tfp_flows.bijectors.prelu import LeakyReLU, PReLU
 from tfp_flows.bijectors.radial import RadialGaussianize
 from tfp_flows.bijectors.rotation import Rotation
-from tfp_flows.bijectors.spline import RationalQuadraticSpline
 from tfp_flows.bijectors.squeeze import Squeeze
 from tfp_flows.bijectors.standardize import Standardize
 from tfp_flows.bijectors.transformers.base import (

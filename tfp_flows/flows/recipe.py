@@ -9,8 +9,9 @@ import numpy as np
 
 from tfp_flows import _checks
 from tfp_flows.bijectors import autoregressive as ar
-from tfp_flows.bijectors import coupling, elementwise, lu, permute
+from tfp_flows.bijectors import coupling, lu, permute
 from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors.elementwise import parameterised
 from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.networks import MADE, MLP
 
@@ -65,7 +66,7 @@ def conditional_elementwise(
     size: int,
     condition_shape: tuple[int, ...] | None,
     network: dict[str, Any],
-) -> elementwise.ConditionalElementwise:
+) -> parameterised.ConditionalElementwise:
     """Return a map of each coordinate whose parameters see the condition only."""
     net = MLP(
         0,
@@ -74,7 +75,7 @@ def conditional_elementwise(
         initial_output=transformer.initial(),
         **network,
     )
-    return elementwise.ConditionalElementwise(transformer, net)
+    return parameterised.ConditionalElementwise(transformer, net)
 
 
 def autoregressive(

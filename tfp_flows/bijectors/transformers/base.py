@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors import elementwise
+from tfp_flows.bijectors.elementwise import parameterised
 from tfp_flows.math import linear, mixtures, spline_tails, splines
 
 __all__ = [
@@ -61,9 +61,9 @@ class Transformer(abc.ABC):
         """Return the parameters, `[P]`, from which training should start."""
         return np.zeros([self.params_size])
 
-    def __call__(self, params: TensorLike, **kwargs: Any) -> elementwise.Elementwise:
+    def __call__(self, params: TensorLike, **kwargs: Any) -> parameterised.Elementwise:
         """Return the bijector with parameters `[..., P]`."""
-        return elementwise.Elementwise(self, params, **kwargs)
+        return parameterised.Elementwise(self, params, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -1,0 +1,1 @@
+"""Maps of each coordinate by itself."""
