@@ -10,7 +10,8 @@ from tfp_flows.bijectors.batchnorm import BatchNorm
 from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
 from tfp_flows.bijectors.conv1x1 import InvertibleConv1x1
-from tfp_flows.bijectors.coupling import Coupling
+from tfp_flows.bijectors.coupling.coupling import Coupling
+from tfp_flows.bijectors.coupling.images import ChannelCoupling, CheckerboardCoupling
 from tfp_flows.bijectors.elementwise.parameterised import (
     ConditionalElementwise,
     Elementwise,
@@ -19,7 +20,6 @@ from tfp_flows.bijectors.elementwise.pixels import PixelSigmoid
 from tfp_flows.bijectors.elementwise.prelu import LeakyReLU, PReLU
 from tfp_flows.bijectors.elementwise.spline import RationalQuadraticSpline
 from tfp_flows.bijectors.householder import HouseholderProduct
-from tfp_flows.bijectors.image_coupling import ChannelCoupling, CheckerboardCoupling
 from tfp_flows.bijectors.lu import LU
 from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.marginal_mixture import MarginalMixture

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.bijectors.image_coupling import ChannelCoupling
+from tfp_flows.bijectors.coupling.images import ChannelCoupling
 from tfp_flows.math import images as image_math
 
 __all__ = ["FACTOR", "PixelNoise", "coupling_masks"]

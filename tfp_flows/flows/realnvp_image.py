@@ -8,8 +8,8 @@ from typing import Any
 from tfp_flows import _serialize
 from tfp_flows._types import Shape
 from tfp_flows.bijectors import actnorm, composition, squeeze
-from tfp_flows.bijectors import image_coupling as coupling_maps
 from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors.coupling import images as coupling_maps
 from tfp_flows.flows import multiscale
 from tfp_flows.flows.multiscale import LOGIT_ALPHA
 

@@ -1,0 +1,1 @@
+"""Maps of one half of the coordinates, given the other."""
