@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors, networks
-from tfp_flows.bijectors import sequential
+from tfp_flows.bijectors.autoregressive import sampling
 
 
 def stir(variables, scale, seed=0):
@@ -130,7 +130,7 @@ def test_steps_equal_passes_and_so_do_their_gradients(options, transformer):
     condition = tf.constant(rng.normal(size=(2, 6))) if map_.condition_shape else None
     weigh = tf.constant(rng.normal(size=(4, 6)))
     found = []
-    for function in (sequential.by_steps, sequential.by_passes):
+    for function in (sampling.by_steps, sampling.by_passes):
         sources = [x, *map_.conditioner.weights]
         sources += [] if condition is None else [condition]
         with tf.GradientTape() as tape:

@@ -5,7 +5,7 @@ from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.bijectors._core.cache import caching
 from tfp_flows.bijectors.actnorm import ActNorm
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
-from tfp_flows.bijectors.autoregressive import MaskedAutoregressive
+from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.batchnorm import BatchNorm
 from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert

@@ -7,9 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows._context import is_training
-from tfp_flows.bijectors import orders, sequential
 from tfp_flows.bijectors._core import base, monotone
 from tfp_flows.bijectors._core import batch as columns
+from tfp_flows.bijectors.autoregressive import orders, sampling
 from tfp_flows.bijectors.transformers.base import Transformer
 
 __all__ = ["MaskedAutoregressive"]
@@ -134,7 +134,7 @@ class MaskedAutoregressive(base.Bijector):
         x, condition, batch = columns.to_columns(x, condition, ndims)
         # Dropout is for passes of whole networks.
         steps = hasattr(self._conditioner, "sequential") and not is_training()
-        function = sequential.by_steps if steps else sequential.by_passes
+        function = sampling.by_steps if steps else sampling.by_passes
         x, condition, count = columns.at_least_one(x, condition)
         y, log_det = function(
             self._transformer, self._conditioner, self._order, x, condition

@@ -1,0 +1,1 @@
+"""Maps of each coordinate, given the ones before it."""
