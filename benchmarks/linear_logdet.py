@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import _report
 import tensorflow as tf
 
-from tfp_flows.bijectors import lu, triangular
+from tfp_flows.bijectors.linear import lu, triangular
 from tfp_flows.testing import perturb
 
 SIZE = 512

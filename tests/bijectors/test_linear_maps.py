@@ -9,13 +9,19 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.bijectors import householder, lu, orthogonal, permute, triangular
 from tfp_flows.bijectors.elementwise import prelu
+from tfp_flows.bijectors.linear import (
+    householder,
+    lu,
+    orthogonal,
+    permutation,
+    triangular,
+)
 from tfp_flows.math import linear
 from tfp_flows.testing import perturb
 
 LU = lu.LU
-Permutation = permute.Permutation
+Permutation = permutation.Permutation
 HouseholderProduct = householder.HouseholderProduct
 Orthogonal = orthogonal.Orthogonal
 TriangularAffine = triangular.TriangularAffine
@@ -42,7 +48,7 @@ def build(kind, size, batch=()):
             normal(*batch, size, size, seed=2),
             normal(*batch, size, seed=3),
             signs=-tf.ones([size], tf.float64),
-            permutation=permute.random_permutation(size, seed=1),
+            permutation=permutation.random_permutation(size, seed=1),
             shift=normal(size, seed=4),
         )
     if kind in ("lower", "upper"):
@@ -169,7 +175,7 @@ def test_trainable_maps_are_arguments_of_compiled_functions(name):
 
 
 def test_permutation_agrees_with_tfb_and_its_gradient_is_the_inverse():
-    places = permute.random_permutation(6, seed=3)
+    places = permutation.random_permutation(6, seed=3)
     bijector, x = Permutation(places), normal(4, 6)
     expected = tfb.Permute(tf.constant(places)).forward(x)
     np.testing.assert_array_equal(bijector.forward(x), expected)

@@ -9,7 +9,6 @@ from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.batchnorm import BatchNorm
 from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
-from tfp_flows.bijectors.conv1x1 import InvertibleConv1x1
 from tfp_flows.bijectors.coupling.coupling import Coupling
 from tfp_flows.bijectors.coupling.images import ChannelCoupling, CheckerboardCoupling
 from tfp_flows.bijectors.elementwise.parameterised import (
@@ -19,16 +18,18 @@ from tfp_flows.bijectors.elementwise.parameterised import (
 from tfp_flows.bijectors.elementwise.pixels import PixelSigmoid
 from tfp_flows.bijectors.elementwise.prelu import LeakyReLU, PReLU
 from tfp_flows.bijectors.elementwise.spline import RationalQuadraticSpline
-from tfp_flows.bijectors.householder import HouseholderProduct
-from tfp_flows.bijectors.lu import LU
+from tfp_flows.bijectors.linear.conv1x1 import InvertibleConv1x1
+from tfp_flows.bijectors.linear.householder import HouseholderProduct
+from tfp_flows.bijectors.linear.lu import LU
+from tfp_flows.bijectors.linear.orthogonal import Orthogonal
+from tfp_flows.bijectors.linear.permutation import Permutation
+from tfp_flows.bijectors.linear.rotation import Rotation
+from tfp_flows.bijectors.linear.triangular import LowRankAffine, TriangularAffine
 from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.marginal_mixture import MarginalMixture
 from tfp_flows.bijectors.mixture import MixtureGaussianize
 from tfp_flows.bijectors.multiscale import MultiScale
-from tfp_flows.bijectors.orthogonal import Orthogonal
-from tfp_flows.bijectors.permute import Permutation
 from tfp_flows.bijectors.radial import RadialGaussianize
-from tfp_flows.bijectors.rotation import Rotation
 from tfp_flows.bijectors.squeeze import Squeeze
 from tfp_flows.bijectors.standardize import Standardize
 from tfp_flows.bijectors.transformers.base import (
@@ -38,7 +39,6 @@ from tfp_flows.bijectors.transformers.base import (
     RationalQuadratic,
     Transformer,
 )
-from tfp_flows.bijectors.triangular import LowRankAffine, TriangularAffine
 from tfp_flows.bijectors.wavelets import CosineTransform, HaarWavelet
 
 __all__ = [

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _checks
-from tfp_flows.bijectors import lu, permute
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.autoregressive import masked as ar
 from tfp_flows.bijectors.coupling import coupling
 from tfp_flows.bijectors.elementwise import parameterised
+from tfp_flows.bijectors.linear import lu
+from tfp_flows.bijectors.linear import permutation as permute
 from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.networks import MADE, MLP
 

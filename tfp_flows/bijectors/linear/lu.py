@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors import permute
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors.linear import permutation as permute
 from tfp_flows.math import linear
 
 __all__ = ["LU", "random_rotation"]

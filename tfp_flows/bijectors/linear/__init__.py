@@ -1,0 +1,1 @@
+"""Linear and affine maps, rotations, permutations."""
