@@ -8,7 +8,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _context
-from tfp_flows.bijectors import actnorm, batchnorm, composition, standardize
+from tfp_flows.bijectors import composition
+from tfp_flows.bijectors.normalization import actnorm, batchnorm, standardize
 from tfp_flows.math import moments
 
 ActNorm = actnorm.ActNorm

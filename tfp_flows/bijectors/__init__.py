@@ -3,10 +3,8 @@
 from tfp_flows._context import training_scope
 from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.bijectors._core.cache import caching
-from tfp_flows.bijectors.actnorm import ActNorm
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
-from tfp_flows.bijectors.batchnorm import BatchNorm
 from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
 from tfp_flows.bijectors.coupling.coupling import Coupling
@@ -29,9 +27,11 @@ from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.marginal_mixture import MarginalMixture
 from tfp_flows.bijectors.mixture import MixtureGaussianize
 from tfp_flows.bijectors.multiscale import MultiScale
+from tfp_flows.bijectors.normalization.actnorm import ActNorm
+from tfp_flows.bijectors.normalization.batchnorm import BatchNorm
+from tfp_flows.bijectors.normalization.standardize import Standardize
 from tfp_flows.bijectors.radial import RadialGaussianize
 from tfp_flows.bijectors.squeeze import Squeeze
-from tfp_flows.bijectors.standardize import Standardize
 from tfp_flows.bijectors.transformers.base import (
     Additive,
     Affine,

@@ -13,8 +13,9 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks, _context, _serialize
 from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.bijectors import adapters, composition, standardize
+from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows import bridge, compiled, describe, likelihood, named
 from tfp_flows.networks import condition as conditions
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from tfp_flows import _checks, _serialize, networks
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import cdf, marginal, mixture, radial, standardize
+from tfp_flows.bijectors import cdf, marginal, mixture, radial
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import coupling
 from tfp_flows.bijectors.linear import rotation
+from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.bijectors.transformers import base as transformers
 from tfp_flows.flows import base, bridge, compiled, recipe
 from tfp_flows.math import rotations

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfp_flows import networks
-from tfp_flows.bijectors import marginal, standardize
+from tfp_flows.bijectors import marginal
+from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows import gaussianization
 from tfp_flows.math import cdf_tables, components, normal, rosenblatt, tables
 from tfp_flows.math.traced import traced

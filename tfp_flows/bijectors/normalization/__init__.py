@@ -1,0 +1,1 @@
+"""Maps that standardise what passes through them."""
