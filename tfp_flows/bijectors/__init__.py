@@ -26,12 +26,13 @@ from tfp_flows.bijectors.linear.triangular import LowRankAffine, TriangularAffin
 from tfp_flows.bijectors.marginal import MarginalSpline
 from tfp_flows.bijectors.marginal_mixture import MarginalMixture
 from tfp_flows.bijectors.mixture import MixtureGaussianize
-from tfp_flows.bijectors.multiscale import MultiScale
+from tfp_flows.bijectors.multiscale.multiscale import MultiScale
+from tfp_flows.bijectors.multiscale.squeeze import Squeeze
+from tfp_flows.bijectors.multiscale.wavelets import CosineTransform, HaarWavelet
 from tfp_flows.bijectors.normalization.actnorm import ActNorm
 from tfp_flows.bijectors.normalization.batchnorm import BatchNorm
 from tfp_flows.bijectors.normalization.standardize import Standardize
 from tfp_flows.bijectors.radial import RadialGaussianize
-from tfp_flows.bijectors.squeeze import Squeeze
 from tfp_flows.bijectors.transformers.base import (
     Additive,
     Affine,
@@ -39,7 +40,6 @@ from tfp_flows.bijectors.transformers.base import (
     RationalQuadratic,
     Transformer,
 )
-from tfp_flows.bijectors.wavelets import CosineTransform, HaarWavelet
 
 __all__ = [
     "LU",

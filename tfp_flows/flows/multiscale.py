@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import composition, multiscale
+from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import images as coupling_maps
 from tfp_flows.bijectors.elementwise import pixels
+from tfp_flows.bijectors.multiscale import multiscale
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.bijectors.transformers import base
 from tfp_flows.flows import image, pixel_noise

@@ -7,9 +7,10 @@ from typing import Any
 
 from tfp_flows import _serialize
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import composition, squeeze
+from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import images as coupling_maps
+from tfp_flows.bijectors.multiscale import squeeze
 from tfp_flows.bijectors.normalization import actnorm
 from tfp_flows.flows import multiscale
 from tfp_flows.flows.multiscale import LOGIT_ALPHA

@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows.bijectors import squeeze
 from tfp_flows.bijectors._core import arguments, base
+from tfp_flows.bijectors.multiscale import squeeze
 from tfp_flows.math import images
 
 __all__ = ["CosineTransform", "HaarWavelet"]

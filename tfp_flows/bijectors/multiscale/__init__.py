@@ -1,0 +1,1 @@
+"""Maps that change the shape or the scale of images."""
