@@ -5,7 +5,6 @@ from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.bijectors._core.cache import caching
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
-from tfp_flows.bijectors.cdf import HistogramCDF, MarginalGaussianize, NormalCDF
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
 from tfp_flows.bijectors.coupling.coupling import Coupling
 from tfp_flows.bijectors.coupling.images import ChannelCoupling, CheckerboardCoupling
@@ -16,6 +15,15 @@ from tfp_flows.bijectors.elementwise.parameterised import (
 from tfp_flows.bijectors.elementwise.pixels import PixelSigmoid
 from tfp_flows.bijectors.elementwise.prelu import LeakyReLU, PReLU
 from tfp_flows.bijectors.elementwise.spline import RationalQuadraticSpline
+from tfp_flows.bijectors.gaussianization.histogram import (
+    HistogramCDF,
+    MarginalGaussianize,
+    NormalCDF,
+)
+from tfp_flows.bijectors.gaussianization.marginal_mixture import MarginalMixture
+from tfp_flows.bijectors.gaussianization.marginal_spline import MarginalSpline
+from tfp_flows.bijectors.gaussianization.radius import RadialGaussianize
+from tfp_flows.bijectors.gaussianization.rosenblatt import MixtureGaussianize
 from tfp_flows.bijectors.linear.conv1x1 import InvertibleConv1x1
 from tfp_flows.bijectors.linear.householder import HouseholderProduct
 from tfp_flows.bijectors.linear.lu import LU
@@ -23,16 +31,12 @@ from tfp_flows.bijectors.linear.orthogonal import Orthogonal
 from tfp_flows.bijectors.linear.permutation import Permutation
 from tfp_flows.bijectors.linear.rotation import Rotation
 from tfp_flows.bijectors.linear.triangular import LowRankAffine, TriangularAffine
-from tfp_flows.bijectors.marginal import MarginalSpline
-from tfp_flows.bijectors.marginal_mixture import MarginalMixture
-from tfp_flows.bijectors.mixture import MixtureGaussianize
 from tfp_flows.bijectors.multiscale.multiscale import MultiScale
 from tfp_flows.bijectors.multiscale.squeeze import Squeeze
 from tfp_flows.bijectors.multiscale.wavelets import CosineTransform, HaarWavelet
 from tfp_flows.bijectors.normalization.actnorm import ActNorm
 from tfp_flows.bijectors.normalization.batchnorm import BatchNorm
 from tfp_flows.bijectors.normalization.standardize import Standardize
-from tfp_flows.bijectors.radial import RadialGaussianize
 from tfp_flows.bijectors.transformers.base import (
     Additive,
     Affine,

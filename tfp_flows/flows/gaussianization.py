@@ -7,9 +7,14 @@ from typing import Any
 
 from tfp_flows import _checks, _serialize, networks
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import cdf, marginal, mixture, radial
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import coupling
+from tfp_flows.bijectors.gaussianization import (
+    histogram,
+    marginal_spline,
+    radius,
+    rosenblatt,
+)
 from tfp_flows.bijectors.linear import rotation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.bijectors.transformers import base as transformers
@@ -76,16 +81,19 @@ class _Layered(base.Flow):
         options, dtype = self._options, self.variable_dtype
         if kind == "radial":
             bins = options["num_bins"]
-            return [radial.RadialGaussianize.trainable(size, bins, dtype=dtype)]
+            return [radius.RadialGaussianize.trainable(size, bins, dtype=dtype)]
         if kind == "mixture":
             count = options["num_components"]
-            return [mixture.MixtureGaussianize.trainable(size, count, dtype=dtype)]
+            return [rosenblatt.MixtureGaussianize.trainable(size, count, dtype=dtype)]
         start = self._start(position)
         if kind == "table":
             # Steps have no gradient by where they lie: rotations stay.
             turn = rotation.Rotation.fixed(start, dtype=dtype)
             bins = options["num_bins"]
-            return [turn, cdf.MarginalGaussianize.trainable(size, bins, dtype=dtype)]
+            return [
+                turn,
+                histogram.MarginalGaussianize.trainable(size, bins, dtype=dtype),
+            ]
         turn = rotation.Rotation.trainable(start, dtype=dtype)
         if kind == "spline":
             return [turn, self._marginal(size, condition_shape)]
@@ -106,7 +114,9 @@ class _Layered(base.Flow):
         """Return the map of single features of one layer."""
         del condition_shape
         bins = self._options["num_bins"]
-        return marginal.MarginalSpline.trainable(size, bins, dtype=self.variable_dtype)
+        return marginal_spline.MarginalSpline.trainable(
+            size, bins, dtype=self.variable_dtype
+        )
 
     def _start(self, position: int) -> Any:
         """Return the matrix that a rotation starts from, or its size."""

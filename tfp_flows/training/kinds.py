@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfp_flows import networks
-from tfp_flows.bijectors import marginal
+from tfp_flows.bijectors.gaussianization import marginal_spline
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows import gaussianization
 from tfp_flows.math import cdf_tables, components, normal, rosenblatt, tables
@@ -256,7 +256,9 @@ def _apart(knots: np.ndarray, dtype: str) -> np.ndarray:
 
 def _assign_spline(target: Any, knots: Knots, dtype: str) -> None:
     positions, values = (_apart(part, dtype) for part in knots[:2])
-    new = marginal.MarginalSpline.from_knots(values, positions, knots[2], dtype=dtype)
+    new = marginal_spline.MarginalSpline.from_knots(
+        values, positions, knots[2], dtype=dtype
+    )
     for old, value in zip(target.variables, new.variables, strict=True):
         old.assign(value)
 

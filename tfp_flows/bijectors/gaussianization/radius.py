@@ -9,8 +9,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows._types import DType
-from tfp_flows.bijectors import marginal
 from tfp_flows.bijectors._core import base, monotone
+from tfp_flows.bijectors.gaussianization import marginal_spline
 
 __all__ = ["RadialGaussianize"]
 
@@ -44,7 +44,7 @@ class RadialGaussianize(base.Bijector):
 
     def __init__(
         self,
-        bijector: marginal.MarginalSpline,
+        bijector: marginal_spline.MarginalSpline,
         event_size: int,
         *,
         validate_args: bool = False,
@@ -90,11 +90,11 @@ class RadialGaussianize(base.Bijector):
             The map.
         """
         with tf.name_scope(name):
-            spline = marginal.MarginalSpline.trainable(1, num_bins, dtype=dtype)
+            spline = marginal_spline.MarginalSpline.trainable(1, num_bins, dtype=dtype)
             return cls(spline, size, name=name)
 
     @property
-    def bijector(self) -> marginal.MarginalSpline:
+    def bijector(self) -> marginal_spline.MarginalSpline:
         """The map of the log-radius."""
         return self._bijector
 

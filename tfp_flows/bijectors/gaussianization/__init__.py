@@ -1,0 +1,1 @@
+"""Maps estimated from data that make it more Gaussian."""
