@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tests.flows import small
 from tfp_flows import flows
-from tfp_flows.flows import bridge
+from tfp_flows.flows._model import variables
 
 X = small.table(128)
 
@@ -169,7 +169,7 @@ def test_fit_refuses_a_variable_that_keras_does_not_track():
     hidden = flow.bijector().trainable_variables[0]
     tracked = [v for v in flow.trainable_variables if v.value is not hidden]
     with pytest.raises(ValueError, match="tracked by Keras"):
-        bridge.require_tracked(flow.bijector().trainable_variables, tracked)
+        variables.require_tracked(flow.bijector().trainable_variables, tracked)
 
 
 def test_fit_refuses_maps_that_were_given_later():

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.flows import small
-from tfp_flows.flows import updates
+from tfp_flows.flows._model import optimizer as updates
 
 X = small.table(64)
 OPTIMIZERS = {

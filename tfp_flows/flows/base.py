@@ -16,7 +16,8 @@ from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.flows import bridge, compiled, describe, likelihood, named
+from tfp_flows.flows._model import columns as named
+from tfp_flows.flows._model import compiled, describe, likelihood, variables
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
@@ -103,7 +104,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         self._stack = self._assemble(self._maps)
         self._beside = self._make_beside(inner)
         self._compiled = compiled.CompiledFlow(self)
-        self._adopted = bridge.adopt(
+        self._adopted = variables.adopt(
             (
                 v
                 for part in (self._stack, self._base, *self._beside)

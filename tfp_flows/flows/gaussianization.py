@@ -18,7 +18,8 @@ from tfp_flows.bijectors.gaussianization import (
 from tfp_flows.bijectors.linear import rotation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.bijectors.transformers import base as transformers
-from tfp_flows.flows import base, bridge, compiled, recipe
+from tfp_flows.flows import base, recipe
+from tfp_flows.flows._model import compiled, variables
 from tfp_flows.math import rotations
 
 __all__ = [
@@ -155,7 +156,7 @@ class _Layered(base.Flow):
         self._compiled = compiled.CompiledFlow(self)
         # Keras forgets what it has tracked only when told.
         self._adopted.clear()
-        self._adopted = bridge.adopt(
+        self._adopted = variables.adopt(
             (*self._stack.variables, *self._base.variables), ()
         )
 

@@ -12,7 +12,8 @@ import tensorflow as tf
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.flows import base, compiled, pixel_noise, temperature
+from tfp_flows.flows import base, pixel_noise, temperature
+from tfp_flows.flows._model import compiled
 
 __all__ = ["ImageFlow"]
 

@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows._types import Condition
 from tfp_flows.bijectors import composition
-from tfp_flows.flows import compiled
+from tfp_flows.flows._model import compiled
 
 __all__ = ["Temperatures"]
 

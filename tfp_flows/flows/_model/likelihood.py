@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.flows import bridge, epochs, updates
+from tfp_flows.flows._model import epochs, variables
+from tfp_flows.flows._model import optimizer as updates
 
 __all__ = ["LikelihoodModel", "unpack"]
 
@@ -104,8 +105,8 @@ class LikelihoodModel(keras.Model):
         Raises:
             ValueError: If a trainable variable of the flow is hidden from Keras.
         """
-        bridge.require_tracked(self._density_variables(), self.variables)
-        y = bridge.targets(y, sample_weight)
+        variables.require_tracked(self._density_variables(), self.variables)
+        y = variables.targets(y, sample_weight)
         if not args and self.distribute_strategy.num_replicas_in_sync == 1:
             endless = epochs.repeated(x, y, sample_weight, kwargs)
             if endless is not None:
@@ -121,7 +122,7 @@ class LikelihoodModel(keras.Model):
         **kwargs: Any,
     ) -> Any:
         """Return the loss as `keras.Model.evaluate` does."""
-        y = bridge.targets(y, sample_weight)
+        y = variables.targets(y, sample_weight)
         return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
 
     def compute_loss(
