@@ -1,16 +1,8 @@
 """Ready-made flows: Keras models that are trainable TFP distributions."""
 
-from tfp_flows.flows.autoregressive import (
-    AutoregressiveSplineFlow,
-    InverseAutoregressiveFlow,
-    MaskedAutoregressiveFlow,
-    MixtureAutoregressiveFlow,
-)
 from tfp_flows.flows.base import Flow
-from tfp_flows.flows.coupling import NICE, NeuralSplineFlow, RealNVP
 from tfp_flows.flows.gaussianization import RBIG, Gaussianization
 from tfp_flows.flows.glow import Glow, NeuralSplineImageFlow
-from tfp_flows.flows.linear import LinearFlow
 from tfp_flows.flows.realnvp_image import RealNVPImage
 from tfp_flows.flows.registry import (
     DEFAULT,
@@ -21,6 +13,14 @@ from tfp_flows.flows.registry import (
     names,
 )
 from tfp_flows.flows.slices import GIS, SIG
+from tfp_flows.flows.vectors.autoregressive import (
+    AutoregressiveSplineFlow,
+    InverseAutoregressiveFlow,
+    MaskedAutoregressiveFlow,
+    MixtureAutoregressiveFlow,
+)
+from tfp_flows.flows.vectors.coupling import NICE, NeuralSplineFlow, RealNVP
+from tfp_flows.flows.vectors.linear import LinearFlow
 
 __all__ = [
     "DEFAULT",

@@ -18,8 +18,9 @@ from tfp_flows.bijectors.gaussianization import (
 from tfp_flows.bijectors.linear import rotation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.bijectors.transformers import base as transformers
-from tfp_flows.flows import base, recipe
+from tfp_flows.flows import base
 from tfp_flows.flows._model import compiled, variables
+from tfp_flows.flows.vectors import layers as recipe
 from tfp_flows.math import rotations
 
 __all__ = [

@@ -11,16 +11,8 @@ import keras
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.flows import (
-    autoregressive,
-    base,
-    coupling,
-    gaussianization,
-    glow,
-    linear,
-    realnvp_image,
-    slices,
-)
+from tfp_flows.flows import base, gaussianization, glow, realnvp_image, slices
+from tfp_flows.flows.vectors import autoregressive, coupling, linear
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "load", "names"]
 
