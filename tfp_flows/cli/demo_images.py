@@ -17,7 +17,7 @@ from tfp_flows.cli.errors import explained
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfp_flows.flows.image import ImageFlow
+    from tfp_flows.flows.images.base import ImageFlow
 
 __all__ = ["OUTPUTS", "run"]
 

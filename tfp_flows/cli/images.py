@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfp_flows.flows import Flow
-    from tfp_flows.flows.image import ImageFlow
+    from tfp_flows.flows.images.base import ImageFlow
 
 __all__ = [
     "ARRAY_SUFFIXES",
@@ -65,7 +65,7 @@ def holds_images(path: Path) -> bool:
 
 def is_image_flow(flow: Flow) -> TypeGuard[ImageFlow]:
     """Return whether a flow is one of images of raw pixels."""
-    from tfp_flows.flows.image import ImageFlow
+    from tfp_flows.flows.images.base import ImageFlow
 
     return isinstance(flow, ImageFlow)
 

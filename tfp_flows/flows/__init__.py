@@ -2,8 +2,8 @@
 
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.gaussianization import RBIG, Gaussianization
-from tfp_flows.flows.glow import Glow, NeuralSplineImageFlow
-from tfp_flows.flows.realnvp_image import RealNVPImage
+from tfp_flows.flows.images.glow import Glow, NeuralSplineImageFlow
+from tfp_flows.flows.images.realnvp import RealNVPImage
 from tfp_flows.flows.registry import (
     DEFAULT,
     build,

@@ -11,7 +11,8 @@ import keras
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.flows import base, gaussianization, glow, realnvp_image, slices
+from tfp_flows.flows import base, gaussianization, slices
+from tfp_flows.flows.images import glow, realnvp
 from tfp_flows.flows.vectors import autoregressive, coupling, linear
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "load", "names"]
@@ -37,7 +38,7 @@ _FLOWS: dict[str, type[base.Flow]] = {
 # Flows whose events must be images `[H, W, C]`.
 _IMAGE_FLOWS: dict[str, type[base.Flow]] = {
     "glow": glow.Glow,
-    "realnvp-image": realnvp_image.RealNVPImage,
+    "realnvp-image": realnvp.RealNVPImage,
     "nsf-image": glow.NeuralSplineImageFlow,
 }
 

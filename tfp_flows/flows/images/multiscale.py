@@ -17,7 +17,8 @@ from tfp_flows.bijectors.elementwise import pixels
 from tfp_flows.bijectors.multiscale import multiscale
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.bijectors.transformers import base
-from tfp_flows.flows import image, pixel_noise
+from tfp_flows.flows.images import base as image
+from tfp_flows.flows.images import dequantization
 from tfp_flows.math import images as image_math
 from tfp_flows.networks import ConvNet
 
@@ -97,15 +98,17 @@ class MultiScaleFlow(image.ImageFlow):
         if self._options["dequantize"] != "variational":
             return []
         height, width, channels = self.event_shape
-        size = image_math.squeezed_shape((height, width, channels), pixel_noise.FACTOR)
+        size = image_math.squeezed_shape(
+            (height, width, channels), dequantization.FACTOR
+        )
         couplings = []
-        for mask in pixel_noise.coupling_masks(channels, NOISE_STEPS):
+        for mask in dequantization.coupling_masks(channels, NOISE_STEPS):
             seen, map_ = sum(mask), base.Affine()
             net = self._network(
                 (seen, len(mask) - seen), size[:2], map_, condition_shape
             )
             couplings.append(coupling_maps.ChannelCoupling(map_, net, mask))
-        self._noise = pixel_noise.PixelNoise(couplings, self._options["num_values"])
+        self._noise = dequantization.PixelNoise(couplings, self._options["num_values"])
         return [self._noise]
 
     def _chain(self, maps: list[bijector_base.Bijector]) -> composition.Chain:

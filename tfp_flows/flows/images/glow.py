@@ -11,8 +11,8 @@ from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.linear import conv1x1
 from tfp_flows.bijectors.normalization import actnorm
-from tfp_flows.flows import multiscale
-from tfp_flows.flows.multiscale import LOGIT_ALPHA
+from tfp_flows.flows.images import multiscale
+from tfp_flows.flows.images.multiscale import LOGIT_ALPHA
 
 __all__ = ["Glow", "NeuralSplineImageFlow"]
 

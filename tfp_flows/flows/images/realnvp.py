@@ -12,8 +12,8 @@ from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import images as coupling_maps
 from tfp_flows.bijectors.multiscale import squeeze
 from tfp_flows.bijectors.normalization import actnorm
-from tfp_flows.flows import multiscale
-from tfp_flows.flows.multiscale import LOGIT_ALPHA
+from tfp_flows.flows.images import multiscale
+from tfp_flows.flows.images.multiscale import LOGIT_ALPHA
 
 __all__ = ["RealNVPImage"]
 

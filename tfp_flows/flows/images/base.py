@@ -12,8 +12,9 @@ import tensorflow as tf
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.flows import base, pixel_noise, temperature
+from tfp_flows.flows import base
 from tfp_flows.flows._model import compiled
+from tfp_flows.flows.images import dequantization, temperature
 
 __all__ = ["ImageFlow"]
 
@@ -49,7 +50,7 @@ class ImageFlow(base.Flow):
     # and XLA knows no fast convolutions on a CPU.
     largest_batch = 64
     _on_vectors = False
-    _noise: pixel_noise.PixelNoise | None = None
+    _noise: dequantization.PixelNoise | None = None
 
     def __init__(
         self,
@@ -166,7 +167,7 @@ class ImageFlow(base.Flow):
 
     def _learned_noise(
         self,
-        noise: pixel_noise.PixelNoise,
+        noise: dequantization.PixelNoise,
         rows: tf.Tensor,
         start: tf.Tensor,
         condition: tf.Tensor | None,
