@@ -1,7 +1,8 @@
 """Ready-made flows: Keras models that are trainable TFP distributions."""
 
 from tfp_flows.flows.base import Flow
-from tfp_flows.flows.gaussianization import RBIG, Gaussianization
+from tfp_flows.flows.gaussianization.rbig import RBIG, Gaussianization
+from tfp_flows.flows.gaussianization.sliced import GIS, SIG
 from tfp_flows.flows.images.glow import Glow, NeuralSplineImageFlow
 from tfp_flows.flows.images.realnvp import RealNVPImage
 from tfp_flows.flows.registry import (
@@ -12,7 +13,6 @@ from tfp_flows.flows.registry import (
     load,
     names,
 )
-from tfp_flows.flows.slices import GIS, SIG
 from tfp_flows.flows.vectors.autoregressive import (
     AutoregressiveSplineFlow,
     InverseAutoregressiveFlow,

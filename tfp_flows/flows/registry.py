@@ -11,7 +11,8 @@ import keras
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.flows import base, gaussianization, slices
+from tfp_flows.flows import base
+from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
 from tfp_flows.flows.vectors import autoregressive, coupling, linear
 
@@ -29,10 +30,10 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "nsf-ar": autoregressive.AutoregressiveSplineFlow,
     "maf-mog": autoregressive.MixtureAutoregressiveFlow,
     "linear": linear.LinearFlow,
-    "rbig": gaussianization.RBIG,
-    "gis": slices.GIS,
-    "sig": slices.SIG,
-    "gaussianization": gaussianization.Gaussianization,
+    "rbig": rbig.RBIG,
+    "gis": sliced.GIS,
+    "sig": sliced.SIG,
+    "gaussianization": rbig.Gaussianization,
 }
 
 # Flows whose events must be images `[H, W, C]`.

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks, _context
-from tfp_flows.flows import slices
+from tfp_flows.flows.gaussianization import sliced as slices
 from tfp_flows.math import sliced
 from tfp_flows.training import data as training_data
 from tfp_flows.training import kinds, layers, progress, starts

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tfp_flows import _checks, _context
-from tfp_flows.flows import gaussianization
+from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.training import data as training_data
 from tfp_flows.training import kinds, progress, starts, workers
 from tfp_flows.training import rows as training_rows
@@ -99,7 +99,7 @@ class _Search:
 
 
 def _search(
-    flow: gaussianization.RBIG,
+    flow: rbig.RBIG,
     rows: training_rows.Rows,
     rng: np.random.Generator,
     *,
@@ -126,7 +126,7 @@ def _search(
 
 
 def fit_greedily(
-    flow: gaussianization.RBIG,
+    flow: rbig.RBIG,
     train: training_data.Data,
     held_out: training_data.Data | None,
     *,
@@ -187,7 +187,7 @@ def fit_greedily(
 
 
 def _rows(
-    flow: gaussianization.RBIG,
+    flow: rbig.RBIG,
     given: Sequence[training_data.Data],
     kept: Sequence[kinds.Layer],
     seed: int,
@@ -216,7 +216,7 @@ def _rows(
 
 
 def fit_stream(
-    flow: gaussianization.RBIG,
+    flow: rbig.RBIG,
     read: Callable[[], Iterable[np.ndarray]],
     *,
     validation: float | None = 0.1,
@@ -302,8 +302,8 @@ def fit_stream(
 
 
 def fit_more(
-    flow: gaussianization.RBIG, x: Any, *, validation: Any = 0.1, **options: Any
-) -> tuple[gaussianization.RBIG, keras.callbacks.History]:
+    flow: rbig.RBIG, x: Any, *, validation: Any = 0.1, **options: Any
+) -> tuple[rbig.RBIG, keras.callbacks.History]:
     """Add layers to a fitted `RBIG`, from the same or from other data.
 
     Args:

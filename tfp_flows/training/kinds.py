@@ -11,7 +11,7 @@ import numpy as np
 from tfp_flows import networks
 from tfp_flows.bijectors.gaussianization import marginal_spline
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.flows import gaussianization
+from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.math import cdf_tables, components, normal, rosenblatt, tables
 from tfp_flows.math.traced import traced
 
@@ -263,7 +263,7 @@ def _assign_spline(target: Any, knots: Knots, dtype: str) -> None:
         old.assign(value)
 
 
-def write(flow: gaussianization.RBIG, found: Sequence[Layer]) -> None:
+def write(flow: rbig.RBIG, found: Sequence[Layer]) -> None:
     """Set the layers of a flow, which gets as many as there are."""
     counts = [len(layer.mixture.means) for layer in found if isinstance(layer, Mixture)]
     flow.resize([layer.kind for layer in found], counts[0] if counts else None)
@@ -281,7 +281,7 @@ def _read_turn(rotation: Any) -> np.ndarray:
     return rotation.rotation().numpy().T.astype(np.float64)
 
 
-def read(flow: gaussianization.RBIG) -> list[Layer]:
+def read(flow: rbig.RBIG) -> list[Layer]:
     """Return the layers of a flow."""
     out: list[Layer] = []
     maps: Iterator[Any] = iter(flow.inner_maps())

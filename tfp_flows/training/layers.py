@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import networks
-from tfp_flows.flows import gaussianization
+from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.math import (
     cdf_tables,
     components,
@@ -250,7 +250,7 @@ def _radius(source: Source, num_bins: int) -> kinds.Layer:
 
 def pivot_sums(u: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Return the sums that a pivot layer is made from; the pivot is feature 0."""
-    knots = gaussianization.PIVOT_KNOTS
+    knots = rbig.PIVOT_KNOTS
     place = networks.Table.position(u[:, 0].astype(np.float64), knots)
     cells = np.rint(place).astype(np.intp)
     return pivots.sums(u[:, 1:], cells, folds, (NUM_FOLDS, knots))

@@ -7,12 +7,12 @@ from typing import Any
 
 from tfp_flows import _serialize
 from tfp_flows._types import Shape
-from tfp_flows.flows import gaussianization
+from tfp_flows.flows.gaussianization import rbig
 
 __all__ = ["GIS", "SIG"]
 
 
-class _Sliced(gaussianization.RBIG):
+class _Sliced(rbig.RBIG):
     """An `RBIG` whose fit turns to the worst slices, and nowhere else."""
 
     def __init__(

@@ -1,0 +1,1 @@
+"""Flows that are built layer by layer from data."""
