@@ -9,8 +9,8 @@ from tensorflow_probability import distributions as tfd
 
 import tfp_flows as tfpf
 from tfp_flows import flows, training
-from tfp_flows.training import rows as training_rows
-from tfp_flows.training import starts
+from tfp_flows.training.greedy import rows as training_rows
+from tfp_flows.training.greedy import starts
 
 RNG = np.random.default_rng(0)
 

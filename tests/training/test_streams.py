@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import tfp_flows as tfpf
 from tfp_flows import datasets
-from tfp_flows.training import layers
-from tfp_flows.training import rows as training_rows
+from tfp_flows.training.greedy import estimates
+from tfp_flows.training.greedy import rows as training_rows
 
 
 def mixed(rows, seed=0):
@@ -40,7 +40,7 @@ def test_sums_over_a_stream_are_those_over_the_rows():
     stream = training_rows.Stream(lambda: np.split(x, [10, 3000]), [x], 0.0, 16)
     held = training_rows.Rows([x], 0.0, 16)
     for source in (stream, held):
-        source.take(layers.Step("white"))
+        source.take(estimates.Step("white"))
     np.testing.assert_allclose(stream.layers[0].turn, held.layers[0].turn, atol=1e-5)
     both = [
         source.total(lambda rows, folds: (len(rows), rows.astype("f8").sum(axis=0)))

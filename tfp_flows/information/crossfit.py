@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfp_flows import _checks, _context, datasets, flows, training
 from tfp_flows.information import curves, neighbours, pairs
 from tfp_flows.math import normal, tables
-from tfp_flows.training import layers
+from tfp_flows.training.greedy import estimates
 
 __all__ = ["CrossFit", "Fits", "better", "defended", "evaluate"]
 
@@ -362,9 +362,9 @@ def _column_tables(
     train: np.ndarray, x: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Map each column to the normal law; return values and log-dets, `[N, D]`."""
-    folds = _context.generator(seed).permutation(len(train)) % layers.NUM_FOLDS
+    folds = _context.generator(seed).permutation(len(train)) % estimates.NUM_FOLDS
     log_det = np.zeros_like(x)
-    for make in (layers.quantile_layer, _full_ratio_layer):
+    for make in (estimates.quantile_layer, _full_ratio_layer):
         layer = make(train, None, folds, NUM_BINS)
         train, _ = _table(layer.knots, train)
         x, step = _table(layer.knots, x)
@@ -374,8 +374,8 @@ def _column_tables(
 
 def _full_ratio_layer(
     x: np.ndarray, turn: np.ndarray | None, folds: np.ndarray, num_bins: int
-) -> layers.Layer:
-    return layers.ratio_layer(x, turn, folds, num_bins, 1.0)
+) -> estimates.Layer:
+    return estimates.ratio_layer(x, turn, folds, num_bins, 1.0)
 
 
 def _table(knots: Sequence[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

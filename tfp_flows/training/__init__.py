@@ -3,7 +3,7 @@
 from tfp_flows.training.averaging import AverageWeights
 from tfp_flows.training.callbacks import StopOnNonFinite
 from tfp_flows.training.fitting import fit
-from tfp_flows.training.greedy import fit_more
+from tfp_flows.training.greedy.fit import fit_more
 from tfp_flows.training.images import image_batches
 
 __all__ = ["AverageWeights", "StopOnNonFinite", "fit", "fit_more", "image_batches"]

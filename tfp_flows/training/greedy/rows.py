@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _context
-from tfp_flows.training import kinds, layers, workers
+from tfp_flows.training.greedy import estimates, workers
+from tfp_flows.training.greedy import layers as kinds
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
 
@@ -51,13 +52,13 @@ class Rows:
         self.log_dets = [np.full(len(part), log_det) for part in parts]
         self.num_bins = num_bins
         self.layers: list[kinds.Layer] = []
-        self.steps: list[layers.Step] = []
+        self.steps: list[estimates.Step] = []
         # Where white data are only turned, turns are kept as from the data's axes:
         # principal directions of other rows come in another order and sign.
         self._frame: np.ndarray | None = None
         rng = _context.generator(seed)
         rows = len(self.parts[0])
-        self.ranked_folds = rng.permutation(rows) % layers.NUM_FOLDS
+        self.ranked_folds = rng.permutation(rows) % estimates.NUM_FOLDS
         self._sampled = None
         if rows > SEARCH_ROWS:
             self._sampled = np.sort(rng.permutation(rows)[:SEARCH_ROWS])
@@ -118,12 +119,12 @@ class Rows:
         parts = (function(x, folds) for x, folds in self.shards())
         return functools.reduce(_added, parts)
 
-    def take(self, step: layers.Step) -> None:
+    def take(self, step: estimates.Step) -> None:
         """Make the layer of a step from these rows, and apply it to them."""
         turn = step.turn
         if turn is not None and self._frame is not None:
             turn = turn @ self._frame.T
-        layer = layers.make(step, turn, self, self.num_bins, self.marginal)
+        layer = estimates.make(step, turn, self, self.num_bins, self.marginal)
         self.apply(layer)
         self.steps.append(step)
         if step.kind == "white" and isinstance(layer, (kinds.Spline, kinds.Table)):
@@ -131,11 +132,11 @@ class Rows:
         elif turn is not None or step.kind == "mixture":
             self._frame = None
 
-    def turning(self, kind: str, turn: np.ndarray, **options: Any) -> layers.Step:
+    def turning(self, kind: str, turn: np.ndarray, **options: Any) -> estimates.Step:
         """Return a step that turns by a rotation found on these rows."""
         if self._frame is not None:
             turn = turn @ self._frame
-        return layers.Step(kind, turn, **options)
+        return estimates.Step(kind, turn, **options)
 
     def apply(self, layer: kinds.Layer) -> None:
         """Apply a layer to all rows, in place."""
@@ -208,7 +209,7 @@ class Stream(Rows):
             for layer in self.layers:
                 out = layer.apply(out)[0].astype(np.float32)
             # Other digits of the level than those that hold rows out.
-            yield out, (level[counted] * 2.0**20).astype(np.intp) % layers.NUM_FOLDS
+            yield out, (level[counted] * 2.0**20).astype(np.intp) % estimates.NUM_FOLDS
 
 
 def _numbered(

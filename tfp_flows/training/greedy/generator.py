@@ -19,8 +19,9 @@ from tfp_flows import _checks, _context
 from tfp_flows.flows.gaussianization import sliced as slices
 from tfp_flows.math import sliced
 from tfp_flows.training import data as training_data
-from tfp_flows.training import kinds, layers, progress, starts
-from tfp_flows.training import rows as training_rows
+from tfp_flows.training.greedy import estimates, progress, starts
+from tfp_flows.training.greedy import layers as kinds
+from tfp_flows.training.greedy import rows as training_rows
 
 __all__ = ["fit_generator"]
 
@@ -103,7 +104,9 @@ class _Generator:
             self.maps.append(layer)
         self._rows, self._num_bins = rows, num_bins
         self._noise = rng.standard_normal(rows.shape)
-        self._folds = [rng.permutation(len(rows)) % layers.NUM_FOLDS for _ in range(2)]
+        self._folds = [
+            rng.permutation(len(rows)) % estimates.NUM_FOLDS for _ in range(2)
+        ]
         for layer in reversed(self.maps):
             moved, _ = kinds.table(self._noise, _swapped(layer.knots))
             self._noise = moved if layer.turn is None else moved @ layer.turn
@@ -126,7 +129,7 @@ class _Generator:
         turned = self._noise @ turn.T
         parts = (turned, self._rows @ turn.T)
         noise, data = (
-            layers.quantile_layer(part, None, folds, self._num_bins).knots
+            estimates.quantile_layer(part, None, folds, self._num_bins).knots
             for part, folds in zip(parts, self._folds, strict=True)
         )
         knots = _transport(noise, data, share, len(turned))

@@ -11,8 +11,8 @@ import numpy as np
 from tfp_flows import _checks, _context
 from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.training import data as training_data
-from tfp_flows.training import kinds, progress, starts, workers
-from tfp_flows.training import rows as training_rows
+from tfp_flows.training.greedy import layers, progress, starts, workers
+from tfp_flows.training.greedy import rows as training_rows
 
 __all__ = ["fit_greedily", "fit_more", "fit_stream"]
 
@@ -163,7 +163,7 @@ def fit_greedily(
     rng = _context.generator(seed)
     fixed = int(rng.integers(2**31))
     given = [part for part in (train, held_out) if part is not None]
-    kept = kinds.read(flow) if more else []
+    kept = layers.read(flow) if more else []
     rows = _rows(flow, given, kept, fixed)
     rows, number, history = _search(
         flow,
@@ -182,14 +182,14 @@ def fit_greedily(
         for step in taken:
             rows.take(step)
         found = rows.layers
-    kinds.write(flow, found)
+    layers.write(flow, found)
     return history
 
 
 def _rows(
     flow: rbig.RBIG,
     given: Sequence[training_data.Data],
-    kept: Sequence[kinds.Layer],
+    kept: Sequence[layers.Layer],
     seed: int,
     *,
     join: bool = False,
@@ -202,7 +202,7 @@ def _rows(
         for first in range(0, len(part), training_rows.CHUNK):
             some = slice(first, first + training_rows.CHUNK)
             x = part.x[some].reshape(-1, size)
-            out[some], log_det = kinds.standardised(flow.units, x)
+            out[some], log_det = layers.standardised(flow.units, x)
         parts.append(out)
     if join:
         parts = [np.concatenate(parts)]
@@ -272,9 +272,9 @@ def fit_stream(
     units = flow.units
 
     def standardised() -> Iterable[np.ndarray]:
-        return (kinds.standardised(units, x)[0] for x in flat())
+        return (layers.standardised(units, x)[0] for x in flat())
 
-    standard = [kinds.standardised(units, part) for part in parts if len(part)]
+    standard = [layers.standardised(units, part) for part in parts if len(part)]
     rows: training_rows.Rows = training_rows.Stream(
         standardised,
         [x for x, _ in standard],
@@ -284,7 +284,7 @@ def fit_stream(
         share,
         flow.fit_options["marginals"],
     )
-    kept = [] if adapt else kinds.read(flow)
+    kept = [] if adapt else layers.read(flow)
     for layer in kept:
         rows.apply(layer)
     rows, number, history = _search(
@@ -297,7 +297,7 @@ def fit_stream(
         callbacks=callbacks,
         verbose=verbose,
     )
-    kinds.write(flow, rows.layers[: len(kept) + number])
+    layers.write(flow, rows.layers[: len(kept) + number])
     return history
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfp_flows import datasets, flows
 from tfp_flows.training import data as training_data
-from tfp_flows.training import greedy
+from tfp_flows.training.greedy import fit as greedy
 
 __all__ = ["fit", "is_stream"]
 

@@ -21,7 +21,7 @@ from tfp_flows.math import (
     rotations,
     smoothing,
 )
-from tfp_flows.training import kinds, marginals
+from tfp_flows.training.greedy import layers, marginals
 
 __all__ = [
     "NUM_FOLDS",
@@ -55,7 +55,7 @@ REFINEMENTS = 4
 
 
 # What the functions for plain rows return.
-Layer = kinds.Spline
+Layer = layers.Spline
 
 
 class Source(Protocol):
@@ -102,7 +102,7 @@ def make(
     source: Source,
     num_bins: int,
     marginal: str = "spline",
-) -> kinds.Layer:
+) -> layers.Layer:
     """Return the layer of a step, from the statistics of a source.
 
     Args:
@@ -113,14 +113,14 @@ def make(
         marginal: `"spline"`, or `"table"` for tables in place of splines.
     """
     layer = _made(step, turn, source, num_bins)
-    if marginal == "table" and isinstance(layer, kinds.Spline):
+    if marginal == "table" and isinstance(layer, layers.Spline):
         return _tables(source, layer)
     return layer
 
 
 def _made(
     step: Step, turn: np.ndarray | None, source: Source, num_bins: int
-) -> kinds.Layer:
+) -> layers.Layer:
     if step.kind == "white":
         return _white(source, num_bins)
     if step.kind == "quantile":
@@ -138,7 +138,7 @@ def _turned(x: np.ndarray, turn: np.ndarray | None) -> np.ndarray:
     return x if turn is None else x @ turn.T.astype(x.dtype)
 
 
-def _white(source: Source, num_bins: int) -> kinds.Layer:
+def _white(source: Source, num_bins: int) -> layers.Layer:
     """Return the layer of principal components with deviation 1."""
 
     def moments(x: np.ndarray, folds: np.ndarray) -> tuple[Any, ...]:
@@ -153,7 +153,7 @@ def _white(source: Source, num_bins: int) -> kinds.Layer:
     variance = np.einsum("ij,jk,ik->i", turn, covariance, turn)
     scale = np.sqrt(np.maximum(variance, 0.0))
     scale = np.where(scale > 1e-9, scale, 1.0)
-    return kinds.Spline(turn, quantiles.affine_knots(turn @ mean, scale, num_bins))
+    return layers.Spline(turn, quantiles.affine_knots(turn @ mean, scale, num_bins))
 
 
 def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
@@ -171,7 +171,7 @@ def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
     positions, values, log_slopes = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
-    return kinds.Spline(turn, (positions, values, log_slopes))
+    return layers.Spline(turn, (positions, values, log_slopes))
 
 
 def _ratio(
@@ -198,10 +198,10 @@ def _ratio(
     loc, scale = loc[:, np.newaxis], scale[:, np.newaxis]
     positions = loc + scale * edges[every]
     knots = positions, values[:, every], log_slopes[:, every] - np.log(scale)
-    return kinds.Spline(turn, knots)
+    return layers.Spline(turn, knots)
 
 
-def _tables(source: Source, layer: kinds.Spline) -> kinds.Table:
+def _tables(source: Source, layer: layers.Spline) -> layers.Table:
     """Return CDF tables near splines, on those grids that lose least of the rows."""
     u = _turned(source.ranked, layer.turn).astype(np.float64)
     u = np.sort(u, axis=0)[:: max(1, len(u) // marginals.TESTED_ROWS)]
@@ -211,21 +211,21 @@ def _tables(source: Source, layer: kinds.Spline) -> kinds.Table:
         low, high = np.quantile(u, [share, 1.0 - share], axis=0)
         more = np.where(high > low, TABLE_MARGIN * (high - low), 0.5)
         low, high = low - more, high + more
-        levels, _ = kinds.table(np.linspace(low, high, cells + 1), layer.knots)
+        levels, _ = layers.table(np.linspace(low, high, cells + 1), layer.knots)
         grids.append((low, high, cdf_tables.log_masses_at(levels.T)))
-        values, log_det = kinds.cdf_table(u, *grids[-1])
+        values, log_det = layers.cdf_table(u, *grids[-1])
         losses.append(np.mean(0.5 * values**2 - log_det, axis=0))
     best = np.argmin(losses, axis=0)
     low, high, log_masses = (
         np.stack(parts)[best, every] for parts in zip(*grids, strict=True)
     )
-    return kinds.Table(layer.turn, (low, high, log_masses))
+    return layers.Table(layer.turn, (low, high, log_masses))
 
 
-def _radius(source: Source, num_bins: int) -> kinds.Layer:
+def _radius(source: Source, num_bins: int) -> layers.Layer:
     """Return the layer that gives the radius the law that it has in normal data."""
     x = source.ranked
-    radius = kinds.log_radius(x)
+    radius = layers.log_radius(x)
     positions, levels, _ = marginals.best_knots(
         radius, source.ranked_folds, num_bins - 2
     )
@@ -245,7 +245,7 @@ def _radius(source: Source, num_bins: int) -> kinds.Layer:
     )
     log_slopes = quantiles.harmonic_slopes(positions, values)
     log_slopes[:, [0, -1]] = 0.0
-    return kinds.Radial((positions, values, log_slopes))
+    return layers.Radial((positions, values, log_slopes))
 
 
 def pivot_sums(u: np.ndarray, folds: np.ndarray) -> np.ndarray:
@@ -256,17 +256,17 @@ def pivot_sums(u: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return pivots.sums(u[:, 1:], cells, folds, (NUM_FOLDS, knots))
 
 
-def _pivot(source: Source, turn: np.ndarray | None) -> kinds.Layer:
+def _pivot(source: Source, turn: np.ndarray | None) -> layers.Layer:
     """Return the layer of shifts and scales that depend on the first feature."""
     (counted,) = source.total(lambda x, folds: (pivot_sums(_turned(x, turn), folds),))
     means, log_scales, _ = pivots.choose(counted)
-    bound = kinds.SCALE_BOUND
+    bound = layers.SCALE_BOUND
     raw = bound * np.arctanh(log_scales / bound)
     matrix = np.eye(source.sample.shape[1]) if turn is None else turn
-    return kinds.Pivot(matrix, np.concatenate([means, raw], axis=1).T)
+    return layers.Pivot(matrix, np.concatenate([means, raw], axis=1).T)
 
 
-def _mixture(source: Source, found: components.Components | None) -> kinds.Layer:
+def _mixture(source: Source, found: components.Components | None) -> layers.Layer:
     """Return the layer of a mixture, refined on all rows."""
     if found is None:
         raise ValueError("`mixture` must be a start of a mixture, got None.")
@@ -278,7 +278,7 @@ def _mixture(source: Source, found: components.Components | None) -> kinds.Layer
             )
         )
         found = components.update(*moments)
-    return kinds.Mixture(components.with_background(found))
+    return layers.Mixture(components.with_background(found))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfp_flows.math import mixture_knots, quantiles
-from tfp_flows.training import kinds
+from tfp_flows.training.greedy import layers
 
 __all__ = ["best_knots", "deviations"]
 
@@ -20,7 +20,7 @@ TESTED_ROWS = 10_000
 # many rows for each, and so many nats over all rows to be worth more.
 NUM_BUMPS, BUMP_ROWS, BUMP_GAIN = (2, 3, 4, 5, 6, 8), 30, 3.0
 
-Make = Callable[[np.ndarray], kinds.Knots]
+Make = Callable[[np.ndarray], layers.Knots]
 
 
 def deviations(u: np.ndarray) -> np.ndarray:
@@ -29,18 +29,18 @@ def deviations(u: np.ndarray) -> np.ndarray:
     return np.where(scale > 1e-9, scale, 1.0)
 
 
-def _quantile_knots(u: np.ndarray, inner: int, num_bins: int) -> kinds.Knots:
+def _quantile_knots(u: np.ndarray, inner: int, num_bins: int) -> layers.Knots:
     """Return the maps through quantiles of rows in increasing order."""
     if inner == 0:
         return quantiles.affine_knots(u.mean(axis=0), deviations(u), num_bins)
     return quantiles.quantile_knots(u, inner, num_bins)
 
 
-def _tested_loss(knots: kinds.Knots, ordered: np.ndarray) -> np.ndarray:
+def _tested_loss(knots: layers.Knots, ordered: np.ndarray) -> np.ndarray:
     """Return the loss of each feature, up to a constant, in nats per row."""
     # What is in order stays so when it is thinned.
     tested = ordered[:: max(1, len(ordered) // TESTED_ROWS)]
-    values, log_det = kinds.table(tested, knots)
+    values, log_det = layers.table(tested, knots)
     return np.mean(0.5 * values**2 - log_det, axis=0)
 
 
@@ -60,7 +60,7 @@ class _Halves:
 
 def best_knots(
     u: np.ndarray, folds: np.ndarray, num_bins: int, *, mixtures: bool = False
-) -> kinds.Knots:
+) -> layers.Knots:
     """Return maps whose numbers of bins or components win on the other half of rows.
 
     Args:
@@ -92,7 +92,7 @@ def best_knots(
 
 
 def _try_mixtures(
-    knots: kinds.Knots, halves: _Halves, straight: np.ndarray, best: np.ndarray
+    knots: layers.Knots, halves: _Halves, straight: np.ndarray, best: np.ndarray
 ) -> None:
     """Replace maps by those of mixtures where these win.
 

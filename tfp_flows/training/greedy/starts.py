@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfp_flows.math import components, pivots, pursuit, rotations, sliced
-from tfp_flows.training import layers
-from tfp_flows.training import rows as training_rows
+from tfp_flows.training.greedy import estimates
+from tfp_flows.training.greedy import rows as training_rows
 
 __all__ = ["best_start", "pivot_step", "turn"]
 
@@ -55,7 +55,7 @@ def turn(kind: str, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def pivot_step(
     rows: training_rows.Rows, bases: list[np.ndarray]
-) -> tuple[layers.Step | None, float]:
+) -> tuple[estimates.Step | None, float]:
     """Return the best pivot layer among the directions of some bases.
 
     Args:
@@ -72,7 +72,7 @@ def pivot_step(
         promise = pivots.screen(u)
         for place in np.argsort(-promise)[:TRIED_PIVOTS]:
             order = np.concatenate([[place], np.delete(np.arange(len(basis)), place)])
-            gain = pivots.choose(layers.pivot_sums(u[:, order], folds))[2]
+            gain = pivots.choose(estimates.pivot_sums(u[:, order], folds))[2]
             if gain > best_gain:
                 best, best_gain = basis[order], gain
     if best is None:
@@ -107,7 +107,7 @@ def _mixture(rows: training_rows.Rows, bar: float, rng: np.random.Generator) -> 
             if worse >= 2:
                 break
     if best is not None:
-        rows.take(layers.Step("mixture", mixture=best, label="mixture"))
+        rows.take(estimates.Step("mixture", mixture=best, label="mixture"))
 
 
 def _starts(
@@ -121,11 +121,11 @@ def _starts(
     found: list[np.ndarray] = []
 
     def white(rows: training_rows.Rows, _: float) -> None:
-        rows.take(layers.Step("white", label="white"))
+        rows.take(estimates.Step("white", label="white"))
 
     def marginal(rows: training_rows.Rows, _: float) -> None:
-        rows.take(layers.Step("quantile", label="marginal"))
-        rows.take(layers.Step("ratio", label="marginal"))
+        rows.take(estimates.Step("quantile", label="marginal"))
+        rows.take(estimates.Step("ratio", label="marginal"))
 
     def independent(rows: training_rows.Rows, _: float, *, sharp: bool = False) -> None:
         x = rows.sample.astype(np.float64)
@@ -136,10 +136,10 @@ def _starts(
             turned = pursuit.climb(x, turned, bandwidth=bandwidth, max_steps=20)
         label = "sharp" if sharp else "components"
         rows.take(rows.turning("quantile", turned, label=label))
-        rows.take(layers.Step("ratio", label=label))
+        rows.take(estimates.Step("ratio", label=label))
 
     def radius(rows: training_rows.Rows, _: float) -> None:
-        rows.take(layers.Step("radius", label="radius"))
+        rows.take(estimates.Step("radius", label="radius"))
 
     def pivot(rows: training_rows.Rows, _: float) -> None:
         for _ in range(START_PIVOTS):
@@ -147,11 +147,11 @@ def _starts(
             if step is None:
                 break
             rows.take(step)
-        rows.take(layers.Step("ratio", label="pivot"))
+        rows.take(estimates.Step("ratio", label="pivot"))
 
     def mixture(rows: training_rows.Rows, bar: float) -> None:
         _mixture(rows, bar, rng)
-        rows.take(layers.Step("ratio", label="mixture"))
+        rows.take(estimates.Step("ratio", label="mixture"))
 
     starts: dict[str, tuple[Begin, ...]] = {"white": (white,), "marginal": (marginal,)}
     every = kind == "auto" and marginals == "spline"

@@ -1,0 +1,1 @@
+"""Fits that add one layer after the other."""
