@@ -1,7 +1,7 @@
 """Fitting flows."""
 
-from tfp_flows.training.averaging import AverageWeights
-from tfp_flows.training.callbacks import StopOnNonFinite
+from tfp_flows.training.callbacks.averaging import AverageWeights
+from tfp_flows.training.callbacks.stopping import StopOnNonFinite
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
 from tfp_flows.training.images import image_batches
