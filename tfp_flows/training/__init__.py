@@ -2,8 +2,8 @@
 
 from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.stopping import StopOnNonFinite
+from tfp_flows.training.data.images import image_batches
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
-from tfp_flows.training.images import image_batches
 
 __all__ = ["AverageWeights", "StopOnNonFinite", "fit", "fit_more", "image_batches"]

@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _context, flows
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.training import data as training_data
 from tfp_flows.training import garbage
 from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.stopping import StopEarly, StopOnNonFinite
+from tfp_flows.training.data import arrays as training_data
 from tfp_flows.training.greedy import fit as greedy
 from tfp_flows.training.greedy import generator as generation
 from tfp_flows.training.greedy import streams

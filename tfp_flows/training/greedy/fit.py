@@ -10,7 +10,7 @@ import numpy as np
 
 from tfp_flows import _checks, _context
 from tfp_flows.flows.gaussianization import rbig
-from tfp_flows.training import data as training_data
+from tfp_flows.training.data import arrays as training_data
 from tfp_flows.training.greedy import layers, progress, starts, workers
 from tfp_flows.training.greedy import rows as training_rows
 

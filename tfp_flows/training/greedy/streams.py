@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import datasets, flows
-from tfp_flows.training import data as training_data
+from tfp_flows.training.data import arrays as training_data
 from tfp_flows.training.greedy import fit as greedy
 
 __all__ = ["fit", "is_stream"]

@@ -1,0 +1,1 @@
+"""Data as it comes, read for training."""
