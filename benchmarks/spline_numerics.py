@@ -38,7 +38,7 @@ import _report
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.math import spline_tails, splines
+from tfp_flows.math.splines import rational_quadratic, tails
 
 BOUND = 5.0
 SCALES = (1.0, 5.0, 20.0)
@@ -70,14 +70,14 @@ class Rival(NamedTuple):
 
 def our_tables(logits: tf.Tensor, bins: int) -> Tables:
     """Make knots and slopes as the library does."""
-    return spline_tails.spline_parameters(logits, bins, -BOUND, BOUND, "identity")
+    return tails.spline_parameters(logits, bins, -BOUND, BOUND, "identity")
 
 
 def our_apply(
     value: tf.Tensor, tables: Tables, *, inverse: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluate as the library does."""
-    return spline_tails.apply_spline(value, *tables, "identity", inverse=inverse)
+    return tails.apply_spline(value, *tables, "identity", inverse=inverse)
 
 
 def our_direct(
@@ -85,9 +85,7 @@ def our_direct(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluate as coupling and autoregressive maps do, one spline per scalar."""
     limits = (-BOUND, BOUND)
-    return spline_tails.apply_logits(
-        value, logits, bins, limits, "identity", inverse=inverse
-    )
+    return tails.apply_logits(value, logits, bins, limits, "identity", inverse=inverse)
 
 
 def textbook_tables(logits: tf.Tensor, bins: int) -> Tables:
@@ -97,7 +95,7 @@ def textbook_tables(logits: tf.Tensor, bins: int) -> Tables:
     def knots(part: tf.Tensor) -> tf.Tensor:
         sizes = MINIMUM + (1.0 - MINIMUM * bins) * tf.nn.softmax(part, axis=0)
         ends = (tf.constant(end, logits.dtype) for end in (-BOUND, BOUND))
-        return splines.knots(sizes, *ends)
+        return rational_quadratic.knots(sizes, *ends)
 
     slopes = MINIMUM + tf.nn.softplus(inner)
     one = tf.ones_like(inner[:1])
@@ -111,7 +109,7 @@ def distrax_tables(logits: tf.Tensor, bins: int) -> Tables:
     def knots(part: tf.Tensor) -> tf.Tensor:
         share = (1.0 - MINIMUM * bins) * tf.nn.softmax(part, axis=0)
         ends = (tf.constant(end, logits.dtype) for end in (-BOUND, BOUND))
-        return splines.knots(MINIMUM + share, *ends)
+        return rational_quadratic.knots(MINIMUM + share, *ends)
 
     offset = tf.math.log(tf.math.expm1(tf.constant(1.0 - MINIMUM, logits.dtype)))
     slopes = MINIMUM + tf.nn.softplus(inner + offset)

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.math import leaky, mixtures, moments, splines
+from tfp_flows.math import leaky, mixtures, moments
+from tfp_flows.math.splines import rational_quadratic
 
 
 def mixture(count=3, points=7, seed=0):
@@ -65,9 +66,9 @@ def test_plateau_between_components_far_apart_is_no_nan():
 
 def test_knots_are_pinned_to_the_ends():
     logits = tf.constant(np.random.default_rng(0).normal(size=(9, 4)), tf.float32)
-    sizes = splines.bin_sizes(logits, 1e-3, 4.5)
+    sizes = rational_quadratic.bin_sizes(logits, 1e-3, 4.5)
     assert float(tf.reduce_min(sizes)) >= 1e-3
-    knots = splines.knots(sizes, tf.constant(-7.3), tf.constant(0.1))
+    knots = rational_quadratic.knots(sizes, tf.constant(-7.3), tf.constant(0.1))
     np.testing.assert_array_equal(knots[0], np.full(4, np.float32(-7.3)))
     np.testing.assert_array_equal(knots[-1], np.full(4, np.float32(0.1)))
     assert np.all(np.diff(knots, axis=0) > 0.0)
@@ -80,7 +81,9 @@ def test_inverse_has_its_slope_at_the_centre_of_a_straight_bin():
         outer.watch(y)
         with tf.GradientTape() as tape:
             tape.watch(y)
-            x, _ = splines.inverse_in_bin(y, *[tf.constant(e, y.dtype) for e in ends])
+            x, _ = rational_quadratic.inverse_in_bin(
+                y, *[tf.constant(e, y.dtype) for e in ends]
+            )
         slope = tape.gradient(x, y)
     np.testing.assert_allclose(x, y / 2.0, atol=1e-15)
     np.testing.assert_allclose(slope, 0.5, atol=1e-15)
@@ -91,7 +94,7 @@ def test_squashing_is_bounded_and_starts_with_slope_one():
     x = tf.constant([-1e30, -1.0, 0.0, 1e-3, 1e30])
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = splines.soft_clip(x, 2.0)
+        y = rational_quadratic.soft_clip(x, 2.0)
     np.testing.assert_allclose(y, [-2.0, -2.0 / 3.0, 0.0, 1e-3, 2.0], rtol=1e-3)
     slope = tape.gradient(y, x).numpy()
     assert slope[2] == 1.0

@@ -16,8 +16,8 @@ from tfp_flows.math import (
     rotations,
     sliced,
     smoothing,
-    tables,
 )
+from tfp_flows.math.splines import tables
 
 RNG = np.random.default_rng(0)
 

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _context, datasets, flows, training
 from tfp_flows.information import curves, neighbours, pairs
-from tfp_flows.math import normal, tables
+from tfp_flows.math import normal
+from tfp_flows.math.splines import tables
 from tfp_flows.training.greedy import estimates
 
 __all__ = ["CrossFit", "Fits", "better", "defended", "evaluate"]

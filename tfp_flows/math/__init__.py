@@ -20,11 +20,8 @@ from tfp_flows.math import (
     rotations,
     sliced,
     smoothing,
-    spline_search,
-    spline_tails,
-    splines,
-    tables,
 )
+from tfp_flows.math.splines import rational_quadratic, search, tables, tails
 
 __all__ = [
     "cdf_tables",

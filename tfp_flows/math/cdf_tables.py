@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows.math import normal, tables
+from tfp_flows.math import normal
+from tfp_flows.math.splines import tables
 
 __all__ = ["gaussianize", "log_masses", "log_masses_at", "sample_map"]
 

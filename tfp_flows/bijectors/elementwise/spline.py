@@ -12,7 +12,8 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors._core import arguments, base, properties
-from tfp_flows.math import spline_tails, splines
+from tfp_flows.math.splines import rational_quadratic
+from tfp_flows.math.splines import tails as spline_tails
 
 __all__ = ["RationalQuadraticSpline"]
 
@@ -232,7 +233,7 @@ class RationalQuadraticSpline(base.Bijector):
                 sizes = _pad_rank(sizes, zeros.shape.rank) + zeros
             total = tf.reduce_sum(sizes, axis=0)
             end = low + total if high is None else high
-            tables.append(splines.knots(sizes / total, low, end))
+            tables.append(rational_quadratic.knots(sizes / total, low, end))
         inner = tf.convert_to_tensor(self._knot_slopes)
         inner = tf.transpose(inner, _last_axis_first(inner.shape.rank))
         if inner.shape[0] == 0:

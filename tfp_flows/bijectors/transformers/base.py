@@ -18,7 +18,9 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors.elementwise import parameterised
-from tfp_flows.math import linear, mixtures, spline_tails, splines
+from tfp_flows.math import linear, mixtures
+from tfp_flows.math.splines import rational_quadratic
+from tfp_flows.math.splines import tails as spline_tails
 
 __all__ = [
     "Additive",
@@ -232,7 +234,11 @@ class LogisticMixture(Transformer):
     def _components(self, params: tf.Tensor) -> tuple[tf.Tensor, ...]:
         logits, locations, raw = tf.split(params, 3, axis=0)
         bound = self.max_log_scale
-        return tf.nn.log_softmax(logits, 0), locations, splines.soft_clip(raw, bound)
+        return (
+            tf.nn.log_softmax(logits, 0),
+            locations,
+            rational_quadratic.soft_clip(raw, bound),
+        )
 
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Solve `logit(F(y)) = x` for `y`."""

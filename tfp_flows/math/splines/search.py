@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfp_flows.math import splines
+from tfp_flows.math.splines import rational_quadratic
 
 __all__ = ["Bin", "Bounds", "pick_bin"]
 
@@ -257,7 +257,9 @@ def pick_bin(
     ) -> tuple[tuple[tf.Tensor, ...], Any]:
         axes = (_Axis(widths, bounds), _Axis(heights, bounds))
         found, index = _search(value, axes, slopes, by=int(inverse))
-        clipped = [splines.soft_clip(raw, bounds.slopes) for raw in found[4:]]
+        clipped = [
+            rational_quadratic.soft_clip(raw, bounds.slopes) for raw in found[4:]
+        ]
         found = found._replace(slope0=tf.exp(clipped[0]), slope1=tf.exp(clipped[1]))
 
         def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfp_flows.math import spline_search, splines
+from tfp_flows.math.splines import rational_quadratic, search
 
 __all__ = [
     "TAILS",
@@ -52,12 +52,16 @@ def spline_parameters(
         params, [num_bins, num_bins, num_slopes(num_bins, tails)], axis=0
     )
     low, high = tf.cast(low, params.dtype), tf.cast(high, params.dtype)
-    x_knots = splines.knots(splines.bin_sizes(widths, MIN_BIN, BIN_BOUND), low, high)
-    y_knots = splines.knots(splines.bin_sizes(heights, MIN_BIN, BIN_BOUND), low, high)
+    x_knots = rational_quadratic.knots(
+        rational_quadratic.bin_sizes(widths, MIN_BIN, BIN_BOUND), low, high
+    )
+    y_knots = rational_quadratic.knots(
+        rational_quadratic.bin_sizes(heights, MIN_BIN, BIN_BOUND), low, high
+    )
     if num_slopes(num_bins, tails) == 0:
         one = tf.ones_like(x_knots[:1])
         return x_knots, y_knots, tf.concat([one, one], axis=0)
-    slopes = all_slopes(splines.slopes(inner, SLOPE_BOUND), tails)
+    slopes = all_slopes(rational_quadratic.slopes(inner, SLOPE_BOUND), tails)
     return x_knots, y_knots, slopes
 
 
@@ -97,7 +101,7 @@ def apply_spline(
     source, target = (y_knots, x_knots) if inverse else (x_knots, y_knots)
     # Clip before and select after: no branch ever sees a value it cannot take.
     clipped = tf.clip_by_value(value, source[0], source[-1])
-    function = splines.inverse if inverse else splines.forward
+    function = rational_quadratic.inverse if inverse else rational_quadratic.forward
     out, log_det = function(clipped, x_knots, y_knots, slopes)
     below, above = value < source[0], value > source[-1]
     zero = tf.zeros_like(log_det)
@@ -144,14 +148,16 @@ def apply_logits(
         inner = tf.concat([zero, inner, zero], axis=0)
     low, high = limits
     clipped = tf.clip_by_value(value, low, high)
-    bounds = spline_search.Bounds(low, high, MIN_BIN, BIN_BOUND, SLOPE_BOUND)
-    found = spline_search.pick_bin(
-        clipped, widths, heights, inner, bounds, inverse=inverse
+    bounds = search.Bounds(low, high, MIN_BIN, BIN_BOUND, SLOPE_BOUND)
+    found = search.pick_bin(clipped, widths, heights, inner, bounds, inverse=inverse)
+    function = (
+        rational_quadratic.inverse_in_bin
+        if inverse
+        else rational_quadratic.forward_in_bin
     )
-    function = splines.inverse_in_bin if inverse else splines.forward_in_bin
     out, log_det = function(clipped, *found)
     if tails == "linear":
-        edges = splines.slopes(tf.stack([inner[0], inner[-1]]), SLOPE_BOUND)
+        edges = rational_quadratic.slopes(tf.stack([inner[0], inner[-1]]), SLOPE_BOUND)
         knots = tf.constant([low, high], value.dtype)
         return _linear_tails(value, out, log_det, knots, knots, edges, inverse=inverse)
     inside = (value >= low) & (value <= high)  # false for NaN, which passes through

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfp_flows.math import splines
+from tfp_flows.math.splines import rational_quadratic
 
 __all__ = ["bin_index", "evaluate", "invert", "knots", "pick"]
 
@@ -83,7 +83,11 @@ def _apply(
     source, target = (y_knots, x_knots) if inverse else (x_knots, y_knots)
     # Clip before and select after: no branch ever sees a value it cannot take.
     clipped = tf.clip_by_value(value, source[:, 0], source[:, -1])
-    function = splines.inverse_in_bin if inverse else splines.forward_in_bin
+    function = (
+        rational_quadratic.inverse_in_bin
+        if inverse
+        else rational_quadratic.forward_in_bin
+    )
     out, log_det = function(clipped, *_ends(bin_index(clipped, source), tables))
     sign = -1.0 if inverse else 1.0
     zero = tf.zeros_like(value)

@@ -1,0 +1,1 @@
+"""Rational-quadratic splines and tables."""
