@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import bijectors as maps
-from tfp_flows.math import mixture_fits
+from tfp_flows.math.gaussianization import mixture_fits
 
 RNG = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.math import components, mixture_fits
+from tfp_flows.math.gaussianization import components, mixture_fits
 
 
 @pytest.mark.parametrize("kind", ["normal", "logistic"])

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.math import (
+from tfp_flows.math import normal, rotations
+from tfp_flows.math.gaussianization import (
     components,
     histograms,
-    normal,
     pursuit,
     quantiles,
     rosenblatt,
-    rotations,
     sliced,
     smoothing,
 )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.math import mixture_fits, mixture_knots
+from tfp_flows.math.gaussianization import mixture_fits, mixture_knots
 from tfp_flows.math.splines import tables
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.math import cdf_tables, mixture_maps, mixtures, rosenblatt
+from tfp_flows.math import mixtures
+from tfp_flows.math.gaussianization import cdf_tables, mixture_maps, rosenblatt
 
 RNG = np.random.default_rng(0)
 SIZE, COUNT = 2, 3

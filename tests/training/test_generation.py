@@ -8,7 +8,7 @@ import pytest
 
 import tfp_flows as tfpf
 from tfp_flows import training
-from tfp_flows.math import sliced
+from tfp_flows.math.gaussianization import sliced
 
 OPTIONS = {"seed": 0, "verbose": 0}
 

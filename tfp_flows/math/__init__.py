@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from tfp_flows.math import (
-    cdf_tables,
-    components,
-    histograms,
     leaky,
     linear,
     masks,
     mixtures,
     moments,
     normal,
+    roots,
+    rotations,
+)
+from tfp_flows.math.gaussianization import (
+    cdf_tables,
+    components,
+    histograms,
     pivots,
     pursuit,
     quantiles,
-    roots,
     rosenblatt,
-    rotations,
     sliced,
     smoothing,
 )

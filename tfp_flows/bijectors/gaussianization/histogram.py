@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import cdf_tables, histograms, normal, smoothing, support
+from tfp_flows.math import normal, support
+from tfp_flows.math.gaussianization import cdf_tables, histograms, smoothing
 
 __all__ = ["HistogramCDF", "MarginalGaussianize", "NormalCDF"]
 

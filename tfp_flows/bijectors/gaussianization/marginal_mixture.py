@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import mixture_fits, mixture_maps
+from tfp_flows.math.gaussianization import mixture_fits, mixture_maps
 
 __all__ = ["MarginalMixture"]
 

@@ -11,14 +11,13 @@ import tensorflow_probability as tfp
 
 from tfp_flows import networks
 from tfp_flows.flows.gaussianization import rbig
-from tfp_flows.math import (
+from tfp_flows.math import normal, rotations
+from tfp_flows.math.gaussianization import (
     cdf_tables,
     components,
     histograms,
-    normal,
     pivots,
     quantiles,
-    rotations,
     smoothing,
 )
 from tfp_flows.training.greedy import layers, marginals

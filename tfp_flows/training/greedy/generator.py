@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _context
 from tfp_flows.flows.gaussianization import sliced as slices
-from tfp_flows.math import sliced
+from tfp_flows.math.gaussianization import sliced
 from tfp_flows.training.data import arrays as training_data
 from tfp_flows.training.greedy import estimates, progress, starts
 from tfp_flows.training.greedy import layers as kinds

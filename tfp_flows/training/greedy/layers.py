@@ -12,7 +12,8 @@ from tfp_flows import networks
 from tfp_flows.bijectors.gaussianization import marginal_spline
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows.gaussianization import rbig
-from tfp_flows.math import cdf_tables, components, normal, rosenblatt
+from tfp_flows.math import normal
+from tfp_flows.math.gaussianization import cdf_tables, components, rosenblatt
 from tfp_flows.math.splines import tables
 from tfp_flows.math.traced import traced
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfp_flows.math import mixture_knots, quantiles
+from tfp_flows.math.gaussianization import mixture_knots, quantiles
 from tfp_flows.training.greedy import layers
 
 __all__ = ["best_knots", "deviations"]

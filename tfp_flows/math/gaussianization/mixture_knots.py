@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.math import histograms, mixture_fits, mixture_maps
+from tfp_flows.math.gaussianization import histograms, mixture_fits, mixture_maps
 from tfp_flows.math.traced import traced
 
 __all__ = ["mixture_knots"]

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfp_flows.math import histograms, normal, rotations
+from tfp_flows.math import normal, rotations
+from tfp_flows.math.gaussianization import histograms
 
 __all__ = ["complete", "directions", "displacement", "pair_directions"]
 

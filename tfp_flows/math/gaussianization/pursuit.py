@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfp_flows.math import histograms, normal, rotations, smoothing
+from tfp_flows.math import normal, rotations
+from tfp_flows.math.gaussianization import histograms, smoothing
 
 __all__ = ["climb"]
 
