@@ -41,8 +41,8 @@ import tensorflow as tf
 
 from tfp_flows import bijectors as maps
 from tfp_flows import datasets, plots
-from tfp_flows.math import rotations
 from tfp_flows.math.gaussianization import cdf_tables, histograms
+from tfp_flows.math.linear import rotations
 
 MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist" / "train.npz"
 ALPHA = 1e-6

@@ -16,7 +16,7 @@ from tests.bijectors.toy_maps import Affine as ToyAffine
 from tests.bijectors.toy_maps import Shear, noise
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
-from tfp_flows.math import rotations
+from tfp_flows.math.linear import rotations
 from tfp_flows.testing import BijectorCase, perturb
 
 CASES: dict[str, BijectorCase] = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.math import normal, rotations
+from tfp_flows.math import normal
 from tfp_flows.math.gaussianization import (
     components,
     histograms,
@@ -16,6 +16,7 @@ from tfp_flows.math.gaussianization import (
     sliced,
     smoothing,
 )
+from tfp_flows.math.linear import rotations
 from tfp_flows.math.splines import tables
 
 RNG = np.random.default_rng(0)

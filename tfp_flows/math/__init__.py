@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from tfp_flows.math import (
-    leaky,
-    linear,
-    masks,
-    mixtures,
-    moments,
-    normal,
-    roots,
-    rotations,
-)
+from tfp_flows.math import leaky, masks, mixtures, moments, normal, roots
 from tfp_flows.math.gaussianization import (
     cdf_tables,
     components,
@@ -23,6 +14,7 @@ from tfp_flows.math.gaussianization import (
     sliced,
     smoothing,
 )
+from tfp_flows.math.linear import products, rotations
 from tfp_flows.math.splines import rational_quadratic, search, tables, tails
 
 __all__ = [

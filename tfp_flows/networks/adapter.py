@@ -13,7 +13,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, Shape, TensorLike
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 from tfp_flows.networks import base, foreign
 
 __all__ = ["NetworkConditioner", "as_conditioner"]
@@ -158,10 +158,10 @@ class NetworkConditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
 
     def columns(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Return parameters `[P, D, N]` of inputs `[input_size, N]`."""
-        rows = None if condition is None else linear.transpose(condition)
-        out = self._call(linear.transpose(x), rows)
+        rows = None if condition is None else products.transpose(condition)
+        out = self._call(products.transpose(x), rows)
         out = tf.cast(tf.reshape(out, [-1, *self.output_shape]), x.dtype)
-        return linear.transpose(out, [2, 1, 0])
+        return products.transpose(out, [2, 1, 0])
 
     def __call__(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:
         """Return parameters `[N, D, P]` of inputs `[N, input_size]`."""

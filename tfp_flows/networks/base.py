@@ -13,7 +13,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Shape, TensorLike
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 from tfp_flows.networks import foreign
 
 __all__ = ["Conditioner", "activation_function"]
@@ -233,7 +233,7 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         _checks.require_trailing(x.shape, (self._input_size,), "x", owner)
         _checks.require_condition(condition, self._condition_shape, owner)
         batch = tf.shape(x)[:-1]
-        flat = linear.transpose(
+        flat = products.transpose(
             tf.reshape(x, [tf.reduce_prod(batch), self._input_size])
         )
         if condition is not None:
@@ -241,10 +241,10 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
             _checks.require_trailing(
                 condition.shape, self._condition_shape, "condition", owner
             )
-            condition = linear.transpose(
+            condition = products.transpose(
                 tf.reshape(condition, [-1, self.condition_size])
             )
-        out = linear.transpose(self.columns(flat, condition))
+        out = products.transpose(self.columns(flat, condition))
         shape = tf.concat([batch, tf.constant(self._output_shape)], axis=0)
         return tf.reshape(out, shape)
 

@@ -11,7 +11,7 @@ import math
 
 import tensorflow as tf
 
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["Batch", "at_least_one", "to_columns"]
 
@@ -33,7 +33,7 @@ class Batch:
 
     def events(self, columns: tf.Tensor) -> tf.Tensor:
         """Return `[D, N]` as `[..., D]`."""
-        out = tf.reshape(linear.transpose(columns), self._shape([columns.shape[0]]))
+        out = tf.reshape(products.transpose(columns), self._shape([columns.shape[0]]))
         out.set_shape(self._static.concatenate([columns.shape[0]]))
         return out
 
@@ -76,8 +76,8 @@ def to_columns(
             event = tf.constant([size], tf.int32)
             flat = tf.reshape(condition, tf.concat([condition_batch, event], axis=0))
             condition = tf.broadcast_to(flat, tf.concat([dynamic, event], axis=0))
-        condition = linear.transpose(tf.reshape(condition, [-1, size]))
-    columns = linear.transpose(tf.reshape(x, [-1, x.shape[-1]]))
+        condition = products.transpose(tf.reshape(condition, [-1, size]))
+    columns = products.transpose(tf.reshape(x, [-1, x.shape[-1]]))
     return columns, condition, Batch(static, dynamic)
 
 

@@ -10,14 +10,14 @@ from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
 from tfp_flows.bijectors._core import batch as columns
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["ConditionalElementwise", "Elementwise"]
 
 
 def _params_first(params: tf.Tensor) -> tf.Tensor:
     rank = params.shape.rank
-    return linear.transpose(params, [rank - 1, *range(rank - 1)])
+    return products.transpose(params, [rank - 1, *range(rank - 1)])
 
 
 class Elementwise(base.Bijector):

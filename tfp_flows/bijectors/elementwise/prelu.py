@@ -11,7 +11,8 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, Shape, TensorLike
 from tfp_flows.bijectors._core import arguments, base, properties
-from tfp_flows.math import leaky, linear
+from tfp_flows.math import leaky
+from tfp_flows.math.linear import products
 
 __all__ = ["LeakyReLU", "PReLU"]
 
@@ -191,7 +192,7 @@ class PReLU(base.Bijector):
         sizes = _checks.static_shape(shape, "shape") or ()
         with tf.init_scope():
             start = tf.constant(math.log(negative_slope), tf.float64)
-            start = linear.unbounded_log_scale(start, max_log_scale)
+            start = products.unbounded_log_scale(start, max_log_scale)
             start = start + np.zeros(sizes)
         with tf.name_scope(name):
             log_slope = arguments.variable(start, "log_slope", dtype)
@@ -217,7 +218,7 @@ class PReLU(base.Bijector):
 
     def _bounded(self) -> tf.Tensor:
         log_slope = tf.convert_to_tensor(self._log_slope)
-        return linear.bounded_log_scale(log_slope, self._max_log_scale)
+        return products.bounded_log_scale(log_slope, self._max_log_scale)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return leaky.forward(x, self._bounded())

@@ -10,8 +10,8 @@ import tensorflow_probability as tfp
 from tfp_flows._types import DType, Seed
 from tfp_flows.bijectors._core import arguments, base
 from tfp_flows.bijectors.linear import lu
-from tfp_flows.math import linear as linear_maps
 from tfp_flows.math import moments
+from tfp_flows.math.linear import products as linear_maps
 
 __all__ = ["InvertibleConv1x1"]
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["HouseholderProduct"]
 
@@ -128,9 +128,9 @@ class HouseholderProduct(base.Bijector):
         return {"vectors": properties.free(2)}
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        y = linear.reflect(tf.convert_to_tensor(self._vectors), x)
-        return y, linear.broadcast_log_det(tf.zeros([], y.dtype), y)
+        y = products.reflect(tf.convert_to_tensor(self._vectors), x)
+        return y, products.broadcast_log_det(tf.zeros([], y.dtype), y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x = linear.reflect(tf.convert_to_tensor(self._vectors), y, inverse=True)
-        return x, linear.broadcast_log_det(tf.zeros([], x.dtype), x)
+        x = products.reflect(tf.convert_to_tensor(self._vectors), y, inverse=True)
+        return x, products.broadcast_log_det(tf.zeros([], x.dtype), x)

@@ -12,7 +12,7 @@ from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
 from tfp_flows.bijectors.linear import permutation as permute
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["LU", "random_rotation"]
 
@@ -196,7 +196,7 @@ class LU(base.Bijector):
         factors, places = _factorize(_initial_matrix(init, size, seed))
         diagonal = np.diag(factors)
         with tf.init_scope():
-            log_diagonal = linear.unbounded_log_scale(
+            log_diagonal = products.unbounded_log_scale(
                 tf.constant(np.log(np.abs(diagonal))), max_log_scale
             )
         with tf.name_scope(name):
@@ -298,36 +298,36 @@ class LU(base.Bijector):
 
     def _factors(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return `L`, the upper factor with its diagonal, and the log-det."""
-        log_diagonal = linear.bounded_log_scale(
+        log_diagonal = products.bounded_log_scale(
             tf.convert_to_tensor(self._log_diagonal), self._max_log_scale
         )
         diagonal = tf.exp(log_diagonal)
         if self._signs is not None:
             diagonal = diagonal * tf.convert_to_tensor(self._signs)
         strict = tf.convert_to_tensor(self._lower)
-        lower = linear.lower_triangle(strict, tf.ones_like(strict[..., 0]))
-        upper = linear.upper_triangle(tf.convert_to_tensor(self._upper), diagonal)
+        lower = products.lower_triangle(strict, tf.ones_like(strict[..., 0]))
+        upper = products.upper_triangle(tf.convert_to_tensor(self._upper), diagonal)
         return lower, upper, tf.reduce_sum(log_diagonal, axis=-1)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         lower, upper, log_det = self._factors()
-        y = linear.matvec(lower, linear.matvec(upper, x))
+        y = products.matvec(lower, products.matvec(upper, x))
         places = self._places()
         if places is not None:
-            y = linear.permute(y, *places[::-1])
+            y = products.permute(y, *places[::-1])
         if self._shift is not None:
             y = y + self._shift
-        return y, linear.broadcast_log_det(log_det, y)
+        return y, products.broadcast_log_det(log_det, y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         lower, upper, log_det = self._factors()
         x = y if self._shift is None else y - self._shift
         places = self._places()
         if places is not None:
-            x = linear.permute(x, *places)
-        x = linear.solve_triangular(lower, x, lower=True)
-        x = linear.solve_triangular(upper, x, lower=False)
-        return x, linear.broadcast_log_det(-log_det, x)
+            x = products.permute(x, *places)
+        x = products.solve_triangular(lower, x, lower=True)
+        x = products.solve_triangular(upper, x, lower=False)
+        return x, products.broadcast_log_det(-log_det, x)
 
 
 def _is_sign(value: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["Orthogonal"]
 
@@ -123,12 +123,12 @@ class Orthogonal(base.Bijector):
     def matrix(self) -> tf.Tensor:
         """Return the rotation, `[..., D, D]`."""
         skew = tf.convert_to_tensor(self._skew)
-        return linear.cayley(skew, self._size)
+        return products.cayley(skew, self._size)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        y = linear.matvec(self.matrix(), x)
-        return y, linear.broadcast_log_det(tf.zeros([], y.dtype), y)
+        y = products.matvec(self.matrix(), x)
+        return y, products.broadcast_log_det(tf.zeros([], y.dtype), y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x = linear.matvec(self.matrix(), y, transpose=True)
-        return x, linear.broadcast_log_det(tf.zeros([], x.dtype), x)
+        x = products.matvec(self.matrix(), y, transpose=True)
+        return x, products.broadcast_log_det(tf.zeros([], x.dtype), x)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import Seed
 from tfp_flows.bijectors._core import arguments, base, monotone
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["Permutation", "invert_permutation", "random_permutation"]
 
@@ -144,8 +144,8 @@ class Permutation(base.Bijector):
         self, value: tf.Tensor, there: tuple[int, ...], back: tuple[int, ...]
     ) -> tuple[tf.Tensor, tf.Tensor]:
         zero = tf.zeros([], value.dtype)
-        log_det = linear.broadcast_log_det(zero, value)
-        return linear.permute(value, there, back), log_det
+        log_det = products.broadcast_log_det(zero, value)
+        return products.permute(value, there, back), log_det
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._gather(x, self._permutation, self._inverse_permutation)
@@ -182,7 +182,7 @@ class _Gather(base.Bijector):
         return {}
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return linear.permute(x, self._there, self._back), tf.zeros([], x.dtype)
+        return products.permute(x, self._there, self._back), tf.zeros([], x.dtype)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return linear.permute(y, self._back, self._there), tf.zeros([], y.dtype)
+        return products.permute(y, self._back, self._there), tf.zeros([], y.dtype)

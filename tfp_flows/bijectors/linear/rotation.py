@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["Rotation"]
 
@@ -162,16 +162,16 @@ class Rotation(base.Bijector):
         matrix = tf.convert_to_tensor(self._matrix)
         if self._skew is None:
             return matrix
-        turn = linear.cayley(tf.convert_to_tensor(self._skew), self._size)
+        turn = products.cayley(tf.convert_to_tensor(self._skew), self._size)
         return tf.matmul(matrix, turn)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        y = linear.matvec(self.rotation(), x)
-        return y, linear.broadcast_log_det(tf.zeros([], y.dtype), y)
+        y = products.matvec(self.rotation(), x)
+        return y, products.broadcast_log_det(tf.zeros([], y.dtype), y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x = linear.matvec(self.rotation(), y, transpose=True)
-        return x, linear.broadcast_log_det(tf.zeros([], x.dtype), x)
+        x = products.matvec(self.rotation(), y, transpose=True)
+        return x, products.broadcast_log_det(tf.zeros([], x.dtype), x)
 
 
 def _is_orthogonal(matrix: tf.Tensor) -> tf.Tensor:

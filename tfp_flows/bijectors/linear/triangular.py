@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import linear
+from tfp_flows.math.linear import products
 
 __all__ = ["LowRankAffine", "TriangularAffine"]
 
@@ -174,25 +174,25 @@ class TriangularAffine(base.Bijector):
 
     def _factors(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the triangular matrix and its log-det."""
-        log_diagonal = linear.bounded_log_scale(
+        log_diagonal = products.bounded_log_scale(
             tf.convert_to_tensor(self._log_diagonal), self._max_log_scale
         )
-        triangle = linear.lower_triangle if self._lower else linear.upper_triangle
+        triangle = products.lower_triangle if self._lower else products.upper_triangle
         off_diagonal = tf.convert_to_tensor(self._off_diagonal)
         matrix = triangle(off_diagonal, tf.exp(log_diagonal))
         return matrix, tf.reduce_sum(log_diagonal, axis=-1)
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         matrix, log_det = self._factors()
-        y = linear.matvec(matrix, x)
+        y = products.matvec(matrix, x)
         y = y if self._shift is None else y + self._shift
-        return y, linear.broadcast_log_det(log_det, y)
+        return y, products.broadcast_log_det(log_det, y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         matrix, log_det = self._factors()
         x = y if self._shift is None else y - self._shift
-        x = linear.solve_triangular(matrix, x, lower=self._lower)
-        return x, linear.broadcast_log_det(-log_det, x)
+        x = products.solve_triangular(matrix, x, lower=self._lower)
+        return x, products.broadcast_log_det(-log_det, x)
 
 
 class LowRankAffine(base.Bijector):
@@ -375,25 +375,25 @@ class LowRankAffine(base.Bijector):
 
     def _factors(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return `T`, `V`, `W`, and the log-det."""
-        log_diagonal = linear.bounded_log_scale(
+        log_diagonal = products.bounded_log_scale(
             tf.convert_to_tensor(self._log_diagonal), self._max_log_scale
         )
         strict = tf.convert_to_tensor(self._off_diagonal)
-        triangle = linear.lower_triangle(strict, tf.exp(log_diagonal))
+        triangle = products.lower_triangle(strict, tf.exp(log_diagonal))
         left = tf.convert_to_tensor(self._left)
         right = tf.convert_to_tensor(self._right)
-        log_det = linear.low_rank_log_det(triangle, log_diagonal, left, right)
+        log_det = products.low_rank_log_det(triangle, log_diagonal, left, right)
         return triangle, left, right, log_det
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         triangle, left, right, log_det = self._factors()
-        y = linear.matvec(left, linear.matvec(right, x, transpose=True))
-        y = linear.matvec(triangle, x) + y
+        y = products.matvec(left, products.matvec(right, x, transpose=True))
+        y = products.matvec(triangle, x) + y
         y = y if self._shift is None else y + self._shift
-        return y, linear.broadcast_log_det(log_det, y)
+        return y, products.broadcast_log_det(log_det, y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         triangle, left, right, log_det = self._factors()
         x = y if self._shift is None else y - self._shift
-        x = linear.low_rank_solve(triangle, left, right, x)
-        return x, linear.broadcast_log_det(-log_det, x)
+        x = products.low_rank_solve(triangle, left, right, x)
+        return x, products.broadcast_log_det(-log_det, x)

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import linear, moments
+from tfp_flows.math import moments
+from tfp_flows.math.linear import products
 
 __all__ = ["ActNorm"]
 
@@ -209,11 +210,11 @@ class ActNorm(base.Bijector):
         log_scale, shift, offset, log_det = self._read(x, "x")
         y = x * tf.exp(log_scale) + shift
         y = y if offset is None else y + offset
-        return y, linear.broadcast_log_det(log_det, y, self._event_ndims)
+        return y, products.broadcast_log_det(log_det, y, self._event_ndims)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         log_scale, shift, offset, log_det = self._read(y, "y")
         # The offset first: near it, this difference is exact.
         x = y if offset is None else y - offset
         x = (x - shift) * tf.exp(-log_scale)
-        return x, linear.broadcast_log_det(-log_det, x, self._event_ndims)
+        return x, products.broadcast_log_det(-log_det, x, self._event_ndims)

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import linear, moments
+from tfp_flows.math import moments
+from tfp_flows.math.linear import products
 
 __all__ = ["BatchNorm"]
 
@@ -252,7 +253,7 @@ class BatchNorm(base.Bijector):
         drop = range(-min(ndims, log_factor.shape.rank), 0)
         log_det = tf.reduce_sum(log_factor, axis=list(drop))
         log_det = log_det * moments.num_positions(value, ndims)
-        return linear.broadcast_log_det(log_det, output, ndims)
+        return products.broadcast_log_det(log_det, output, ndims)
 
     def _frozen(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the running mean, and the log-derivative of the inverse."""

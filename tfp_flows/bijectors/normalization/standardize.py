@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, Shape, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math import linear, moments
+from tfp_flows.math import moments
+from tfp_flows.math.linear import products
 
 __all__ = ["Standardize"]
 
@@ -245,7 +246,7 @@ class Standardize(base.Bijector):
         y = y if self._loc_remainder is None else y + self._loc_remainder
         y = y + self._loc
         log_det = self._log_det(scale)
-        return y, linear.broadcast_log_det(log_det, y, self._event_ndims)
+        return y, products.broadcast_log_det(log_det, y, self._event_ndims)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         scale = tf.convert_to_tensor(self._scale)
@@ -254,7 +255,7 @@ class Standardize(base.Bijector):
         x = x if self._loc_remainder is None else x - self._loc_remainder
         x = x / scale
         log_det = -self._log_det(scale)
-        return x, linear.broadcast_log_det(log_det, x, self._event_ndims)
+        return x, products.broadcast_log_det(log_det, x, self._event_ndims)
 
 
 def _not_zero(value: tf.Tensor) -> tf.Tensor:

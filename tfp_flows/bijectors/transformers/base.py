@@ -18,7 +18,8 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors.elementwise import parameterised
-from tfp_flows.math import linear, mixtures
+from tfp_flows.math import mixtures
+from tfp_flows.math.linear import products
 from tfp_flows.math.splines import rational_quadratic
 from tfp_flows.math.splines import tails as spline_tails
 
@@ -119,7 +120,7 @@ class Affine(Transformer):
         return 2
 
     def _log_scale(self, raw: tf.Tensor) -> tf.Tensor:
-        return linear.bounded_log_scale(raw, self.max_log_scale)
+        return products.bounded_log_scale(raw, self.max_log_scale)
 
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Scale, then shift."""

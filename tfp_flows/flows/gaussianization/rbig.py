@@ -21,7 +21,7 @@ from tfp_flows.bijectors.transformers import base as transformers
 from tfp_flows.flows import base
 from tfp_flows.flows._model import compiled, variables
 from tfp_flows.flows.vectors import layers as recipe
-from tfp_flows.math import rotations
+from tfp_flows.math.linear import rotations
 
 __all__ = [
     "KINDS",

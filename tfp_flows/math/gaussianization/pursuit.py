@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfp_flows.math import normal, rotations
+from tfp_flows.math import normal
 from tfp_flows.math.gaussianization import histograms, smoothing
+from tfp_flows.math.linear import rotations
 
 __all__ = ["climb"]
 

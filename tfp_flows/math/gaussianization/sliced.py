@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfp_flows.math import normal, rotations
+from tfp_flows.math import normal
 from tfp_flows.math.gaussianization import histograms
+from tfp_flows.math.linear import rotations
 
 __all__ = ["complete", "directions", "displacement", "pair_directions"]
 

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import networks
 from tfp_flows.flows.gaussianization import rbig
-from tfp_flows.math import normal, rotations
+from tfp_flows.math import normal
 from tfp_flows.math.gaussianization import (
     cdf_tables,
     components,
@@ -20,6 +20,7 @@ from tfp_flows.math.gaussianization import (
     quantiles,
     smoothing,
 )
+from tfp_flows.math.linear import rotations
 from tfp_flows.training.greedy import layers, marginals
 
 __all__ = [

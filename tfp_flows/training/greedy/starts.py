@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows.math import rotations
 from tfp_flows.math.gaussianization import components, pivots, pursuit, sliced
+from tfp_flows.math.linear import rotations
 from tfp_flows.training.greedy import estimates
 from tfp_flows.training.greedy import rows as training_rows
 

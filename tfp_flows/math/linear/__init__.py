@@ -1,0 +1,1 @@
+"""Products, triangles and rotations."""
