@@ -22,7 +22,8 @@ class RationalQuadraticSpline(base.Bijector):
     """Monotone rational-quadratic spline on each scalar, with a choice of tails.
 
     Both directions are closed forms of equal cost. Values, log-dets and gradients are
-    finite for every finite input; see `tfp_flows.math.splines` for the form used.
+    finite for every finite input; `tfp_flows.math.splines.rational_quadratic` has the
+    form used.
 
     Args:
         bin_widths: Widths of the `K` bins in the domain, `[..., K]`, positive.

@@ -1,1 +1,31 @@
 """Estimates from data: histograms, mixtures, quantiles, directions."""
+
+from tfp_flows.math.gaussianization import (
+    cdf_tables,
+    components,
+    histograms,
+    mixture_fits,
+    mixture_knots,
+    mixture_maps,
+    pivots,
+    pursuit,
+    quantiles,
+    rosenblatt,
+    sliced,
+    smoothing,
+)
+
+__all__ = [
+    "cdf_tables",
+    "components",
+    "histograms",
+    "mixture_fits",
+    "mixture_knots",
+    "mixture_maps",
+    "pivots",
+    "pursuit",
+    "quantiles",
+    "rosenblatt",
+    "sliced",
+    "smoothing",
+]
