@@ -14,16 +14,16 @@ from tfp_flows import _checks, _context, _serialize
 from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
-from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.flows._model import columns as named
 from tfp_flows.flows._model import compiled, describe, likelihood, variables
+from tfp_flows.flows._model.columns import NamedColumns
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
 
 
-class Flow(named.NamedColumns, likelihood.LikelihoodModel):
+class Flow(NamedColumns, likelihood.LikelihoodModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
@@ -114,9 +114,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         )
         self.built = True
 
-    def _make_maps(
-        self, condition_shape: tuple[int, ...] | None
-    ) -> list[bijector_base.Bijector]:
+    def _make_maps(self, condition_shape: tuple[int, ...] | None) -> list[Bijector]:
         """Return all maps, from the base to the data side."""
         return [
             *self._make_layers(self.event_size, condition_shape),
@@ -125,7 +123,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
-    ) -> list[bijector_base.Bijector]:
+    ) -> list[Bijector]:
         """Return the maps on vectors of `size`, from the base to the data side."""
         raise NotImplementedError
 
@@ -137,10 +135,8 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
     def _next_seed(self) -> int:
         return int(self._rng.integers(2**31))
 
-    def _assemble(
-        self, maps: Sequence[bijector_base.Bijector]
-    ) -> bijector_base.Bijector:
-        stack: bijector_base.Bijector = composition.Chain(
+    def _assemble(self, maps: Sequence[Bijector]) -> Bijector:
+        stack: Bijector = composition.Chain(
             list(maps)[::-1], checkpoint=self._checkpoint
         )
         if self._embedding is not None and stack.condition_shape is not None:
@@ -175,7 +171,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
         """The base density and its variables."""
         return self._base
 
-    def bijector(self, condition: Condition = None) -> bijector_base.Bijector:
+    def bijector(self, condition: Condition = None) -> Bijector:
         """Return the map from the base to the data.
 
         Args:
@@ -258,9 +254,7 @@ class Flow(named.NamedColumns, likelihood.LikelihoodModel):
             elif hasattr(current, "adapt"):
                 current.adapt(x)
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
-                x = bijector_base.inverse_and_log_det(current, x, inner, event_ndims=1)[
-                    0
-                ]
+                x = inverse_and_log_det(current, x, inner, event_ndims=1)[0]
 
     def log_prob(
         self,

@@ -202,7 +202,7 @@ def test_conditional_elementwise_map_depends_on_the_condition_only():
 @pytest.mark.parametrize("num_bins", [8, 32])
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_splines_of_every_scalar_are_precise_near_the_centre(num_bins, direction):
-    spline = bijectors.transformers.RationalQuadratic(num_bins)
+    spline = bijectors.RationalQuadratic(num_bins)
     rng = np.random.default_rng(0)
     x = rng.uniform(-1.0, 1.0, 20_000).astype(np.float32)
     logits = 0.3 * rng.standard_normal((spline.params_size, x.size))

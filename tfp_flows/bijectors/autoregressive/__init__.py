@@ -1,1 +1,3 @@
 """Maps of each coordinate, given the ones before it."""
+
+__all__: list[str] = []

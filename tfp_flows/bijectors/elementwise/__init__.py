@@ -1,1 +1,3 @@
 """Maps of each coordinate by itself."""
+
+__all__: list[str] = []

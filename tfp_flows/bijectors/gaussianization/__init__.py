@@ -1,1 +1,3 @@
 """Maps estimated from data that make it more Gaussian."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Linear and affine maps, rotations, permutations."""
+
+__all__: list[str] = []

@@ -23,7 +23,8 @@ class Rotation(base.Bijector):
 
     The matrix is given, from principal or independent components for instance; the
     free numbers `skew` turn it away from there. `tfp_flows.math.linear.rotations`
-    has ways to find one. The log-det is exactly 0, and the inverse multiplies by the transpose.
+    has ways to find one. The log-det is exactly 0, and the inverse multiplies by the
+    transpose.
 
     Both directions cost `O(D**2)` per event, and with `skew` `O(D**3)` per call.
 

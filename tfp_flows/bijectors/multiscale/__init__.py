@@ -1,1 +1,3 @@
 """Maps that change the shape or the scale of images."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Maps that standardise what passes through them."""
+
+__all__: list[str] = []

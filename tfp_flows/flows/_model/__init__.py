@@ -1,1 +1,3 @@
 """Parts of the model behind every flow."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Flows that are built layer by layer from data."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Ready-made flows of images."""
+
+__all__: list[str] = []

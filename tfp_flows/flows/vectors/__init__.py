@@ -1,1 +1,3 @@
 """Ready-made flows of vectors."""
+
+__all__: list[str] = []

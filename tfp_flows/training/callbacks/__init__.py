@@ -1,1 +1,3 @@
 """Keras callbacks for training flows."""
+
+__all__: list[str] = []

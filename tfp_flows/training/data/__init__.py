@@ -1,1 +1,3 @@
 """Data as it comes, read for training."""
+
+__all__: list[str] = []
