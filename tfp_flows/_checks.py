@@ -14,8 +14,10 @@ from tfp_flows._types import Shape
 __all__ = [
     "at_least",
     "batch_index",
+    "between",
     "event_size",
     "fraction",
+    "interval",
     "lifted_condition",
     "one_of",
     "plain_number",
@@ -212,6 +214,28 @@ def at_least(value: Any, minimum: float, argument: str) -> None:
         raise TypeError(msg)
     if not value >= minimum:
         msg = f"`{argument}` must be at least {minimum}, got {value!r}."
+        raise ValueError(msg)
+
+
+def between(value: Any, minimum: float, maximum: float, argument: str) -> None:
+    """Raise unless the number `value` lies between two, both included."""
+    at_least(value, minimum, argument)
+    if not value <= maximum:
+        msg = f"`{argument}` must be at most {maximum}, got {value!r}."
+        raise ValueError(msg)
+
+
+def interval(
+    low: Any, high: Any, names: tuple[str, str] = ("range_min", "range_max")
+) -> None:
+    """Raise unless two plain numbers are the ends of an interval."""
+    for argument, value in zip(names, (low, high), strict=True):
+        plain_number(value, argument)
+    if not low < high:
+        msg = (
+            f"`{names[0]}` must be below {names[1]}, got {low} and {high}. Swap or "
+            "widen them."
+        )
         raise ValueError(msg)
 
 

@@ -16,6 +16,6 @@ FORMAT_VERSION = 1
 _T = TypeVar("_T", bound=type[Any])
 
 
-def register() -> Callable[[_T], _T]:
+def register(package: str = PACKAGE) -> Callable[[_T], _T]:
     """Return the decorator under which Keras finds a class when it loads a file."""
-    return keras.saving.register_keras_serializable(package=PACKAGE)
+    return keras.saving.register_keras_serializable(package=package)

@@ -109,6 +109,7 @@ case("elementwise_affine", ())(_elementwise(maps.Affine()))
 case("elementwise_spline", (), edges=(-5.0, 5.0))(
     _elementwise(maps.RationalQuadratic(4))
 )
+case("elementwise_bernstein", (), edges=(-5.0, 5.0))(_elementwise(maps.Bernstein(6)))
 STEPS = {"numerics": "the search for its forward value passes steps without bound"}
 case("elementwise_mixture", (), skip=STEPS)(_elementwise(maps.LogisticMixture(3)))
 

@@ -37,9 +37,10 @@ from tfp_flows.bijectors.multiscale.wavelets import CosineTransform, HaarWavelet
 from tfp_flows.bijectors.normalization.actnorm import ActNorm
 from tfp_flows.bijectors.normalization.batchnorm import BatchNorm
 from tfp_flows.bijectors.normalization.standardize import Standardize
-from tfp_flows.bijectors.transformers.base import (
+from tfp_flows.bijectors.transformers import (
     Additive,
     Affine,
+    Bernstein,
     LogisticMixture,
     RationalQuadratic,
     Transformer,
@@ -51,6 +52,7 @@ __all__ = [
     "Additive",
     "Affine",
     "BatchNorm",
+    "Bernstein",
     "Bijector",
     "Chain",
     "ChannelCoupling",

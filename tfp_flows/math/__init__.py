@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfp_flows.math import (
+    bernstein,
     gaussianization,
     leaky,
     linear,
@@ -15,6 +16,7 @@ from tfp_flows.math import (
 )
 
 __all__ = [
+    "bernstein",
     "gaussianization",
     "leaky",
     "linear",

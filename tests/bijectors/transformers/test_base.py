@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfp_flows import bijectors, networks
+from tfp_flows.bijectors import transformers
 from tfp_flows.math import mixtures
 
 TRANSFORMERS = {
@@ -16,6 +18,7 @@ TRANSFORMERS = {
     "spline-linear": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="linear"),
     "spline-circular": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="circular"),
     "mixture": bijectors.LogisticMixture(4),
+    "bernstein": bijectors.Bernstein(6, -3.0, 3.0),
 }
 X = np.linspace(-6.0, 6.0, 49)
 
@@ -214,3 +217,24 @@ def test_splines_of_every_scalar_are_precise_near_the_centre(num_bins, direction
     error = np.abs(got.numpy() - want.numpy())
     assert np.sqrt(np.mean(error**2)) < 2e-7  # sums of bins from one end: 4e-7
     assert error.max() < 1e-6
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_transformers_are_saved_by_their_fields(name):
+    transformer = TRANSFORMERS[name]
+    config = keras.saving.serialize_keras_object(transformer)
+    assert keras.saving.deserialize_keras_object(config) == transformer
+    assert transformers.transformer(config) == transformer
+    assert transformers.transformer(repr(transformer)) == transformer
+
+
+def test_transformers_have_names():
+    named = transformers.transformer
+    assert named("bernstein") == bijectors.Bernstein()
+    assert named("logistic-mixture") == bijectors.LogisticMixture()
+    assert named("Affine(max_log_scale=3)") == bijectors.Affine(3)
+    for wrong in ("afine", "Transformer", "Affine(x)", "Affine(1", "Affine(1); f()"):
+        with pytest.raises(ValueError, match="`map` must be one of Additive, Affine"):
+            named(wrong, "map")
+    with pytest.raises(TypeError, match="`transformer` must be a Transformer"):
+        named(3)

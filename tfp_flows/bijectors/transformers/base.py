@@ -9,35 +9,34 @@ the condition alone.
 from __future__ import annotations
 
 import abc
+import ast
 import dataclasses
+import inspect
+from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
+from tfp_flows import _serialize
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors.elementwise import parameterised
-from tfp_flows.math import mixtures
-from tfp_flows.math.linear import products
-from tfp_flows.math.splines import rational_quadratic
-from tfp_flows.math.splines import tails as spline_tails
 
-__all__ = [
-    "Additive",
-    "Affine",
-    "LogisticMixture",
-    "RationalQuadratic",
-    "Transformer",
-]
+__all__ = ["Transformer", "transformer"]
 
 
 class Transformer(abc.ABC):
     """A strictly increasing scalar map whose parameters are unconstrained numbers.
 
     Subclasses are frozen dataclasses of plain numbers and strings, so that they
-    compare by value and are saved by their fields.
+    compare by value and are saved by their fields; Keras finds them by the name of
+    their class when it loads a file.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _serialize.register(cls.__module__.partition(".")[0])(cls)
 
     @property
     @abc.abstractmethod
@@ -64,6 +63,21 @@ class Transformer(abc.ABC):
         """Return the parameters, `[P]`, from which training should start."""
         return np.zeros([self.params_size])
 
+    def onto(self, low: float, high: float) -> Transformer | None:
+        """Return the transformer that maps an interval onto itself.
+
+        Flows need it where their base density has bounds.
+
+        Args:
+            low: Lower end.
+            high: Upper end.
+
+        Returns:
+            The transformer, `None` if there is none: values leave the interval.
+        """
+        del low, high
+        return None
+
     def __call__(self, params: TensorLike, **kwargs: Any) -> parameterised.Elementwise:
         """Return the bijector with parameters `[..., P]`."""
         return parameterised.Elementwise(self, params, **kwargs)
@@ -73,178 +87,65 @@ class Transformer(abc.ABC):
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         return {field.name: getattr(self, field.name) for field in fields}
 
-
-@dataclasses.dataclass(frozen=True)
-class Additive(Transformer):
-    """`y = x + shift`: volume preserving (NICE).
-
-    References:
-        Dinh et al. (2014). NICE. https://arxiv.org/abs/1410.8516
-    """
-
-    @property
-    def params_size(self) -> int:
-        """One shift."""
-        return 1
-
-    def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Add the shift; the log-derivative is 0."""
-        y = x + params[0]
-        return y, tf.zeros_like(y)
-
-    def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Subtract the shift; the log-derivative is 0."""
-        x = y - params[0]
-        return x, tf.zeros_like(x)
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Transformer:
+        """Return the transformer of a configuration."""
+        return cls(**config)
 
 
-@dataclasses.dataclass(frozen=True)
-class Affine(Transformer):
-    """`y = x * exp(s) + shift` with `s` softly bounded, so that inverses stay finite.
+def transformer(value: Any, argument: str = "transformer") -> Transformer:
+    """Return the transformer that a value stands for.
 
     Args:
-        max_log_scale: Bound of `s = max * tanh(raw / max)`.
+        value: A transformer; what Keras has serialised of one; or text, the name of a
+            class, with or without arguments: `"bernstein"`, `"Bernstein(degree=8)"`.
+        argument: What to call the value in errors.
 
-    References:
-        Dinh et al. (2016). RealNVP. https://arxiv.org/abs/1605.08803
+    Raises:
+        ValueError: If there is no such transformer.
+        TypeError: If the value stands for none.
+
+    Example:
+        >>> from tfp_flows.bijectors.transformers import transformer
+        >>> transformer("RationalQuadratic(4, tails='linear')").params_size
+        13
     """
-
-    max_log_scale: float = 5.0
-
-    def __post_init__(self) -> None:
-        _checks.at_least(self.max_log_scale, 1e-3, "max_log_scale")
-
-    @property
-    def params_size(self) -> int:
-        """Shift and raw log-scale."""
-        return 2
-
-    def _log_scale(self, raw: tf.Tensor) -> tf.Tensor:
-        return products.bounded_log_scale(raw, self.max_log_scale)
-
-    def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Scale, then shift."""
-        shift, raw = tf.unstack(params)
-        log_scale = self._log_scale(raw)
-        y = x * tf.exp(log_scale) + shift
-        return y, log_scale + tf.zeros_like(y)
-
-    def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Shift back, then scale back."""
-        shift, raw = tf.unstack(params)
-        log_scale = self._log_scale(raw)
-        x = (y - shift) * tf.exp(-log_scale)
-        return x, tf.zeros_like(x) - log_scale
-
-
-@dataclasses.dataclass(frozen=True)
-class RationalQuadratic(Transformer):
-    """Monotone rational-quadratic spline on `[range_min, range_max]`.
-
-    Args:
-        num_bins: Number of bins, at least 1.
-        range_min: First knot.
-        range_max: Last knot.
-        tails: `"identity"`, `"linear"` or `"circular"`, as in
-            `RationalQuadraticSpline`.
-
-    References:
-        Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032
-    """
-
-    num_bins: int = 8
-    range_min: float = -5.0
-    range_max: float = 5.0
-    tails: str = "identity"
-
-    def __post_init__(self) -> None:
-        _checks.at_least(self.num_bins, 1, "num_bins")
-        _checks.one_of(self.tails, spline_tails.TAILS, "tails")
-        for argument in ("range_min", "range_max"):
-            _checks.plain_number(getattr(self, argument), argument)
-        if not self.range_min < self.range_max:
-            msg = (
-                f"`range_min` must be below range_max, got {self.range_min} and "
-                f"{self.range_max}. Swap or widen them."
-            )
-            raise ValueError(msg)
-
-    @property
-    def params_size(self) -> int:
-        """Widths, heights, and slopes."""
-        return 2 * self.num_bins + spline_tails.num_slopes(self.num_bins, self.tails)
-
-    def _apply(
-        self, value: tf.Tensor, params: tf.Tensor, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        limits = (self.range_min, self.range_max)
-        if params.shape[1:].as_list() == value.shape.as_list():
-            return spline_tails.apply_logits(
-                value, params, self.num_bins, limits, self.tails, inverse=inverse
-            )
-        # Many scalars share a spline: its knots are worth a table.
-        tables = spline_tails.spline_parameters(
-            params, self.num_bins, *limits, self.tails
+    if isinstance(value, dict):
+        value = keras.saving.deserialize_keras_object(value)
+    if isinstance(value, str):
+        value = _from_text(value, argument)
+    if not isinstance(value, Transformer):
+        msg = (
+            f"`{argument}` must be a Transformer or the name of one, got {value!r}. "
+            "Pass for example bijectors.Affine() or 'affine'."
         )
-        return spline_tails.apply_spline(value, *tables, self.tails, inverse=inverse)
-
-    def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Evaluate the spline."""
-        return self._apply(x, params, inverse=False)
-
-    def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Evaluate the inverse spline, at equal cost."""
-        return self._apply(y, params, inverse=True)
+        raise TypeError(msg)
+    return value
 
 
-@dataclasses.dataclass(frozen=True)
-class LogisticMixture(Transformer):
-    """`y = logit(F(x))` with `F` the CDF of a mixture of logistics, and its inverse.
-
-    The inverse (in the sense of the map: from data to base) is the closed form, since
-    that is what a density needs: `inverse(y) = logit(F(y))`. `forward` solves for the
-    root by bracketing and Newton steps. With all parameters zero `F` is one logistic
-    and the map the identity; training starts from spread components.
-
-    Args:
-        num_components: Number of logistics.
-        max_log_scale: Soft bound of the log-scales.
-
-    References:
-        Ho et al. (2019). Flow++. https://arxiv.org/abs/1902.00275
-    """
-
-    num_components: int = 8
-    max_log_scale: float = 5.0
-
-    def __post_init__(self) -> None:
-        _checks.at_least(self.num_components, 1, "num_components")
-        _checks.at_least(self.max_log_scale, 1e-3, "max_log_scale")
-
-    @property
-    def params_size(self) -> int:
-        """Logits, locations, and raw log-scales."""
-        return 3 * self.num_components
-
-    def initial(self) -> np.ndarray:
-        """Spread the locations, since equal components would stay equal."""
-        spread = np.linspace(-1.0, 1.0, self.num_components)
-        zeros = np.zeros([self.num_components])
-        return np.concatenate([zeros, 1.5 * spread, zeros - 0.3])
-
-    def _components(self, params: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        logits, locations, raw = tf.split(params, 3, axis=0)
-        bound = self.max_log_scale
-        return (
-            tf.nn.log_softmax(logits, 0),
-            locations,
-            rational_quadratic.soft_clip(raw, bound),
+def _from_text(text: str, argument: str) -> Transformer:
+    name, bracket, rest = text.partition("(")
+    known = {kind.__name__.lower(): kind for kind in _final(Transformer)}
+    kind = known.get(name.strip().replace("-", "").lower())
+    try:
+        call: Any = ast.parse(f"f({rest if bracket else ')'}", mode="eval").body
+        positional = [ast.literal_eval(a) for a in call.args]
+        named = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (AttributeError, SyntaxError, ValueError):
+        kind = None
+    if kind is None:
+        names = ", ".join(sorted(kind.__name__ for kind in known.values()))
+        msg = (
+            f"`{argument}` must be one of {names}, with or without arguments in "
+            f"brackets, got {text!r}. Write for example 'Affine(max_log_scale=3)'."
         )
+        raise ValueError(msg)
+    return kind(*positional, **named)
 
-    def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Solve `logit(F(y)) = x` for `y`."""
-        return mixtures.logit_cdf_inverse(x, *self._components(params))
 
-    def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Evaluate `logit(F(y))`."""
-        return mixtures.logit_cdf(y, *self._components(params))
+def _final(kind: Any) -> Iterator[type[Transformer]]:
+    """Yield the classes below one that are not abstract."""
+    for below in kind.__subclasses__():
+        yield from _final(below)
+        if not inspect.isabstract(below):
+            yield below

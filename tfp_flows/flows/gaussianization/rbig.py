@@ -7,6 +7,7 @@ from typing import Any
 
 from tfp_flows import _checks, _serialize, networks
 from tfp_flows._types import Shape
+from tfp_flows.bijectors import transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import coupling
 from tfp_flows.bijectors.gaussianization import (
@@ -17,7 +18,6 @@ from tfp_flows.bijectors.gaussianization import (
 )
 from tfp_flows.bijectors.linear import rotation
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.bijectors.transformers import base as transformers
 from tfp_flows.flows import base
 from tfp_flows.flows._model import compiled, variables
 from tfp_flows.flows.vectors import layers as recipe

@@ -10,13 +10,12 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
-from tfp_flows.bijectors import composition
+from tfp_flows.bijectors import composition, transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import images as coupling_maps
 from tfp_flows.bijectors.elementwise import pixels
 from tfp_flows.bijectors.multiscale import multiscale
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.bijectors.transformers import base
 from tfp_flows.flows.images import base as image
 from tfp_flows.flows.images import dequantization
 from tfp_flows.math import images as image_math
@@ -89,7 +88,7 @@ class MultiScaleFlow(image.ImageFlow):
             for i, size in enumerate(shapes)
         ]
         priors = [
-            self._chain([self._coupling(base.Affine(), size, condition_shape)])
+            self._chain([self._coupling(transformers.Affine(), size, condition_shape)])
             for size in shapes[:-1]
         ]
         return [multiscale.MultiScale(levels, priors), self._pixels()]
@@ -103,7 +102,7 @@ class MultiScaleFlow(image.ImageFlow):
         )
         couplings = []
         for mask in dequantization.coupling_masks(channels, NOISE_STEPS):
-            seen, map_ = sum(mask), base.Affine()
+            seen, map_ = sum(mask), transformers.Affine()
             net = self._network(
                 (seen, len(mask) - seen), size[:2], map_, condition_shape
             )
@@ -154,20 +153,20 @@ class MultiScaleFlow(image.ImageFlow):
         """
         raise NotImplementedError
 
-    def _transformer(self) -> base.Transformer:
+    def _transformer(self) -> transformers.Transformer:
         """Return the scalar map of the couplings."""
         options = self._options
         kind = options.get("coupling", self._coupling_kind)
         if kind == "spline":
             bound = options["tail_bound"]
-            return base.RationalQuadratic(options["num_bins"], -bound, bound)
+            return transformers.RationalQuadratic(options["num_bins"], -bound, bound)
         if kind == "mixture":
-            return base.LogisticMixture(options["num_components"])
-        return base.Affine() if kind == "affine" else base.Additive()
+            return transformers.LogisticMixture(options["num_components"])
+        return transformers.Affine() if kind == "affine" else transformers.Additive()
 
     def _coupling(
         self,
-        transformer: base.Transformer,
+        transformer: transformers.Transformer,
         size: tuple[int, ...],
         condition_shape: tuple[int, ...] | None,
         *,
@@ -185,7 +184,7 @@ class MultiScaleFlow(image.ImageFlow):
         self,
         channels: tuple[int, int],
         sides: Sequence[int],
-        transformer: base.Transformer,
+        transformer: transformers.Transformer,
         condition_shape: tuple[int, ...] | None,
     ) -> ConvNet:
         """Return a network for channels seen and changed, and the size of images."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from tfp_flows import _checks, _serialize
 from tfp_flows._types import Shape
+from tfp_flows.bijectors import transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.linear import triangular
-from tfp_flows.bijectors.transformers import base as transformers
 from tfp_flows.flows import base
 from tfp_flows.flows.vectors import layers as recipe
 
