@@ -21,7 +21,7 @@ html_title = f"tfp_flows {release}"
 html_show_copyright = False
 
 # Pages.
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 # Code cells run at each build, as a reader would run them, and an error ends the build.
