@@ -255,13 +255,10 @@ def _newer(path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            lambda path: path.write_text("no"),
-            "is no saved flow: it is no Keras archive",
-        ),
-        (_other_model, "is no saved flow: it holds a `Sequential`"),
-        (_zip, "is no saved flow, or a damaged one"),
-        (_truncated, "is no saved flow, or a damaged one"),
+        (lambda path: path.write_text("no"), "It is no Keras archive"),
+        (_other_model, "is no saved flow: It holds a `Sequential`"),
+        (_zip, "is no saved flow: It holds no `config.json`"),
+        (_truncated, "is no saved flow: Its `config.json` is damaged"),
         (_newer, "`format_version` 99 of this file is newer than 1"),
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: None, "there is no file"),

@@ -1,34 +1,159 @@
-"""Files that earlier versions wrote load, with the densities of then."""
+"""Damaged, foreign and hostile files; files that are replaced whole or not at all."""
 
 from __future__ import annotations
 
-import pathlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
-from tfp_flows import flows
-
-FOLDER = pathlib.Path(__file__).parent / "files"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.keras"))
-MAX_KILOBYTES = 200
+import tfp_flows as tfpf
+from tests.flows import small
+from tfp_flows import _files
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_file_of_before_has_the_density_of_then(name):
-    with np.load(FOLDER / f"{name}.npz") as arrays:
-        given = dict(arrays)
-    expected = given.pop("log_prob")
-    flow = flows.load(FOLDER / f"{name}.keras")
-    np.testing.assert_allclose(flow.log_prob(**given), expected, rtol=1e-11, atol=1e-11)
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    path = tmp_path_factory.mktemp("files") / "good.keras"
+    small.build("maf").save(path)
+    return path
 
 
-def test_file_of_before_keeps_its_columns():
-    flow = flows.load(FOLDER / "nsf.keras")
-    assert flow.columns == ("alcohol", "ash", "hue")
-    assert flow.condition_columns == ("year", "price")
+def rewritten(good, path, name, change):
+    """Write a file in which the part `name` is changed."""
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w") as new:
+        for entry in old.namelist():
+            data = old.read(entry)
+            new.writestr(entry, change(data) if entry == name else data)
+    return path
 
 
-def test_files_are_there_and_small():
-    assert {"nsf", "maf-mog", "glow", "rbig"} <= set(NAMES)
-    assert sum(p.stat().st_size for p in FOLDER.iterdir()) < 1000 * MAX_KILOBYTES
+def with_config(good, path, edit):
+    def change(data):
+        config = json.loads(data)
+        edit(config)
+        return json.dumps(config).encode()
+
+    return rewritten(good, path, "config.json", change)
+
+
+def with_weights(good, path, value):
+    def change(data):
+        stream = io.BytesIO(data)
+        with h5py.File(stream, "r+") as file:
+
+            def fill(_, item):
+                is_array = isinstance(item, h5py.Dataset) and item.shape
+                if is_array and item.dtype.kind == "f":
+                    item[...] = value
+
+            file.visititems(fill)
+        return stream.getvalue()
+
+    return rewritten(good, path, "model.weights.h5", change)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(np.nan, "is not finite"), (np.inf, "is not finite"), (1e38, r"exceeds 1e\+30")],
+)
+def test_absurd_weights_are_refused(good, tmp_path, value, message):
+    path = with_weights(good, tmp_path / "f.keras", value)
+    with pytest.raises(ValueError, match=message):
+        tfpf.load(path)
+
+
+def _embed(module, name):
+    node = {"module": module, "class_name": name, "config": {}, "registered_name": name}
+    return lambda config: config["config"].update(embedding=node)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda c: c["config"].update(zzz=1), "the option `zzz`"),
+        (lambda c: c["config"].update(event_shape="abc"), "`event_shape` must be a"),
+        (lambda c: c["config"].update(activation="__class__"), "`activation` must be"),
+        (lambda c: c["config"].update(activation="py_function"), "`activation` must"),
+        (_embed("os", "system"), "names `system` of `os`, which is not registered"),
+        (_embed("keras.layers", "Lambda"), "`Lambda` of `keras.layers`"),
+        (_embed("keras.layers", "TorchModuleWrapper"), "`TorchModuleWrapper` of"),
+        (lambda c: c.update(registered_name="Dense"), "which is no flow"),
+        (lambda c: c.update(config=None), "must be a .keras file with a flow"),
+    ],
+)
+def test_configurations_of_others_are_refused_in_a_sentence(
+    good, tmp_path, edit, message
+):
+    path = with_config(good, tmp_path / "f.keras", edit)
+    with pytest.raises(ValueError, match=message) as caught:
+        tfpf.load(path)
+    text = str(caught.value)
+    assert str(path) in text
+    assert len(text) < 400 + len(str(path))
+    assert "\n" not in text
+    assert "0x" not in text
+
+
+def test_no_module_of_a_file_is_imported(good, tmp_path, monkeypatch):
+    (tmp_path / "evil_module.py").write_text("raise SystemExit('code of the file ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = with_config(good, tmp_path / "f.keras", _embed("evil_module", "Evil"))
+    with pytest.raises(ValueError, match="not registered"):
+        tfpf.load(path)
+    assert "evil_module" not in sys.modules
+
+
+def test_files_cut_short_are_refused(good, tmp_path):
+    data = good.read_bytes()
+    path = tmp_path / "cut.keras"
+    for size in (0, 10, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:size])
+        with pytest.raises(ValueError, match=r"must be a \.keras file with a flow"):
+            tfpf.load(path)
+
+
+def test_a_save_that_fails_leaves_the_old_file(good, tmp_path, monkeypatch):
+    path = tmp_path / "flow.keras"
+    flow = tfpf.load(good)
+    flow.save(path)
+    before = path.read_bytes()
+
+    def broken():
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(flow, "get_config", broken)
+    with pytest.raises(RuntimeError, match="disk"):
+        flow.save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["flow.keras"]
+
+
+KILLED = """
+import os, sys
+from tfp_flows import _files
+with _files.replacing(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    os._exit(9)
+"""
+
+
+def test_a_killed_writer_leaves_the_old_file_and_the_next_clears_up(tmp_path):
+    path = tmp_path / "flow.keras"
+    path.write_text("old")
+    command = [sys.executable, "-c", KILLED, str(path)]
+    assert subprocess.run(command, check=False).returncode == 9
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    with _files.replacing(path) as temporary:
+        assert str(os.getpid()) in temporary.name
+        assert sorted(tmp_path.iterdir()) == [path]
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == [path]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tfp_flows import _files
 from tfp_flows.cli.errors import UsageError, explained
 
 __all__ = ["MODEL_SUFFIX", "TABLE_SUFFIXES", "check_input", "check_output", "replacing"]
@@ -77,13 +77,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: If the file cannot be written.
     """
-    with (
-        explained(f"cannot write to '{path}'"),
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=".tfp-flows-") as folder,
-    ):
-        temporary = Path(folder) / path.name
+    with explained(f"cannot write to '{path}'"), _files.replacing(path) as temporary:
         yield temporary
-        temporary.replace(path)
 
 
 def _check_suffix(file: Path, suffixes: Sequence[str]) -> None:

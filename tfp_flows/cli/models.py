@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import os
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import quiet
-from tfp_flows.cli.errors import UsageError, explained
+from tfp_flows.cli.errors import UsageError
 from tfp_flows.cli.files import MODEL_SUFFIX, check_input, replacing
 
 if TYPE_CHECKING:
@@ -38,33 +37,19 @@ def load(path: str) -> tuple[Path, Flow]:
         UsageError: If there is no such file, or it holds no flow.
     """
     file = check_input(path, (MODEL_SUFFIX,))
-    if not zipfile.is_zipfile(file):
-        raise UsageError(f"'{path}' is no saved flow: it is no Keras archive.")
     quiet.import_tensorflow()
     from tfp_flows import flows
 
-    with _no_flow(path):
-        return file, flows.load(file)
-
-
-@contextlib.contextmanager
-def _no_flow(path: str) -> Iterator[None]:
-    """Say in one line that a file holds no flow; Keras' own errors take many."""
+    # The message names the file; the shell's sentence need not say the argument.
+    start = f"`filepath` must be a .keras file with a flow, got {os.fspath(file)!r}. "
     try:
-        with explained(path, also=(TypeError, KeyError, AttributeError)):
-            yield
-    except UsageError as error:
-        cause = error.__cause__
+        return file, flows.load(file)
+    except (ValueError, OSError) as error:
         text = str(error)
-        if cause is not None and "newer than" in str(cause):
-            start = text.index("`format_version`")
-            raise UsageError(f"'{path}': {text[start:]}") from cause
-        if "It holds a" in text:
-            kind = text[text.index("It holds a") + len("It holds ") :]
-            raise UsageError(f"'{path}' is no saved flow: it holds {kind}") from cause
-        raise UsageError(
-            f"'{path}' is no saved flow, or a damaged one: Keras cannot read it."
-        ) from cause
+        reason = text.removeprefix(start)
+        if reason == text:
+            raise UsageError(text) from error
+        raise UsageError(f"'{path}' is no saved flow: {reason}") from error
 
 
 def save(flow: Flow, path: Path) -> None:

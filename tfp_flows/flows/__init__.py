@@ -1,6 +1,7 @@
 """Ready-made flows: Keras models that are trainable TFP distributions."""
 
 from tfp_flows.flows.base import Flow
+from tfp_flows.flows.files import load
 from tfp_flows.flows.gaussianization.rbig import RBIG, Gaussianization
 from tfp_flows.flows.gaussianization.sliced import GIS, SIG
 from tfp_flows.flows.images.glow import Glow, NeuralSplineImageFlow
@@ -10,7 +11,6 @@ from tfp_flows.flows.registry import (
     build,
     flow_class,
     image_names,
-    load,
     names,
 )
 from tfp_flows.flows.vectors.autoregressive import (

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import os
-import zipfile
 from typing import Any
-
-import keras
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
@@ -16,7 +12,7 @@ from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
 from tfp_flows.flows.vectors import autoregressive, coupling, linear
 
-__all__ = ["DEFAULT", "build", "flow_class", "image_names", "load", "names"]
+__all__ = ["DEFAULT", "build", "flow_class", "image_names", "names"]
 
 # The flow that `tfp-flows fit` and `tfp-flows demo` use unless told otherwise.
 DEFAULT = "nsf-ar"
@@ -105,35 +101,3 @@ def _options(kind: type[base.Flow]) -> list[str]:
     common = inspect.signature(base.Flow).parameters.values()
     names = [p.name for p in (*own, *common) if p.kind is p.KEYWORD_ONLY]
     return list(dict.fromkeys(name for name in names if name != "options"))
-
-
-def load(filepath: str | os.PathLike[str]) -> base.Flow:
-    """Load a flow that `flow.save` wrote: architecture, weights and column names.
-
-    Args:
-        filepath: A `.keras` file.
-
-    Returns:
-        The flow, whose `log_prob` equals that of the saved one bit for bit.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file holds no flow.
-    """
-    path = os.fspath(filepath)
-    if not os.path.isfile(path):
-        msg = f"`filepath` must be an existing file, got {path!r}. Check the path."
-        raise FileNotFoundError(msg)
-    refusal = f"`filepath` must be a .keras file with a flow, got {path!r}."
-    if not zipfile.is_zipfile(path):
-        msg = f"{refusal} It is no Keras archive."
-        raise ValueError(msg)
-    try:
-        flow = keras.saving.load_model(path, compile=True)
-    except (KeyError, TypeError, OSError) as error:
-        msg = f"{refusal} Keras could not read it: {error}"
-        raise ValueError(msg) from error
-    if not isinstance(flow, base.Flow):
-        msg = f"{refusal} It holds a `{type(flow).__name__}`."
-        raise ValueError(msg)  # noqa: TRY004 - the file is the wrong value
-    return flow

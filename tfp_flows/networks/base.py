@@ -23,21 +23,25 @@ __all__ = ["Conditioner", "activation_function"]
 INPUT_BOUND = 3.0
 # So far out the bound is reached to all digits, and squares do not overflow yet.
 FAR_INPUT = 1e9
+# Functions of a scalar in `tf.nn` and `tf`; files name activations, and no other name
+# of TensorFlow may be reached through one.
+ACTIVATIONS = (
+    *("relu", "silu", "swish", "gelu", "elu", "selu", "leaky_relu", "relu6"),
+    *("tanh", "sigmoid", "softplus", "softsign", "sin", "cos", "identity"),
+)
 
 
 def activation_function(activation: str | Callable) -> Callable:
     """Return the function of an activation given by its name in `tf.nn`, or as is."""
     if callable(activation):
         return activation
-    function = getattr(tf.nn, str(activation), None) or getattr(
-        tf, str(activation), None
-    )
-    if not callable(function):
+    if activation not in ACTIVATIONS:
         msg = (
-            f"`activation` must be callable or the name of one in tf.nn, got "
-            f"{activation!r}. Use for example 'relu', 'silu' or 'tanh'."
+            "`activation` must be callable or the name of one in tf.nn, got "
+            f"{activation!r}. Use one of {', '.join(ACTIVATIONS)}."
         )
-        raise ValueError(msg)  # noqa: TRY004 - a name is the usual mistake
+        raise ValueError(msg)
+    function: Callable = getattr(tf.nn, activation, None) or getattr(tf, activation)
     return function
 
 

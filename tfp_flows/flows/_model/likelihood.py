@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfp_flows import _files
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows._model import epochs, variables
 from tfp_flows.flows._model import optimizer as updates
@@ -59,8 +60,10 @@ class LikelihoodModel(keras.Model):
         """Return every trainable variable that the density reads."""
         raise NotImplementedError
 
-    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+    def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:  # noqa: FBT001, FBT002
         """Write one file, as `keras.Model.save` does; `tfp_flows.load` reads it.
+
+        A file that is there is replaced at the end, whole or not at all.
 
         Raises:
             ValueError: If the name does not end in `.keras`: Keras' older formats
@@ -72,7 +75,12 @@ class LikelihoodModel(keras.Model):
                 "file; `export` writes a SavedModel."
             )
             raise ValueError(msg)
-        super().save(filepath, *args, **kwargs)
+        is_remote = "://" in str(filepath)
+        if is_remote or not overwrite or kwargs.get("zipped") is False:
+            super().save(filepath, overwrite=overwrite, **kwargs)
+            return
+        with _files.replacing(filepath) as temporary:
+            super().save(temporary, **kwargs)
 
     def make_train_function(self, force: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Make the compiled training step.

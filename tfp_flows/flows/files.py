@@ -1,0 +1,136 @@
+"""Reading the files of flows: nothing of a file is run, and nothing absurd is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfp_flows.flows import base
+
+__all__ = ["load"]
+
+# Weights of fitted flows are numbers near 1, and statistics are in the data's units.
+LARGEST_WEIGHT = 1e30
+# What a file may name without being registered: classes and functions of Keras that
+# hold no code of their own.
+_PACKAGES = ("keras", "builtins")
+_FOREIGN = ("TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer", "Lambda")
+
+
+def load(filepath: str | os.PathLike[str]) -> base.Flow:
+    """Load a flow that `flow.save` wrote: architecture, weights and column names.
+
+    No code of the file is run. Classes of your own must be imported, and registered by
+    `keras.saving.register_keras_serializable`, before.
+
+    Args:
+        filepath: A `.keras` file.
+
+    Returns:
+        The flow, whose `log_prob` equals that of the saved one bit for bit.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file holds no flow, an option that is unknown, a class that
+            is neither registered nor of Keras, or weights that are not finite.
+    """
+    path = os.fspath(filepath)
+    if not os.path.isfile(path):
+        msg = f"`filepath` must be an existing file, got {path!r}. Check the path."
+        raise FileNotFoundError(msg)
+    refusal = f"`filepath` must be a .keras file with a flow, got {path!r}."
+    try:
+        _check_classes(_read_config(path))
+        flow = keras.saving.load_model(path, compile=True, safe_mode=True)
+        _check_weights(flow)
+    except _Refused as error:
+        raise ValueError(f"{refusal} {error}") from None
+    except Exception as error:
+        if "newer than" in str(error):
+            raise ValueError(f"{path!r}: {_reason(error)}") from error
+        raise ValueError(f"{refusal} {_reason(error)}") from error
+    return flow
+
+
+class _Refused(ValueError):
+    """A sentence about what is wrong with a file."""
+
+
+def _read_config(path: str) -> dict[str, Any]:
+    if not zipfile.is_zipfile(path):
+        raise _Refused("It is no Keras archive.")
+    with zipfile.ZipFile(path) as archive:
+        if "config.json" not in archive.namelist():
+            raise _Refused("It holds no `config.json`.")
+        try:
+            config = json.loads(archive.read("config.json"))
+        except ValueError:
+            raise _Refused("Its `config.json` is damaged.") from None
+    if not isinstance(config, dict):
+        raise _Refused("Its `config.json` describes no model.")
+    return config
+
+
+def _check_classes(config: dict[str, Any]) -> None:
+    """Raise unless a file names a flow, and classes that are safe to make."""
+    kind = keras.saving.get_registered_object(config.get("registered_name"))
+    if not (isinstance(kind, type) and issubclass(kind, base.Flow)):
+        name = config.get("class_name")
+        msg = f"It holds a `{name}`, which is no flow, or one whose class is unknown"
+        raise _Refused(f"{msg}: import what defines it first.")
+    for node in _nodes(config):
+        name, module = node.get("class_name"), node.get("module")
+        if keras.saving.get_registered_object(node.get("registered_name")) is not None:
+            continue
+        package = str(module).split(".")[0]
+        if name in _FOREIGN or not (module is None or package in _PACKAGES):
+            raise _Refused(
+                f"It names `{name}` of `{module}`, which is not registered: import "
+                "what defines it first, if you trust it."
+            )
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Give all objects that a configuration describes."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield value
+        for part in value.values():
+            yield from _nodes(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _nodes(part)
+
+
+def _check_weights(flow: base.Flow) -> None:
+    for weight in flow.weights:
+        values = np.asarray(weight)
+        if values.dtype.kind != "f":
+            continue
+        if not np.all(np.isfinite(values)):
+            raise _Refused(f"Its weight `{weight.name}` is not finite.")
+        if values.size and np.abs(values).max() > LARGEST_WEIGHT:
+            raise _Refused(f"Its weight `{weight.name}` exceeds {LARGEST_WEIGHT:g}.")
+
+
+def _reason(error: Exception) -> str:
+    """Return the core of an error of Keras as one short sentence."""
+    text = str(error).rsplit("Exception encountered:", maxsplit=1)[-1]
+    text = " ".join(text.split())
+    text = re.sub(r" (object )?at 0x[0-9a-f]+", "", text)
+    option = re.search(r"unexpected keyword argument '([^']*)'", text)
+    if option:
+        return f"It has the option `{option[1]}`, which this flow does not know."
+    if isinstance(error, ModuleNotFoundError):
+        return f"It needs a package that is not installed: {text}"
+    text = text if len(text) <= 200 else f"{text[:197]}..."
+    if text.startswith("`"):  # a sentence of ours about an option
+        return text
+    return f"Keras could not read it: {text}" if text else "It is damaged."
