@@ -6,7 +6,7 @@ follow. 20,000 steps of 100 fresh points, `tfp_flows.fit` with its defaults and 
 stopping; the figure is the negative log-likelihood of 100,000 further points, whose
 floor is the entropy 4.2242 nats.
 
-MADE is `maf` with one layer and a normal base, MADE-MoG is `maf-mog` with one layer of
+MADE is `maf` with one layer and a normal base, MADE-MoG is `maf-mol` with one layer of
 ten components and a normal base, so that both are the models of those names.
 
 Run `python benchmarks/parabola.py` (about ten minutes on two cores).
@@ -34,8 +34,8 @@ MIXTURE = {**MADE, "num_components": 10}
 MODELS: tuple[tuple[str, str, dict[str, Any], float | None], ...] = (
     ("MADE, x2 first", "maf", {**MADE, "order": RIGHT}, None),
     ("MADE, x1 first", "maf", {**MADE, "order": WRONG}, None),
-    ("MADE-MoG(10), x2 first", "maf-mog", {**MIXTURE, "order": RIGHT}, 4.27),
-    ("MADE-MoG(10), x1 first", "maf-mog", {**MIXTURE, "order": WRONG}, 4.27),
+    ("MADE-MoG(10), x2 first", "maf-mol", {**MIXTURE, "order": RIGHT}, 4.27),
+    ("MADE-MoG(10), x1 first", "maf-mol", {**MIXTURE, "order": WRONG}, 4.27),
     ("MAF(5)", "maf", {"num_layers": 5}, 4.30),
     ("RQS-AR", "nsf-ar", {}, 4.25),
 )

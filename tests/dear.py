@@ -47,7 +47,7 @@ DEAR: dict[str, dict[str, set[str]]] = {
         # TensorFlow traces a function for each operation that it passes forwards.
         "forward_mode": {"nsf", "iaf"},
         # A minute of CPU for all: one of each kind of layer.
-        "second_derivatives": {"nsf", "maf", "iaf", "maf-mog", "linear", "rbig"},
+        "second_derivatives": {"nsf", "maf", "iaf", "maf-mol", "linear", "rbig"},
         "xla_gradients": {"maf", "iaf"},
         "empty": {"nsf", "maf", "nsf-ar", "glow"},
         # Compiles the density by XLA.

@@ -217,3 +217,24 @@ def test_missing_extra_is_named(refused, table, tmp_path, monkeypatch):
 )
 def test_option_values_are_literals_or_text(text, value):
     assert fit._option(text) == ("k", value)
+
+
+def test_options_of_a_flow_are_printed(run):
+    code, text, _ = run("fit", "--options", "coupling")
+    assert code == 0
+    assert (
+        "transformer: Transformer = Affine(max_log_scale=5.0)\n    The scalar" in text
+    )
+    assert "num_layers: int = 6\n    Number of layers." in text
+    assert "of all flows and of the fit: average, base, checkpoint" in text
+
+
+def test_a_transformer_is_an_option_and_old_names_stay(run, table, tmp_path):
+    out = tmp_path / "f.keras"
+    argv = ("fit", table, "--out", out, "--epochs", 1, "--option", "num_layers=1")
+    option = ("--option", "transformer=Bernstein(6)")
+    assert run(*argv, "--flow", "coupling", *option)[0] == 0
+    assert tfp_flows.load(out).transformer.degree == 6
+    code, text, _ = run(*argv, "--flow", "maf-mog", "--force")
+    assert code == 0
+    assert "flow: maf-mol, " in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfp_flows import flows
+from tfp_flows import bijectors, flows
 from tfp_flows.testing import FlowCase
 
 CASES: dict[str, FlowCase] = {}
@@ -14,7 +14,9 @@ SMALL = {
     "maf": {"num_layers": 2, "hidden_units": (8,)},
     "iaf": {"num_layers": 2, "hidden_units": (8,)},
     "nsf-ar": {"num_layers": 1, "hidden_units": (8, 8), "num_bins": 4},
-    "maf-mog": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
+    "maf-mol": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
+    "coupling": {"num_layers": 2, "hidden_units": (8,)},
+    "autoregressive": {"num_layers": 2, "hidden_units": (8,)},
     "linear": {"num_layers": 1, "hidden_units": (8,)},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
@@ -61,7 +63,9 @@ add("nsf", "nsf", 2, mixing="lu")
 add("maf", "maf", 3, 1, base="student-t")
 add("iaf", "iaf", 2)
 add("nsf-ar", "nsf-ar", 2, 2)
-add("maf-mog", "maf-mog", 2)
+add("maf-mol", "maf-mol", 2)
+add("coupling", "coupling", 3, 2, transformer=bijectors.Bernstein(4))
+add("autoregressive", "autoregressive", 2, transformer=bijectors.Bernstein(4))
 add("linear", "linear", 2, 2, base="gaussian-mixture")
 add("rbig", "rbig", 3)
 add("rbig_table", "rbig", 3, marginals="table")

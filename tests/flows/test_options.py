@@ -10,7 +10,7 @@ from tests.flows import small
 from tfp_flows import distributions, flows
 
 X = small.table(20)
-AUTOREGRESSIVE = ["maf", "iaf", "nsf-ar", "maf-mog"]
+AUTOREGRESSIVE = ["maf", "iaf", "nsf-ar", "maf-mol"]
 COUPLING = ["nice", "realnvp", "nsf"]
 
 

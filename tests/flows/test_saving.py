@@ -49,7 +49,7 @@ def adapted(name, condition_shape=None, **options):
 def test_flows_load_bit_for_bit_in_a_fresh_process(tmp_path, repository):
     wanted = {}
     np.savez(tmp_path / "data.npz", x=X, c=CONDITION)
-    for i, name in enumerate(["linear", "realnvp", "nsf-ar", "maf-mog"]):
+    for i, name in enumerate(["linear", "realnvp", "nsf-ar", "maf-mol"]):
         shape = 1 if i % 2 else None
         options = {"base": "gaussian-mixture"} if name == "linear" else {}
         flow = adapted(name, shape, columns=("u", "v"), **options)

@@ -24,13 +24,13 @@ def fitted(x):
 
 def test_panels_lead_from_the_data_to_the_base(x, fitted):
     flow, _ = fitted
-    axes = plots.gaussianization(flow, x, ks=[0, 1, flow.num_layers])
+    axes = plots.gaussianization(flow, x, ks=[0, 1, flow.num_maps])
     assert [ax.get_title() for ax in axes[:2]] == ["data", "behind 1 map"]
     first, *_, last = (ax.collections[0].get_offsets() for ax in axes)
     np.testing.assert_allclose(first, x, atol=1e-3)
     np.testing.assert_allclose(last, flow.bijector().inverse(x), atol=1e-4)
     whole = plots.gaussianization(flow, x)
-    assert len(whole) == min(flow.num_layers + 1, 10)
+    assert len(whole) == min(flow.num_maps + 1, 10)
 
 
 def test_panels_go_on_a_given_figure_and_need_two_numbers(x, fitted):

@@ -5,7 +5,7 @@ import pytest
 
 from tfp_flows import flows, training
 
-ADAPTING = ("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mog")
+ADAPTING = ("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol")
 
 
 class Built(Exception):

@@ -251,7 +251,7 @@ def test_single_row_is_refused_or_fitted_without_validation():
         fit("linear", X[:1], validation=0.5)
 
 
-@pytest.mark.parametrize("name", ["nsf", "maf-mog"])
+@pytest.mark.parametrize("name", ["nsf", "maf-mol"])
 def test_data_of_one_column_are_fitted(name):
     flow, history = fit(name, X[:, :1])
     assert flow.event_shape == (1,)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import ast
-import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, images, models, quiet, tables
+from tfp_flows.cli import files, flow_options, images, models, quiet, tables
 from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ __all__ = ["add_parser", "run"]
 
 # With fewer there is nothing to hold out and to validate with.
 MIN_ROWS = 10
-# What `--option` may set besides the options of the flow, and what it may not.
-FIT_OPTIONS = ("average", "learning_rate", "noise", "patience", "weight_decay")
-NOT_OPTIONS = ("columns", "condition_columns", "embedding", "options", "seed")
 
 
 def add_parser(commands: Any) -> None:
@@ -42,7 +38,12 @@ def add_parser(commands: Any) -> None:
         metavar="DATA",
         help="table: .csv, .parquet or .npz; images: .npz, .npy, idx file or folder",
     )
-    add("--flow", metavar="NAME", help="such as nsf-ar, nsf, maf, glow")
+    add(
+        "--flow",
+        type=flow_options.flow_name,
+        metavar="NAME",
+        help="such as nsf-ar, nsf, maf, glow",
+    )
     add("--out", required=True, metavar="F.keras", help="file to write the flow to")
     add("--columns", metavar="A,B", help="columns to model; default: all others")
     add(
@@ -67,6 +68,12 @@ def add_parser(commands: Any) -> None:
         metavar="KEY=VALUE",
         help="option of the flow or the fit, such as num_layers=4, hidden_units=64,64 "
         "or learning_rate=0.0005; repeat for more",
+    )
+    add(
+        "--options",
+        action=flow_options.PrintOptions,
+        metavar="NAME",
+        help="print the options of a flow and exit",
     )
     add("--seed", type=int, default=0, metavar="N", help="default 0")
     add("--force", action="store_true", help="overwrite the output")
@@ -164,24 +171,14 @@ def _check_training_rows(path: Any, table: Table, train: np.ndarray) -> None:
 
 def _flow_name(name: str | None, options: dict[str, Any]) -> str:
     """Return the name of the flow, after a check of it and of its options."""
-    from tfp_flows import flows, training
+    from tfp_flows import flows
 
     name = name or flows.DEFAULT
-    known_names = (*flows.names(), *flows.image_names())
-    if name not in known_names:
-        raise UsageError(f"there is no flow {name!r}, only {', '.join(known_names)}.")
-    known = set(FIT_OPTIONS) & set(inspect.signature(training.fit).parameters)
-    for owner in (flows.flow_class(name), flows.Flow):
-        known |= {
-            parameter.name
-            for parameter in inspect.signature(owner).parameters.values()
-            if parameter.kind is parameter.KEYWORD_ONLY
-        }
-    known -= set(NOT_OPTIONS)
-    wrong = sorted(set(options) - known)
+    known = flow_options.known(name)
+    wrong = sorted(set(options) - set(known))
     if wrong:
         raise UsageError(
-            f"flow {name} has no option {wrong[0]!r}, only {', '.join(sorted(known))}."
+            f"flow {name} has no option {wrong[0]!r}, only {', '.join(known)}."
         )
     return name
 

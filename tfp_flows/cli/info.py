@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tfp_flows.cli import files, measures, models, tables
+from tfp_flows.cli import files, flow_options, measures, models, tables
 from tfp_flows.cli.errors import UsageError
 
 __all__ = ["add_parser", "run"]
@@ -40,7 +40,13 @@ def add_parser(commands: Any) -> None:
         default="nats",
         help="of the measures; default nats",
     )
-    add("--flow", default="rbig", metavar="NAME", help="density; default rbig")
+    add(
+        "--flow",
+        type=flow_options.flow_name,
+        default="rbig",
+        metavar="NAME",
+        help="density; default rbig",
+    )
     add("--json", action="store_true", help="print one JSON object")
     add("--seed", type=int, default=0, metavar="N", help="of the measures; default 0")
     parser.set_defaults(run=run)

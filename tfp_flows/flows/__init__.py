@@ -14,12 +14,18 @@ from tfp_flows.flows.registry import (
     names,
 )
 from tfp_flows.flows.vectors.autoregressive import (
+    AutoregressiveFlow,
     AutoregressiveSplineFlow,
     InverseAutoregressiveFlow,
     MaskedAutoregressiveFlow,
     MixtureAutoregressiveFlow,
 )
-from tfp_flows.flows.vectors.coupling import NICE, NeuralSplineFlow, RealNVP
+from tfp_flows.flows.vectors.coupling import (
+    NICE,
+    CouplingFlow,
+    NeuralSplineFlow,
+    RealNVP,
+)
 from tfp_flows.flows.vectors.linear import LinearFlow
 
 __all__ = [
@@ -28,7 +34,9 @@ __all__ = [
     "NICE",
     "RBIG",
     "SIG",
+    "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
+    "CouplingFlow",
     "Flow",
     "Gaussianization",
     "Glow",

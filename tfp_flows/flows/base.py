@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -147,6 +148,11 @@ class Flow(NamedColumns, likelihood.LikelihoodModel):
         return stack
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        """What the flow was built with beyond the arguments that all flows have."""
+        return types.MappingProxyType(self._options)
+
+    @property
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one event."""
         return self._event_shape
@@ -162,7 +168,7 @@ class Flow(NamedColumns, likelihood.LikelihoodModel):
         return self._condition_shape
 
     @property
-    def num_layers(self) -> int:
+    def num_maps(self) -> int:
         """Number of maps in the stack, the standardisation included."""
         return len(self._maps)
 
@@ -195,21 +201,21 @@ class Flow(NamedColumns, likelihood.LikelihoodModel):
         Raises:
             ValueError: If the condition is missing or not wanted.
         """
-        return self.partial(self.num_layers, condition)
+        return self.partial(self.num_maps, condition)
 
     def partial(self, k: int, condition: Condition = None) -> tfd.Distribution:
         """Return the density after the first `k` maps, counted from the base.
 
         Args:
-            k: From 0 (the base) to `num_layers` (the flow).
+            k: From 0 (the base) to `num_maps` (the flow).
             condition: See `distribution`.
 
         Raises:
             ValueError: If `k` is out of range.
         """
-        if not 0 <= k <= self.num_layers:
+        if not 0 <= k <= self.num_maps:
             msg = (
-                f"`k` must be between 0 and num_layers={self.num_layers}, got {k}. "
+                f"`k` must be between 0 and num_maps={self.num_maps}, got {k}. "
                 "0 is the base density."
             )
             raise ValueError(msg)
@@ -217,7 +223,7 @@ class Flow(NamedColumns, likelihood.LikelihoodModel):
         condition = self.in_order(None, condition)[1]
         _checks.require_condition(condition, self._condition_shape, owner)
         bijector = self._stack
-        if k < self.num_layers:
+        if k < self.num_maps:
             bijector = self._assemble(self._maps[:k] or [composition.Chain([])])
         if condition is not None and bijector.condition_shape is not None:
             bijector = composition.Conditioned(bijector, condition)
@@ -246,7 +252,7 @@ class Flow(NamedColumns, likelihood.LikelihoodModel):
             self._embedding.adapt(condition)
             condition = tf.cast(tf.convert_to_tensor(condition), self.variable_dtype)
             inner = self._embedding(condition)
-        for position in range(self.num_layers - 1, -1, -1):
+        for position in range(self.num_maps - 1, -1, -1):
             current = self._maps[position]
             bounds = self._base.bounds
             if bounds and isinstance(current, standardize.Standardize):

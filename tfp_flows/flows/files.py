@@ -125,9 +125,13 @@ def _reason(error: Exception) -> str:
     text = str(error).rsplit("Exception encountered:", maxsplit=1)[-1]
     text = " ".join(text.split())
     text = re.sub(r" (object )?at 0x[0-9a-f]+", "", text)
-    option = re.search(r"unexpected keyword argument '([^']*)'", text)
-    if option:
-        return f"It has the option `{option[1]}`, which this flow does not know."
+    for unknown in (
+        r"unexpected keyword argument '(\w+)'",
+        r"among .*, got (\w+)\. Corr",
+    ):
+        option = re.search(unknown, text)
+        if option:
+            return f"It has the option `{option[1]}`, which this flow does not know."
     if isinstance(error, ModuleNotFoundError):
         return f"It needs a package that is not installed: {text}"
     text = text if len(text) <= 200 else f"{text[:197]}..."

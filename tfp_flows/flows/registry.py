@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape
 from tfp_flows.flows import base
+from tfp_flows.flows._model import options
 from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
 from tfp_flows.flows.vectors import autoregressive, coupling, linear
@@ -24,7 +24,9 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "maf": autoregressive.MaskedAutoregressiveFlow,
     "iaf": autoregressive.InverseAutoregressiveFlow,
     "nsf-ar": autoregressive.AutoregressiveSplineFlow,
-    "maf-mog": autoregressive.MixtureAutoregressiveFlow,
+    "maf-mol": autoregressive.MixtureAutoregressiveFlow,
+    "coupling": coupling.CouplingFlow,
+    "autoregressive": autoregressive.AutoregressiveFlow,
     "linear": linear.LinearFlow,
     "rbig": rbig.RBIG,
     "gis": sliced.GIS,
@@ -61,7 +63,7 @@ def build(
     /,
     event_shape: Shape,
     condition_shape: Shape | None = None,
-    **options: Any,
+    **given: Any,
 ) -> base.Flow:
     """Build a flow by name.
 
@@ -70,7 +72,7 @@ def build(
             on to the flow.
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Shape of the condition, `None` for an unconditional density.
-        **options: Of the flow's class.
+        **given: Options of the flow's class.
 
     Returns:
         The untrained flow, close to the identity.
@@ -84,20 +86,6 @@ def build(
         >>> tfpf.flows.build("maf", 2, num_layers=1).event_shape
         (2,)
     """
-    known = _options(flow_class(name))
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        msg = (
-            f"`options` of the flow {name!r} must be among {', '.join(known)}, got "
-            f"{', '.join(unknown)}. Correct the name."
-        )
-        raise TypeError(msg)
-    return flow_class(name)(event_shape, condition_shape, **options)
-
-
-def _options(kind: type[base.Flow]) -> list[str]:
-    """Return the names of a flow's own options, then those that all flows have."""
-    own = inspect.signature(kind).parameters.values()
-    common = inspect.signature(base.Flow).parameters.values()
-    names = [p.name for p in (*own, *common) if p.kind is p.KEYWORD_ONLY]
-    return list(dict.fromkeys(name for name in names if name != "options"))
+    cls = flow_class(name)
+    options.require_known(cls, given, f"the flow {name!r}")
+    return cls(event_shape, condition_shape, **given)

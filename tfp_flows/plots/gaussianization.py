@@ -40,7 +40,7 @@ def gaussianization(
         x: Events, `[N, *event_shape]`; at most 2,000 of them are drawn.
         condition: Condition of a conditional flow, `[C]`.
         ks: Numbers of maps that the data have passed, from 0, the data themselves, to
-            `flow.num_layers`; default: all, or 10 of them evenly spread.
+            `flow.num_maps`; default: all, or 10 of them evenly spread.
         columns: The two coordinates to draw, counted in the flattened event.
         figure: Figure to draw on; default: a new one.
 
@@ -63,7 +63,7 @@ def gaussianization(
             f"{flow.event_shape}. Draw `marginals` instead."
         )
         raise ValueError(msg)
-    total = flow.num_layers
+    total = flow.num_maps
     if ks is None:
         count = min(total + 1, _MAX_PANELS)
         ks = np.linspace(0, total, count).round().astype(int).tolist()

@@ -67,8 +67,8 @@ def layers(
         )
         raise ValueError(msg)
     if ks is None:
-        count = min(flow.num_layers + 1, _MAX_PANELS)
-        ks = np.linspace(0, flow.num_layers, count).round().astype(int).tolist()
+        count = min(flow.num_maps + 1, _MAX_PANELS)
+        ks = np.linspace(0, flow.num_maps, count).round().astype(int).tolist()
     across = min(len(ks), _MAX_COLUMNS)
     down = -(-len(ks) // across)
     if figure is None:
@@ -88,7 +88,7 @@ def layers(
             ax.set(xlim=canvas.limits(x[:, 0]), ylim=canvas.limits(x[:, 1]))
         canvas.tidy(ax, ticks=4)
         ax.tick_params(labelsize=8)
-        names = _names(flow, columns) if k == flow.num_layers else _unnamed(columns)
+        names = _names(flow, columns) if k == flow.num_maps else _unnamed(columns)
         ax.set_xlabel(names[0])
         ax.set_ylabel(names[1])
         ax.set_title(_title(k), fontsize=10)

@@ -112,7 +112,7 @@ def check_flow_mass(case: FlowCase) -> None:
     if not case.quadrature or flow.event_size > 2:
         return
     condition = tuple(c[0] for c in case.condition(flow, 1))
-    for k in sorted({flow.num_layers // 2, flow.num_layers}):
+    for k in sorted({flow.num_maps // 2, flow.num_maps}):
         target = flow.partial(k, *condition)
         sample = np.asarray(target.sample(20_000, seed=[case.seed, 3]), np.float64)
 
@@ -133,12 +133,12 @@ def check_flow_mass(case: FlowCase) -> None:
 
 @registry.flow_check
 def check_flow_partial(case: FlowCase) -> None:
-    """`partial(0)` is the base, `partial(num_layers)` the flow, each a density."""
+    """`partial(0)` is the base, `partial(num_maps)` the flow, each a density."""
     check, flow = "partial", case.flow()
     x, *condition = case.data(flow)
     tolerance = case.tolerances.float32
     expected = flow.distribution(*condition).log_prob(x)
-    whole = flow.partial(flow.num_layers, *condition).log_prob(x)
+    whole = flow.partial(flow.num_maps, *condition).log_prob(x)
     registry.compare(
         case, check, "all maps against the flow", whole, expected, tolerance
     )
@@ -146,7 +146,7 @@ def check_flow_partial(case: FlowCase) -> None:
     base = flow.distribution(*condition).distribution
     what = "no map against the base"
     registry.compare(case, check, what, start.log_prob(x), base.log_prob(x), tolerance)
-    for k in range(1, flow.num_layers):
+    for k in range(1, flow.num_maps):
         target = flow.partial(k, *condition)
         sample, score = target.experimental_sample_and_log_prob(seed=[0, k])
         wanted = (*target.batch_shape, *flow.event_shape)
@@ -155,7 +155,7 @@ def check_flow_partial(case: FlowCase) -> None:
         found = target.log_prob(tf.identity(sample))
         what = f"log_prob of a sample after {k} maps"
         registry.compare(case, check, what, found, score, 10 * tolerance)
-    for k in (-1, flow.num_layers + 1):
+    for k in (-1, flow.num_maps + 1):
         _must_raise(
             case, check, f"partial({k})", lambda k=k: flow.partial(k, *condition)
         )

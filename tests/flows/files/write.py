@@ -39,7 +39,7 @@ def nsf():
 def maf_mog():
     """Return a flow whose name has changed since."""
     return flows.build(
-        "maf-mog",
+        "maf-mol",
         3,
         num_layers=2,
         hidden_units=(6,),

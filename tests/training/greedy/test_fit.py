@@ -196,9 +196,9 @@ def test_more_layers_are_added_to_those_there_are():
     x = tfpf.datasets.toy("banana", 800)
     flow, _ = tfpf.fit("rbig", x, rotation="pca", seed=0, verbose=0, epochs=1)
     before = float(np.mean(flow.log_prob(x)))
-    layers = flow.num_layers
+    layers = flow.num_maps
     flow, _ = training.fit_more(flow, x, seed=0, verbose=0, max_layers=6)
-    assert flow.num_layers > layers
+    assert flow.num_maps > layers
     assert float(np.mean(flow.log_prob(x))) > before
 
 

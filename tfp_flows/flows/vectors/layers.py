@@ -83,7 +83,7 @@ def conditional_elementwise(
 def autoregressive(
     transformer: Transformer,
     size: int,
-    order: str,
+    order: str | tuple[int, ...],
     condition_shape: tuple[int, ...] | None,
     network: dict[str, Any],
 ) -> ar.MaskedAutoregressive:

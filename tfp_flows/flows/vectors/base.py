@@ -1,0 +1,119 @@
+"""What flows on vectors share: layers, their networks, and their transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors.transformers import (
+    LogisticMixture,
+    RationalQuadratic,
+    Transformer,
+)
+from tfp_flows.flows._model import options
+from tfp_flows.flows._model.options import option
+from tfp_flows.flows._model.recipe import Recipe
+from tfp_flows.flows.vectors import layers
+
+__all__ = ["LayeredFlow", "MixtureLayers", "SplineLayers", "VectorFlow"]
+
+
+class VectorFlow(Recipe):
+    """A flow of some layers whose networks have hidden units."""
+
+    num_layers: int = option(6, "Number of layers.", options.at_least(1))
+    hidden_units: Sequence[int] = option(
+        (64, 64),
+        "Widths of the networks' hidden layers; of residual ones once for the first "
+        "layer and once for each block of two, all equal.",
+        options.sizes,
+    )
+    activation: str = option("relu", "Name in `tf.nn`.")
+    dropout: float = option(
+        0.0, "Share of hidden units dropped while training.", options.fraction
+    )
+
+    def _network(self, **more: Any) -> dict[str, Any]:
+        """Return the options of one network, with a seed of its own."""
+        return {
+            "hidden_units": self.hidden_units,
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "dtype": self.variable_dtype,
+            "compute_dtype": self.compute_dtype,
+            "seed": self._next_seed(),
+            **more,
+        }
+
+
+class LayeredFlow(VectorFlow):
+    """Layers of one transformer, mixed between."""
+
+    residual: bool = option(
+        default=False,
+        doc="Whether the networks are residual; then all widths must be equal.",
+    )
+    mixing: str = option(
+        "none",
+        'Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`. With '
+        'the base "uniform" `"lu"`, which would leave its cube, permutes alone.',
+        options.one_of(*layers.MIXINGS),
+    )
+
+    tail_base = "student-t"
+
+    @property
+    def transformer(self) -> Transformer:
+        """The scalar map of every layer."""
+        raise NotImplementedError
+
+    @property
+    def keeps_bounds(self) -> bool:
+        """Whether no data leave the box of a bounded base in training."""
+        return self.transformer.onto(0.0, 1.0) is not None
+
+    def _scalar_map(self) -> Transformer:
+        """Return the transformer, on the box of the base if that has bounds."""
+        bounds = self._base.bounds
+        moved = None if bounds is None else self.transformer.onto(*bounds)
+        return moved or self.transformer
+
+    def _mixing(self, size: int, position: int) -> list[bijector_base.Bijector]:
+        return layers.mixing(
+            self.mixing,
+            size,
+            position,
+            self._next_seed(),
+            self.variable_dtype,
+            bounded=self._base.bounds is not None,
+        )
+
+
+class SplineLayers(LayeredFlow):
+    """Layers of rational-quadratic splines."""
+
+    num_bins: int = option(8, "Bins of each spline.", options.at_least(1))
+    tail_bound: float = option(
+        5.0,
+        "The splines act on `[-tail_bound, tail_bound]` in units of standard "
+        "deviations of the data; outside, each layer is the identity. With the base "
+        '"uniform" they act on its cube.',
+    )
+
+    @property
+    def transformer(self) -> Transformer:
+        """The spline."""
+        bound = self.tail_bound
+        return RationalQuadratic(self.num_bins, -bound, bound)
+
+
+class MixtureLayers(LayeredFlow):
+    """Layers of mixtures of logistics."""
+
+    num_components: int = option(8, "Logistics in each mixture.", options.at_least(1))
+
+    @property
+    def transformer(self) -> Transformer:
+        """The mixture."""
+        return LogisticMixture(self.num_components)
