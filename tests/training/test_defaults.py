@@ -5,7 +5,10 @@ import pytest
 
 from tfp_flows import flows, training
 
-ADAPTING = ("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol")
+ADAPTING = (
+    *("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol"),
+    *("coupling", "autoregressive"),
+)
 
 
 class Built(Exception):
