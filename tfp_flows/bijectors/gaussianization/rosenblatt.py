@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, properties
-from tfp_flows.math.gaussianization import rosenblatt
+from tfp_flows.math.gaussianization import rosenblatt, rosenblatt_inverse
 
 __all__ = ["MixtureGaussianize"]
 
@@ -216,7 +216,7 @@ class MixtureGaussianize(base.Bijector):
         return out, tf.ensure_shape(log_det, value.shape[:-1])
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._flat(rosenblatt.sample_map, x)
+        return self._flat(rosenblatt_inverse.sample_map, x)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._flat(rosenblatt.gaussianize, y)

@@ -11,6 +11,7 @@ from tfp_flows.math.gaussianization import (
     pursuit,
     quantiles,
     rosenblatt,
+    rosenblatt_inverse,
     sliced,
     smoothing,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "pursuit",
     "quantiles",
     "rosenblatt",
+    "rosenblatt_inverse",
     "sliced",
     "smoothing",
 ]
