@@ -38,7 +38,7 @@ from tfp_flows import bijectors as maps
 from tfp_flows import datasets, flows
 
 MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist" / "train.npz"
-# Row G11: on a CPU within an hour, at most two million parameters.
+# On a CPU within an hour, at most two million parameters.
 BAR = 1.25
 INVERSE_BAR = 1e-4
 WARM_UP = 100

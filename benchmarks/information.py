@@ -1,13 +1,10 @@
 """Information measures on laws whose values are known in closed form.
 
-A value reaches its bar within 3 % or .05 nat of the truth (row D11), .03 for the t law
+A value reaches its bar within 3 % or .05 nat of the truth, .03 for the t law
 (8 dimensions, 4 degrees of freedom), .02 for KL(N(1, 1) || N(0, 2)), where 2 is the
 standard deviation. Beside it stand the plug-in value of a normal law of the same
 moments, and for pairs of columns the nearest-neighbour estimate of scikit-learn
 (`mutual_info_regression`, 3 neighbours). `z` is the error in standard errors.
-
-With `--coverage S`, the share of S fresh samples whose error is at most twice the
-standard error, for laws of 3 columns.
 
 Run `python benchmarks/information.py` (about 4 minutes on two shared cores).
 """
@@ -18,8 +15,7 @@ import argparse
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import _report
 import numpy as np
@@ -50,7 +46,7 @@ def student_entropy(size: int, df: float) -> float:
 
 
 def bar_of(truth: float) -> float:
-    """Return the error that row D11 allows."""
+    """Return the error that is allowed."""
     return max(0.03 * abs(truth), 0.05)
 
 
@@ -149,14 +145,15 @@ def plug_in(kind: str, samples: Sequence[np.ndarray]) -> float:
     return given if kind.startswith("cond") else shared(a, b) - given
 
 
-def neighbours(kind: str, samples: Sequence[np.ndarray]) -> float:
+def scikit_learn(kind: str, samples: Sequence[np.ndarray]) -> float:
     """Return scikit-learn's estimate for a pair of columns, else NaN."""
     from sklearn import feature_selection
 
-    if kind != "mutual_information" or any(s.ndim > 1 for s in samples):
+    x, *rest = (s.reshape(len(s), -1) for s in samples)
+    if kind != "mutual_information" or any(s.shape[1] > 1 for s in (x, *rest)):
         return math.nan
-    x, y = samples
-    found = feature_selection.mutual_info_regression(x[:, None], y, random_state=0)
+    (y,) = rest
+    found = feature_selection.mutual_info_regression(x, y.ravel(), random_state=0)
     return float(found[0])
 
 
@@ -179,7 +176,7 @@ def table(args: argparse.Namespace) -> None:
         good = _report.verdict(abs(error), bar)
         errors += good != "yes"
         inside.append(abs(error) <= 2.0 * found.stderr)
-        near = neighbours(kind, samples)
+        near = scikit_learn(kind, samples)
         print(
             f"{kind.replace('_', ' '):31}{law:22}{truth:9.4f}{found.value:9.4f}"
             f"{found.stderr:8.4f}{error / found.stderr:6.1f}{bar:7.3f}{good:>5}"
@@ -194,57 +191,6 @@ def table(args: argparse.Namespace) -> None:
     )
 
 
-def coverage(args: argparse.Namespace) -> None:
-    """Print how often the truth lies within two standard errors."""
-    covariance = np.array([[1.0, 0.6, 0.3], [0.6, 1.0, 0.5], [0.3, 0.5, 1.0]])
-    root = np.linalg.cholesky(covariance)
-    joint = half_log_det(covariance, range(3))
-    rows = args.rows
-
-    def normal(g: np.random.Generator) -> np.ndarray:
-        return g.normal(size=(rows, 3)) @ root.T
-
-    def split(x: np.ndarray) -> tuple[np.ndarray, ...]:
-        return x[:, 0], x[:, 1:]
-
-    laws: list[tuple[str, str, float, Callable[..., Any]]] = [
-        ("entropy", "normal", 1.5 * LOG_2PI_E + joint, lambda g: (normal(g),)),
-        ("total_correlation", "normal", -joint, lambda g: (normal(g),)),
-        (
-            "mutual_information",
-            "normal 1|2",
-            half_log_det(covariance, [1, 2]) - joint,
-            lambda g: split(normal(g)),
-        ),
-        (
-            "mutual_information",
-            "unrelated 1|2",
-            0.0,
-            lambda g: split(g.normal(size=(rows, 3))),
-        ),
-        ("total_correlation", "uniform", 0.0, lambda g: (g.uniform(size=(rows, 3)),)),
-        ("kl_divergence", "same law", 0.0, lambda g: (normal(g), normal(g))),
-        ("entropy", "uniform", 0.0, lambda g: (g.uniform(size=(rows, 3)),)),
-    ]
-    print(f"\n{args.coverage} samples of {rows} rows, 3 columns")
-    print(f"{'measure':31}{'law':22}{'bias':>9}{'sd':>8}{'mean +-':>9}{'within 2':>9}")
-    for kind, law, truth, draw in laws[: 2 if args.smoke else None]:
-        found = [
-            getattr(information, kind)(
-                *draw(np.random.default_rng(100 + s)), seed=s, **args.options
-            )
-            for s in range(args.coverage)
-        ]
-        errors = np.array([float(one) - truth for one in found])
-        stated = np.array([one.stderr for one in found])
-        within = np.sum(np.abs(errors) <= 2.0 * stated)
-        print(
-            f"{kind.replace('_', ' '):31}{law:22}{errors.mean():9.4f}"
-            f"{errors.std():8.4f}{stated.mean():9.4f}{within:6d}/{len(found)}",
-            flush=True,
-        )
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = _report.parser(__doc__)
@@ -252,17 +198,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--rows", type=int, default=10_000, help="rows of each sample")
     add("--only", nargs="+", help="measures, by a part of their names")
     add("--laws", nargs="+", help="laws, by a part of their names")
-    add("--coverage", type=int, default=0, metavar="S", help="samples, default none")
     args = parser.parse_args(arguments)
     args.options = {}
     if args.smoke:
-        args.rows, args.only, args.coverage = 300, ["negentropy", "kl"], 2
+        args.rows, args.only = 300, ["negentropy", "kl"]
         args.options = {"flow": {"flow": "rbig", "epochs": 2, "num_bins": 16}}
     _report.header("information measures, nats", "scikit-learn")
-    if not args.coverage or args.smoke:
-        table(args)
-    if args.coverage:
-        coverage(args)
+    table(args)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ to beat. The others:
 - `k-NN`: Kozachenko and Leonenko for entropies, Kraskov, Stoegbauer and Grassberger
   (their first) for the mutual information of blocks, Wang, Kulkarni and Verdu for the
   divergence, 3 neighbours each, by scipy; up to 10 columns;
-- `classic`: RBIG as published, see `rbig.py`, the likelihood of its own rows;
+- `classic`: RBIG as published, see `_classic.py`, the likelihood of its own rows;
 - `sklearn`: `mutual_info_regression`, for pairs of columns.
 
 `best/ours` is the smallest of their errors over ours. The laws: `normal` of a full
@@ -31,12 +31,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import _classic
 import _report
 import numpy as np
-import tensorflow as tf
-from information import LOG_2PI_E, half_log_det, plug_in, student_entropy
+from information import (
+    LOG_2PI_E,
+    half_log_det,
+    plug_in,
+    scikit_learn,
+    student_entropy,
+)
 
-from tfp_flows import bijectors as maps
 from tfp_flows import information
 
 NEIGHBOURS = 3
@@ -266,32 +271,11 @@ def neighbours(measure: str, samples: Sequence[np.ndarray]) -> float:
     return nearest_divergence(*samples)
 
 
-def classic_log_prob(
-    train: np.ndarray, rows: np.ndarray, layers: int = 50
-) -> np.ndarray:
-    """Return log-densities by RBIG as published: histograms and PCA, no tails."""
-    log_det = np.zeros(len(rows))
-    x, y = matrix(train), matrix(rows)
-    for _ in range(layers if x.shape[1] > 1 else 1):
-        table = maps.MarginalGaussianize.from_samples(
-            x, int(np.sqrt(len(x))), pseudo_counts=1e-3, margin=0.1, dtype=tf.float64
-        )
-        y = np.clip(y, table.low, table.high)
-        y, step = (t.numpy() for t in table.inverse_and_log_det(y))
-        log_det += step
-        x = table.inverse_and_log_det(x)[0].numpy()
-        if x.shape[1] > 1:
-            turn = np.linalg.eigh(np.cov(x.T))[1]
-            x, y = x @ turn, y @ turn
-    constant = 0.5 * y.shape[1] * math.log(2 * math.pi)
-    return log_det - 0.5 * np.sum(y**2, axis=1) - constant
-
-
 def classic(measure: str, samples: Sequence[np.ndarray]) -> float:
     """Return the estimate by classic RBIG, over rows where it is finite."""
 
     def entropy(x: np.ndarray, of: np.ndarray | None = None) -> float:
-        values = classic_log_prob(x if of is None else of, x)
+        values = _classic.fit(matrix(x if of is None else of))(matrix(x))
         return -float(np.mean(values[np.isfinite(values)]))
 
     if measure == "entropy":
@@ -302,19 +286,6 @@ def classic(measure: str, samples: Sequence[np.ndarray]) -> float:
         joint = np.concatenate([matrix(x) for x in samples], axis=1)
         return sum(entropy(x) for x in samples) - entropy(joint)
     return entropy(samples[0], samples[1]) - entropy(samples[0])
-
-
-def scikit_learn(measure: str, samples: Sequence[np.ndarray]) -> float:
-    """Return scikit-learn's estimate for a pair of columns, else NaN."""
-    from sklearn import feature_selection
-
-    if measure != "mutual_information" or any(matrix(x).shape[1] > 1 for x in samples):
-        return math.nan
-    x, y = samples
-    found = feature_selection.mutual_info_regression(
-        matrix(x), y.ravel(), random_state=0
-    )
-    return float(found[0])
 
 
 def line(name: str, law: Law, rows: int, size: int, args: argparse.Namespace) -> int:

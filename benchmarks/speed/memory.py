@@ -6,7 +6,8 @@ Libraries hold on to memory that they have freed, so that what one call adds say
 little. Here each library trains in two fresh processes, on a small and on a large
 batch, and the difference of their highest resident memory is divided by that of the
 batches: imports, weights and compilers take part in neither. Spline coupling flows
-(d=6, 4 layers, residual networks of 3x256, 8 bins); each way to step has a row.
+(d=6, 4 layers, residual networks of 3x256, 8 bins), or Glow with `--work glow-4`, 8 or
+16 steps per level; each way to step has a row.
 """
 
 from __future__ import annotations
@@ -24,7 +25,13 @@ __all__ = ["main"]
 
 WORK = works.Work("memory", "spline-coupling", 6, 4, (256,) * 3, bins=8, ops=("step",))
 SMOKE = works.Work("memory", "spline-coupling", 4, 1, (8,) * 2, bins=4, ops=("step",))
-BATCHES = (1024, 9216)
+WORKS = {
+    "coupling": (WORK, (1024, 9216)),
+    **{
+        work.name: (dataclasses.replace(work, ops=("step",)), (8, 64))
+        for work in (works.glow(4), *works.LARGE.values())
+    },
+}
 
 
 def ways(name: str, python: str, folder: Path, work: works.Work) -> list[str]:
@@ -59,8 +66,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--environments", type=Path, help="folder of environments")
     peers = ("ours", "ours-checkpoint", "zuko", "nflows", "distrax")
     parser.add_argument("--peers", nargs="+", default=peers, choices=pool.PEERS)
+    parser.add_argument("--work", default="coupling", choices=WORKS)
     args = parser.parse_args(argv)
-    work, batches = (SMOKE, (16, 512)) if args.smoke else (WORK, BATCHES)
+    work, batches = (SMOKE, (16, 512)) if args.smoke else WORKS[args.work]
     chosen = ("ours",) if args.smoke else args.peers
     heads = "".join(f"{f'MB at {batch}':>14}" for batch in batches)
     print(f"{'library':32}{heads}{'KB per event':>14}")

@@ -41,6 +41,11 @@ def describe(work: works.Work) -> str:
             f"scalars, from unconstrained numbers, with log-det, {work.dtype}"
         )
     hidden = "x".join(map(str, work.hidden))
+    if work.kind == "glow":
+        return (
+            f"{work.name}: pictures {work.size} x {work.size} x 3, {works.LEVELS} "
+            f"levels of {work.layers} steps, {hidden} channels, batch {work.batch}"
+        )
     net = "residual network" if work.residual else "network"
     bins = f", {work.bins} bins" if work.bins else ""
     return (

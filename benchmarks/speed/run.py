@@ -84,14 +84,14 @@ def arguments(argv: Sequence[str] | None) -> Any:
     against.add_argument(parser)
     args = parser.parse_args(argv)
     os.environ[devices.VARIABLE] = args.device
-    args.known = works.SMOKE if args.smoke else works.WORKS
+    args.known = works.SMOKE if args.smoke else {**works.WORKS, **works.LARGE}
     if args.smoke:
         args.rounds, args.block, args.no_first = 2, 0.001, True
         args.peers = args.peers or [OURS, "bare"]
     args.threads = args.threads or (1 if args.against else os.cpu_count() or 1)
     if args.against and not args.smoke:
         args.works = args.works or list(against.WORKS)
-    args.works = args.works or list(args.known)
+    args.works = args.works or list(works.SMOKE if args.smoke else works.WORKS)
     # Checkpoints change the memory of steps, which `memory.py` compares.
     args.peers = args.peers or [p for p in pool.PEERS if p != "ours-checkpoint"]
     for chosen, known in ((args.works, args.known), (args.peers, pool.PEERS)):

@@ -87,7 +87,7 @@ class Worker:
         }
         item = works.Work(**fields)
         start = time.perf_counter()
-        model = self._peer.build(item, self._variant, Path(folder))
+        model = self._model(item, Path(folder))
         if devices.on_gpu() and not devices.has_gpu():
             raise works.Skip("it uses no GPU")
         self._ops = dict(model.ops)
@@ -105,6 +105,13 @@ class Worker:
             "outputs": {k: v.tolist() for k, v in model.outputs.items()},
             "seconds": time.perf_counter() - start,
         }
+
+    def _model(self, item: works.Work, folder: Path) -> works.Model:
+        if item.kind != "glow":
+            return self._peer.build(item, self._variant, folder)
+        if not hasattr(self._peer, "glow"):
+            raise works.Skip("it has no Glow")
+        return self._peer.glow(item, self._variant)
 
     def origin(self) -> dict[str, Any]:
         """Return the file of the package that the peer imported."""

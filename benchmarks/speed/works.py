@@ -12,12 +12,26 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SMOKE", "WORKS", "Model", "Skip", "Work", "data", "masks", "parameters"]
+__all__ = [
+    "LARGE",
+    "LEVELS",
+    "SMOKE",
+    "WORKS",
+    "Model",
+    "Skip",
+    "Work",
+    "data",
+    "masks",
+    "parameters",
+    "pictures",
+]
 
 BOUND = 5.0
 LEARNING_RATE = 1e-3
 # How many different splines there are; the timed ones repeat them.
 SPLINES = 4096
+# Of Glow: its pictures are halved so often.
+LEVELS = 3
 
 
 class Skip(Exception):
@@ -30,9 +44,10 @@ class Work:
 
     Args:
         name: What `--works` calls it.
-        kind: `"spline-coupling"`, `"affine-coupling"`, `"maf"`, `"iaf"`, `"spline"`.
-        size: Number of coordinates.
-        layers: Number of layers.
+        kind: `"spline-coupling"`, `"affine-coupling"`, `"maf"`, `"iaf"`, `"glow"`,
+            `"spline"`.
+        size: Number of coordinates; for `"glow"` the side of pictures.
+        layers: Number of layers, for `"glow"` of steps in each of three levels.
         hidden: Widths of the conditioner. Residual networks: the first product, then
             one block of two products for each further entry.
         bins: Bins of the splines.
@@ -96,6 +111,11 @@ def works(*items: Work) -> dict[str, Work]:
     return {item.name: item for item in items}
 
 
+def glow(steps: int, side: int = 32, hidden: int = 64, batch: int = 64) -> Work:
+    """Return the work of Glow: networks of three convolutions, 3 x 3, 1 x 1, 3 x 3."""
+    return Work(f"glow-{steps}", "glow", side, steps, (hidden,) * 2, batch=batch)
+
+
 # Samples and their gradient.
 SAMPLING = ("sample", "sample_gradient")
 WORKS = works(
@@ -106,6 +126,7 @@ WORKS = works(
     Work("maf-64", "maf", 64, 5, (512,) * 2, batch=128, ops=SAMPLING),
     Work("maf-256", "maf", 256, 1, (512,) * 2, batch=128, ops=SAMPLING),
     Work("iaf-21", "iaf", 21, 5, (512,) * 2),
+    glow(4),
     # At 128 bins the parameters of 1e6 scalars would fill the memory of all workers.
     *(
         spline(bins, batch, dtype)
@@ -113,12 +134,15 @@ WORKS = works(
         for bins, batch in ((8, 1_000_000), (32, 1_000_000), (128, 100_000))
     ),
 )
+# By name only.
+LARGE = works(glow(8), glow(16))
 SMOKE = works(
     Work("coupling-4", "spline-coupling", 4, 2, (8,) * 2, bins=4, batch=16),
     Work("realnvp-4", "affine-coupling", 4, 2, (8,) * 2, batch=16),
     Work("maf-3", "maf", 3, 2, (8,) * 2, batch=16),
     Work("iaf-3", "iaf", 3, 2, (8,) * 2, batch=16),
     Work("sampling-3", "maf", 3, 2, (8,) * 2, batch=16, ops=SAMPLING),
+    glow(1, side=8, hidden=4, batch=2),
     spline(4, SPLINES, "float32"),
 )
 
@@ -127,6 +151,14 @@ def data(work: Work) -> np.ndarray:
     """Return a batch of events."""
     rng = np.random.default_rng(1)
     return rng.normal(size=(work.batch, work.size)).astype(work.dtype)
+
+
+def pictures(work: Work) -> np.ndarray:
+    """Return a batch of raw pixels with noise, `[N, side, side, 3]`."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(40, 200, work.size)[:, np.newaxis, np.newaxis]
+    x = ramp + 20 * rng.normal(size=(work.batch, work.size, work.size, 3))
+    return np.clip(x, 0, 255).astype(work.dtype)
 
 
 def masks(work: Work) -> list[list[bool]]:

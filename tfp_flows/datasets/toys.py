@@ -114,7 +114,7 @@ def toy_entropy(name: str) -> float | None:
     """Return the differential entropy of a toy, the floor of any model's loss.
 
     Each is a closed form, or the integral of `-p log p` by quadrature, right to five
-    decimals; `benchmarks/toy_entropies.py` computes them again.
+    decimals; the tests of this module compute them again.
 
     Args:
         name: One of `toy_names()`.

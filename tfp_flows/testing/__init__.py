@@ -17,6 +17,7 @@ from tfp_flows.testing.derivatives import (
     check_second_derivatives,
     check_xla_gradients,
 )
+from tfp_flows.testing.fits import check_identity, check_uniformity
 from tfp_flows.testing.flow_calls import (
     check_flow_condition_rank,
     check_flow_global_seed,
@@ -138,6 +139,7 @@ __all__ = [
     "check_forward_mode",
     "check_fresh_after_update",
     "check_huge_inputs",
+    "check_identity",
     "check_infinite_inputs",
     "check_is_increasing",
     "check_leading_shapes",
@@ -159,6 +161,7 @@ __all__ = [
     "check_tracked_variables",
     "check_trained_parameters",
     "check_training_mode",
+    "check_uniformity",
     "check_unknown_batch_xla",
     "check_unknown_shapes",
     "check_vectorized_map",

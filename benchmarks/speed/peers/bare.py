@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import works
 
-__all__ = ["build"]
+__all__ = ["build", "glow"]
 
 
 def build(work: works.Work, variant: str, folder: Path) -> works.Model:
@@ -88,3 +88,48 @@ def by_tensorflow(
         return [forward(w, x), to_weights, to_inputs]
 
     return lambda: forward(w, x), lambda: both(w, x, g)
+
+
+def glow(work: works.Work, variant: str) -> works.Model:
+    """Return the networks of all couplings and priors of Glow, with their gradients."""
+    import tensorflow as tf
+
+    if variant == "numpy":
+        msg = "NumPy has no convolutions"
+        raise works.Skip(msg)
+    units, networks = work.hidden[0], []
+    for level in range(works.LEVELS):
+        channels, side = 3 * 2 ** (level + 2), work.size // 2 ** (level + 1)
+        half, priors = channels // 2, int(level < works.LEVELS - 1)
+        sizes = ((3, half, units), (1, units, units), (3, units, channels))
+        for _ in range(work.layers + priors):
+            weights = [
+                (tf.Variable(tf.random.normal([k, k, a, b])), tf.Variable(tf.zeros(b)))
+                for k, a, b in sizes
+            ]
+            networks.append((tf.random.normal([work.batch, side, side, half]), weights))
+    variables = [v for _, weights in networks for pair in weights for v in pair]
+    inputs = [x for x, _ in networks]
+
+    def outputs() -> tf.Tensor:
+        loss = 0.0
+        for value, (_, weights) in zip(inputs, networks, strict=True):
+            for i, (kernel, bias) in enumerate(weights):
+                value = tf.nn.relu(value) if i else value
+                value = tf.nn.bias_add(tf.nn.conv2d(value, kernel, 1, "SAME"), bias)
+            loss += tf.reduce_mean(value)
+        return loss
+
+    @tf.function
+    def step() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = outputs()
+        gradients = tape.gradient(loss, [*inputs, *variables])
+        return [tf.reduce_max(gradient) for gradient in gradients]
+
+    forward = tf.function(outputs)
+    ops = {"log_prob": forward, "sample": forward, "step": step}
+    count = sum(int(np.prod(v.shape)) for v in variables)
+    note = "convolutions only: no flow around them"
+    return works.Model({name: ops[name] for name in work.ops}, count, count, note=note)

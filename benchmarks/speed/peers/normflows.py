@@ -14,7 +14,7 @@ from normflows.nets.resnet import ResidualNet
 from normflows.utils import splines
 from peers import _torch
 
-__all__ = ["build"]
+__all__ = ["build", "glow"]
 
 MINIMUM = 1e-3
 
@@ -38,6 +38,47 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
     model = _torch.model(work, flow, flow.log_prob, lambda: both()[0], both)
     model.note = note
     return model
+
+
+def glow(work: works.Work, variant: str) -> works.Model:
+    """Return Glow with a diagonal Gaussian for each level."""
+    del variant
+    pictures = torch.tensor(works.pictures(work)).permute(0, 3, 1, 2)
+    x = ((pictures - 128.0) / 256.0).to(_torch.DEVICE)
+    bases, merges, levels = [], [], []
+    for i in range(works.LEVELS):
+        channels, side = 3 * 2 ** (works.LEVELS + 1 - i), work.size
+        side //= 2 ** (works.LEVELS - i)
+        options = {"split_mode": "channel", "scale": True, "leaky": 0.0}
+        steps = [
+            normflows.flows.GlowBlock(channels, work.hidden[0], **options)
+            for _ in range(work.layers)
+        ]
+        levels.append([*steps, normflows.flows.Squeeze()])
+        if i:
+            merges.append(normflows.flows.Merge())
+        shape = (channels // 2 if i else channels, side, side)
+        bases.append(normflows.distributions.DiagGaussian(shape))
+    flow = normflows.MultiscaleFlow(bases, levels, merges)
+    optimizer = torch.optim.Adam(flow.parameters(), works.LEARNING_RATE)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        flow.forward_kld(x).backward()
+        optimizer.step()
+
+    def log_prob() -> None:
+        with torch.no_grad():
+            flow.log_prob(x)
+
+    def sample() -> None:
+        with torch.no_grad():
+            flow.sample(work.batch)
+
+    ops = {"log_prob": log_prob, "sample": sample, "step": step}
+    count = sum(p.numel() for p in flow.parameters() if p.requires_grad)
+    note = "other priors of the levels"
+    return works.Model({name: ops[name] for name in work.ops}, count, count, note=note)
 
 
 def autoregressive(work: works.Work) -> list[Any]:

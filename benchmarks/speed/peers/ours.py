@@ -16,7 +16,7 @@ import works
 
 from tfp_flows import bijectors, flows
 
-__all__ = ["build"]
+__all__ = ["build", "glow"]
 
 FLOWS = {
     "spline-coupling": flows.NeuralSplineFlow,
@@ -54,6 +54,33 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
     ops["sample"] = lambda: flow.sample(work.batch, seed=1, **jit)
     count = sum(int(np.prod(v.shape)) for v in flow.trainable_variables)
     return works.Model({name: ops[name] for name in work.ops}, count)
+
+
+def glow(work: works.Work, variant: str) -> works.Model:
+    """Return Glow without what the others lack: positions and the logit."""
+    flow = flows.build(
+        "glow",
+        (work.size, work.size, 3),
+        num_levels=works.LEVELS,
+        num_steps=work.layers,
+        hidden_units=work.hidden,
+        positions=False,
+        logit_alpha=None,
+        checkpoint=variant == "checkpoint",
+        dtype=work.dtype,
+        seed=0,
+    )
+    x = tf.constant(works.pictures(work))
+    flow.adapt(x)
+    jit = {"jit_compile": variant == "xla"}
+    flow.compile(keras.optimizers.Adam(works.LEARNING_RATE), **jit)
+    ops = {
+        "log_prob": lambda: flow.log_prob(x, **jit),
+        "sample": lambda: flow.sample(work.batch, seed=0, **jit),
+        "step": lambda: flow.train_on_batch(x),
+    }
+    count = sum(int(np.prod(v.shape)) for v in flow.trainable_variables)
+    return works.Model({name: ops[name] for name in work.ops}, count, count)
 
 
 def custom_step(flow: Any, work: works.Work, x: tf.Tensor) -> Any:

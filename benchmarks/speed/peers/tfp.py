@@ -12,7 +12,7 @@ import works
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-__all__ = ["build"]
+__all__ = ["build", "glow"]
 
 MINIMUM = 1e-3
 
@@ -59,6 +59,52 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
     }
     count = sum(int(np.prod(v.shape)) for v in variables)
     return works.Model({name: ops[name] for name in work.ops}, count)
+
+
+def glow(work: works.Work, variant: str) -> works.Model:
+    """Return `tfb.Glow` with its default exit networks."""
+    jit, shape = {"jit_compile": variant == "xla"}, (work.size, work.size, 3)
+    x, seed = tf.constant((works.pictures(work) - 128.0) / 256.0), tf.constant([1, 2])
+
+    class Network(tfb.GlowDefaultNetwork):
+        def __init__(self, input_shape: Any) -> None:
+            super().__init__(input_shape, num_hidden=work.hidden[0])
+
+    bijector = tfb.Glow(
+        output_shape=shape,
+        num_glow_blocks=works.LEVELS,
+        num_steps_per_block=work.layers,
+        coupling_bijector_fn=Network,
+        exit_bijector_fn=tfb.GlowDefaultExitNetwork,
+    )
+    zeros = tf.zeros(int(np.prod(shape)))
+    base = tfd.MultivariateNormalDiag(zeros, zeros + 1)
+    flow = tfd.TransformedDistribution(base, bijector)
+    flow.log_prob(x[:2])  # makes its variables
+    # Keras networks are hidden from `tf.Module`: what is used is watched instead.
+    with tf.GradientTape() as tape:
+        flow.log_prob(x[:2])
+    variables = list(tape.watched_variables())
+    optimizer = tf_keras.optimizers.Adam(works.LEARNING_RATE, jit_compile=False)
+    optimizer.build(variables)
+
+    @tf.function(**jit)
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(flow.log_prob(x))
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    log_prob = tf.function(flow.log_prob, **jit)
+    sample = tf.function(lambda seed: flow.sample(work.batch, seed=seed), **jit)
+    ops = {
+        "log_prob": lambda: log_prob(x),
+        "sample": lambda: sample(seed),
+        "step": step,
+    }
+    count = sum(int(np.prod(v.shape)) for v in variables)
+    note = "other priors of the levels"
+    return works.Model({name: ops[name] for name in work.ops}, count, count, note=note)
 
 
 def masked(work: works.Work) -> tuple[list[Any], list[Any]]:

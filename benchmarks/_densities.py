@@ -1,8 +1,9 @@
-"""Densities that are compared on real tables: each is fitted, then asked.
+"""Densities that are compared on tables: each is fitted, then asked.
 
 Every function takes training rows, a seed and options, and returns a function of rows
 that gives their log-densities, where the density is defined, else minus infinity. What
-a model needs is imported with it: each runs in a process of its own.
+a model needs is imported with it: each runs in a process of its own, some with the
+Python of another environment, which has NumPy and that model alone.
 """
 
 from __future__ import annotations
@@ -10,19 +11,26 @@ from __future__ import annotations
 import functools
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LIBRARIES", "MODELS"]
+__all__ = ["IMPORTS", "MODELS"]
 
 Density = Callable[[np.ndarray], np.ndarray]
 LOG_2PI = float(np.log(2.0 * np.pi))
 # Rows at once, as the memory of a model is part of the table.
 CHUNK = 4096
-# What the mixture's size and regularisation are chosen from, on so many rows.
-COMPONENTS, PENALTIES, CHOICE_ROWS = (3, 10, 30), (1e-6, 1e-3), 10_000
+# What the size and the regularisation of a mixture are chosen on.
+CHOICE_ROWS = 10_000
+TEN = {
+    "counts": (10,),
+    "penalties": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+    "starts": 5,
+    "most": 300,
+}
+SMOKE = {"epochs": 2}
 
 
 def _gaussian(x: np.ndarray) -> Density:
@@ -100,39 +108,55 @@ def quantile(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
     return density
 
 
-def mixture(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
-    """A Gaussian mixture, its size and regularisation chosen on rows held out."""
+def mixture(
+    train: np.ndarray,
+    seed: int,
+    options: dict[str, Any],
+    counts: Sequence[int] = (3, 10, 30),
+    penalties: Sequence[float] = (1e-6, 1e-3),
+    starts: int = 1,
+    most: int = 100,
+) -> Density:
+    """A mixture of full Gaussians; rows held out choose its size and regularisation."""
     from sklearn import exceptions
     from sklearn import mixture as mixtures
 
-    warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
+    from tfp_flows import datasets
 
-    def fitted(x: np.ndarray, count: int, penalty: float) -> mixtures.GaussianMixture:
+    warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
+    if options.get("smoke"):
+        counts, penalties, starts = (2,), penalties[-1:], 1
+
+    def fitted(
+        x: np.ndarray, count: int, penalty: float, starts: int = 1
+    ) -> mixtures.GaussianMixture:
         return mixtures.GaussianMixture(
-            count, reg_covar=penalty, max_iter=100, random_state=seed
+            count, reg_covar=penalty, max_iter=most, n_init=starts, random_state=seed
         ).fit(x)
 
     x = train.astype(np.float64)
-    some = x[np.random.default_rng(seed).permutation(len(x))[:CHOICE_ROWS]]
-    held_out, rest = np.split(some, [len(some) // 10])
-    counts = COMPONENTS[:1] if options.get("smoke") else COMPONENTS
+    some = x
+    if len(x) > CHOICE_ROWS:
+        some = x[np.random.default_rng(seed).permutation(len(x))[:CHOICE_ROWS]]
+    # Copies of a row are on one side.
+    rest, held_out = datasets.random_split(len(some) // 10, seed, some)
     scores = {
-        (count, penalty): fitted(rest, count, penalty).score(held_out)
+        (count, penalty): fitted(some[rest], count, penalty).score(some[held_out])
         for count in counts
-        for penalty in PENALTIES
+        for penalty in penalties
     }
-    found = fitted(x, *max(scores, key=scores.__getitem__))
+    found = fitted(x, *max(scores, key=scores.__getitem__), starts)
     return lambda x: found.score_samples(x.astype(np.float64))
 
 
 def classic(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
-    """RBIG as published: 50 layers of histograms with a margin of 10 % and PCA."""
-    import rbig
+    """RBIG as published."""
+    import _classic
 
     del seed
-    layers = 2 if options.get("smoke") else 50
-    found = rbig.classic_layers(train.astype(np.float64), layers)
-    return lambda x: rbig.classic_log_prob(x.astype(np.float64), found)
+    layers = 2 if options.get("smoke") else _classic.LAYERS
+    found = _classic.fit(train.astype(np.float64), layers)
+    return lambda x: found(x.astype(np.float64))
 
 
 def sliced(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
@@ -153,15 +177,16 @@ def _of_flow(flow: Any) -> Density:
     )
 
 
-def greedy(
-    train: np.ndarray, seed: int, options: dict[str, Any], **fixed: Any
+def flow_by_name(
+    train: np.ndarray, seed: int, options: dict[str, Any], name: str, **fixed: Any
 ) -> Density:
-    """`fit("rbig")` with its defaults, or with what is fixed."""
+    """`fit(name)` with its defaults, or with what is fixed."""
     import tfp_flows
 
-    few = {"epochs": 2, "num_bins": 16} if options.get("smoke") else {}
+    small = {"num_bins": 16} if name == "rbig" else {"hidden_units": (8,)}
+    few = {**SMOKE, **small} if options.get("smoke") else {}
     few |= fixed
-    flow, _ = tfp_flows.fit("rbig", train, seed=seed, verbose=0, **few)
+    flow, _ = tfp_flows.fit(name, train, seed=seed, verbose=0, **few)
     return _of_flow(flow)
 
 
@@ -184,7 +209,7 @@ def _for_seconds(
     return found
 
 
-def gaussianization(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+def trained_rbig(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
     """`fit("rbig")`, trained on by gradients for the rest of the given time.
 
     Both stop by the same rows: those that a layer was made from judge no gradient.
@@ -192,43 +217,44 @@ def gaussianization(train: np.ndarray, seed: int, options: dict[str, Any]) -> De
     import tfp_flows
 
     until = time.process_time() + options["seconds"]
-    few = {"epochs": 2, "num_bins": 16} if options.get("smoke") else {}
     order = np.random.default_rng(seed).permutation(len(train))
     held = len(train) // 10
     part, stop = train[order[held:]], (train[order[:held]],)
-    flow, _ = tfp_flows.fit("rbig", part, validation=stop, seed=seed, verbose=0, **few)
+    flow, _ = tfp_flows.fit("rbig", part, validation=stop, seed=seed, verbose=0)
     more = {"validation": stop, "adapt": False, "learning_rate": 1e-4}
     flow = _for_seconds(flow.trainable_flow(), part, seed, until, **more)
     return _of_flow(flow)
 
 
-def autoregressive(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+def timed_maf(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
     """`fit("maf")` with its defaults, for the given time at most."""
     until = time.process_time() + options["seconds"]
     return _of_flow(_for_seconds("maf", train, seed, until))
 
 
+rbig = functools.partial(flow_by_name, name="rbig")
 MODELS: dict[str, Callable[[np.ndarray, int, dict[str, Any]], Density]] = {
     "Gaussian": gaussian,
     "power": power,
     "quantile": quantile,
     "mixture": mixture,
+    "mixture-10": functools.partial(mixture, **TEN),
     "classic": classic,
     "sinflow": sliced,
     # The best of the three simplest starts of the greedy fit, then of all of them.
-    "simple": functools.partial(greedy, epochs=1, rotation="ica"),
-    "start": functools.partial(greedy, epochs=1),
-    "rbig": greedy,
-    "rbig+": gaussianization,
-    "maf": autoregressive,
+    "simple": functools.partial(rbig, epochs=1, rotation="ica"),
+    "start": functools.partial(rbig, epochs=1),
+    "rbig": rbig,
+    "nsf-ar": functools.partial(flow_by_name, name="nsf-ar"),
+    "rbig+": trained_rbig,
+    "maf": timed_maf,
 }
 # What is imported before the time of a fit is taken.
-OURS = "tfp_flows.training"
-LIBRARIES = {
-    "power": "sklearn.preprocessing",
-    "quantile": "sklearn.preprocessing",
-    "mixture": "sklearn.mixture",
-    "classic": OURS,
+SKLEARN = {"power": "preprocessing", "quantile": "preprocessing"}
+SKLEARN |= {"mixture": "mixture", "mixture-10": "mixture"}
+OURS = ("classic", "simple", "start", "rbig", "nsf-ar", "rbig+", "maf")
+IMPORTS = {
+    **{name: f"sklearn.{module}" for name, module in SKLEARN.items()},
+    **dict.fromkeys(OURS, "tfp_flows.training"),
     "sinflow": "sinflow",
-    **dict.fromkeys(("simple", "start", "rbig", "rbig+", "maf"), OURS),
 }
