@@ -155,8 +155,8 @@ def parabola(quick: bool) -> Iterator[Figure]:
     for name, flow, settings, bar in (
         ("MADE, x2 first", "maf", {**made, **right}, None),
         ("MADE, x1 first", "maf", {**made, **wrong}, None),
-        ("MADE-MoG(10), x2 first", "maf-mog", {**mixture, **right}, 4.27),
-        ("MADE-MoG(10), x1 first", "maf-mog", {**mixture, **wrong}, 4.27),
+        ("MADE-MoG(10), x2 first", "maf-mol", {**mixture, **right}, 4.27),
+        ("MADE-MoG(10), x1 first", "maf-mol", {**mixture, **wrong}, 4.27),
         ("MAF(5)", "maf", {"num_layers": 5}, 4.30),
         ("autoregressive splines", "nsf-ar", {}, 4.25),
     ):
@@ -297,7 +297,7 @@ def bimodal_by_half(quick: bool) -> Iterator[Figure]:
     name = "asymmetric_bimodal"
     x, condition = datasets.conditional_toy(name, 200 if quick else 4_000, 0)
     test = datasets.conditional_toy(name, HELD_OUT, 1)
-    for flow in ("maf-mog", "nsf-ar"):
+    for flow in ("maf-mol", "nsf-ar"):
         options = {**TINY, "epochs": 1} if quick else {}
         fitted, _ = tfp_flows.fit(flow, x, condition, seed=0, verbose=0, **options)
         reference = "mixture 2.092, flow 2.221"
@@ -314,7 +314,7 @@ def flow_network(quick: bool) -> Iterator[Figure]:
         x, condition = datasets.conditional_toy(name, 400, 0)
         test, given = datasets.conditional_toy(name, 20_000, 1)
         options = {**TINY, "epochs": 1} if quick else {}
-        flow, _ = tfp_flows.fit("maf-mog", x, condition, seed=0, verbose=0, **options)
+        flow, _ = tfp_flows.fit("maf-mol", x, condition, seed=0, verbose=0, **options)
         truth = datasets.conditional_toy_log_prob(name, test, given)
         off = np.abs(np.exp(flow.log_prob(test, given)) - np.exp(truth))
         yield Figure(f"{name}: mean error of the density", float(off.mean()), bars[0])
