@@ -36,11 +36,17 @@ START, END = "<!-- table -->\n", "<!-- end -->\n"
 SMOKE = ("normal-cdf", "two-block-realnvp", "sine-wave")
 
 
-def commit() -> str:
-    """Return the commit of the checkout, with a plus where files differ from it."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+"]
+def git(*arguments: str) -> str:
+    """Return what a command of git prints about the checkout."""
+    command = ["git", "-C", str(ROOT), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    return done.stdout.strip()
+
+
+def commit() -> str:
+    """Return the commit of the checkout, with a plus where its code differs from it."""
+    changed = git("status", "--porcelain", "--", "benchmarks", "tfp_flows")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def number(value: float) -> str:

@@ -218,7 +218,7 @@ def determinants(quick: bool) -> Iterator[Figure]:
             return call
 
         off = abs(float(ours()[0]) - float(dense()))
-        yield Figure(f"{name}: error of the log-det", off, 1e-4)
+        yield Figure(f"{name}: error of the log-det", off, 1e-4, reference="0")
         steps = [f for value in (ours, dense) for f in (value, gradient(value))]
         mine, mine_step, full, full_step = seconds(steps, 1 if quick else 15)
         yield least(f"{name}: times as fast as slogdet", full / mine, 5.0)
@@ -347,7 +347,7 @@ def identities(quick: bool) -> Iterator[Figure]:
     yield Figure(
         "sum of log-dets less that of the chain", np.abs(total - whole).max(), 1e-5
     )
-    grid = np.linspace(-12.0, 12.0, 61 if quick else 601)
+    grid = np.linspace(-12.0, 12.0, 61 if quick else 241)
     points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     cell = (grid[1] - grid[0]) ** 2
     masses = [
@@ -375,7 +375,8 @@ def destructors() -> dict[str, Callable[[np.ndarray], Any]]:
 def checks(quick: bool) -> Iterator[Figure]:
     """Fitted maps make fresh rows uniform or normal, and leave normal rows as they are.
 
-    The columns of the data are independent for maps of single columns.
+    The columns are independent, for maps of single columns. Rotations, of which `rbig`
+    has one in each layer, move normal rows, so that it is not asked to leave them.
     """
     size = 500 if quick else 4_000
 
@@ -388,10 +389,11 @@ def checks(quick: bool) -> Iterator[Figure]:
     if quick:
         found.pop("rbig")
     good = 0
-    for fit in found.values():
+    for name, fit in found.items():
         try:
             testing.check_uniformity(fit, draw, rows=size)
-            testing.check_identity(fit, (2,), rows=size)
+            if name != "rbig":
+                testing.check_identity(fit, (2,), rows=size)
             good += 1
         except testing.ContractError as error:
             print(f"  {error}")

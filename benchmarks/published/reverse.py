@@ -94,7 +94,7 @@ def linear_step(quick: bool) -> Iterator[Figure]:
     yield Figure("linear step: KL from the target, exact", found, 0.01, reference="0")
     flow = flows.build("iaf", SIZE, num_layers=1, hidden_units=(16,), seed=0)
     loss = divergence(flow.distribution, to, 64 if quick else 512)
-    minimise(loss, [v.value for v in flow.trainable_variables], steps, 5e-3)
+    minimise(loss, [v.value for v in flow.trainable_variables], 2 * steps, 5e-3)
     x, log_q = flow.distribution().experimental_sample_and_log_prob(
         1_000 if quick else 100_000, seed=[0, 1]
     )
