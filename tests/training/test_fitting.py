@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tfp_flows as tfpf
 from tests.flows import small
-from tfp_flows.training import fitting
+from tfp_flows.training import choices
 
 X = small.table(120)
 TINY = {"num_layers": 1, "hidden_units": (8,)}
@@ -357,16 +357,16 @@ def test_trainable_base_alone_fits_a_diagonal_gaussian():
 
 
 def test_defaults_choose_batch_and_epochs_by_the_size_of_the_data():
-    assert fitting._sizes(50, None, None) == (32, 1000)
-    batch_size, epochs = fitting._sizes(4000, None, None)
-    assert batch_size == 256
-    assert epochs * -(-4000 // 256) >= fitting.DEFAULT_STEPS
-    assert fitting._sizes(10**6, None, None)[0] == 512
-    assert fitting._sizes(10**6, 64, 3) == (64, 3)
+    assert (choices.size_of_batch(50), choices.enough_epochs(2)) == (32, 1000)
+    assert choices.size_of_batch(4000) == 256
+    steps = -(-4000 // 256)
+    assert choices.enough_epochs(steps) * steps >= choices.DEFAULT_STEPS
+    assert choices.size_of_batch(10**6) == 512
+    assert choices.lengths(10**6 // 64, epochs=3) == (3, 10**6 // 64)
 
 
 def test_learning_rate_warms_up_and_falls():
-    schedule = fitting._optimizer(0.01, 0.0, 1000)._learning_rate
+    schedule = choices.make_optimizer(0.01, 0.0, 1000)._learning_rate
     rates = [float(schedule(step)) for step in (0, 50, 500, 1000)]
     assert rates[0] < rates[1] == pytest.approx(0.01, rel=0.02)
     assert rates[1] > rates[2] > rates[3]

@@ -71,5 +71,6 @@ def test_a_fit_frees_the_flow_before_it(monkeypatch):
 
 
 def test_a_gaussian_is_not_compiled_for_a_process_that_lives_on():
-    assert not flows.build("linear", 2).prefers_xla
-    assert flows.build("linear", 2, 1).prefers_xla
+    policy = flows.LinearFlow.fit_policy
+    assert not policy.prefers_xla(flows.build("linear", 2))
+    assert policy.prefers_xla(flows.build("linear", 2, 1))

@@ -17,14 +17,15 @@ from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.flows._model import compiled, describe, likelihood, variables
+from tfp_flows.flows._model import batch, compiled, describe, variables
 from tfp_flows.flows._model.columns import NamedColumns
+from tfp_flows.flows._model.trainable import TrainableModel
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
 
 
-class Flow(NamedColumns, likelihood.LikelihoodModel):
+class Flow(NamedColumns, TrainableModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
@@ -54,9 +55,6 @@ class Flow(NamedColumns, likelihood.LikelihoodModel):
             `"mixed_bfloat16"`; mixed: networks only, densities stay float32.
     """
 
-    tail_base: str | None = None  # what `fit` adds to a flow that it builds by name
-    # Or layer by layer, without a loss: "greedy" from data, "generative" from noise.
-    fit_method = "gradients"
     keeps_bounds = False  # no data leave the box of a bounded base in training
     _on_vectors = True  # the maps work on flattened events
 
@@ -321,7 +319,7 @@ class Flow(NamedColumns, likelihood.LikelihoodModel):
         training: bool | None = None,  # noqa: FBT001
     ) -> tf.Tensor:
         """Return `log_prob` of `x`, or of `{"x": x, "condition": condition}`."""
-        x, condition = self.in_order(*likelihood.unpack(inputs))
+        x, condition = self.in_order(*batch.unpack(inputs))
         x = tf.cast(x, self.variable_dtype)
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_condition(condition, self._condition_shape, owner)

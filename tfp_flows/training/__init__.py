@@ -1,9 +1,20 @@
 """Fitting flows."""
 
+from tfp_flows.flows._model.batch import Batch
+from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.stopping import StopOnNonFinite
 from tfp_flows.training.data.images import image_batches
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
 
-__all__ = ["AverageWeights", "StopOnNonFinite", "fit", "fit_more", "image_batches"]
+__all__ = [
+    "AverageWeights",
+    "Batch",
+    "MaximumLikelihood",
+    "Objective",
+    "StopOnNonFinite",
+    "fit",
+    "fit_more",
+    "image_batches",
+]

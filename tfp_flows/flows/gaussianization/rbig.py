@@ -19,7 +19,7 @@ from tfp_flows.bijectors.gaussianization import (
 from tfp_flows.bijectors.linear import rotation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows import base
-from tfp_flows.flows._model import compiled, variables
+from tfp_flows.flows._model import compiled, policy, variables
 from tfp_flows.flows.vectors import layers as recipe
 from tfp_flows.math.linear import rotations
 
@@ -210,7 +210,7 @@ class RBIG(_Layered):
         Random Rotations. https://arxiv.org/abs/1602.00229
     """
 
-    fit_method = "greedy"
+    fit_policy = policy.FitPolicy(method="greedy")
 
     def __init__(
         self,

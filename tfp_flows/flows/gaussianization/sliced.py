@@ -7,6 +7,7 @@ from typing import Any
 
 from tfp_flows import _serialize
 from tfp_flows._types import Shape
+from tfp_flows.flows._model import policy
 from tfp_flows.flows.gaussianization import rbig
 
 __all__ = ["GIS", "SIG"]
@@ -114,4 +115,4 @@ class SIG(_Sliced):
         https://arxiv.org/abs/2007.00674
     """
 
-    fit_method = "generative"
+    fit_policy = policy.FitPolicy(method="generative")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -13,15 +14,14 @@ from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import base
-from tfp_flows.flows._model import compiled
+from tfp_flows.flows._model import compiled, policy
+from tfp_flows.flows._model.batch import Batch
 from tfp_flows.flows.images import dequantization, temperature
 
 __all__ = ["ImageFlow"]
 
 # So many images set ActNorm and the like: enough for means, little memory.
 ADAPT_IMAGES = 256
-# Validation adds the same noise each time, so that its losses can be compared.
-VALIDATION_STEP = -1
 NOISES = ("uniform", "variational")
 # Under this name `call` gets the normal numbers of which learned noise is made.
 START = "start"
@@ -46,9 +46,8 @@ class ImageFlow(base.Flow):
         ValueError: If the event is no image, or if the noise is unknown.
     """
 
-    # What `fit` chooses unless told otherwise: activations of images fill the memory,
-    # and XLA knows no fast convolutions on a CPU.
-    largest_batch = 64
+    # Activations of images fill the memory, and on a CPU XLA has no fast convolutions.
+    fit_policy = policy.FitPolicy(largest_batch=64, xla="gpu")
     _on_vectors = False
     _noise: dequantization.PixelNoise | None = None
 
@@ -73,31 +72,6 @@ class ImageFlow(base.Flow):
         self._dequantize = bool(dequantize)
         self._noise_seed = self._next_seed()
         self._temperatures = temperature.Temperatures(self)
-
-    @property
-    def prefers_xla(self) -> bool:
-        """Whether training is faster under XLA, which is so on a GPU only."""
-        return _context.on_gpu()
-
-    def compile(
-        self, *args: Any, jit_compile: bool | str = "auto", **kwargs: Any
-    ) -> None:
-        """Configure training as `keras.Model.compile` does, on a CPU without XLA."""
-        if jit_compile == "auto":
-            jit_compile = self.prefers_xla
-        super().compile(*args, jit_compile=jit_compile, **kwargs)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return how the flow was compiled, for the saved file."""
-        return super().get_compile_config()
-
-    def compile_from_config(self, config: dict[str, Any] | None) -> None:
-        """Compile as the saved flow was."""
-        if config is not None:
-            config = keras.saving.deserialize_keras_object(config)
-            self.compile(**config)
-            if self.optimizer is not None:
-                self.optimizer.build(self.trainable_variables)
 
     def dequantize(
         self,
@@ -323,27 +297,18 @@ class ImageFlow(base.Flow):
             kwargs["callbacks"] = [_BitsPerDim(self.event_size), *callbacks]
         return super().fit(x, y, *args, **kwargs)
 
-    def train_step(self, data: Any) -> Any:
-        """Add noise that depends on the seed and the step, and train on it."""
-        return super().train_step(self._noisy(data, self.optimizer.iterations))
-
-    def test_step(self, data: Any) -> Any:
-        """Add the same noise each time, and evaluate on it."""
-        return super().test_step(self._noisy(data, VALIDATION_STEP))
-
-    def _noisy(self, data: Any, step: Any) -> Any:
-        inputs, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        inputs = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
-        seed = tf.stack([self._noise_seed, tf.cast(step, tf.int32)])
+    def _prepared(self, batch: Batch | None, step: tf.Tensor) -> Batch | None:
+        """Add noise that depends on the seed and the step: one in validation."""
+        if batch is None or batch.x is None:
+            return batch
+        seed = tf.stack([self._noise_seed, step])
         if self._noise is None:
-            inputs["x"] = self.dequantize(inputs["x"], seed)
-        else:
-            # The noise is made where its gradient is taken, in `call`.
-            shape = tf.shape(inputs["x"])
-            inputs[START] = tf.random.stateless_normal(
-                shape, seed, dtype=self.variable_dtype
-            )
-        return keras.utils.pack_x_y_sample_weight(inputs, y, weights)
+            return dataclasses.replace(batch, x=self.dequantize(batch.x, seed))
+        # The noise is made where its gradient is taken, in `call`.
+        noise = tf.random.stateless_normal(
+            tf.shape(batch.x), seed, dtype=self.variable_dtype
+        )
+        return dataclasses.replace(batch, extra={START: noise})
 
 
 class _BitsPerDim(keras.callbacks.Callback):

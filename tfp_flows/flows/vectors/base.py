@@ -11,7 +11,7 @@ from tfp_flows.bijectors.transformers import (
     RationalQuadratic,
     Transformer,
 )
-from tfp_flows.flows._model import options
+from tfp_flows.flows._model import options, policy
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.flows.vectors import layers
@@ -61,7 +61,8 @@ class LayeredFlow(VectorFlow):
         options.one_of(*layers.MIXINGS),
     )
 
-    tail_base = "student-t"
+    # Networks remember single events of small tables, and tails of tables vary.
+    fit_policy = policy.FitPolicy(base="student-t", dropout=0.2)
 
     @property
     def transformer(self) -> Transformer:

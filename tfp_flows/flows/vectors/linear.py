@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from tfp_flows import _serialize
 from tfp_flows.bijectors import transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.linear import triangular
+from tfp_flows.flows._model import policy
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows.vectors import base, layers
 
@@ -26,6 +25,8 @@ class LinearFlow(base.VectorFlow):
     Sampling and density are equally fast: one product.
     """
 
+    # What XLA compiles stays in memory when the flow is gone.
+    fit_policy = policy.FitPolicy(xla="conditional", rows_per_number=ROWS_PER_NUMBER)
     num_layers: int = option(
         1, "Number of affine maps; more than one adds no flexibility."
     )
@@ -44,16 +45,3 @@ class LinearFlow(base.VectorFlow):
             )
             found.append(layer)
         return found
-
-    @property
-    def prefers_xla(self) -> bool:
-        """Whether long training is faster under XLA: only with a network in it.
-
-        What XLA compiles stays in memory when the flow is gone.
-        """
-        return self.condition_shape is not None
-
-    def needs_validation(self, rows: int) -> bool:
-        """Return whether a fit to so many rows can follow noise: with few rows only."""
-        numbers = sum(math.prod(v.shape) for v in self.trainable_variables)
-        return rows < ROWS_PER_NUMBER * numbers

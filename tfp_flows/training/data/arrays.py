@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_flows import _checks, _context, datasets
 from tfp_flows._types import Condition, TensorLike
 
-__all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "split", "take"]
+__all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "read", "split"]
 
 EMPTY = "`x` must yield at least one batch, got an empty dataset. Check its source."
 
@@ -64,7 +64,7 @@ class Data:
         """Number of events."""
         return len(self.x)
 
-    def take(self, rows: np.ndarray) -> Data:
+    def select(self, rows: np.ndarray) -> Data:
         """Return the given rows."""
         out = object.__new__(Data)
         out.columns = self.columns
@@ -76,7 +76,7 @@ class Data:
 
     def counted(self) -> Data:
         """Return the rows whose weight is not zero."""
-        return self if self.weights is None else self.take(self.weights > 0)
+        return self if self.weights is None else self.select(self.weights > 0)
 
     def keras(self, dtype: str) -> tuple[Any, Any, Any]:
         """Return the tuple `(inputs, targets, weights)` that Keras takes.
@@ -150,7 +150,7 @@ def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:
     count = min(max(1, round(share * len(data))), len(data) - 1)
     rng = _context.generator(seed)
     rest, held_out = datasets.random_split(count, rng, data.x, data.condition)
-    return data.take(rest), data.take(held_out)
+    return data.select(rest), data.select(held_out)
 
 
 def hold_out(
@@ -173,14 +173,18 @@ def hold_out(
 
 
 def batch_of(element: Any) -> tuple[Any, Any]:
-    """Return events and conditions of an element of a dataset."""
-    inputs = element[0] if isinstance(element, tuple) else element
+    """Return events and conditions of an element of a dataset, or of its form.
+
+    An element is `x`, or `{"x": ..., "condition": ...}`, or `(inputs, condition)`.
+    """
+    inputs, *rest = element if isinstance(element, tuple) else (element,)
+    condition = rest[0] if rest and rest[0].shape[-1:] != (0,) else None
     if isinstance(inputs, dict):
-        return inputs["x"], inputs.get("condition")
-    return inputs, None
+        return inputs["x"], inputs.get("condition", condition)
+    return inputs, condition
 
 
-def take(
+def read(
     dataset: tf.data.Dataset,
     event_shape: tuple[int, ...] | None = None,
     limit: int = 100_000,
@@ -188,7 +192,8 @@ def take(
     """Read the first events of a dataset of batches, for everything that adapts.
 
     Args:
-        dataset: Batches of `x`, or of `{"x": ..., "condition": ...}`.
+        dataset: Batches of `x`, of `{"x": ..., "condition": ...}`, or of pairs
+            `(x, condition)`.
         event_shape: Shape of one event, if it is known.
         limit: Stop after so many events.
 

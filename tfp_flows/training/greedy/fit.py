@@ -315,7 +315,7 @@ def fit_more(
     Returns:
         The flow and the history of the new layers.
     """
-    if flow.fit_method != "greedy":
+    if flow.fit_policy.method != "greedy":
         msg = (
             f"`flow` must be an `RBIG` or `GIS`, got a `{type(flow).__name__}`. Use "
             "fit with adapt=False."

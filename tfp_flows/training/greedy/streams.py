@@ -22,9 +22,9 @@ def is_stream(flow: flows.Flow | str, x: Any, validation: Any) -> bool:
     """Say whether a fit goes through a stream: a greedy one, of a dataset or shards."""
     if isinstance(flow, str):
         known = (*flows.names(), *flows.image_names())
-        method = flows.flow_class(flow).fit_method if flow in known else ""
+        method = flows.flow_class(flow).fit_policy.method if flow in known else ""
     else:
-        method = flow.fit_method
+        method = flow.fit_policy.method
     # A dataset held out beside another one is small enough to be taken.
     is_share = validation is None or isinstance(validation, float)
     return (

@@ -1,0 +1,272 @@
+"""The Keras side of flows: a model whose output is a log-density."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfp_flows import _context, _files
+from tfp_flows.flows._model import batch as batches
+from tfp_flows.flows._model import epochs, policy, variables
+from tfp_flows.flows._model import objective as objectives
+from tfp_flows.flows._model import optimizer as updates
+
+__all__ = ["TrainableModel"]
+
+# Validation draws the same numbers each time, so that its losses can be compared.
+VALIDATION_STEP = -1
+# Seeds of replicas are so far apart, that those of two steps do not meet.
+REPLICA_SEEDS = 1_000_003
+
+
+class TrainableModel(keras.Model):
+    """A Keras model whose output is a log-density, trained by an objective.
+
+    `compile` needs an optimizer only, `fit` and `evaluate` the data only: the objective
+    is then the likelihood.
+    """
+
+    fit_policy = policy.FitPolicy()
+    _objective: objectives.Objective | None = None
+    _objective_seed = 0
+
+    @property
+    def objective(self) -> objectives.Objective:
+        """What training minimises, as `compile` was told."""
+        if self._objective is None:
+            return objectives.MaximumLikelihood()
+        return self._objective
+
+    def needs_validation(self, rows: int) -> bool:
+        """Return whether a fit to so many rows can follow noise, and must be stopped.
+
+        Args:
+            rows: Number of events.
+        """
+        return self.fit_policy.needs_validation(self, rows)
+
+    def _density_variables(self) -> Sequence[tf.Variable]:
+        """Return every trainable variable that the density reads."""
+        raise NotImplementedError
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        *,
+        objective: objectives.Objective | None = None,
+        seed: int | None = None,
+        jit_compile: bool | str = "auto",
+        metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Configure training as `keras.Model.compile` does.
+
+        Args:
+            optimizer: Optimizer or its name.
+            loss: Must be `None`: an objective says what is minimised.
+            objective: What training minimises; by default `MaximumLikelihood`.
+            seed: Int that fixes what the objective draws.
+            jit_compile: Whether to compile steps by XLA; `"auto"` where the flow and
+                the objective can be compiled, for flows of images on a GPU only.
+            metrics: Must be `None`.
+            **kwargs: As in Keras.
+
+        Raises:
+            ValueError: If there is a loss or there are metrics.
+        """
+        if loss is not None or metrics is not None:
+            name = "loss" if loss is not None else "metrics"
+            msg = (
+                f"`{name}` must be left out, got {loss or metrics!r}: the output of a "
+                "flow is log_prob, and there is nothing to compare it with. Give "
+                "objective=... to minimise something else than the negative "
+                "log-likelihood."
+            )
+            raise ValueError(msg)
+        self._objective = objective
+        if objective is not None:  # likelihood draws nothing
+            self._objective_seed = int(_context.generator(seed).integers(2**31))
+        if jit_compile == "auto":
+            policy = self.fit_policy
+            slow = policy.xla == "gpu" and not policy.prefers_xla(self)
+            if slow or not self.objective.supports_jit:
+                jit_compile = False
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return how the flow was compiled, for the saved file.
+
+        An objective that has variables of its own, or that Keras does not know by name,
+        is left out, and with it the optimizer.
+        """
+        config = super().get_compile_config()
+        found = self._objective
+        if not config or found is None:
+            return config
+        known = keras.saving.get_registered_object(
+            keras.saving.get_registered_name(type(found))
+        )
+        if known is None or found.variables:
+            return None
+        return {**config, "objective": keras.saving.serialize_keras_object(found)}
+
+    def compile_from_config(self, config: dict[str, Any] | None) -> None:
+        """Compile as the saved flow was."""
+        if config:
+            config = keras.saving.deserialize_keras_object(config)
+            self.compile(**config)
+            if self.optimizer is not None:
+                self.optimizer.build(self._trained())
+
+    def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:  # noqa: FBT001, FBT002
+        """Write one file, as `keras.Model.save` does; `tfp_flows.load` reads it.
+
+        A file that is there is replaced at the end, whole or not at all.
+
+        Raises:
+            ValueError: If the name does not end in `.keras`: Keras' older formats
+                cannot hold what is no Keras layer.
+        """
+        if not str(filepath).endswith(".keras"):
+            msg = (
+                f"`filepath` must end in .keras, got {str(filepath)!r}. Rename the "
+                "file; `export` writes a SavedModel."
+            )
+            raise ValueError(msg)
+        is_remote = "://" in str(filepath)
+        if is_remote or not overwrite or kwargs.get("zipped") is False:
+            super().save(filepath, overwrite=overwrite, **kwargs)
+            return
+        with _files.replacing(filepath) as temporary:
+            super().save(temporary, **kwargs)
+
+    def _trained(self) -> list[keras.Variable]:
+        """Return what a step trains: the flow, and what the objective brings."""
+        own = {id(v.value): v for v in self.variables}
+        brought = self.objective.handles()
+        return [
+            *self.trainable_variables,
+            *(v for v in brought if v.trainable and id(v.value) not in own),
+        ]
+
+    def make_train_function(self, force: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Make the compiled training step.
+
+        The optimizer makes its variables before: made while the step is traced, they
+        would have it traced a second time.
+        """
+        optimizer = getattr(self, "optimizer", None)
+        if optimizer is not None and not optimizer.built:
+            with self.distribute_strategy.scope():
+                optimizer.build(self._trained())
+        return super().make_train_function(force)
+
+    def train_step(self, data: Any) -> Any:
+        """Do one training step, equal variables updated together."""
+        batch = batches.read(data, self.condition_shape)
+        trained, steps = self._trained(), self.optimizer.iterations
+        with tf.GradientTape() as tape:
+            loss = self._loss(batch, steps, training=True)
+            share = self.optimizer.scale_loss(loss / _num_replicas())
+        if not trained:
+            warnings.warn("The flow has no trainable weights.", stacklevel=2)
+            return self._logs(loss, batch)
+        pairs = zip(tape.gradient(share, trained), trained, strict=True)
+        with updates.stacked(self.optimizer, jit_compile=bool(self.jit_compile)):
+            self.optimizer.apply_gradients(pairs)
+        return self._logs(loss, batch)
+
+    def test_step(self, data: Any) -> Any:
+        """Evaluate the objective on one batch."""
+        batch = batches.read(data, self.condition_shape)
+        return self._logs(self._loss(batch, VALIDATION_STEP, training=False), batch)
+
+    def _loss(
+        self, batch: batches.Batch | None, step: Any, *, training: bool
+    ) -> tf.Tensor:
+        """Return the objective of a replica's batch, and what layers add to it."""
+        step = tf.cast(step, tf.int32)
+        base = self._objective_seed
+        if _num_replicas() > 1:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            base = base + REPLICA_SEEDS * tf.cast(replica, tf.int32)
+        seed = tf.stack([base, step])
+        batch = self._prepared(batch, step)
+        with _context.training_scope(training):
+            loss = self.objective.loss(self, batch, seed=seed, step=step)
+        for extra in self.losses:
+            loss += tf.cast(extra, loss.dtype)
+        return loss
+
+    def _prepared(
+        self, batch: batches.Batch | None, step: tf.Tensor
+    ) -> batches.Batch | None:
+        """Return the batch for the objective; `step` is below 0 in validation."""
+        del step
+        return batch
+
+    def _logs(self, loss: tf.Tensor, batch: batches.Batch | None) -> Any:
+        """Count a loss, and return the means so far."""
+        for metric in self.metrics:
+            if metric.name == "loss":
+                size = 1 if batch is None else batch.size
+                metric.update_state(loss, sample_weight=size)
+        return self.get_metrics_result()
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *args: Any,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train as `keras.Model.fit` does; targets `y` are the condition.
+
+        Raises:
+            ValueError: If a trainable variable of the flow is hidden from Keras, or if
+                there are no data and no number of steps.
+        """
+        variables.require_tracked(self._density_variables(), self.variables)
+        if x is None:
+            steps = kwargs.get("steps_per_epoch")
+            x, kwargs["shuffle"] = self._nothing(steps, "steps_per_epoch"), False
+        y = variables.targets(y, sample_weight)
+        if not args and self.distribute_strategy.num_replicas_in_sync == 1:
+            endless = epochs.repeated(x, y, sample_weight, kwargs)
+            if endless is not None:
+                return super().fit(endless[0], **endless[1])
+        return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *args: Any,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the loss as `keras.Model.evaluate` does."""
+        if x is None:
+            x = self._nothing(kwargs.get("steps"), "steps")
+        y = variables.targets(y, sample_weight)
+        return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def _nothing(self, steps: int | None, argument: str) -> tf.data.Dataset:
+        """Return data that stand for none, if so many steps need none."""
+        if self.objective.needs_data:
+            msg = f"`x` must be given: {type(self.objective).__name__} needs data."
+            raise ValueError(msg)
+        if steps is None:
+            msg = f"`{argument}` must be given where there are no data. Give a number."
+            raise ValueError(msg)
+        return batches.no_data()
+
+
+def _num_replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync

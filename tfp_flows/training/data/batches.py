@@ -1,0 +1,50 @@
+"""Batches of arrays, for training and for validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_flows.training.data import arrays
+
+__all__ = ["for_training", "for_validation"]
+
+
+def _slices(parts: tuple[Any, Any, Any]) -> tf.data.Dataset:
+    """Return single events, with targets and weights if there are weights."""
+    inputs, _, weights = parts
+    return tf.data.Dataset.from_tensor_slices((inputs,) if weights is None else parts)
+
+
+def for_training(
+    data: arrays.Data, batch_size: int, noise: float, seed: int, dtype: str
+) -> tf.data.Dataset:
+    """Return batches of one size, reshuffled every epoch, with noise on the events.
+
+    What does not fill the last batch waits for another epoch's order: one size of
+    batch is compiled once. The noise is in units of each coordinate's deviation.
+    """
+    dataset = _slices(data.keras(dtype))
+    dataset = dataset.shuffle(len(data), seed=seed, reshuffle_each_iteration=True)
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    if noise:
+        scale = tf.constant(noise * data.counted().x.std(axis=0), dtype)
+        generator = tf.random.Generator.from_seed(seed)
+
+        def add_noise(inputs: Any, *rest: Any) -> tuple[Any, ...]:
+            x = inputs["x"] if isinstance(inputs, dict) else inputs
+            x += scale * generator.normal(tf.shape(x), dtype=x.dtype)
+            inputs = {**inputs, "x": x} if isinstance(inputs, dict) else x
+            return (inputs, *rest)
+
+        dataset = dataset.map(add_noise)
+    return dataset.prefetch(2)
+
+
+def for_validation(
+    data: arrays.Data, batch_size: int, dtype: str
+) -> tuple[tf.data.Dataset, int]:
+    """Return an endless dataset of batches in order, and the steps of one pass."""
+    size = min(len(data), batch_size)
+    return _slices(data.keras(dtype)).batch(size).repeat(), -(-len(data) // size)

@@ -1,0 +1,171 @@
+"""What `fit` is given, read: the flow, its data, and the rows held out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_flows import _checks, flows
+from tfp_flows._types import Condition, TensorLike
+from tfp_flows.training.data import arrays
+
+__all__ = ["VALIDATION", "Given", "read"]
+
+# Share of the rows that are held out.
+VALIDATION = 0.1
+# Up to so many rows a network remembers single events: dropout holds it back.
+SMALL_TABLE = 20_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a fit is given.
+
+    Args:
+        flow: The flow.
+        every: All events, or the first ones of a dataset.
+        train: Those of them to train on.
+        held_out: Validation rows, or a dataset of them, or `None`.
+        dataset: The dataset of batches to train on, if that was given.
+        share: Whether the validation rows are a share of the events.
+    """
+
+    flow: flows.Flow
+    every: arrays.Data
+    train: arrays.Data
+    held_out: arrays.Data | tf.data.Dataset | None
+    dataset: tf.data.Dataset | None
+    share: bool
+
+    def adapt(self) -> None:
+        """Set data-dependent layers; a bounded base has all events in its box."""
+        bounded = self.flow.base.bounds is not None
+        seen = (self.every if bounded else self.train).counted()
+        self.flow.adapt(seen.x, seen.condition)
+
+
+def read(
+    flow: flows.Flow | str,
+    x: TensorLike | tf.data.Dataset,
+    condition: Condition,
+    weights: TensorLike | None,
+    *,
+    validation: Any,
+    noise: float,
+    seed: int | None,
+    options: dict[str, Any],
+) -> Given:
+    """Read what `fit` is given, and build the flow if it was given by name."""
+    dataset = x if isinstance(x, tf.data.Dataset) else None
+    if dataset is not None:
+        require_alone(condition, weights, noise)
+        shape = None if isinstance(flow, str) else flow.event_shape
+        every = arrays.read(dataset, shape)
+    else:
+        if isinstance(x, dict) and condition is None:
+            inputs: dict[str, Any] = x
+            x, condition = inputs["x"], inputs.get("condition")
+        if isinstance(flow, flows.Flow):
+            x, condition = flow.in_order(x, condition)
+        every = arrays.Data(x, condition, weights)
+    flow = _built(flow, every, seed, options)
+    _require_tails(flow)
+    if isinstance(validation, str):
+        holds_out = dataset is None and flow.needs_validation(len(every))
+        validation = VALIDATION if holds_out else None
+    train, held_out = every, None
+    if isinstance(validation, tf.data.Dataset):
+        held_out = _ending(validation)
+    elif dataset is None or not isinstance(validation, (float, int, type(None))):
+        train, held_out = arrays.hold_out(every, _in_order(flow, validation), seed)
+    share = dataset is None and isinstance(validation, float)
+    return Given(flow, every, train, held_out, dataset, share)
+
+
+def require_alone(condition: Any, weights: Any, noise: float) -> None:
+    """Raise if something comes beside a dataset that has to come with it."""
+    if condition is not None or weights is not None or noise:
+        msg = (
+            "`condition`, `weights` and `noise` must come with the dataset, got "
+            "them beside it. Let it yield {'x': ..., 'condition': ...}."
+        )
+        raise ValueError(msg)
+
+
+def _in_order(flow: flows.Flow, validation: Any) -> Any:
+    """Return events held out as `(x, condition, ...)`, columns as the flow has them."""
+    if validation is None or isinstance(validation, (float, int)):
+        return validation
+    if not isinstance(validation, (tuple, list)):
+        validation = (validation,)
+    if isinstance(validation[0], dict):
+        inputs = validation[0]
+        validation = (inputs["x"], inputs.get("condition"), *validation[2:])
+    given = (*validation, None)[:2]
+    return (*flow.in_order(*given), *validation[2:])
+
+
+def _ending(validation: tf.data.Dataset) -> tf.data.Dataset:
+    """Return a dataset of validation batches, if it ends."""
+    if validation.cardinality() == tf.data.INFINITE_CARDINALITY:
+        msg = (
+            "`validation` must end, got a dataset that repeats for ever. Leave out its "
+            "`repeat`, or take some of its batches."
+        )
+        raise ValueError(msg)
+    return validation
+
+
+def _require_tails(flow: flows.Flow) -> None:
+    """Raise if data would leave the box of the base, where densities are 0."""
+    if flow.base.bounds is not None and not flow.keeps_bounds:
+        msg = (
+            f"`base` must have tails to fit a `{type(flow).__name__}`, got "
+            f"{flow.base.kind!r}: its maps leave the box of the base, where densities "
+            "are 0. Use 'normal' or 'student-t', or fit 'nsf' or 'nsf-ar'."
+        )
+        raise ValueError(msg)
+
+
+def _defaults(name: str, train: arrays.Data) -> dict[str, Any]:
+    """Return the options that suit the data, where a flow has them."""
+    _checks.one_of(name, (*flows.names(), *flows.image_names()), "flow")
+    policy = flows.flow_class(name).fit_policy
+    if policy.base is None:
+        return {}
+    is_table = train.x.ndim == 2 and train.x.shape[1] > 2
+    small = is_table and len(train) <= SMALL_TABLE
+    return {"base": policy.base, "dropout": policy.dropout if small else 0.0}
+
+
+def _built(
+    flow: flows.Flow | str,
+    train: arrays.Data,
+    seed: int | None,
+    options: dict[str, Any],
+) -> flows.Flow:
+    """Return the flow for the data, built if it was given by name."""
+    if isinstance(flow, str):
+        condition = train.condition
+        shape = None if condition is None else condition.shape[1:] or (1,)
+        names = {"columns": train.columns, "condition_columns": train.condition_columns}
+        options = {**names, **_defaults(flow, train), **options}
+        flow = flows.build(flow, train.x.shape[1:], shape, seed=seed, **options)
+    else:
+        refuse_options(options)
+    if flow.columns is None and train.columns is not None:
+        flow.columns = train.columns
+        flow.condition_columns = train.condition_columns
+    return flow
+
+
+def refuse_options(options: dict[str, Any]) -> None:
+    """Raise if there are options for a flow that is built already."""
+    if options:
+        msg = (
+            "`options` must be given when the flow is built, got "
+            f"{sorted(options)} with a flow that exists. Give a name instead."
+        )
+        raise TypeError(msg)

@@ -1,0 +1,83 @@
+"""What other libraries call the arguments of `fit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfp_flows import flows
+
+__all__ = ["flow_and_data", "one_of", "refuse_foreign", "validation_of"]
+
+# Words that `fit` does not take, and its own for them.
+FOREIGN = {
+    "lr": "learning_rate",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "max_iter": "epochs",
+    "random_state": "seed",
+    "validation_fraction": "validation",
+    "n_iter_no_change": "patience",
+    "context": "condition",
+    "loss": "objective",
+}
+
+
+def one_of(ours: str, value: Any, theirs: str, other: Any) -> Any:
+    """Return an argument that has two names.
+
+    Raises:
+        ValueError: If both are given.
+    """
+    if value is not None and other is not None:
+        msg = f"`{ours}` and `{theirs}` say the same, got both. Give one of them."
+        raise ValueError(msg)
+    return other if value is None else value
+
+
+def validation_of(ours: Any, split: float | None, data: Any) -> Any:
+    """Return `validation`, from Keras' words if these are given.
+
+    Raises:
+        ValueError: If several of them are.
+    """
+    words = {"validation_split": split, "validation_data": data}
+    given = [name for name, value in words.items() if value is not None]
+    if not given:
+        return ours
+    given = given if isinstance(ours, str) else ["validation", *given]
+    if len(given) > 1:
+        msg = (
+            f"`{given[0]}` and `{given[1]}` both say what is held out. Give one of "
+            "them."
+        )
+        raise ValueError(msg)
+    return (split or None) if data is None else data
+
+
+def refuse_foreign(options: dict[str, Any]) -> None:
+    """Raise if an option is the word of another library for an argument of `fit`."""
+    for word in options:
+        if word in FOREIGN:
+            msg = (
+                f"`{word}` is no option of a flow, got {options[word]!r}. `fit` calls "
+                f"it `{FOREIGN[word]}`."
+            )
+            raise TypeError(msg)
+
+
+def flow_and_data(flow: Any, x: Any, objective: Any) -> tuple[flows.Flow | str, Any]:
+    """Return a flow or its name, and data: `fit(x)` is for the default flow.
+
+    Raises:
+        TypeError: If they come in another order.
+    """
+    if isinstance(flow, (str, flows.Flow)):
+        return flow, x
+    if x is None and objective is None and flow is not None:
+        return flows.DEFAULT, flow
+    msg = (
+        f"`flow` must be a flow or its name, got a `{type(flow).__name__}`. Write "
+        f"fit({flows.DEFAULT!r}, x)."
+    )
+    raise TypeError(msg)
