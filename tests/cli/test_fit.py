@@ -88,7 +88,7 @@ def test_rbig_of_tables_is_fitted_on_the_shell(run, table, rows, tmp_path):
     code, *_ = run(*argv, "--option", "marginals=table", "--option", "num_bins=20")
     assert code == 0
     flow = tfp_flows.load(out)
-    assert set(flow.kinds) == {"table"}
+    assert set(flow.layer_types) == {"table"}
     assert np.all(np.isfinite(flow.log_prob(rows.astype("float32"))))
 
 

@@ -71,7 +71,12 @@ add("rbig", "rbig", 3)
 add("rbig_table", "rbig", 3, marginals="table")
 add("gis", "gis", 2)
 add("sig", "sig", 2)
-add("gaussianization", "gaussianization", 2, kinds=("mixture", "radial", "pivot"))
+add(
+    "gaussianization",
+    "gaussianization",
+    2,
+    layer_types=("mixture", "radial", "conditional-affine"),
+)
 add("gaussianization_condition", "gaussianization", 2, 2, hidden_units=(8,))
 # Other events: one coordinate, and an image.
 add("nsf_one", "nsf", 1, 1, base="diagonal-normal")

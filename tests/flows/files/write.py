@@ -69,8 +69,10 @@ def glow():
 
 def rbig():
     """Return a flow whose layers are set by a fit."""
-    kinds = ["spline", "pivot", "radial", "table", "mixture"]
-    return flows.build("rbig", 2, num_bins=6, kinds=kinds, dtype="float64", seed=4)
+    types = ["spline", "conditional-affine", "radial", "table", "mixture"]
+    return flows.build(
+        "rbig", 2, num_bins=6, layer_types=types, dtype="float64", seed=4
+    )
 
 
 FLOWS = {"nsf": nsf, "maf-mog": maf_mog, "glow": glow, "rbig": rbig}

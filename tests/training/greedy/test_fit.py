@@ -57,7 +57,7 @@ def test_fitted_data_are_normal_in_all_directions(fitted):
 def test_history_has_losses_and_information_of_each_layer(fitted):
     flow, history = fitted
     found = history.history
-    names = {"loss", "val_loss", "information", "val_information", "kind"}
+    names = {"loss", "val_loss", "information", "val_information", "layer_type"}
     assert set(found) == names
     assert len({len(v) for v in found.values()}) == 1
     drops = -np.diff(found["val_loss"])
@@ -117,7 +117,7 @@ def test_warm_start_keeps_the_density_and_goes_on_training(fitted):
 def test_radial_start_wins_on_elliptical_data():
     x = student(3000, size=8)
     flow, history = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=2)
-    assert history.history["kind"][0] == "radius"
+    assert history.history["layer_type"][0] == "radius"
     linear, _ = tfpf.fit("linear", x, seed=0, verbose=0, epochs=5)
     x = student(5000, 1, size=8)
     from_normal = -np.mean(flow.log_prob(x))
@@ -136,13 +136,13 @@ def clusters(rows, seed):
 
 def test_mixture_start_finds_clusters():
     flow, history = tfpf.fit("rbig", clusters(2000, 0)[0], seed=0, verbose=0, epochs=2)
-    assert history.history["kind"][0] == "mixture"
-    assert flow.kinds[0] == "mixture"
+    assert history.history["layer_type"][0] == "mixture"
+    assert flow.layer_types[0] == "mixture"
     x, truth = clusters(5000, 1)
     assert truth - np.mean(flow.log_prob(x)) < 0.05
 
 
-def test_pivot_layers_find_a_scale_that_depends_on_a_coordinate():
+def test_conditional_affine_layers_find_a_scale_that_depends_on_a_coordinate():
     def funnel(rows, seed):
         rng = np.random.default_rng(seed)
         v = rng.normal(size=(rows, 1))
@@ -152,7 +152,7 @@ def test_pivot_layers_find_a_scale_that_depends_on_a_coordinate():
         return x.astype("float32"), entropy
 
     flow, _ = tfpf.fit("rbig", funnel(3000, 0)[0], seed=0, verbose=0, epochs=4)
-    assert "pivot" in flow.kinds
+    assert "conditional-affine" in flow.layer_types
     x, entropy = funnel(5000, 1)
     assert -np.mean(flow.log_prob(x)) - entropy < 0.15
 
@@ -189,7 +189,7 @@ def test_every_rotation_lowers_the_loss(rotation):
     _, history = tfpf.fit("rbig", x, seed=0, verbose=0, **options)
     losses = history.history["loss"]
     assert losses[-1] < losses[0]
-    assert history.history["kind"][1] == rotation
+    assert history.history["layer_type"][1] == rotation
 
 
 def test_more_layers_are_added_to_those_there_are():

@@ -47,7 +47,7 @@ def test_samples_come_to_the_data(fitted, spirals):
     noise = spirals.mean(axis=0) + spirals.std(axis=0) * noise
     assert _distance(samples, spirals) < 0.3 * _distance(noise, spirals)
     assert np.abs(samples).max() < 2.0 * np.abs(spirals).max()
-    assert history.history["kind"] == ["sliced"] * 12
+    assert history.history["layer_type"] == ["sliced"] * 12
 
 
 def test_likelihood_rises_and_history_states_that_of_the_flow(fitted, spirals):
@@ -73,7 +73,7 @@ def test_fit_goes_on_from_the_layers_there_are(spirals):
     assert len(first.history["loss"]) == 3
     assert len(more.history["loss"]) == 6
     assert -float(np.mean(flow.log_prob(spirals))) < before
-    assert len(flow.kinds) > 3
+    assert len(flow.layer_types) > 3
 
 
 def test_rows_held_out_choose_the_layers_and_all_rows_make_them(spirals):
@@ -81,7 +81,7 @@ def test_rows_held_out_choose_the_layers_and_all_rows_make_them(spirals):
     flow, history = tfpf.fit("sig", spirals, **options)
     losses = history.history["val_loss"]
     assert len(losses) < 30
-    assert len(flow.kinds) < len(losses)
+    assert len(flow.layer_types) < len(losses)
     twin, _ = tfpf.fit("sig", spirals, **options)
     np.testing.assert_array_equal(twin.log_prob(spirals), flow.log_prob(spirals))
 
@@ -114,6 +114,6 @@ def test_what_needs_another_fit_is_refused(fitted, spirals):
         tfpf.fit("sig", spirals, weights=np.ones(len(spirals)), **OPTIONS)
     with pytest.raises(ValueError, match="condition"):
         tfpf.fit("sig", spirals, spirals[:, :1], **OPTIONS)
-    mixed = tfpf.flows.build("sig", 2, kinds=("mixture",))
+    mixed = tfpf.flows.build("sig", 2, layer_types=("mixture",))
     with pytest.raises(ValueError, match="must have spline layers only"):
         tfpf.fit(mixed, spirals, adapt=False, **OPTIONS)

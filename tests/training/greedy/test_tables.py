@@ -26,7 +26,7 @@ def fitted(wine):
 
 def tables(flow):
     found = [m for m in flow.inner_maps() if isinstance(m, maps.MarginalGaussianize)]
-    assert len(found) == len(flow.kinds)
+    assert len(found) == len(flow.layer_types)
     return found
 
 
@@ -34,7 +34,7 @@ def tables(flow):
 def test_tables_come_near_the_entropy_of_the_sine_wave():
     x, test = (tfpf.datasets.toy("sin_wave", 10_000, seed) for seed in (0, 1))
     flow, _ = tfpf.fit("rbig", x, marginals="table", seed=0, verbose=0, dtype="float64")
-    assert set(flow.kinds) == {"table"}
+    assert set(flow.layer_types) == {"table"}
     assert -np.mean(flow.log_prob(test)) < 1.52  # the entropy is 1.4516
     z = flow.bijector().inverse(tf.constant(test, tf.float64))
     back = flow.bijector().forward(tf.identity(z))
@@ -45,9 +45,9 @@ def test_tables_come_near_the_entropy_of_the_sine_wave():
 
 def test_layers_are_rotations_and_tables(fitted):
     kinds = [type(part) for part in fitted.inner_maps()]
-    layers = len(fitted.kinds)
+    layers = len(fitted.layer_types)
     assert kinds == [maps.Rotation, maps.MarginalGaussianize] * layers
-    assert fitted.kinds == ("table",) * layers
+    assert fitted.layer_types == ("table",) * layers
 
 
 def test_written_layers_give_what_the_fit_has_seen(wine):
@@ -61,7 +61,7 @@ def test_written_layers_give_what_the_fit_has_seen(wine):
 def test_saved_tables_load_bit_for_bit(fitted, wine, tmp_path):
     fitted.save(tmp_path / "flow.keras")
     loaded = tfpf.load(tmp_path / "flow.keras")
-    assert loaded.kinds == fitted.kinds
+    assert loaded.layer_types == fitted.layer_types
     np.testing.assert_array_equal(loaded.log_prob(wine), fitted.log_prob(wine))
     np.testing.assert_array_equal(loaded.sample(5, seed=1), fitted.sample(5, seed=1))
     again = flows.RBIG.from_config(fitted.get_config())
@@ -88,10 +88,10 @@ def test_layers_are_added_and_read_from_a_stream(fitted, wine):
     for new, old in zip(more.variables, fitted.variables, strict=True):
         new.assign(old.value)
     training.fit_more(more, wine, validation=None, seed=0, verbose=0, max_layers=2)
-    assert more.kinds == (*fitted.kinds, "table")
+    assert more.layer_types == (*fitted.layer_types, "table")
     batches = tf.data.Dataset.from_tensor_slices(wine.astype("float32")).batch(100)
     streamed, _ = tfpf.fit("rbig", batches, epochs=2, **SMALL)
-    assert set(streamed.kinds) == {"table"}
+    assert set(streamed.layer_types) == {"table"}
     assert np.mean(streamed.log_prob(wine)) > np.mean(fitted.log_prob(wine)) - 1.0
 
 
@@ -101,7 +101,7 @@ def test_tables_take_every_rotation_and_seed(rotation):
     options = {**SMALL, "rotation": rotation, "epochs": 3}
     (flow, history), (same, _) = (tfpf.fit("rbig", x, **options) for _ in range(2))
     assert history.history["loss"][-1] < history.history["loss"][0]
-    assert set(flow.kinds) == {"table"}
+    assert set(flow.layer_types) == {"table"}
     np.testing.assert_array_equal(flow.log_prob(x), same.log_prob(x))
 
 
@@ -110,7 +110,7 @@ def test_untrained_tables_are_nearly_the_identity():
     table = maps.MarginalGaussianize.trainable(2)
     np.testing.assert_allclose(table.inverse(x), x, atol=5e-3)
     flow = flows.build("gaussianization", 2, marginals="table", num_layers=2, seed=0)
-    assert flow.kinds == ("table", "table")
+    assert flow.layer_types == ("table", "table")
     normal = -0.5 * np.sum(x**2, axis=1) - np.log(2 * np.pi)
     assert abs(np.mean(flow.log_prob(x) - normal)) < 0.05
 

@@ -27,7 +27,7 @@ with strategy.scope():
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(500)
     flow, _ = tfpf.fit("rbig", dataset, verbose=0, epochs=4)
 test = np.load(path)["test"]
-print(json.dumps([flow.kinds, flow.log_prob(test).numpy().tolist()]))
+print(json.dumps([flow.layer_types, flow.log_prob(test).numpy().tolist()]))
 """
 
 

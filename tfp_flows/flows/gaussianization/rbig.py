@@ -24,9 +24,9 @@ from tfp_flows.flows.vectors import layers as recipe
 from tfp_flows.math.linear import rotations
 
 __all__ = [
-    "KINDS",
+    "CONDITIONAL_KNOTS",
+    "LAYERS",
     "MARGINALS",
-    "PIVOT_KNOTS",
     "RBIG",
     "ROTATIONS",
     "Gaussianization",
@@ -35,10 +35,11 @@ __all__ = [
 # What the layers of a greedy fit may turn by; "auto" alternates the last two.
 ROTATIONS = ("auto", "pca", "random", "ica", "sliced")
 # Splines or tables of turned features, functions of one of them, the radius, a mixture.
-KINDS = ("spline", "table", "pivot", "radial", "mixture")
+LAYERS = ("spline", "table", "conditional-affine", "radial", "mixture")
+_RENAMED = {"pivot": "conditional-affine"}
 # What layers of single features are made of, and their bins.
 MARGINALS = {"spline": 64, "table": 100}
-PIVOT_KNOTS = 64
+CONDITIONAL_KNOTS = 64
 
 
 class _Layered(base.Flow):
@@ -56,39 +57,39 @@ class _Layered(base.Flow):
         _checks.at_least(options["num_layers"], 1, "num_layers")
         _checks.at_least(options["num_bins"], 2, "num_bins")
         _checks.at_least(options["num_components"], 1, "num_components")
-        kinds = options["kinds"]
-        if kinds is not None:
-            for kind in kinds:
-                _checks.one_of(kind, KINDS, "kinds")
-            options["kinds"] = [str(kind) for kind in kinds]
-            options["num_layers"] = max(1, len(kinds))
+        layer_types = options["layer_types"]
+        if layer_types is not None:
+            for layer_type in layer_types:
+                _checks.one_of(layer_type, LAYERS, "layer_types")
+            options["layer_types"] = [str(layer_type) for layer_type in layer_types]
+            options["num_layers"] = max(1, len(layer_types))
         super().__init__(event_shape, condition_shape, options=options, **kwargs)
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
         layers: list[bijector_base.Bijector] = []
-        for position, kind in enumerate(self.kinds):
-            layers += self._layer(kind, position, size, condition_shape)
+        for position, layer_type in enumerate(self.layer_types):
+            layers += self._layer(layer_type, position, size, condition_shape)
         return layers[::-1]
 
     def _layer(
         self,
-        kind: str,
+        layer_type: str,
         position: int,
         size: int,
         condition_shape: tuple[int, ...] | None,
     ) -> list[bijector_base.Bijector]:
         """Return the maps of one layer, the one next to the data first."""
         options, dtype = self._options, self.variable_dtype
-        if kind == "radial":
+        if layer_type == "radial":
             bins = options["num_bins"]
             return [radius.RadialGaussianize.trainable(size, bins, dtype=dtype)]
-        if kind == "mixture":
+        if layer_type == "mixture":
             count = options["num_components"]
             return [rosenblatt.MixtureGaussianize.trainable(size, count, dtype=dtype)]
         start = self._start(position)
-        if kind == "table":
+        if layer_type == "table":
             # Steps have no gradient by where they lie: rotations stay.
             turn = rotation.Rotation.fixed(start, dtype=dtype)
             bins = options["num_bins"]
@@ -97,16 +98,16 @@ class _Layered(base.Flow):
                 histogram.MarginalGaussianize.trainable(size, bins, dtype=dtype),
             ]
         turn = rotation.Rotation.trainable(start, dtype=dtype)
-        if kind == "spline":
+        if layer_type == "spline":
             return [turn, self._marginal(size, condition_shape)]
         if size == 1:
             msg = (
-                "`kinds` may have 'pivot' for events of two coordinates or more, got "
-                "an event of one. Leave it out."
+                "`layer_types` may have 'conditional-affine' for events of two "
+                "coordinates or more, got an event of one. Leave it out."
             )
             raise ValueError(msg)
         affine = transformers.Affine()
-        table = networks.Table((size - 1, 2), PIVOT_KNOTS, dtype=dtype)
+        table = networks.Table((size - 1, 2), CONDITIONAL_KNOTS, dtype=dtype)
         mask = [True, *[False] * (size - 1)]
         return [turn, coupling.Coupling(affine, table, mask)]
 
@@ -125,12 +126,26 @@ class _Layered(base.Flow):
         del position
         return self.event_size
 
+    @classmethod
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: dict[str, Any] | None = None,
+    ) -> base.Flow:
+        """Build a flow from `get_config`, of old files too: see `Flow`."""
+        config = dict(config)
+        # Files of before have other words: `kinds`, of which one was "pivot".
+        if "kinds" in config:
+            found = config.pop("kinds")
+            config["layer_types"] = found and [_RENAMED.get(k, k) for k in found]
+        return super().from_config(config, custom_objects)
+
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kind of each layer, from the data side."""
-        kinds = self._options["kinds"]
+    def layer_types(self) -> tuple[str, ...]:
+        """Type of each layer, from the data side."""
+        layer_types = self._options["layer_types"]
         single = [self._options["marginals"]]
-        return tuple(kinds or single * self._options["num_layers"])
+        return tuple(layer_types or single * self._options["num_layers"])
 
     @property
     def units(self) -> standardize.Standardize:
@@ -141,15 +156,17 @@ class _Layered(base.Flow):
         """Return all maps but the standardisation, from the data side to the base."""
         return list(self._maps[-2::-1])
 
-    def resize(self, kinds: Sequence[str], num_components: int | None = None) -> None:
-        """Replace all layers by new ones of the kinds that a fit has found.
+    def resize(
+        self, layer_types: Sequence[str], num_components: int | None = None
+    ) -> None:
+        """Replace all layers by new ones of the types that a fit has found.
 
         Args:
-            kinds: From the data side, see the class.
+            layer_types: From the data side, see the class.
             num_components: Components of mixtures; `None` to leave the number.
         """
-        self._options["kinds"] = list(kinds)
-        self._options["num_layers"] = max(1, len(kinds))
+        self._options["layer_types"] = list(layer_types)
+        self._options["num_layers"] = max(1, len(layer_types))
         if num_components is not None:
             self._options["num_components"] = int(num_components)
         self._maps = [*self._make_layers(self.event_size, None), self.units]
@@ -181,15 +198,16 @@ class RBIG(_Layered):
         condition_shape: Must be `None`: `Gaussianization` has a conditional form.
         num_layers: Number of layers; a fit changes it to what the data need.
         num_bins: Bins of each marginal map; `None` for 64 of splines, 100 of tables.
-        kinds: Kind of each layer, from the data side: `"spline"` for a rotation and
-            marginal splines, `"table"` for one and tables, `"pivot"` for one and shifts
-            and scales that depend on its first feature, `"radial"`, `"mixture"`; a fit
-            sets them. `None` for `num_layers` of what `marginals` says.
+        layer_types: Type of each layer, from the data side: `"spline"` for a rotation
+            and marginal splines, `"table"` for one and tables, `"conditional-affine"`
+            for one and shifts and scales that depend on its first feature, `"radial"`,
+            `"mixture"`; a fit sets them. `None` for `num_layers` of what `marginals`
+            says.
         num_components: Components of a `"mixture"`; a fit sets it.
         max_layers: Most layers of a fit.
         rotation: What a fit turns by: `"pca"`, `"random"`, `"ica"` (independent
             components), `"sliced"` (directions far from normal), or `"auto"`, which
-            alternates the last two. Only `"auto"` uses all kinds of layers; with the
+            alternates the last two. Only `"auto"` uses all types of layers; with the
             others all layers but the first are splines.
         marginals: `"spline"`, or `"table"`, with which all layers of a fit are tables.
         step: Share of the change that a layer of a fit makes, in (0, 1].
@@ -219,7 +237,7 @@ class RBIG(_Layered):
         *,
         num_layers: int = 1,
         num_bins: int | None = None,
-        kinds: Sequence[str] | None = None,
+        layer_types: Sequence[str] | None = None,
         num_components: int = 5,
         max_layers: int = 200,
         rotation: str = "auto",
@@ -245,7 +263,7 @@ class RBIG(_Layered):
         options = {
             "num_layers": num_layers,
             "num_bins": num_bins,
-            "kinds": kinds,
+            "layer_types": layer_types,
             "num_components": num_components,
             "max_layers": max_layers,
             "rotation": rotation,
@@ -285,7 +303,7 @@ class Gaussianization(_Layered):
         condition_shape: Shape of the condition, `None` for an unconditional density.
         num_layers: Number of layers.
         num_bins: Bins of each marginal map.
-        kinds: Kind of each layer, see `RBIG`; `None` for `num_layers` of what
+        layer_types: Type of each layer, see `RBIG`; `None` for `num_layers` of what
             `marginals` says.
         num_components: Components of a `"mixture"`.
         marginals: `"spline"`, or `"table"` for steps of a density without a condition.
@@ -309,7 +327,7 @@ class Gaussianization(_Layered):
         *,
         num_layers: int = 6,
         num_bins: int = 24,
-        kinds: Sequence[str] | None = None,
+        layer_types: Sequence[str] | None = None,
         num_components: int = 5,
         marginals: str = "spline",
         hidden_units: Sequence[int] = (64, 64),
@@ -326,7 +344,7 @@ class Gaussianization(_Layered):
         options = {
             "num_layers": num_layers,
             "num_bins": num_bins,
-            "kinds": kinds,
+            "layer_types": layer_types,
             "num_components": num_components,
             "marginals": marginals,
             "hidden_units": tuple(hidden_units),

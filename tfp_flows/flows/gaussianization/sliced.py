@@ -23,7 +23,7 @@ class _Sliced(rbig.RBIG):
         *,
         num_layers: int = 1,
         num_bins: int | None = None,
-        kinds: Sequence[str] | None = None,
+        layer_types: Sequence[str] | None = None,
         num_components: int = 5,
         max_layers: int = 200,
         step: float = 0.4,
@@ -34,7 +34,7 @@ class _Sliced(rbig.RBIG):
             condition_shape,
             num_layers=num_layers,
             num_bins=num_bins,
-            kinds=kinds,
+            layer_types=layer_types,
             num_components=num_components,
             max_layers=max_layers,
             rotation="sliced",
@@ -64,7 +64,7 @@ class GIS(_Sliced):
         condition_shape: Must be `None`.
         num_layers: Number of layers; a fit changes it to what the data need.
         num_bins: Bins of each marginal spline; `None` for 64.
-        kinds: Kind of each layer, see `RBIG`; a fit sets them.
+        layer_types: Type of each layer, see `RBIG`; a fit sets them.
         num_components: See `RBIG`.
         max_layers: Most layers of a fit.
         step: Share of the change that a layer of a fit makes, in (0, 1].
@@ -94,7 +94,7 @@ class SIG(_Sliced):
         condition_shape: Must be `None`.
         num_layers: Number of layers; a fit changes it to what the data need.
         num_bins: Bins of each marginal spline; `None` for 64.
-        kinds: Kind of each layer, see `RBIG`; a fit sets them, all to `"spline"`.
+        layer_types: Type of each layer, see `RBIG`; a fit sets them, all to `"spline"`.
         num_components: See `RBIG`.
         max_layers: Most layers of a fit.
         step: Share of the way that a layer of a fit moves the noise, in (0, 1].

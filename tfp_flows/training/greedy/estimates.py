@@ -15,8 +15,8 @@ from tfp_flows.math import normal
 from tfp_flows.math.gaussianization import (
     cdf_tables,
     components,
+    conditional_affine,
     histograms,
-    pivots,
     quantiles,
     smoothing,
 )
@@ -28,8 +28,8 @@ __all__ = [
     "Layer",
     "Source",
     "Step",
+    "conditional_affine_sums",
     "make",
-    "pivot_sums",
     "quantile_layer",
     "ratio_layer",
 ]
@@ -82,14 +82,15 @@ class Step:
     """How to make a layer, on whatever rows.
 
     Args:
-        kind: `"white"`, `"quantile"`, `"ratio"`, `"radius"`, `"pivot"` or `"mixture"`.
+        layer_type: `"white"`, `"quantile"`, `"ratio"`, `"radius"`, `"mixture"` or
+            `"conditional-affine"`.
         turn: Rotation before the layer, `[D, D]`, or `None`.
         share: Share of the change that a `"ratio"` layer takes.
         mixture: Where a `"mixture"` starts from.
         label: What the history calls it.
     """
 
-    kind: str
+    layer_type: str
     turn: np.ndarray | None = None
     share: float = 1.0
     mixture: components.Components | None = None
@@ -121,16 +122,16 @@ def make(
 def _made(
     step: Step, turn: np.ndarray | None, source: Source, num_bins: int
 ) -> layers.Layer:
-    if step.kind == "white":
+    if step.layer_type == "white":
         return _white(source, num_bins)
-    if step.kind == "quantile":
+    if step.layer_type == "quantile":
         return _quantile(source, turn, num_bins)
-    if step.kind == "radius":
+    if step.layer_type == "radius":
         return _radius(source, num_bins)
-    if step.kind == "mixture":
+    if step.layer_type == "mixture":
         return _mixture(source, step.mixture)
-    if step.kind == "pivot":
-        return _pivot(source, turn)
+    if step.layer_type == "conditional-affine":
+        return _conditional_affine(source, turn)
     return _ratio(source, turn, num_bins, step.share)
 
 
@@ -248,22 +249,24 @@ def _radius(source: Source, num_bins: int) -> layers.Layer:
     return layers.Radial((positions, values, log_slopes))
 
 
-def pivot_sums(u: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Return the sums that a pivot layer is made from; the pivot is feature 0."""
-    knots = rbig.PIVOT_KNOTS
+def conditional_affine_sums(u: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return the sums of a conditional affine layer, given feature 0."""
+    knots = rbig.CONDITIONAL_KNOTS
     place = networks.Table.position(u[:, 0].astype(np.float64), knots)
     cells = np.rint(place).astype(np.intp)
-    return pivots.sums(u[:, 1:], cells, folds, (NUM_FOLDS, knots))
+    return conditional_affine.sums(u[:, 1:], cells, folds, (NUM_FOLDS, knots))
 
 
-def _pivot(source: Source, turn: np.ndarray | None) -> layers.Layer:
+def _conditional_affine(source: Source, turn: np.ndarray | None) -> layers.Layer:
     """Return the layer of shifts and scales that depend on the first feature."""
-    (counted,) = source.total(lambda x, folds: (pivot_sums(_turned(x, turn), folds),))
-    means, log_scales, _ = pivots.choose(counted)
+    (counted,) = source.total(
+        lambda x, folds: (conditional_affine_sums(_turned(x, turn), folds),)
+    )
+    means, log_scales, _ = conditional_affine.choose(counted)
     bound = layers.SCALE_BOUND
     raw = bound * np.arctanh(log_scales / bound)
     matrix = np.eye(source.sample.shape[1]) if turn is None else turn
-    return layers.Pivot(matrix, np.concatenate([means, raw], axis=1).T)
+    return layers.ConditionalAffine(matrix, np.concatenate([means, raw], axis=1).T)
 
 
 def _mixture(source: Source, found: components.Components | None) -> layers.Layer:

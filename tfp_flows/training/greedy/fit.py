@@ -19,9 +19,9 @@ __all__ = ["fit_greedily", "fit_more", "fit_stream"]
 # All layers after the start together must gain so many: by chance, one of ten layers
 # that gain nothing is likely to pass the test of single ones.
 TOGETHER = 1.0
-# A pivot layer must gain so much on folds held out; after as many rounds without one,
-# they are looked for in every fourth round only.
-PIVOT_GAIN, PIVOT_ROUNDS, PIVOT_EVERY = 1e-4, 3, 4
+# A conditional affine layer must gain so much on folds held out; after as many rounds
+# without one, the fit looks for them in every fourth round only.
+CONDITIONAL_GAIN, CONDITIONAL_ROUNDS, CONDITIONAL_EVERY = 1e-4, 3, 4
 
 
 class _Search:
@@ -48,11 +48,11 @@ class _Search:
         self._number = self._since = self._start = 0
         self.kept = len(rows.steps)
 
-    def note(self, kind: str) -> None:
+    def note(self, label: str) -> None:
         """Report a layer, and keep it if it gains."""
         losses = self._rows.row_losses()
         means = [float(np.mean(part)) for part in losses]
-        progress.report(self._callbacks, self._number, means, self._seen, kind)
+        progress.report(self._callbacks, self._number, means, self._seen, label)
         self._seen = means
         self._number += 1
         if not len(self._best):
@@ -69,33 +69,37 @@ class _Search:
             self.kept = self._start
 
     def run(self, max_layers: int, patience: int) -> None:
-        """Add layers, of each kind in turn."""
+        """Add layers, of each type in turn."""
         rows, options = self._rows, self._options
         searched: tuple[str, ...] = (options["rotation"],)
         if searched == ("auto",):
             searched = ("ica", "sliced")
-        pivots = options["rotation"] == "auto" and options["marginals"] == "spline"
-        without = 0 if pivots and rows.size > 1 else None
+        conditional = options["rotation"] == "auto" and options["marginals"] == "spline"
+        without = 0 if conditional and rows.size > 1 else None
         turns = 0
         while self._number < max_layers and self._since < patience:
             turns += 1
-            kind = searched[turns % len(searched)]
+            rotation = searched[turns % len(searched)]
             x = rows.sample.astype(np.float64)
-            turn = starts.turn(kind, x, self._rng)
-            rows.take(rows.turning("ratio", turn, share=options["step"], label=kind))
-            self.note(kind)
+            turn = starts.turn(rotation, x, self._rng)
+            rows.take(
+                rows.turning("ratio", turn, share=options["step"], label=rotation)
+            )
+            self.note(rotation)
             if self._number >= max_layers or without is None:
                 continue
-            if without >= PIVOT_ROUNDS and turns % PIVOT_EVERY:
+            if without >= CONDITIONAL_ROUNDS and turns % CONDITIONAL_EVERY:
                 continue
-            # The last turn is where the rows are now; a pivot may lie along or across.
-            step, gain = starts.pivot_step(rows, [np.eye(rows.size), turn.T])
-            if step is None or gain < PIVOT_GAIN:
+            # Rows lie along the axes now; the feature may be an old one or a new one.
+            step, gain = starts.conditional_affine_step(
+                rows, [np.eye(rows.size), turn.T]
+            )
+            if step is None or gain < CONDITIONAL_GAIN:
                 without += 1
                 continue
             without = 0
             rows.take(step)
-            self.note("pivot")
+            self.note("conditional-affine")
 
 
 def _search(
@@ -157,8 +161,8 @@ def fit_greedily(
     Returns:
         The history. `loss` and `val_loss` are nats per event after each step,
         `information` and `val_information` what it took off, in nats (the reduction of
-        total correlation and of marginal negentropy), `kind` what it turned by. With
-        `refit` they are those of the search.
+        total correlation and of marginal negentropy), `layer_type` what it
+        is or turned by. With `refit` they are those of the search.
     """
     rng = _context.generator(seed)
     fixed = int(rng.integers(2**31))

@@ -20,7 +20,7 @@ from tfp_flows.flows.gaussianization import sliced as slices
 from tfp_flows.math.gaussianization import sliced
 from tfp_flows.training.data import arrays as training_data
 from tfp_flows.training.greedy import estimates, progress, starts
-from tfp_flows.training.greedy import layers as kinds
+from tfp_flows.training.greedy import layers as greedy_layers
 from tfp_flows.training.greedy import rows as training_rows
 
 __all__ = ["fit_generator"]
@@ -29,7 +29,7 @@ __all__ = ["fit_generator"]
 INNER = 0.8
 
 
-def _swapped(knots: kinds.Knots) -> kinds.Knots:
+def _swapped(knots: greedy_layers.Knots) -> greedy_layers.Knots:
     """Return the tables of the inverse maps."""
     positions, values, log_slopes = knots
     return values, positions, -log_slopes
@@ -55,8 +55,8 @@ def _levels(noise: np.ndarray, data: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _transport(
-    noise: kinds.Knots, data: kinds.Knots, share: float, rows: int
-) -> kinds.Knots:
+    noise: greedy_layers.Knots, data: greedy_layers.Knots, share: float, rows: int
+) -> greedy_layers.Knots:
     """Return the tables that move noise a share of the way to the data.
 
     Beyond the rows they only shift: slopes of all layers would multiply there.
@@ -68,8 +68,8 @@ def _transport(
         rows: Number of rows that both were made from.
     """
     levels = _levels(noise[1], data[1], rows)
-    positions, log_position = kinds.table(levels, _swapped(noise))
-    values, log_value = kinds.table(levels, _swapped(data))
+    positions, log_position = greedy_layers.table(levels, _swapped(noise))
+    values, log_value = greedy_layers.table(levels, _swapped(data))
     values = positions + share * (values - positions)
     slopes = (1.0 - share) + share * np.exp(log_value - log_position)
     slopes[[0, -1]] = 1.0
@@ -89,16 +89,16 @@ class _Generator:
     def __init__(
         self,
         rows: np.ndarray,
-        kept: Sequence[kinds.Layer],
+        kept: Sequence[greedy_layers.Layer],
         num_bins: int,
         rng: np.random.Generator,
     ) -> None:
-        self.maps: list[kinds.Spline] = []
+        self.maps: list[greedy_layers.Spline] = []
         for layer in kept:
-            if not isinstance(layer, kinds.Spline):
+            if not isinstance(layer, greedy_layers.Spline):
                 msg = (
                     "`flow` must have spline layers only to be fitted further, got "
-                    f"{layer.kind!r}. Fit it anew."
+                    f"{layer.layer_type!r}. Fit it anew."
                 )
                 raise ValueError(msg)  # noqa: TRY004 - the flow's state, not a type
             self.maps.append(layer)
@@ -108,7 +108,7 @@ class _Generator:
             rng.permutation(len(rows)) % estimates.NUM_FOLDS for _ in range(2)
         ]
         for layer in reversed(self.maps):
-            moved, _ = kinds.table(self._noise, _swapped(layer.knots))
+            moved, _ = greedy_layers.table(self._noise, _swapped(layer.knots))
             self._noise = moved if layer.turn is None else moved @ layer.turn
 
     def turn(self, rng: np.random.Generator) -> np.ndarray:
@@ -133,12 +133,12 @@ class _Generator:
             for part, folds in zip(parts, self._folds, strict=True)
         )
         knots = _transport(noise, data, share, len(turned))
-        self._noise = kinds.table(turned, knots)[0] @ turn
+        self._noise = greedy_layers.table(turned, knots)[0] @ turn
         if self.maps:
             first = self.maps[0]
             joined = turn.T if first.turn is None else first.turn @ turn.T
-            self.maps[0] = kinds.Spline(joined, first.knots)
-        self.maps.insert(0, kinds.Spline(turn, _swapped(knots)))
+            self.maps[0] = greedy_layers.Spline(joined, first.knots)
+        self.maps.insert(0, greedy_layers.Spline(turn, _swapped(knots)))
 
     def losses(self, part: np.ndarray, log_det: float) -> np.ndarray:
         """Return the negative log-likelihood of rows, in nats, `[N]`."""
@@ -146,7 +146,7 @@ class _Generator:
         for layer in self.maps:
             part, more = layer.apply(part)
             total += more
-        return kinds.normal_losses(part) - total
+        return greedy_layers.normal_losses(part) - total
 
 
 def fit_generator(
@@ -183,7 +183,7 @@ def fit_generator(
 
     Returns:
         The history: `loss` and `val_loss` in nats per event, what each layer took off
-        them, and `kind`.
+        them, and `layer_type`.
     """
     rng = _context.generator(seed)
     options = flow.fit_options
@@ -193,9 +193,11 @@ def fit_generator(
     size, parts, log_det = flow.event_size, [], 0.0
     for part in (train, held_out):
         if part is not None:
-            x, log_det = kinds.standardised(flow.units, part.x.reshape(-1, size))
+            x, log_det = greedy_layers.standardised(
+                flow.units, part.x.reshape(-1, size)
+            )
             parts.append(x)
-    kept = kinds.read(flow) if more else []
+    kept = greedy_layers.read(flow) if more else []
     start = int(rng.integers(2**31))
 
     def generator(rows: np.ndarray) -> _Generator:
@@ -222,5 +224,5 @@ def fit_generator(
         for turn in taken[:number]:
             found.take(turn, options["step"])
         maps = found.maps
-    kinds.write(flow, maps)
+    greedy_layers.write(flow, maps)
     return history

@@ -18,10 +18,10 @@ from tfp_flows.math.splines import tables
 from tfp_flows.math.traced import traced
 
 __all__ = [
+    "ConditionalAffine",
     "Knots",
     "Layer",
     "Mixture",
-    "Pivot",
     "Radial",
     "Spline",
     "Table",
@@ -34,7 +34,7 @@ __all__ = [
     "write",
 ]
 
-# Soft bound of the log-scales of pivot layers, that of `bijectors.Affine`.
+# Soft bound of the log-scales of conditional affine layers, that of `bijectors.Affine`.
 SCALE_BOUND = 5.0
 Knots = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -82,16 +82,16 @@ def log_radius(x: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """What all layers have: a kind of the flow, and a map from data to base."""
+    """What all layers have: a type of `rbig.LAYERS`, and a map from data to base."""
 
-    kind: ClassVar[str]
+    layer_type: ClassVar[str]
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows behind the layer, `[N, D]`, and their log-dets, `[N]`."""
         raise NotImplementedError
 
     def assign(self, maps: Iterator[Any], dtype: str) -> None:
-        """Set the next maps of a flow, those of a layer of this kind."""
+        """Set the next maps of a flow, those of a layer of this type."""
         raise NotImplementedError
 
 
@@ -113,7 +113,7 @@ class Spline(Layer):
 
     turn: np.ndarray | None
     knots: Knots
-    kind = "spline"
+    layer_type = "spline"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn, then evaluate the tables."""
@@ -136,7 +136,7 @@ class Table(Layer):
 
     turn: np.ndarray | None
     grid: tuple[np.ndarray, np.ndarray, np.ndarray]
-    kind = "table"
+    layer_type = "table"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn, then look up levels of the normal law."""
@@ -160,7 +160,7 @@ class Radial(Layer):
     """A table of the log-radius, `[1, K + 1]` each."""
 
     knots: Knots
-    kind = "radial"
+    layer_type = "radial"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give each row another radius."""
@@ -176,7 +176,7 @@ class Radial(Layer):
 
 
 @dataclasses.dataclass(frozen=True)
-class Pivot(Layer):
+class ConditionalAffine(Layer):
     """A rotation, and functions of its first feature that shift and scale the rest.
 
     The functions are the values of a `networks.Table`: shifts, then raw log-scales,
@@ -185,7 +185,7 @@ class Pivot(Layer):
 
     turn: np.ndarray
     values: np.ndarray
-    kind = "pivot"
+    layer_type = "conditional-affine"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn, then shift and scale."""
@@ -213,7 +213,7 @@ class Mixture(Layer):
     """The Rosenblatt transform of a Gaussian mixture."""
 
     mixture: components.Components
-    kind = "mixture"
+    layer_type = "mixture"
 
     def _parameters(self) -> tuple[np.ndarray, ...]:
         mixture = self.mixture
@@ -268,7 +268,7 @@ def _assign_spline(target: Any, knots: Knots, dtype: str) -> None:
 def write(flow: rbig.RBIG, found: Sequence[Layer]) -> None:
     """Set the layers of a flow, which gets as many as there are."""
     counts = [len(layer.mixture.means) for layer in found if isinstance(layer, Mixture)]
-    flow.resize([layer.kind for layer in found], counts[0] if counts else None)
+    flow.resize([layer.layer_type for layer in found], counts[0] if counts else None)
     maps = iter(flow.inner_maps())
     for layer in found:
         layer.assign(maps, flow.variable_dtype)
@@ -287,11 +287,11 @@ def read(flow: rbig.RBIG) -> list[Layer]:
     """Return the layers of a flow."""
     out: list[Layer] = []
     maps: Iterator[Any] = iter(flow.inner_maps())
-    for kind in flow.kinds:
+    for layer_type in flow.layer_types:
         current = next(maps)
-        if kind == "radial":
+        if layer_type == "radial":
             out.append(Radial(_read_knots(current.bijector)))
-        elif kind == "mixture":
+        elif layer_type == "mixture":
             weights, means, diagonals, lower = (
                 np.asarray(value, np.float64)
                 for value in (
@@ -304,14 +304,14 @@ def read(flow: rbig.RBIG) -> list[Layer]:
             factors = np.tril(lower, -1)
             factors += np.exp(diagonals)[:, np.newaxis] * np.eye(means.shape[1])
             out.append(Mixture(components.Components(weights, means, factors)))
-        elif kind == "table":
+        elif layer_type == "table":
             low, high, log_masses = (
                 np.asarray(part, np.float64) for part in _grid(next(maps))
             )
             out.append(Table(_read_turn(current), (low, high, log_masses)))
-        elif kind == "pivot":
+        elif layer_type == "conditional-affine":
             values = np.asarray(next(maps).conditioner.weights[0], np.float64)
-            out.append(Pivot(_read_turn(current), values))
+            out.append(ConditionalAffine(_read_turn(current), values))
         else:
             out.append(Spline(_read_turn(current), _read_knots(next(maps))))
     return out

@@ -51,9 +51,9 @@ def report(
     number: int,
     losses: list[float],
     before: list[float] | None,
-    kind: str,
+    label: str,
 ) -> None:
-    """Tell callbacks of a layer: losses, what it took off them, and its kind."""
+    """Tell callbacks of a layer: losses, what it took off them, and its label."""
     names = ("loss", "val_loss")
     logs: dict[str, Any] = dict(zip(names, losses, strict=False))
     falls = [0.0] * len(losses) if before is None else np.subtract(before, losses)
@@ -63,4 +63,4 @@ def report(
     callbacks.on_epoch_end(number, logs)
     for callback in callbacks.callbacks:
         if isinstance(callback, keras.callbacks.History):
-            callback.history.setdefault("kind", []).append(kind)
+            callback.history.setdefault("layer_type", []).append(label)

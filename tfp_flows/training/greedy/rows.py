@@ -11,7 +11,7 @@ import numpy as np
 
 from tfp_flows import _context
 from tfp_flows.training.greedy import estimates, workers
-from tfp_flows.training.greedy import layers as kinds
+from tfp_flows.training.greedy import layers as greedy_layers
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
 
@@ -51,7 +51,7 @@ class Rows:
         self.parts = [np.array(part, np.float32) for part in parts]
         self.log_dets = [np.full(len(part), log_det) for part in parts]
         self.num_bins = num_bins
-        self.layers: list[kinds.Layer] = []
+        self.layers: list[greedy_layers.Layer] = []
         self.steps: list[estimates.Step] = []
         # Where white data are only turned, turns are kept as from the data's axes:
         # principal directions of other rows come in another order and sign.
@@ -127,18 +127,22 @@ class Rows:
         layer = estimates.make(step, turn, self, self.num_bins, self.marginal)
         self.apply(layer)
         self.steps.append(step)
-        if step.kind == "white" and isinstance(layer, (kinds.Spline, kinds.Table)):
+        if step.layer_type == "white" and isinstance(
+            layer, (greedy_layers.Spline, greedy_layers.Table)
+        ):
             self._frame = layer.turn
-        elif turn is not None or step.kind == "mixture":
+        elif turn is not None or step.layer_type == "mixture":
             self._frame = None
 
-    def turning(self, kind: str, turn: np.ndarray, **options: Any) -> estimates.Step:
+    def turning(
+        self, layer_type: str, turn: np.ndarray, **options: Any
+    ) -> estimates.Step:
         """Return a step that turns by a rotation found on these rows."""
         if self._frame is not None:
             turn = turn @ self._frame
-        return estimates.Step(kind, turn, **options)
+        return estimates.Step(layer_type, turn, **options)
 
-    def apply(self, layer: kinds.Layer) -> None:
+    def apply(self, layer: greedy_layers.Layer) -> None:
         """Apply a layer to all rows, in place."""
         for part, log_dets in zip(self.parts, self.log_dets, strict=True):
             for first in range(0, len(part), CHUNK):
@@ -150,7 +154,7 @@ class Rows:
     def row_losses(self) -> list[np.ndarray]:
         """Return the negative log-likelihood of each row of each part, in nats."""
         return [
-            kinds.normal_losses(part) - log_dets
+            greedy_layers.normal_losses(part) - log_dets
             for part, log_dets in zip(self.parts, self.log_dets, strict=True)
         ]
 

@@ -1,4 +1,4 @@
-"""What a greedy fit looks for: rotations, pivots, and a start that sees structure."""
+"""What a greedy fit looks for: rotations, conditional layers, and first layers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows.math.gaussianization import components, pivots, pursuit, sliced
+from tfp_flows.math.gaussianization import (
+    components,
+    conditional_affine,
+    pursuit,
+    sliced,
+)
 from tfp_flows.math.linear import rotations
 from tfp_flows.training.greedy import estimates
 from tfp_flows.training.greedy import rows as training_rows
 
-__all__ = ["best_start", "pivot_step", "turn"]
+__all__ = ["best_start", "conditional_affine_step", "turn"]
 
 # Directions that the sliced search looks for at once.
 MAX_SLICES = 16
@@ -22,8 +27,9 @@ SHARPENING = (0.3, 0.15, 0.08)
 # A start must beat a simpler one by so many nats over all rows that decide, and by
 # so many standard errors of that.
 RACE_GAIN, RACE_ERRORS = 2.0, 2.0
-# Pivots of a basis that are tried, the most promising ones, and of a start in turn.
-TRIED_PIVOTS, START_PIVOTS = 2, 3
+# Features of a basis that are tried, the most promising ones, and conditional affine
+# layers of a start.
+TRIED_FEATURES, RACED_CONDITIONALS = 2, 3
 # Numbers of components of a mixture, in turn while rows held out gain.
 COMPONENTS = (2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32)
 # Most rows that their number is chosen by, and rows times components times squared
@@ -33,31 +39,31 @@ MIXTURE_ROWS, MIXTURE_WORK, HOPE = 10_000, 1e9, 5.0
 Begin = Callable[[training_rows.Rows, float], None]
 
 
-def turn(kind: str, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def turn(rotation: str, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the rotation of one layer.
 
     Args:
-        kind: `"random"`, `"pca"`, `"ica"` or `"sliced"`.
+        rotation: `"random"`, `"pca"`, `"ica"` or `"sliced"`.
         x: Rows, `[N, D]`.
         rng: Source of randomness.
     """
     size = x.shape[1]
     if size == 1:
         return np.eye(1)
-    if kind == "random":
+    if rotation == "random":
         return rotations.haar(size, rng)
-    if kind == "pca":
+    if rotation == "pca":
         return rotations.pca(np.cov(x.T))
-    if kind == "ica":
+    if rotation == "ica":
         return rotations.ica(x, rng)
     found = sliced.directions(x, min(size, MAX_SLICES), rng)
     return sliced.complete(found, rng)
 
 
-def pivot_step(
+def conditional_affine_step(
     rows: training_rows.Rows, bases: list[np.ndarray]
 ) -> tuple[estimates.Step | None, float]:
-    """Return the best pivot layer among the directions of some bases.
+    """Return the best conditional affine layer among the directions of some bases.
 
     Args:
         rows: The rows.
@@ -70,15 +76,19 @@ def pivot_step(
     x, folds = rows.sample, rows.sample_folds
     for basis in bases:
         u = x @ basis.T.astype(x.dtype)
-        promise = pivots.screen(u)
-        for place in np.argsort(-promise)[:TRIED_PIVOTS]:
+        promise = conditional_affine.screen(u)
+        for place in np.argsort(-promise)[:TRIED_FEATURES]:
             order = np.concatenate([[place], np.delete(np.arange(len(basis)), place)])
-            gain = pivots.choose(estimates.pivot_sums(u[:, order], folds))[2]
+            gain = conditional_affine.choose(
+                estimates.conditional_affine_sums(u[:, order], folds)
+            )[2]
             if gain > best_gain:
                 best, best_gain = basis[order], gain
     if best is None:
         return None, 0.0
-    return rows.turning("pivot", best, label="pivot"), best_gain
+    return rows.turning(
+        "conditional-affine", best, label="conditional-affine"
+    ), best_gain
 
 
 def _mixture_rows(x: np.ndarray, count: int) -> np.ndarray:
@@ -112,7 +122,7 @@ def _mixture(rows: training_rows.Rows, bar: float, rng: np.random.Generator) -> 
 
 
 def _starts(
-    kind: str, marginals: str, rng: np.random.Generator
+    rotation: str, marginals: str, rng: np.random.Generator
 ) -> dict[str, tuple[Begin, ...]]:
     """Return ways to begin: each sees heavy tails, covariance, or structure first.
 
@@ -142,25 +152,25 @@ def _starts(
     def radius(rows: training_rows.Rows, _: float) -> None:
         rows.take(estimates.Step("radius", label="radius"))
 
-    def pivot(rows: training_rows.Rows, _: float) -> None:
-        for _ in range(START_PIVOTS):
-            step, _ = pivot_step(rows, [np.eye(rows.size)])
+    def conditional(rows: training_rows.Rows, _: float) -> None:
+        for _ in range(RACED_CONDITIONALS):
+            step, _ = conditional_affine_step(rows, [np.eye(rows.size)])
             if step is None:
                 break
             rows.take(step)
-        rows.take(estimates.Step("ratio", label="pivot"))
+        rows.take(estimates.Step("ratio", label="conditional-affine"))
 
     def mixture(rows: training_rows.Rows, bar: float) -> None:
         _mixture(rows, bar, rng)
         rows.take(estimates.Step("ratio", label="mixture"))
 
     starts: dict[str, tuple[Begin, ...]] = {"white": (white,), "marginal": (marginal,)}
-    every = kind == "auto" and marginals == "spline"
-    if every or kind == "ica":
+    every = rotation == "auto" and marginals == "spline"
+    if every or rotation == "ica":
         starts["components"] = (white, independent)
     if every:
         starts["sharp"] = (white, functools.partial(independent, sharp=True))
-        starts |= {"radius": (white, radius), "pivot": (pivot,)}
+        starts |= {"radius": (white, radius), "conditional-affine": (conditional,)}
         starts |= {"mixture": (mixture,), "copula": (marginal, mixture)}
     return starts
 

@@ -1,9 +1,9 @@
 """Conditional means and scales given one coordinate, from sums over its cells.
 
 A layer of one-dimensional marginals is blind to a variance that depends on another
-coordinate. A pivot layer sees it: every coordinate is shifted and scaled by functions
-of one of them. All that a fit needs are counts, sums and sums of squares in the cells
-of that one, for each fold: they merge by a sum.
+coordinate. A conditional affine layer sees it: functions of one coordinate shift and
+scale all others. A fit needs only counts, sums and sums of squares in the cells of that
+one, for each fold: they merge by a sum.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BANDWIDTHS = (1.0, 2.0, 4.0, 8.0, 16.0)
 # Prior rows at mean 0 and variance 1, within the reach of the kernel.
 PSEUDO_ROWS = 4.0
 MAX_LOG_SCALE = 4.0
-# Values beyond do not count when pivots are screened by moments.
+# Values beyond do not count when coordinates are screened by moments.
 SCREEN_BOUND = 4.0
 
 
@@ -73,7 +73,7 @@ def choose(
     """Choose the smoothness of each coordinate's functions by folds held out.
 
     Args:
-        counted: What `sums` returns, of the coordinates other than the pivot.
+        counted: What `sums` returns, of the coordinates that are shifted.
         penalty: A candidate must gain this many times its standard error.
 
     Returns:
@@ -101,10 +101,10 @@ def choose(
 
 
 def screen(u: np.ndarray) -> np.ndarray:
-    """Return what each coordinate promises as a pivot, in nats, `[D]`.
+    """Return what functions of each coordinate promise to gain, in nats, `[D]`.
 
-    The first terms of the gain in Hermite polynomials of the pivot: all pairs of
-    coordinates by a few matrix products.
+    The first terms of the gain in Hermite polynomials of that coordinate: all pairs by
+    a few matrix products.
 
     Args:
         u: Coordinates near zero mean and unit variance, `[N, D]`.
