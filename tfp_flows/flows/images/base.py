@@ -13,34 +13,25 @@ import tensorflow as tf
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.flows import base
 from tfp_flows.flows._model import compiled, policy
 from tfp_flows.flows._model.batch import Batch
+from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.flows.images import dequantization, temperature
 
 __all__ = ["ImageFlow"]
 
 # So many images set ActNorm and the like: enough for means, little memory.
 ADAPT_IMAGES = 256
-NOISES = ("uniform", "variational")
 # Under this name `call` gets the normal numbers of which learned noise is made.
-START = "start"
+BASE_NOISE = "base_noise"
 
 
-class ImageFlow(base.Flow):
+class ImageFlow(Recipe):
     """Base class of flows on images `[H, W, C]` of raw pixels.
 
     Subclasses implement `_make_maps`: the maps on images from the base to the data,
-    the last of which is fixed and turns numbers around zero into pixels.
-
-    Args:
-        event_shape: Shape of one image, `(H, W, C)`.
-        condition_shape: Shape of the condition, or `None`.
-        options: What a subclass was built with beyond the arguments here.
-        dequantize: The noise in [0, 1) that training and `bits_per_dim` add to data
-            that are integers: `"uniform"` (or `True`), or `"variational"`, noise whose
-            density given the pixels is learned. `False`: data are continuous.
-        **kwargs: See `Flow`.
+    the last of which is fixed and turns numbers around zero into pixels; and they have
+    the option `dequantize`.
 
     Raises:
         ValueError: If the event is no image, or if the noise is unknown.
@@ -52,15 +43,8 @@ class ImageFlow(base.Flow):
     _noise: dequantization.PixelNoise | None = None
 
     def __init__(
-        self,
-        event_shape: Shape,
-        condition_shape: Shape | None,
-        *,
-        options: dict[str, Any],
-        dequantize: bool | str,
-        **kwargs: Any,
+        self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any
     ) -> None:
-        _checks.one_of(dequantize, (*NOISES, True, False), "dequantize")
         shape = _checks.static_shape(event_shape, "event_shape")
         if len(shape) != 3:
             msg = (
@@ -68,8 +52,8 @@ class ImageFlow(base.Flow):
                 "Give grey images one channel: x[..., np.newaxis]."
             )
             raise ValueError(msg)
-        super().__init__(shape, condition_shape, options=options, **kwargs)
-        self._dequantize = bool(dequantize)
+        super().__init__(shape, condition_shape, **given)
+        self._dequantize = bool(self.options["dequantize"])
         self._noise_seed = self._next_seed()
         self._temperatures = temperature.Temperatures(self)
 
@@ -155,12 +139,12 @@ class ImageFlow(base.Flow):
         inputs: TensorLike | dict[str, TensorLike],
         training: bool | None = None,  # noqa: FBT001
     ) -> tf.Tensor:
-        """Return `log_prob` as `Flow.call`; for `{..., START: normal numbers}` a bound.
+        """Return `log_prob` as `Flow.call`; for `{..., BASE_NOISE: normal numbers}` a bound.
 
         The bound is that of integers `x` by noise that is learned from such numbers.
         """
         learned = self._noise
-        if learned is None or not (isinstance(inputs, dict) and START in inputs):
+        if learned is None or not (isinstance(inputs, dict) and BASE_NOISE in inputs):
             return super().call(inputs, training)
         inputs = dict(inputs)
         x = tf.cast(inputs["x"], self.variable_dtype)
@@ -168,7 +152,7 @@ class ImageFlow(base.Flow):
         if condition is not None:
             condition = tf.cast(condition, self.variable_dtype)
         with _context.training_scope(bool(training)):
-            start = inputs.pop(START)
+            start = inputs.pop(BASE_NOISE)
             noise, log_prob = self._learned_noise(learned, x, start, condition)
         return super().call({**inputs, "x": x + noise}, training) - log_prob
 
@@ -308,7 +292,7 @@ class ImageFlow(base.Flow):
         noise = tf.random.stateless_normal(
             tf.shape(batch.x), seed, dtype=self.variable_dtype
         )
-        return dataclasses.replace(batch, extra={START: noise})
+        return dataclasses.replace(batch, extra={BASE_NOISE: noise})
 
 
 class _BitsPerDim(keras.callbacks.Callback):

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows._types import Shape
 from tfp_flows.bijectors import composition, transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import images as coupling_maps
 from tfp_flows.bijectors.elementwise import pixels
 from tfp_flows.bijectors.multiscale import multiscale
 from tfp_flows.bijectors.normalization import standardize
+from tfp_flows.flows._model import options
+from tfp_flows.flows._model.options import option
 from tfp_flows.flows.images import base as image
 from tfp_flows.flows.images import dequantization
 from tfp_flows.math import images as image_math
 from tfp_flows.networks import ConvNet
 
-__all__ = ["COUPLINGS", "LOGIT_ALPHA", "MultiScaleFlow"]
+__all__ = ["COUPLINGS", "LOGIT_ALPHA", "AnyCoupling", "MultiScaleFlow"]
 
 COUPLINGS = ("affine", "spline", "mixture", "additive")
 # MNIST: 1.5 bits after 300 steps of training in place of 3.1 without a logit.
@@ -35,49 +35,58 @@ NOISE_STEPS = 4
 class MultiScaleFlow(image.ImageFlow):
     """Base class of flows that set half of the channels aside, level by level.
 
-    Subclasses implement `_level`, and pass on as `options` what is read here; see
-    `Glow` for what it means.
-
-    Args:
-        event_shape: Shape of one image, `(H, W, C)`.
-        condition_shape: Shape of the condition, or `None`.
-        options: What a subclass was built with beyond the arguments here.
-        **kwargs: See `ImageFlow`.
+    Subclasses implement `_level`.
 
     Raises:
         ValueError: If the event is no image, or cannot be squeezed so often.
     """
 
-    # Of a subclass that has no option for it.
-    _coupling_kind = "affine"
-    _residual = False
-
-    def __init__(
-        self,
-        event_shape: Shape,
-        condition_shape: Shape | None,
-        *,
-        options: dict[str, Any],
-        **kwargs: Any,
-    ) -> None:
-        kind = options.get("coupling", self._coupling_kind)
-        _checks.one_of(kind, COUPLINGS, "coupling")
-        _checks.at_least(options["num_steps"], 1, "num_steps")
-        options["hidden_units"] = _checks.static_shape(
-            options["hidden_units"], "hidden_units"
-        )
-        super().__init__(
-            event_shape,
-            condition_shape,
-            options=options,
-            dequantize=options["dequantize"],
-            **kwargs,
-        )
+    num_levels: int | None = option(
+        None,
+        "Number of levels; both sides must be multiples of `2 ** num_levels`. `None`: "
+        "as many as possible, up to 3.",
+    )
+    num_steps: int = option(8, "Number of steps in each level.", options.at_least(1))
+    hidden_units: Sequence[int] = option(
+        (64, 64),
+        "Channels of the hidden layers of the networks; of residual ones once for the "
+        "first layer and once for each block.",
+        options.sizes,
+    )
+    residual: bool = option(
+        default=False,
+        doc="Whether networks are gated residual ones, see `networks.ConvNet`.",
+    )
+    num_bins: int = option(8, "Bins of each spline.")
+    tail_bound: float = option(5.0, "The splines act on `[-tail_bound, tail_bound]`.")
+    positions: bool = option(
+        default=True, doc="Whether networks see row and column of each pixel."
+    )
+    activation: str = option("relu", "Name in `tf.nn`.")
+    dropout: float = option(
+        0.0, "Share of hidden units dropped while training.", options.fraction
+    )
+    num_values: int = option(256, "Number of values of a pixel: 256 for 8 bits.")
+    logit_alpha: float | None = option(
+        LOGIT_ALPHA,
+        "Models the logit of pixels, squeezed into `[alpha, 1 - alpha]`, as RealNVP "
+        "does: black and white get room, and samples exceed `[0, num_values]` by at "
+        "most half a value. `None`: pixels as they are, centred and scaled, as in "
+        "Glow's paper.",
+    )
+    dequantize: bool | str = option(  # type: ignore[assignment]
+        default=True,
+        doc="The noise in [0, 1) that training and `bits_per_dim` add to data, which "
+        'are integers: `"uniform"` (or `True`), or `"variational"`, noise whose '
+        "density given the pixels is learned, for tighter bounds; `False` for data "
+        "that are continuous already.",
+        read=options.one_of("uniform", "variational", *(True, False)),
+    )
 
     def _make_maps(
         self, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
-        shape, count = self.event_shape, self._options["num_levels"]
+        shape, count = self.event_shape, self.num_levels
         if count is None:
             count = image_math.divisions(shape[0], shape[1], 2)
             count = max(1, min(MAX_LEVELS, count))
@@ -94,7 +103,7 @@ class MultiScaleFlow(image.ImageFlow):
         return [multiscale.MultiScale(levels, priors), self._pixels()]
 
     def _make_beside(self, condition_shape: tuple[int, ...] | None) -> list[tf.Module]:
-        if self._options["dequantize"] != "variational":
+        if self.options["dequantize"] != "variational":
             return []
         height, width, channels = self.event_shape
         size = image_math.squeezed_shape(
@@ -107,7 +116,7 @@ class MultiScaleFlow(image.ImageFlow):
                 (seen, len(mask) - seen), size[:2], map_, condition_shape
             )
             couplings.append(coupling_maps.ChannelCoupling(map_, net, mask))
-        self._noise = dequantization.PixelNoise(couplings, self._options["num_values"])
+        self._noise = dequantization.PixelNoise(couplings, self.num_values)
         return [self._noise]
 
     def _chain(self, maps: list[bijector_base.Bijector]) -> composition.Chain:
@@ -120,17 +129,17 @@ class MultiScaleFlow(image.ImageFlow):
 
     def _pixels(self) -> bijector_base.Bijector:
         """Return the fixed map between raw pixels and numbers around zero."""
-        count, alpha = self._options["num_values"], self._options["logit_alpha"]
+        count, alpha = self.num_values, self.logit_alpha
         if alpha is not None:
             return pixels.PixelSigmoid(num_values=count, alpha=alpha)
         half = tf.constant(count / 2.0, self.variable_dtype)
         return standardize.Standardize(half, 2.0 * half, event_ndims=0)
 
     def _require_pixels(self, images: np.ndarray) -> None:
-        if self._options["logit_alpha"] is None:
+        if self.logit_alpha is None:
             return
         low, high = np.min(images), np.max(images)
-        limit = self._options["num_values"] - bool(self._options["dequantize"])
+        limit = self.num_values - bool(self.options["dequantize"])
         if not (low >= 0 and high <= limit):
             msg = (
                 f"`x` must be pixels from 0 to {limit}, got numbers from {low:g} to "
@@ -153,16 +162,11 @@ class MultiScaleFlow(image.ImageFlow):
         """
         raise NotImplementedError
 
-    def _transformer(self) -> transformers.Transformer:
-        """Return the scalar map of the couplings."""
-        options = self._options
-        kind = options.get("coupling", self._coupling_kind)
-        if kind == "spline":
-            bound = options["tail_bound"]
-            return transformers.RationalQuadratic(options["num_bins"], -bound, bound)
-        if kind == "mixture":
-            return transformers.LogisticMixture(options["num_components"])
-        return transformers.Affine() if kind == "affine" else transformers.Additive()
+    def _scalar_map(self) -> transformers.Transformer:
+        """Return the transformer of the couplings."""
+        return transformers.RationalQuadratic(
+            self.num_bins, -self.tail_bound, self.tail_bound
+        )
 
     def _coupling(
         self,
@@ -188,22 +192,48 @@ class MultiScaleFlow(image.ImageFlow):
         condition_shape: tuple[int, ...] | None,
     ) -> ConvNet:
         """Return a network for channels seen and changed, and the size of images."""
-        options = self._options
         return ConvNet(
             channels[0],
             (channels[1], transformer.params_size),
-            options["hidden_units"],
-            residual=options.get("residual", self._residual),
-            positions=options["positions"],
-            activation=options["activation"],
+            self.hidden_units,
+            residual=self.residual,
+            positions=self.positions,
+            activation=self.activation,
             condition_shape=condition_shape,
             condition_factor=_map_factor(condition_shape, sides),
-            dropout=options["dropout"],
+            dropout=self.dropout,
             initial_output=transformer.initial(),
             dtype=self.variable_dtype,
             compute_dtype=self.compute_dtype,
             seed=self._next_seed(),
         )
+
+
+class AnyCoupling(MultiScaleFlow):
+    """Levels whose couplings have any transformer."""
+
+    coupling: str = option(
+        "affine",
+        '`"affine"`, `"spline"` (rational-quadratic), `"mixture"` (CDF of a mixture of '
+        'logistics, as in Flow++: samples need a root search), or `"additive"`.',
+        options.one_of(*COUPLINGS),
+    )
+    transformer: transformers.Transformer | None = option(
+        None,
+        "The scalar map of the couplings, or its name; `None` for that of `coupling`.",
+        lambda value, name: value and transformers.transformer(value, name),
+    )
+    num_components: int = option(8, "Logistics of each mixture.")
+
+    def _scalar_map(self) -> transformers.Transformer:
+        if self.transformer is not None:
+            return self.transformer
+        if self.coupling == "mixture":
+            return transformers.LogisticMixture(self.num_components)
+        if self.coupling == "spline":
+            return super()._scalar_map()
+        kinds = {"affine": transformers.Affine, "additive": transformers.Additive}
+        return kinds[self.coupling]()
 
 
 def _map_factor(condition_shape: tuple[int, ...] | None, sides: Sequence[int]) -> int:
