@@ -101,12 +101,12 @@ class Flow(NamedColumns, TrainableModel):
         self._embedding_network = embedding
         self._maps = self._make_maps(inner)
         self._stack = self._assemble(self._maps)
-        self._beside = self._make_beside(inner)
+        self._auxiliary_modules = self._make_auxiliary_modules(inner)
         self._compiled = compiled.CompiledFlow(self)
         self._adopted = variables.adopt(
             (
                 v
-                for part in (self._stack, self._base, *self._beside)
+                for part in (self._stack, self._base, *self._auxiliary_modules)
                 for v in part.variables
             ),
             getattr(embedding, "variables", ()),
@@ -126,7 +126,9 @@ class Flow(NamedColumns, TrainableModel):
         """Return the maps on vectors of `size`, from the base to the data side."""
         raise NotImplementedError
 
-    def _make_beside(self, condition_shape: tuple[int, ...] | None) -> list[tf.Module]:
+    def _make_auxiliary_modules(
+        self, condition_shape: tuple[int, ...] | None
+    ) -> list[tf.Module]:
         """Return what is trained beside the maps and the base density."""
         del condition_shape
         return []
@@ -330,7 +332,7 @@ class Flow(NamedColumns, TrainableModel):
             return base_log_prob + log_det
 
     def _density_variables(self) -> tuple[tf.Variable, ...]:
-        parts = (self._stack, self._base, *self._beside)
+        parts = (self._stack, self._base, *self._auxiliary_modules)
         return tuple(v for part in parts for v in part.trainable_variables)
 
     def get_config(self) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_bound_counts_the_density_of_the_noise():
     flow, x = build(noise=0.2), pictures(3)
     noisy, log_q = flow.dequantize_and_log_prob(x, [1, 2])
     given = tf.random.stateless_normal(x.shape, [1, 2])
-    bound = flow({"x": x, "start": given})
+    bound = flow({"x": x, "base_noise": given})
     np.testing.assert_allclose(bound, flow.log_prob(noisy) - log_q, rtol=1e-5)
     # The mean density over several draws is a tighter bound.
     x = pictures()

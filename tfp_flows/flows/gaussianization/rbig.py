@@ -148,7 +148,7 @@ class _Layered(base.Flow):
         return tuple(layer_types or single * self._options["num_layers"])
 
     @property
-    def units(self) -> standardize.Standardize:
+    def standardization(self) -> standardize.Standardize:
         """The standardisation, the map next to the data."""
         return self._maps[-1]
 
@@ -169,7 +169,7 @@ class _Layered(base.Flow):
         self._options["num_layers"] = max(1, len(layer_types))
         if num_components is not None:
             self._options["num_components"] = int(num_components)
-        self._maps = [*self._make_layers(self.event_size, None), self.units]
+        self._maps = [*self._make_layers(self.event_size, None), self.standardization]
         self._stack = self._assemble(self._maps)
         self._compiled = compiled.CompiledFlow(self)
         # Keras forgets what it has tracked only when told.

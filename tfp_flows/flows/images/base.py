@@ -139,7 +139,7 @@ class ImageFlow(Recipe):
         inputs: TensorLike | dict[str, TensorLike],
         training: bool | None = None,  # noqa: FBT001
     ) -> tf.Tensor:
-        """Return `log_prob` as `Flow.call`; for `{..., BASE_NOISE: normal numbers}` a bound.
+        """Return `log_prob` as `Flow.call`; with `BASE_NOISE`, normal numbers, a bound.
 
         The bound is that of integers `x` by noise that is learned from such numbers.
         """

@@ -102,7 +102,9 @@ class MultiScaleFlow(image.ImageFlow):
         ]
         return [multiscale.MultiScale(levels, priors), self._pixels()]
 
-    def _make_beside(self, condition_shape: tuple[int, ...] | None) -> list[tf.Module]:
+    def _make_auxiliary_modules(
+        self, condition_shape: tuple[int, ...] | None
+    ) -> list[tf.Module]:
         if self.options["dequantize"] != "variational":
             return []
         height, width, channels = self.event_shape

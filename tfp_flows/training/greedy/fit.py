@@ -206,7 +206,7 @@ def _rows(
         for first in range(0, len(part), training_rows.CHUNK):
             some = slice(first, first + training_rows.CHUNK)
             x = part.x[some].reshape(-1, size)
-            out[some], log_det = layers.standardised(flow.units, x)
+            out[some], log_det = layers.standardised(flow.standardization, x)
         parts.append(out)
     if join:
         parts = [np.concatenate(parts)]
@@ -272,8 +272,8 @@ def fit_stream(
 
     parts, _, mean, scale = training_rows.reservoir(flat(), fixed, share)
     if adapt:
-        flow.units.set_moments(mean, scale)
-    units = flow.units
+        flow.standardization.set_moments(mean, scale)
+    units = flow.standardization
 
     def standardised() -> Iterable[np.ndarray]:
         return (layers.standardised(units, x)[0] for x in flat())

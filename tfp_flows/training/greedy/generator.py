@@ -194,7 +194,7 @@ def fit_generator(
     for part in (train, held_out):
         if part is not None:
             x, log_det = greedy_layers.standardised(
-                flow.units, part.x.reshape(-1, size)
+                flow.standardization, part.x.reshape(-1, size)
             )
             parts.append(x)
     kept = greedy_layers.read(flow) if more else []
