@@ -12,7 +12,18 @@ from tfp_flows.cli.errors import UsageError, explained
 
 __all__ = ["MODEL_SUFFIX", "TABLE_SUFFIXES", "check_input", "check_output", "replacing"]
 
-TABLE_SUFFIXES = (".csv", ".parquet", ".npz")
+# What `datasets.read_table` reads, without importing it.
+TABLE_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".csv.gz",
+    ".tsv.gz",
+    ".xlsx",
+    ".parquet",
+    ".npz",
+    ".npy",
+)
+STANDARD_INPUT = "-"
 MODEL_SUFFIX = ".keras"
 
 
@@ -26,13 +37,22 @@ def check_input(path: str, suffixes: Sequence[str]) -> Path:
     Raises:
         UsageError: If there is no such file, or its ending is another one.
     """
-    file = Path(path).expanduser()
-    if file.is_dir():
-        raise UsageError(f"'{path}' is a folder: name a file.")
-    if not file.exists():
-        raise UsageError(f"there is no file '{path}'.")
+    if path == STANDARD_INPUT and ".csv" in suffixes:
+        return Path(path)
+    with named(path) as file:
+        if file.is_dir():
+            raise UsageError(f"'{path}' is a folder: name a file.")
+        if not file.exists():
+            raise UsageError(f"there is no file '{path}'.")
     _check_suffix(file, suffixes)
     return file
+
+
+@contextlib.contextmanager
+def named(path: str) -> Iterator[Path]:
+    """Give the path of a name, and explain names that the system does not take."""
+    with explained(f"'{path}'", also=(RuntimeError,)):  # no home folder of this user
+        yield Path(path).expanduser()
 
 
 def check_output(
@@ -50,20 +70,22 @@ def check_output(
         UsageError: If the ending is another one, the file exists, or its folder does
             not or is not writable.
     """
-    file = Path(path).expanduser()
+    with named(path) as file:
+        if file.is_dir():
+            raise UsageError(f"cannot write to '{path}': it is a folder.")
     _check_suffix(file, suffixes)
     folder = file.parent
-    if file.is_dir():
-        raise UsageError(f"cannot write to '{path}': it is a folder.")
     if not folder.is_dir():
         raise UsageError(f"cannot write to '{path}': there is no folder '{folder}'.")
     if not os.access(folder, os.W_OK):
         raise UsageError(
             f"cannot write to '{path}': the folder '{folder}' is read-only."
         )
-    if file.exists() and any(file.samefile(used) for used in inputs):
+    with named(path):
+        exists = file.exists()
+    if exists and any(used.exists() and file.samefile(used) for used in inputs):
         raise UsageError(f"'{path}' is read by this command: write to another file.")
-    if file.exists() and not force:
+    if exists and not force:
         raise UsageError(f"'{path}' exists: choose another name or add --force.")
     return file
 
@@ -82,6 +104,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _check_suffix(file: Path, suffixes: Sequence[str]) -> None:
-    if file.suffix.lower() not in suffixes:
+    endings = "".join(file.suffixes[-2:]).lower(), file.suffix.lower()
+    if not set(endings) & set(suffixes):
         allowed = " or ".join(suffixes)
         raise UsageError(f"the name of '{file}' must end in {allowed}.")

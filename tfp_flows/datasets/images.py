@@ -6,14 +6,17 @@ The pictures are a part of Fashion-MNIST by Zalando SE (MIT licence), with chang
 
 from __future__ import annotations
 
-import gzip
+import math
 import os
+import warnings
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tfp_flows import _optional
+from tfp_flows.datasets import archives, limits
 
 __all__ = [
     "FASHION_CLASSES",
@@ -35,9 +38,11 @@ FASHION_CLASSES = (
     "bag",
     "ankle boot",
 )
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 # Types of numbers by the third byte of an idx file, all with the highest byte first.
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+# Arrays of NumPy have no more axes.
+_MAX_RANK = 32
 
 
 def fashion_mnist() -> tuple[np.ndarray, np.ndarray]:
@@ -72,19 +77,18 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
         The array, in the shape and type that the file states.
 
     Raises:
-        ValueError: If the file is no idx file, or is cut short.
+        ValueError: If the file is no idx file, is cut short, or unfolds to more than
+            1 GiB and more than 100 times its size.
     """
-    content = Path(path).read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
+    content = limits.unpacked(Path(path))
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
         msg = f"`path` must be an idx file, got {str(path)!r}. Check the path."
         raise ValueError(msg)
     rank, dtype = content[3], np.dtype(_IDX_TYPES[content[2]])
     start = 4 + 4 * rank
-    shape = np.frombuffer(content[4:start], ">u4").astype(int)
-    wanted = start + int(np.prod(shape)) * dtype.itemsize
-    if len(shape) != rank or len(content) != wanted:
+    shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
+    wanted = start + math.prod(shape) * dtype.itemsize
+    if len(content) != wanted or len(content) < start or rank > _MAX_RANK:
         msg = (
             f"`path` must be a whole idx file of {wanted} bytes, got {len(content)} in "
             f"{str(path)!r}. Download it again."
@@ -99,7 +103,7 @@ def read_images(path: str | os.PathLike[str], *, key: str = "x") -> np.ndarray:
 
     Args:
         path: The file, or a folder of PNG or JPEG files of one size, which are read in
-            the order of their names.
+            the order of their names. Files whose names begin with a dot are skipped.
         key: Name of the array in a `.npz` file.
 
     Returns:
@@ -107,7 +111,9 @@ def read_images(path: str | os.PathLike[str], *, key: str = "x") -> np.ndarray:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the content is no batch of images of one size.
+        ValueError: If the content is no batch of images of one size, if a file is
+            damaged, or if it unfolds to more than 1 GiB and more than 100 times its
+            size.
     """
     path = Path(path)
     if not path.exists():
@@ -115,17 +121,10 @@ def read_images(path: str | os.PathLike[str], *, key: str = "x") -> np.ndarray:
         raise FileNotFoundError(msg)
     if path.is_dir():
         images = _read_folder(path)
-    elif path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            if key not in arrays:
-                msg = (
-                    f"`key` must name an array in {str(path)!r}, got {key!r}. There "
-                    f"are: {', '.join(arrays)}."
-                )
-                raise ValueError(msg)
-            images = arrays[key]
-    elif path.suffix == ".npy":
-        images = np.load(path, allow_pickle=False)
+    elif path.suffix.lower() == ".npz":
+        images = _read_npz(path, key)
+    elif path.suffix.lower() == ".npy":
+        images = archives.read_npy(path)
     else:
         images = read_idx(path)
     if images.ndim == 3:
@@ -134,6 +133,12 @@ def read_images(path: str | os.PathLike[str], *, key: str = "x") -> np.ndarray:
         msg = (
             f"`path` must hold images [N, H, W] or [N, H, W, C], got shape "
             f"{images.shape} in {str(path)!r}. Reshape them."
+        )
+        raise ValueError(msg)
+    if images.dtype.kind not in "fiub":
+        msg = (
+            f"`path` must hold pixels as numbers, got type {images.dtype} in "
+            f"{str(path)!r}. Save them again with astype('uint8')."
         )
         raise ValueError(msg)
     return images
@@ -177,18 +182,33 @@ def reduce_bits(images: np.ndarray, num_bits: int) -> np.ndarray:
     return (pixels.astype(np.uint8) >> np.uint8(8 - num_bits)).astype(np.uint8)
 
 
+def _read_npz(path: Path, key: str) -> np.ndarray:
+    """Return one array of an archive."""
+    archive = archives.Archive(path)
+    if archive.members.get(key) is None:
+        msg = (
+            f"`key` must name an array in {str(path)!r}, got {key!r}. There "
+            f"are: {', '.join(archive.members)}."
+        )
+        raise ValueError(msg)
+    return archive.read([key])[key]
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its name; hidden files are none."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
 def _read_folder(folder: Path) -> np.ndarray:
     """Return the pictures of a folder, `[N, H, W, C]`."""
     library = _optional.require("PIL.Image", extra="plot", purpose="read pictures")
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in _SUFFIXES)
+    files = sorted(file for file in folder.iterdir() if is_picture(file))
     if not files:
         msg = f"`path` must be a folder with PNG or JPEG files, got {str(folder)!r}."
         raise ValueError(msg)
     pictures: list[np.ndarray] = []
     for file in files:
-        with library.open(file) as picture:
-            grey = picture.mode in ("1", "L", "I;16")
-            pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+        pixels = _read_picture(library, file)
         if pictures and pixels.shape != pictures[0].shape:
             msg = (
                 f"`path` must hold pictures of one size, got {pixels.shape} in "
@@ -197,3 +217,20 @@ def _read_folder(folder: Path) -> np.ndarray:
             raise ValueError(msg)
         pictures.append(pixels)
     return np.stack(pictures)
+
+
+def _read_picture(library: Any, file: Path) -> np.ndarray:
+    """Return the pixels of a picture, `[H, W]` or `[H, W, 3]`."""
+    with limits.reading(file, "picture"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ours is the limit of the size
+        with library.open(file) as picture:
+            mode = picture.mode
+            if mode.startswith(("I", "F")):
+                raise limits.FileError(
+                    f"'{file}' must be a picture of 8 bits per channel, got mode "
+                    f"{mode!r}. Convert it, or save the array as .npy."
+                )
+            grey = mode in ("1", "L")
+            size = picture.width * picture.height
+            limits.check_unpacked(file, size if grey else 3 * size)
+            return np.asarray(picture.convert("L" if grey else "RGB"))

@@ -2,47 +2,130 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import os
-import re
-import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from tfp_flows import _optional
+from tfp_flows import _files, _optional
+from tfp_flows.datasets import archives, delimited, limits, spreadsheets
 from tfp_flows.datasets.table import Table, check_columns, default_columns, to_table
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["SUFFIXES", "Source", "open_table", "read_table", "write_table"]
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet", ".npz", ".npy")
+
+
+class Source:
+    """A table as it is in its file: columns of any type.
+
+    Attributes:
+        path: The file.
+        columns: Names of all columns.
+    """
+
+    def __init__(self, path: Path, content: Any) -> None:
+        self.path = path
+        self._content = content
+        self.columns = tuple(str(name) for name in content.columns)
+
+    def numbers(self, columns: Sequence[str] | None = None) -> Table:
+        """Return columns as numbers.
+
+        Args:
+            columns: Names of the columns, in this order. Default: all.
+
+        Raises:
+            ValueError: If a column does not exist or holds no numbers.
+        """
+        if isinstance(self._content, Table):
+            table = self._content
+            return table if columns is None else table.select(columns)
+        return _from_frame(self._content, columns)
+
+    def labels(self, column: str) -> list[Any]:
+        """Return a column of any type.
+
+        Args:
+            column: Its name. What identifies rows of a text file must be among the
+                columns that `open_table` keeps as they are written.
+
+        Raises:
+            ValueError: If there is no such column.
+        """
+        if isinstance(self._content, Table):
+            return self._content.select([column]).x[:, 0].tolist()
+        stand_in = Table(np.empty((0, len(self.columns))), self.columns)
+        (name,) = stand_in.select([column]).columns
+        cells = self._content.iloc[:, self.columns.index(name)]
+        return ["" if cell != cell or cell is None else cell for cell in cells]
+
+
+def open_table(
+    path: str | os.PathLike[str], *, sheet: str | None = None, text: Sequence[str] = ()
+) -> Source:
+    """Read a file without choosing its columns; see `read_table`.
+
+    Args:
+        path: File to read, or `-` for standard input.
+        sheet: Name of a sheet, of `.xlsx` files.
+        text: Columns of text files to keep as they are written, such as `007`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not readable in its format.
+        MissingExtraError: If the format needs a package that is not installed.
+    """
+    if os.fspath(path) != delimited.STANDARD_INPUT:
+        path = Path(path).expanduser()
+        _check_exists(path)
+    path = Path(path)
+    suffix = _known_suffix(path)
+    if sheet is not None and suffix != ".xlsx":
+        raise ValueError(
+            f"`sheet` must be left out but for .xlsx files, got {sheet!r} for '{path}'."
+        )
+    if suffix == ".xlsx":
+        return Source(path, spreadsheets.read(path, sheet))
+    if suffix in TEXT_SUFFIXES:
+        return Source(path, delimited.read(path, text))
+    with limits.naming(path):
+        return Source(path, _BINARY[suffix](path))
 
 
 def read_table(
     path: str | os.PathLike[str],
     columns: Sequence[str] | None = None,
     *,
+    sheet: str | None = None,
     check: bool = True,
 ) -> Table:
-    """Read a table of numbers from a `.csv`, `.parquet` or `.npz` file.
+    """Read a table of numbers from a file.
 
-    CSV: UTF-8. The separator is a semicolon if the first line has one outside quotes,
-    else a tab if it has one and no comma, else a comma. The first line is the header,
-    unless each of its cells is a number or empty and at least one is a number: then it
-    is data and the columns are called `x0`, `x1` and so on.
+    `.csv`, `.tsv`, each also packed as `.gz`, and `-` for standard input: UTF-8. The
+    separator of `.tsv` is a tab. Otherwise it is a semicolon if the first line has one
+    outside quotes, else a tab if it has one and no comma, else a comma. The first line
+    is the header, unless each of its cells is a number or empty and at least one is a
+    number: then it is data and the columns are called `x0`, `x1` and so on.
 
-    NPZ: the values are the array `x`, or else the only array with two axes. An array
+    `.xlsx`: the first sheet, or `sheet`, with the same rule for the first row.
+
+    `.npz`: the values are the array `x`, or else the only array with two axes. An array
     `columns` names the columns and an array `fold` numbers the folds, if present.
+    `.npy`: an array of one or two axes. `.parquet`: as pandas writes it.
 
-    Values keep float32 or float64; numbers in CSV files with a decimal point are read
-    as float64, and columns of integers become float32 (as in `to_table`).
+    Values keep float32 or float64; numbers in text files with a decimal point are read
+    as float64, and columns of integers become float32 where that keeps their digits
+    (as in `to_table`). Files that unfold to more than 1 GiB and to more than 100 times
+    their size are refused.
 
     Args:
         path: File to read; its extension states the format.
         columns: Names of the columns to keep, in this order. Default: all.
+        sheet: Name of a sheet, of `.xlsx` files.
         check: Whether to raise on NaN and infinite cells.
 
     Returns:
@@ -59,24 +142,30 @@ def read_table(
         >>> from tfp_flows import datasets
         >>> table = datasets.read_table("wine.csv")  # doctest: +SKIP
     """
-    path = Path(path).expanduser()
-    reader = _by_extension(path, _READERS)
-    if path.is_dir():
-        raise ValueError(
-            f"`path` must be a file, got the folder '{path}'. Name a file."
-        )
-    if not path.exists():
-        raise FileNotFoundError(
-            f"`path` must be an existing file, got '{path}'. Check the spelling and "
-            "the folder."
-        )
-    table = reader(path, columns)
-    if 0 in table.x.shape:
-        what = "rows" if table.x.shape[1] else "columns"
-        raise ValueError(f"'{path}' must hold a table, got one without {what}.")
-    if check:
-        check_columns(table, constant=False)
+    source = open_table(path, sheet=sheet)
+    return checked(source, columns, check=check)
+
+
+def checked(
+    source: Source, columns: Sequence[str] | None = None, *, check: bool = True
+) -> Table:
+    """Return columns as numbers that a density can be fitted to.
+
+    Raises:
+        ValueError: See `read_table`.
+    """
+    with limits.naming(source.path):
+        table = source.numbers(columns)
+        _check_not_empty(source.path, table.x.shape)
+        if check:
+            check_columns(table, constant=False)
     return table
+
+
+def _check_not_empty(path: Path, shape: Sequence[int]) -> None:
+    if 0 in shape:
+        what = "columns" if shape[-1] == 0 and len(shape) > 1 else "rows"
+        raise ValueError(f"'{path}' must hold a table, got one without {what}.")
 
 
 def write_table(
@@ -84,17 +173,21 @@ def write_table(
     x: Any,
     columns: Sequence[str] | None = None,
     *,
+    labels: Mapping[str, Sequence[Any]] | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a table of numbers to a `.csv`, `.parquet` or `.npz` file.
+    """Write a table of numbers to a file of a format that `read_table` reads.
 
-    CSV files hold as many digits as it takes to read the same values back. Folds are
-    kept in `.npz` files only.
+    Text files hold as many digits as it takes to read the same values back, `.xlsx`
+    files 16. Folds are kept in `.npz` files only, names of columns in all but `.npy`
+    files. Text that a spreadsheet would take for a formula gets an apostrophe.
 
     Args:
         path: File to write; its extension states the format.
         x: Values `[n, d]`, or anything else that `to_table` accepts.
         columns: Names of the columns. Default: those of `x`, or `x0`, `x1` and so on.
+        labels: Further columns by name, of any type, which are put first; arrays of
+            these names in `.npz` files.
         force: Whether to overwrite an existing file.
 
     Returns:
@@ -107,10 +200,26 @@ def write_table(
         MissingExtraError: If the format needs a package that is not installed.
     """
     path = Path(path).expanduser()
-    writer = _by_extension(path, _WRITERS)
+    suffix = _known_suffix(path)
     table = to_table(x)
     if columns is not None:
         table = Table(table.x, tuple(columns), table.fold)
+    labels = dict(labels or {})
+    both = sorted(set(labels) & set(table.columns))
+    if both:
+        raise ValueError(
+            f"`labels` must have other names than columns, got {both[0]!r}."
+        )
+    if suffix == ".npz":
+        both = sorted(set(labels) & {"x", "columns", "fold"})
+        if both:
+            raise ValueError(
+                f"`labels` must have other names in a .npz file, got {both[0]!r}."
+            )
+    if labels and suffix == ".npy":
+        raise ValueError(
+            "`labels` must be left out for a .npy file, which holds numbers."
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"`path` must lie in an existing folder, got '{path}'. Create "
@@ -121,115 +230,61 @@ def write_table(
             f"`path` must not exist yet, got '{path}'. Choose another name, or pass "
             "force=True to overwrite it."
         )
-    writer(path, table)
+    with _files.replacing(path) as temporary:
+        _write(temporary, suffix, table, labels)
     return path
 
 
-def _by_extension(path: Path, table: dict[str, Callable[..., Any]]) -> Any:
-    extension = path.suffix.lower()
-    if extension not in table:
+def to_frame(table: Table, labels: Mapping[str, Sequence[Any]]) -> Any:
+    """Return a data frame of pandas, labels first."""
+    pd = _optional.require("pandas", extra="tables")
+    frame = pd.DataFrame(table.x, columns=list(table.columns))
+    for i, (name, values) in enumerate(labels.items()):
+        frame.insert(i, name, list(values))
+    return frame
+
+
+def _write(
+    path: Path, suffix: str, table: Table, labels: Mapping[str, Sequence[Any]]
+) -> None:
+    if suffix in TEXT_SUFFIXES:
+        separator = "\t" if suffix.startswith(".tsv") else ","
+        delimited.write(path, to_frame(table, labels), separator)
+    elif suffix == ".xlsx":
+        spreadsheets.write(path, to_frame(table, labels))
+    elif suffix == ".parquet":
+        _optional.require("pyarrow", extra="tables")
+        to_frame(table, labels).to_parquet(
+            path, engine="pyarrow", index=False, write_page_checksum=True
+        )
+    elif suffix == ".npy":
+        with path.open("wb") as stream:
+            np.save(stream, table.x)
+    else:
+        _write_npz(path, table, labels)
+
+
+def _check_exists(path: Path) -> None:
+    _known_suffix(path)
+    if path.is_dir():
         raise ValueError(
-            f"`path` must end in {', '.join(table)}, got '{path.name}'. Convert the "
+            f"`path` must be a file, got the folder '{path}'. Name a file."
+        )
+    if not path.exists():
+        raise FileNotFoundError(
+            f"`path` must be an existing file, got '{path}'. Check the spelling and "
+            "the folder."
+        )
+
+
+def _known_suffix(path: Path) -> str:
+    suffix = delimited.suffix(path)
+    if suffix not in SUFFIXES:
+        raise ValueError(
+            f"`path` must end in {', '.join(SUFFIXES)}, got '{path.name}'. Convert the "
             "file, or rename it if only its name is wrong."
         )
-    return table[extension]
-
-
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return ValueError(
-        f"'{path}' must be a readable {path.suffix.lower()} file, got: "
-        f"{reason.rstrip('.')}. Check that the extension states the format and that "
-        "the file is complete."
-    )
-
-
-def _read_csv(path: Path, columns: Sequence[str] | None) -> Table:
-    pd = _optional.require("pandas", extra="tables")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            separator, names, skipped = _read_header(stream)
-            if not names:
-                return Table(np.empty((0, 0)), ())
-            frame = _read_rows(pd, stream, separator, len(names))
-    except pd.errors.ParserWarning:
-        raise _ragged(path, len(names), "a longer one below it") from None
-    except pd.errors.ParserError as error:
-        found = re.search(r"in line (\d+), saw (\d+)", str(error))
-        if found is None:
-            raise _unreadable(path, error) from error
-        line, cells = (int(number) for number in found.groups())
-        raise _ragged(path, len(names), f"{cells} in line {line + skipped}") from None
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise _unreadable(path, error) from error
-    frame.columns = names
-    return _from_frame(frame, columns)
-
-
-def _read_header(stream: TextIO) -> tuple[str, list[str], int]:
-    """Read up to the first row of data.
-
-    Args:
-        stream: Text of the file, at its start; afterwards at the first row of data.
-
-    Returns:
-        `(separator, names, skipped)`: no names if the file is empty, and the number of
-        lines before the first row.
-    """
-    first = next((line for line in stream if line.strip()), "")
-    unquoted = re.sub(r'"[^"]*"', "", first)
-    separator = ","
-    if ";" in unquoted:
-        separator = ";"
-    elif "\t" in unquoted and "," not in unquoted:
-        separator = "\t"
-    stream.seek(0)
-    rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
-    cells = next((row for row in rows if any(cell.strip() for cell in row)), [])
-    cells = [cell.strip() for cell in cells]
-    numeric = [_is_number(cell) for cell in cells if cell]
-    if numeric and all(numeric):
-        stream.seek(0)
-        return separator, list(default_columns(len(cells))), 0
-    return separator, cells, rows.line_num
-
-
-def _read_rows(pd: Any, stream: TextIO, separator: str, d: int) -> Any:
-    """Read the rows that follow the header into a frame with columns 0 to `d - 1`."""
-    # From pandas 3.1 on, reading is exact by default and the argument is deprecated.
-    version = tuple(int(part) for part in re.findall(r"\d+", pd.__version__)[:2])
-    exact = {"float_precision": "round_trip"} if version < (3, 1) else {}
-    with warnings.catch_warnings():
-        # A first row with more cells than the header: pandas warns and drops them.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            return pd.read_csv(
-                stream,
-                sep=separator,
-                header=None,
-                names=range(d),
-                index_col=False,
-                skipinitialspace=True,
-                low_memory=False,
-                **exact,
-            )
-        except pd.errors.EmptyDataError:
-            return pd.DataFrame(columns=range(d), dtype=np.float64)
-
-
-def _ragged(path: Path, d: int, found: str) -> ValueError:
-    return ValueError(
-        f"'{path}' must have {d} cells in each row, as its first line has, got "
-        f"{found}. Look for a stray separator or decimal commas."
-    )
-
-
-def _is_number(cell: str) -> bool:
-    """Say whether a CSV cell is a finite number; `nan` may well be a column name."""
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
+    return suffix
 
 
 def _from_frame(frame: Any, columns: Sequence[str] | None) -> Table:
@@ -248,92 +303,84 @@ def _from_frame(frame: Any, columns: Sequence[str] | None) -> Table:
     return to_table(frame)
 
 
-def _read_parquet(path: Path, columns: Sequence[str] | None) -> Table:
-    pd = _optional.require("pandas", extra="tables")
-    arrow = _optional.require("pyarrow", extra="tables")
-    try:
-        frame = pd.read_parquet(path, engine="pyarrow")
-    except (arrow.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    return _from_frame(frame, columns)
+def _read_parquet(path: Path) -> Any:
+    _optional.require("pandas", extra="tables")
+    parquet = _optional.require("pyarrow.parquet", extra="tables")
+    with (
+        limits.reading(path),
+        parquet.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
+        found = file.metadata
+        limits.check_unpacked(path, 8.0 * found.num_rows * found.num_columns)
+        return file.read().to_pandas()
 
 
-def _read_npz(path: Path, columns: Sequence[str] | None) -> Table:
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise _unreadable(path, error) from error
-    except ValueError:  # NumPy takes anything it does not know for a pickle
-        raise _unreadable(path, ValueError("it is not a zip of arrays")) from None
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise _unreadable(path, ValueError("it is a single array"))
-    with archive:
-        try:
-            arrays = {name: _load(archive, name) for name in archive.files}
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-            raise _unreadable(path, error) from error
-    x = _values(path, arrays)
-    names = arrays.get("columns")
-    fold = arrays.get("fold")
-    d = x.shape[-1] if x.ndim == 2 else 1
-    table = Table(
-        to_table(x).x,
-        default_columns(d) if names is None else tuple(names.ravel().tolist()),
+def _read_npy(path: Path) -> Table:
+    values = archives.read_npy(path)
+    _check_not_empty(path, values.shape)
+    if values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
+        raise ValueError(
+            f"'{path}' must hold numbers of shape [n, d], got {values.dtype} of shape "
+            f"{values.shape}. Save it again as numbers."
+        )
+    return to_table(values)
+
+
+def _read_npz(path: Path) -> Table:
+    archive = archives.Archive(path)
+    name = _values_name(path, archive.members)
+    _check_not_empty(path, archive.shape(name))
+    further = [k for k in ("columns", "fold") if archive.members.get(k) is not None]
+    arrays = archive.read([name, *further])
+    x, names, fold = (arrays.get(key) for key in (name, "columns", "fold"))
+    x = to_table(x).x
+    return Table(
+        x,
+        default_columns(x.shape[1]) if names is None else tuple(names.ravel().tolist()),
         fold if fold is not None and fold.shape == (len(x),) else None,
     )
-    return table if columns is None else table.select(columns)
 
 
-def _load(archive: Any, name: str) -> np.ndarray | None:
-    """Read one array; None stands for Python objects, which are never unpickled."""
-    try:
-        return archive[name]
-    except ValueError:
-        return None
-
-
-def _values(path: Path, arrays: dict[str, np.ndarray | None]) -> np.ndarray:
+def _values_name(path: Path, members: Mapping[str, archives.Member | None]) -> str:
     """Find the array of values in an archive."""
-    if "x" in arrays:
+    if "x" in members:
         names = ["x"]
     else:
-        names = [k for k, v in arrays.items() if v is not None and v.ndim == 2]
-    objects = [name for name, value in arrays.items() if value is None]
-    if objects and (not names or names[0] in objects):
-        raise ValueError(
-            f"array {objects[0]!r} of '{path}' must hold numbers, got Python objects, "
-            "which can run code when loaded. Save it again after astype(float)."
-        )
+        names = [k for k, v in members.items() if v is not None and len(v.shape) == 2]
     if len(names) != 1:
-        found = ", ".join(repr(name) for name in arrays) or "none"
+        found = ", ".join(repr(name) for name in members) or "none"
         raise ValueError(
             f"'{path}' must hold an array 'x' or a single array with two axes, got "
             f"{found}. Name the array of values 'x'."
         )
-    values = arrays[names[0]]
-    if values is None or values.ndim not in (1, 2) or values.dtype.kind not in "fiub":
-        shape = None if values is None else f"{values.dtype} of shape {values.shape}"
+    values = members[names[0]]
+    if values is None:
+        raise ValueError(
+            f"array {names[0]!r} of '{path}' must hold numbers, got no array of NumPy. "
+            "Save it again with numpy.savez."
+        )
+    if values.dtype.hasobject:
+        raise ValueError(
+            f"array {names[0]!r} of '{path}' must hold numbers, got Python objects, "
+            "which can run code when loaded. Save it again after astype(float)."
+        )
+    if len(values.shape) not in (1, 2) or values.dtype.kind not in "fiub":
         raise ValueError(
             f"array {names[0]!r} of '{path}' must hold numbers of shape [n, d], got "
-            f"{shape}. Save it again as numbers."
+            f"{values.dtype} of shape {values.shape}. Save it again as numbers."
         )
-    return values
+    return names[0]
 
 
-def _write_csv(path: Path, table: Table) -> None:
-    pd = _optional.require("pandas", extra="tables")
-    pd.DataFrame(table.x, columns=list(table.columns)).to_csv(path, index=False)
+def _plain(values: Sequence[Any]) -> np.ndarray:
+    """Return an array of numbers or of text, never of Python objects."""
+    array = np.array(values)
+    return array.astype(np.str_) if array.dtype.hasobject else array
 
 
-def _write_parquet(path: Path, table: Table) -> None:
-    pd = _optional.require("pandas", extra="tables")
-    _optional.require("pyarrow", extra="tables")
-    frame = pd.DataFrame(table.x, columns=list(table.columns))
-    frame.to_parquet(path, engine="pyarrow", index=False)
-
-
-def _write_npz(path: Path, table: Table) -> None:
+def _write_npz(path: Path, table: Table, labels: Mapping[str, Sequence[Any]]) -> None:
     arrays: dict[str, Any] = {
+        **{name: _plain(values) for name, values in labels.items()},
         "x": table.x,
         "columns": np.array(table.columns, dtype=np.str_),
     }
@@ -343,5 +390,8 @@ def _write_npz(path: Path, table: Table) -> None:
         np.savez_compressed(stream, **arrays)
 
 
-_READERS = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
-_WRITERS = {".csv": _write_csv, ".parquet": _write_parquet, ".npz": _write_npz}
+_BINARY: dict[str, Callable[[Path], Any]] = {
+    ".parquet": _read_parquet,
+    ".npz": _read_npz,
+    ".npy": _read_npy,
+}

@@ -14,6 +14,11 @@ from tfp_flows.datasets import folds
 
 __all__ = ["Table", "check_columns", "default_columns", "to_table"]
 
+# Beyond these, floats skip integers.
+_EXACT_FLOAT32, _EXACT_FLOAT64 = 2**24, 2**53
+# Integers of so many digits are within.
+_DIGITS = 15
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
@@ -197,7 +202,8 @@ def to_table(data: Any) -> Table:
     """Turn arrays and data frames into a table.
 
     float32 and float64 values keep their type; float16, integers and booleans become
-    float32. A data frame of several types gets the widest one.
+    float32, and float64 if there is an integer beyond 2**24, which float32 would round.
+    A data frame of several types gets the widest one.
 
     Args:
         data: Table, pandas data frame or series (or an object with `to_pandas`), or
@@ -208,8 +214,9 @@ def to_table(data: Any) -> Table:
         returned as it is.
 
     Raises:
-        ValueError: If a column is not numeric, if two columns share a name, or if the
-            shape is neither `[n, d]` nor `[n]`.
+        ValueError: If a column is not numeric or has an integer beyond 2**53, whose
+            last digits no float holds, if two columns share a name, or if the shape is
+            neither `[n, d]` nor `[n]`.
 
     Example:
         >>> to_table([[1, 2], [3, 4]]).columns
@@ -244,10 +251,16 @@ def _from_frame(frame: Any) -> Table:
         if column is None:
             wrong.append((name, series))
         else:
-            values.append(column)
+            values.append(_floating(column, f"column {name!r}"))
     if wrong:
         name, series = wrong[0]
         row, cell = _first_text(series)
+        if (
+            isinstance(cell, str)
+            and cell.lstrip("-").isdecimal()
+            and len(cell) > _DIGITS
+        ):
+            raise _too_long(f"column {name!r}", cell, row)
         others = ", ".join(repr(other) for other, _ in wrong[1:])
         more = f" (nor are {others})" if others else ""
         comma = isinstance(cell, str) and cell.replace(",", "", 1).lstrip("-").isdigit()
@@ -262,8 +275,7 @@ def _from_frame(frame: Any) -> Table:
         )
     if not values:
         return Table(np.empty((len(frame), 0), np.float32), ())
-    # The widest float type first: an integer beside float64 keeps all its digits.
-    dtype = np.result_type(*(_floating(column[:0]).dtype for column in values))
+    dtype = np.result_type(*(column.dtype for column in values))
     x = np.stack([column.astype(dtype, copy=False) for column in values], axis=1)
     return Table(x, tuple(names))
 
@@ -277,12 +289,20 @@ def _numeric(series: Any) -> np.ndarray | None:
         dtype = getattr(series.dtype, "subtype", series.dtype)
         dtype = getattr(dtype, "numpy_dtype", dtype)
         if series.hasnans and kind != "f":
+            if kind in "iu":
+                there = np.flatnonzero(series.notna())
+                whole = series.iloc[there].to_numpy(dtype)
+                _check_digits(whole, f"column {series.name!r}", there)
             dtype = np.float64
         # pandas 2 converts the filler even if no cell is missing: None is no integer.
         missing = {"na_value": np.nan} if series.hasnans else {}
         return series.to_numpy(dtype=dtype, **missing)
     if kind != "O" or not all(_is_number(cell) for cell in series):
         return None
+    whole = [(i, cell) for i, cell in enumerate(series) if isinstance(cell, int)]
+    if whole:
+        rows, cells = zip(*whole, strict=True)
+        _check_digits(np.array(cells, object), f"column {series.name!r}", rows)
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -302,7 +322,10 @@ def _first_text(series: Any) -> tuple[int, Any]:
         except (TypeError, ValueError):
             if not _is_number(cell):
                 return row, cell
-    # All can be read: text that looks like numbers, or dates and the like.
+    # All can be read: integers of many digits, text that looks like numbers, or dates.
+    for row, cell in enumerate(cells):
+        if isinstance(cell, str) and len(cell) > _DIGITS:
+            return row, cell
     return 0, cells[0] if cells else ""
 
 
@@ -320,15 +343,43 @@ def _numbers(data: Any, where: str) -> np.ndarray:
             f"{where} must be numeric, got an array of type {array.dtype}. Convert it "
             "with astype(float)."
         )
-    return _floating(array)
+    return _floating(array, where)
 
 
-def _floating(array: np.ndarray) -> np.ndarray:
-    """Keep float32 and float64; turn other numbers into float32."""
+def _floating(array: np.ndarray, where: str) -> np.ndarray:
+    """Keep float32 and float64; turn other numbers into a float that holds them."""
     if array.dtype in (np.float32, np.float64):
         return array
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+    if array.dtype.kind in "iu" and array.size:
+        wide = max(-int(array.min()), int(array.max())) > _EXACT_FLOAT32
+        _check_digits(array, where)
     return array.astype(np.float64 if wide else np.float32)
+
+
+def _check_digits(
+    array: np.ndarray, where: str, rows: Sequence[int] | np.ndarray | None = None
+) -> None:
+    """Raise if an integer has more digits than float64.
+
+    Args:
+        array: Integers.
+        where: What they are, for the error.
+        rows: The row of each; by default in order.
+    """
+    beyond = np.asarray((array > _EXACT_FLOAT64) | (array < -_EXACT_FLOAT64), bool)
+    if beyond.any():
+        first = int(np.argwhere(beyond)[0][0])
+        row = first if rows is None else rows[first]
+        raise _too_long(where, array[beyond][0], row)
+
+
+def _too_long(where: str, integer: object, row: int) -> ValueError:
+    return ValueError(
+        f"{where} must hold integers within +-2**53, got {integer} in row {row + 1}, "
+        "whose last digits a float does not hold. Subtract an offset, or drop the "
+        "column if it is an identifier."
+    )
 
 
 def _check_different(names: Iterable[str], where: str) -> None:

@@ -1,0 +1,166 @@
+"""What a file may unfold to, and one sentence for each file that cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from tfp_flows import _optional
+
+__all__ = [
+    "MAX_RATIO",
+    "MAX_UNPACKED",
+    "Checked",
+    "FileError",
+    "allowed",
+    "check_unpacked",
+    "naming",
+    "reading",
+    "unpacked",
+    "unreadable",
+]
+
+# A compressed file may unfold to so many bytes, or to so many times its own size where
+# that is more: real tables shrink to a tenth, files made to fill the memory to a
+# thousandth.
+MAX_UNPACKED = 2**30
+MAX_RATIO = 100
+_CHUNK = 2**20
+_MAX_REASON = 200
+
+
+class FileError(ValueError):
+    """A sentence of ours about a file, which goes to the caller as it is."""
+
+
+def unreadable(
+    path: str | os.PathLike[str], reason: object, kind: str | None = None
+) -> ValueError:
+    """Return the error of a file that is damaged, or of another format.
+
+    Args:
+        path: The file.
+        reason: An error, or what is wrong in words.
+        kind: What the file should be; by default by its ending.
+    """
+    text = " ".join(str(reason).split())
+    if isinstance(reason, Exception) and len(text) < 2:
+        text = type(reason).__name__
+    if isinstance(reason, MemoryError):
+        text = "it takes more memory than there is"
+    if len(text) > _MAX_REASON:
+        text = f"{text[:_MAX_REASON]}..."
+    kind = kind or f"{Path(path).suffix.lower()} file"
+    return FileError(
+        f"'{path}' must be a readable {kind}, got: {text.rstrip('.')}. Check that the "
+        "extension states the format and that the file is complete."
+    )
+
+
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str], kind: str | None = None) -> Iterator[None]:
+    """Turn whatever a library raises on a damaged file into one `ValueError`.
+
+    Damaged files make libraries raise errors of any class. Errors of ours, missing
+    packages and files that the system does not open keep their own.
+    """
+    try:
+        yield
+    except (
+        FileError,
+        FileNotFoundError,
+        PermissionError,
+        _optional.MissingExtraError,
+    ):
+        raise
+    except Exception as error:
+        raise unreadable(path, error, kind) from error
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the file's name before the errors of its values."""
+    try:
+        yield
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise FileError(f"{path}: {error}") from error
+
+
+def allowed(path: str | os.PathLike[str]) -> int:
+    """Return how many bytes a compressed file may unfold to."""
+    return max(MAX_UNPACKED, MAX_RATIO * Path(path).stat().st_size)
+
+
+def check_unpacked(path: str | os.PathLike[str], size: float) -> None:
+    """Raise if a file unfolds to more than it may.
+
+    Raises:
+        ValueError: With the limit.
+    """
+    if size > allowed(path):
+        raise FileError(
+            f"'{path}' must unfold to at most {MAX_UNPACKED / 2**30:g} GiB or "
+            f"{MAX_RATIO} times its size, got {size / 2**30:,.1f} GiB or more. Unpack "
+            "it first if it is what you mean."
+        )
+
+
+def unpacked(path: Path) -> bytes:
+    """Return the content of a file, unpacked if it is compressed by gzip.
+
+    Raises:
+        ValueError: If it is damaged, or unfolds to more than it may.
+    """
+    with path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            stream.seek(0)
+            return stream.read()
+    most, parts, size = allowed(path), [], 0
+    with reading(path, "gzip file"), gzip.open(path) as packed:
+        while chunk := packed.read(_CHUNK):
+            size += len(chunk)
+            if size > most:
+                check_unpacked(path, size)
+            parts.append(chunk)
+    return b"".join(parts)
+
+
+class Checked(io.RawIOBase):
+    """A stream of text that has no NUL bytes, at which readers of CSV end a cell.
+
+    Args:
+        path: Name for the error.
+        stream: The stream to read from.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], stream: BinaryIO) -> None:
+        super().__init__()
+        self._path = path
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Return `True`."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return `True`."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        return self._stream.seek(offset, whence)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read bytes, and raise if there is a NUL among them."""
+        data = self._stream.read(len(buffer))
+        if b"\0" in data:
+            raise unreadable(self._path, "it has NUL bytes, so it is no text in UTF-8")
+        buffer[: len(data)] = data
+        return len(data)
