@@ -1,5 +1,6 @@
 """The speed benchmark runs on ours alone, and prints its tables."""
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -31,6 +32,36 @@ def test_smoke_run_prints_a_table_for_each_work():
     ):
         assert part in done.stdout
     assert "fails" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("peer", "parameters"),
+    [("ours-graph", 13_020), ("bare-tf", 6_720), ("tfp-graph", 11_160)],
+)
+def test_glow_is_a_work_of_those_that_have_it(peer, parameters, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    pool, works = (importlib.import_module(name) for name in ("pool", "works"))
+    process = pool.Process(pool.PEERS[peer], sys.executable, tmp_path, threads=1)
+    try:
+        answer = process.build(works.SMOKE["glow-1"])
+        assert answer["ops"] == ["log_prob", "sample", "step"]
+        assert answer["parameters"] == answer["wanted"] == parameters
+        for op in ("log_prob", "step"):
+            assert process.ask("time", op=op, repeats=1)["cpu"] > 0
+    finally:
+        process.close()
+
+
+def test_a_library_without_glow_leaves_it_out(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    pool, works = (importlib.import_module(name) for name in ("pool", "works"))
+    process = pool.Process(pool.PEERS["bare"], sys.executable, tmp_path, threads=1)
+    try:
+        answer = process.build(works.SMOKE["glow-1"])
+    finally:
+        process.close()
+    assert answer["skip"] == "NumPy has no convolutions"
 
 
 @pytest.mark.slow
