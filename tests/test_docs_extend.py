@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ PAGES = [page for page in PAGES if page.stem != "index"]
 
 
 @pytest.fixture(scope="module")
-def run(request):
-    """Return what runs a page once, and returns the names that it leaves."""
+def run():
+    """Give what runs a page once, and returns the names that it leaves."""
     done = {}
 
     def run_page(page):
@@ -22,12 +24,16 @@ def run(request):
             text = page.read_text(encoding="utf-8")
             blocks = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
             assert blocks, "a page without code"
-            names = {"__name__": page.stem}
-            exec(compile("\n".join(blocks), str(page), "exec"), names)
-            done[page.stem] = names
+            # A module of its own: what is pickled is looked up by its module's name.
+            module = types.ModuleType(f"extend_{page.stem}")
+            sys.modules[module.__name__] = module
+            exec(compile("\n".join(blocks), str(page), "exec"), vars(module))
+            done[page.stem] = vars(module)
         return done[page.stem]
 
-    return run_page
+    yield run_page
+    for name in done:
+        del sys.modules[f"extend_{name}"]
 
 
 @pytest.mark.slow
