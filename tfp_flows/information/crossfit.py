@@ -374,9 +374,9 @@ def _column_tables(
 
 
 def _full_ratio_layer(
-    x: np.ndarray, turn: np.ndarray | None, folds: np.ndarray, num_bins: int
+    x: np.ndarray, rotation: np.ndarray | None, folds: np.ndarray, num_bins: int
 ) -> estimates.Layer:
-    return estimates.ratio_layer(x, turn, folds, num_bins, 1.0)
+    return estimates.ratio_layer(x, rotation, folds, num_bins, 1.0)
 
 
 def _table(knots: Sequence[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

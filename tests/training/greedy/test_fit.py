@@ -9,8 +9,8 @@ from tensorflow_probability import distributions as tfd
 
 import tfp_flows as tfpf
 from tfp_flows import flows, training
+from tfp_flows.training.greedy import initial_layers
 from tfp_flows.training.greedy import rows as training_rows
-from tfp_flows.training.greedy import starts
 
 RNG = np.random.default_rng(0)
 
@@ -158,16 +158,16 @@ def test_conditional_affine_layers_find_a_scale_that_depends_on_a_coordinate():
 
 
 @pytest.mark.parametrize("name", ["two_moons", "25gaussians", "sin_wave"])
-def test_best_start_is_what_its_steps_make_of_fresh_rows(name):
-    # Stages that several starts share are made once, and must not be changed by them.
+def test_winner_of_the_race_is_what_its_steps_make_of_fresh_rows(name):
+    # Stages that several candidates share are made once, and must not be changed.
     x = tfpf.datasets.toy(name, 1500, seed=0)
     x = (x - x.mean(axis=0)) / x.std(axis=0)
     fresh = training_rows.Rows([x[:1200], x[1200:]], 0.0, 32, seed=0)
     options = {"rotation": "auto", "marginals": "spline"}
     rng = np.random.default_rng(0)
-    best, _ = starts.best_start(fresh.copy(), options, rng)
+    best, _ = initial_layers.race(fresh.copy(), options, rng)
     for step in best.steps:
-        fresh.take(step)
+        fresh.apply_layer(step)
     np.testing.assert_allclose(best.losses(), fresh.losses(), rtol=1e-6)
 
 

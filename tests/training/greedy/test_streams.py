@@ -40,8 +40,10 @@ def test_sums_over_a_stream_are_those_over_the_rows():
     stream = training_rows.Stream(lambda: np.split(x, [10, 3000]), [x], 0.0, 16)
     held = training_rows.Rows([x], 0.0, 16)
     for source in (stream, held):
-        source.take(estimates.Step("white"))
-    np.testing.assert_allclose(stream.layers[0].turn, held.layers[0].turn, atol=1e-5)
+        source.apply_layer(estimates.Step("white"))
+    np.testing.assert_allclose(
+        stream.layers[0].rotation, held.layers[0].rotation, atol=1e-5
+    )
     both = [
         source.total(lambda rows, folds: (len(rows), rows.astype("f8").sum(axis=0)))
         for source in (stream, held)

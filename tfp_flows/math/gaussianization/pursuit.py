@@ -16,7 +16,7 @@ from tfp_flows.math.linear import rotations
 __all__ = ["climb"]
 
 NUM_CELLS = 192
-# Longest turn of a step, in radians.
+# Largest rotation of a step, in radians.
 LONGEST = 0.5
 
 
@@ -39,7 +39,7 @@ def climb(
     max_steps: int = 25,
     tolerance: float = 1e-4,
 ) -> np.ndarray:
-    """Turn directions until the sum of their negentropies no longer rises.
+    """Rotate directions until the sum of their negentropies no longer rises.
 
     Args:
         x: Data, nearly white, `[N, D]`.
@@ -58,9 +58,9 @@ def climb(
     best, rate = start, 1.0
     u = x @ best.T
     gain, scores = _tables(u, edges, expected, smoother)
-    turn = _turn(u, scores, reach)
+    step = _step(u, scores, reach)
     for _ in range(max_steps):
-        trial = rotations.polar(best + rate * turn @ best)
+        trial = rotations.polar(best + rate * step @ best)
         moved = x @ trial.T
         new, new_scores = _tables(moved, edges, expected, smoother)
         if new <= gain:
@@ -73,11 +73,11 @@ def climb(
         rate = min(1.0, 1.5 * rate)
         if done:
             break
-        turn = _turn(u, scores, reach)
+        step = _step(u, scores, reach)
     return best
 
 
-def _turn(u: np.ndarray, scores: np.ndarray, reach: float) -> np.ndarray:
+def _step(u: np.ndarray, scores: np.ndarray, reach: float) -> np.ndarray:
     """Return the step of Newton's method with a diagonal Hessian, antisymmetric."""
     size = scores.shape[1]
     position = np.clip((u + reach) * (size / (2.0 * reach)), 0, size - 1)
@@ -88,6 +88,6 @@ def _turn(u: np.ndarray, scores: np.ndarray, reach: float) -> np.ndarray:
     # Of each pair of directions: the curvature is the sum of both squared scores.
     curvature = np.mean(score * score, axis=0)
     steepness = curvature[:, np.newaxis] + curvature + 1e-3
-    turn = skew / steepness
-    longest = np.max(np.abs(turn)) + 1e-300
-    return turn * min(1.0, LONGEST / longest)
+    step = skew / steepness
+    longest = np.max(np.abs(step)) + 1e-300
+    return step * min(1.0, LONGEST / longest)

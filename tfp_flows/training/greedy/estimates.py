@@ -84,14 +84,14 @@ class Step:
     Args:
         layer_type: `"white"`, `"quantile"`, `"ratio"`, `"radius"`, `"mixture"` or
             `"conditional-affine"`.
-        turn: Rotation before the layer, `[D, D]`, or `None`.
+        rotation: Rotation before the layer, `[D, D]`, or `None`.
         share: Share of the change that a `"ratio"` layer takes.
         mixture: Where a `"mixture"` starts from.
         label: What the history calls it.
     """
 
     layer_type: str
-    turn: np.ndarray | None = None
+    rotation: np.ndarray | None = None
     share: float = 1.0
     mixture: components.Components | None = None
     label: str = ""
@@ -99,7 +99,7 @@ class Step:
 
 def make(
     step: Step,
-    turn: np.ndarray | None,
+    rotation: np.ndarray | None,
     source: Source,
     num_bins: int,
     marginal: str = "spline",
@@ -108,35 +108,31 @@ def make(
 
     Args:
         step: What to make.
-        turn: Its rotation in the coordinates of the source.
+        rotation: Its rotation in the coordinates of the source.
         source: The rows.
         num_bins: Bins of splines or tables.
         marginal: `"spline"`, or `"table"` for tables in place of splines.
     """
-    layer = _made(step, turn, source, num_bins)
+    layer = _made(step, rotation, source, num_bins)
     if marginal == "table" and isinstance(layer, layers.Spline):
         return _tables(source, layer)
     return layer
 
 
 def _made(
-    step: Step, turn: np.ndarray | None, source: Source, num_bins: int
+    step: Step, rotation: np.ndarray | None, source: Source, num_bins: int
 ) -> layers.Layer:
     if step.layer_type == "white":
         return _white(source, num_bins)
     if step.layer_type == "quantile":
-        return _quantile(source, turn, num_bins)
+        return _quantile(source, rotation, num_bins)
     if step.layer_type == "radius":
         return _radius(source, num_bins)
     if step.layer_type == "mixture":
         return _mixture(source, step.mixture)
     if step.layer_type == "conditional-affine":
-        return _conditional_affine(source, turn)
-    return _ratio(source, turn, num_bins, step.share)
-
-
-def _turned(x: np.ndarray, turn: np.ndarray | None) -> np.ndarray:
-    return x if turn is None else x @ turn.T.astype(x.dtype)
+        return _conditional_affine(source, rotation)
+    return _ratio(source, rotation, num_bins, step.share)
 
 
 def _white(source: Source, num_bins: int) -> layers.Layer:
@@ -150,21 +146,23 @@ def _white(source: Source, num_bins: int) -> layers.Layer:
     rows, first, second = source.total(moments)
     mean = first / rows
     covariance = second / rows - np.outer(mean, mean)
-    turn = rotations.pca(covariance)
-    variance = np.einsum("ij,jk,ik->i", turn, covariance, turn)
+    rotation = rotations.pca(covariance)
+    variance = np.einsum("ij,jk,ik->i", rotation, covariance, rotation)
     scale = np.sqrt(np.maximum(variance, 0.0))
     scale = np.where(scale > 1e-9, scale, 1.0)
-    return layers.Spline(turn, quantiles.affine_knots(turn @ mean, scale, num_bins))
+    return layers.Spline(
+        rotation, quantiles.affine_knots(rotation @ mean, scale, num_bins)
+    )
 
 
-def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
+def _quantile(source: Source, rotation: np.ndarray | None, num_bins: int) -> Layer:
     """Return the layer that maps quantiles to those of the normal law."""
     x, size = source.ranked, source.ranked.shape[1]
     parts = []
     step = max(BLOCK_FEATURES, BLOCK // len(x))
     for first in range(0, size, step):
         block = slice(first, first + step)
-        u = x[:, block] if turn is None else x @ turn[block].T.astype(x.dtype)
+        u = x[:, block] if rotation is None else x @ rotation[block].T.astype(x.dtype)
         u = u.astype(np.float64)
         parts.append(
             marginals.best_knots(u, source.ranked_folds, num_bins, mixtures=True)
@@ -172,14 +170,14 @@ def _quantile(source: Source, turn: np.ndarray | None, num_bins: int) -> Layer:
     positions, values, log_slopes = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
-    return layers.Spline(turn, (positions, values, log_slopes))
+    return layers.Spline(rotation, (positions, values, log_slopes))
 
 
 def _ratio(
-    source: Source, turn: np.ndarray | None, num_bins: int, share: float
+    source: Source, rotation: np.ndarray | None, num_bins: int, share: float
 ) -> Layer:
     """Return the layer that takes a step towards normal marginals, from counts."""
-    u = _turned(source.sample, turn)
+    u = layers.rotated(source.sample, rotation)
     reach = float(np.clip(1.02 * np.abs(u).max(), *REACHES))
     loc, scale = u.mean(axis=0, dtype=np.float64), marginals.deviations(u)
     gain = 0.5 * (scale**2 + loc**2 - 1.0 - 2.0 * np.log(scale)) * len(u)
@@ -189,7 +187,7 @@ def _ratio(
     edges = histograms.edges(-reach, reach, cells)
 
     def counts(x: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray]:
-        u = (_turned(x, turn) - loc) / scale
+        u = (layers.rotated(x, rotation) - loc) / scale
         return (histograms.fold_histograms(u, folds, NUM_FOLDS, -reach, reach, cells),)
 
     (counted,) = source.total(counts)
@@ -199,12 +197,12 @@ def _ratio(
     loc, scale = loc[:, np.newaxis], scale[:, np.newaxis]
     positions = loc + scale * edges[every]
     knots = positions, values[:, every], log_slopes[:, every] - np.log(scale)
-    return layers.Spline(turn, knots)
+    return layers.Spline(rotation, knots)
 
 
 def _tables(source: Source, layer: layers.Spline) -> layers.Table:
     """Return CDF tables near splines, on those grids that lose least of the rows."""
-    u = _turned(source.ranked, layer.turn).astype(np.float64)
+    u = layers.rotated(source.ranked, layer.rotation).astype(np.float64)
     u = np.sort(u, axis=0)[:: max(1, len(u) // marginals.TESTED_ROWS)]
     cells, every = layer.knots[0].shape[1] - 1, np.arange(u.shape[1])
     grids, losses = [], []
@@ -220,7 +218,7 @@ def _tables(source: Source, layer: layers.Spline) -> layers.Table:
     low, high, log_masses = (
         np.stack(parts)[best, every] for parts in zip(*grids, strict=True)
     )
-    return layers.Table(layer.turn, (low, high, log_masses))
+    return layers.Table(layer.rotation, (low, high, log_masses))
 
 
 def _radius(source: Source, num_bins: int) -> layers.Layer:
@@ -257,15 +255,15 @@ def conditional_affine_sums(u: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return conditional_affine.sums(u[:, 1:], cells, folds, (NUM_FOLDS, knots))
 
 
-def _conditional_affine(source: Source, turn: np.ndarray | None) -> layers.Layer:
+def _conditional_affine(source: Source, rotation: np.ndarray | None) -> layers.Layer:
     """Return the layer of shifts and scales that depend on the first feature."""
     (counted,) = source.total(
-        lambda x, folds: (conditional_affine_sums(_turned(x, turn), folds),)
+        lambda x, folds: (conditional_affine_sums(layers.rotated(x, rotation), folds),)
     )
     means, log_scales, _ = conditional_affine.choose(counted)
     bound = layers.SCALE_BOUND
     raw = bound * np.arctanh(log_scales / bound)
-    matrix = np.eye(source.sample.shape[1]) if turn is None else turn
+    matrix = np.eye(source.sample.shape[1]) if rotation is None else rotation
     return layers.ConditionalAffine(matrix, np.concatenate([means, raw], axis=1).T)
 
 
@@ -300,22 +298,22 @@ class _Plain:
 
 
 def quantile_layer(
-    x: np.ndarray, turn: np.ndarray | None, folds: np.ndarray, num_bins: int
+    x: np.ndarray, rotation: np.ndarray | None, folds: np.ndarray, num_bins: int
 ) -> Layer:
     """Return the layer that maps quantiles of rows to those of the normal law.
 
     Args:
         x: Rows, `[N, D]`.
-        turn: Rotation before the layer, or `None`.
+        rotation: Rotation before the layer, or `None`.
         folds: Fold of each row, `[N]`, below `NUM_FOLDS`.
         num_bins: Bins of splines.
     """
-    return _quantile(_Plain(x, folds), turn, num_bins)
+    return _quantile(_Plain(x, folds), rotation, num_bins)
 
 
 def ratio_layer(
     x: np.ndarray,
-    turn: np.ndarray | None,
+    rotation: np.ndarray | None,
     folds: np.ndarray,
     num_bins: int,
     step: float,
@@ -324,9 +322,9 @@ def ratio_layer(
 
     Args:
         x: Rows, `[N, D]`.
-        turn: Rotation before the layer, or `None`.
+        rotation: Rotation before the layer, or `None`.
         folds: Fold of each row, `[N]`, below `NUM_FOLDS`.
         num_bins: Bins of splines.
         step: Share of the change.
     """
-    return _ratio(_Plain(x, folds), turn, num_bins, step)
+    return _ratio(_Plain(x, folds), rotation, num_bins, step)

@@ -11,13 +11,19 @@ import numpy as np
 from tfp_flows import _checks, _context
 from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.training.data import arrays as training_data
-from tfp_flows.training.greedy import layers, progress, starts, workers
+from tfp_flows.training.greedy import (
+    directions,
+    initial_layers,
+    layers,
+    progress,
+    workers,
+)
 from tfp_flows.training.greedy import rows as training_rows
 
 __all__ = ["fit_greedily", "fit_more", "fit_stream"]
 
-# All layers after the start together must gain so many: by chance, one of ten layers
-# that gain nothing is likely to pass the test of single ones.
+# Standard errors that all layers after the initial ones must gain together: by chance,
+# one of ten useless layers is likely to pass the test of single ones.
 TOGETHER = 1.0
 # A conditional affine layer must gain so much on folds held out; after as many rounds
 # without one, the fit looks for them in every fourth round only.
@@ -25,7 +31,7 @@ CONDITIONAL_GAIN, CONDITIONAL_ROUNDS, CONDITIONAL_EVERY = 1e-4, 3, 4
 
 
 class _Search:
-    """Adds layers to rows until those that decide gain no more.
+    """Adds layers to rows until the validation rows gain no more.
 
     Args:
         rows: The rows.
@@ -64,41 +70,43 @@ class _Search:
         self._best, self._since, self.kept = losses[-1], 0, len(self._rows.steps)
 
     def settle(self) -> None:
-        """Give up all layers after the start, unless together they gain."""
+        """Drop all layers after the initial ones, unless together they gain."""
         if not progress.gains(self._first, self._best, TOGETHER):
             self.kept = self._start
 
     def run(self, max_layers: int, patience: int) -> None:
-        """Add layers, of each type in turn."""
+        """Add layers, of each type one after the other."""
         rows, options = self._rows, self._options
         searched: tuple[str, ...] = (options["rotation"],)
         if searched == ("auto",):
             searched = ("ica", "sliced")
         conditional = options["rotation"] == "auto" and options["marginals"] == "spline"
         without = 0 if conditional and rows.size > 1 else None
-        turns = 0
+        rounds = 0
         while self._number < max_layers and self._since < patience:
-            turns += 1
-            rotation = searched[turns % len(searched)]
+            rounds += 1
+            method = searched[rounds % len(searched)]
             x = rows.sample.astype(np.float64)
-            turn = starts.turn(rotation, x, self._rng)
-            rows.take(
-                rows.turning("ratio", turn, share=options["step"], label=rotation)
+            rotation = directions.find_rotation(method, x, self._rng)
+            rows.apply_layer(
+                rows.rotation_step(
+                    "ratio", rotation, share=options["step"], label=method
+                )
             )
-            self.note(rotation)
+            self.note(method)
             if self._number >= max_layers or without is None:
                 continue
-            if without >= CONDITIONAL_ROUNDS and turns % CONDITIONAL_EVERY:
+            if without >= CONDITIONAL_ROUNDS and rounds % CONDITIONAL_EVERY:
                 continue
             # Rows lie along the axes now; the feature may be an old one or a new one.
-            step, gain = starts.conditional_affine_step(
-                rows, [np.eye(rows.size), turn.T]
+            step, gain = directions.conditional_affine_step(
+                rows, [np.eye(rows.size), rotation.T]
             )
             if step is None or gain < CONDITIONAL_GAIN:
                 without += 1
                 continue
             without = 0
-            rows.take(step)
+            rows.apply_layer(step)
             self.note("conditional-affine")
 
 
@@ -120,7 +128,7 @@ def _search(
     listed, history = progress.begin(flow, callbacks, max_layers, verbose)
     start = "more"
     if not more:
-        rows, start = starts.best_start(rows, options, rng)
+        rows, start = initial_layers.race(rows, options, rng)
     search = _Search(rows, options, rng, listed)
     search.note(start)
     search.run(max_layers, progress.PATIENCE if patience is None else patience)
@@ -147,14 +155,14 @@ def fit_greedily(
     Args:
         flow: The flow, whose layers are replaced.
         train: Rows that the layers are made from.
-        held_out: Rows whose likelihood decides when to stop; `None` uses the training
-            rows, which over-fits.
+        held_out: Validation rows, whose likelihood says when to stop; `None` uses the
+            training rows, which over-fits.
         max_layers: Most steps; `None` for the option of the flow.
         patience: Steps without a gain before the fit stops; `None` for 10.
         seed: Int that fixes folds and directions.
         more: Whether to keep the layers there are and to add to them.
         refit: Whether to make the layers that were kept once more, with the same
-            directions, from all rows, those held out included.
+            directions, from all rows, the validation rows included.
         callbacks: Keras callbacks; a step counts as an epoch.
         verbose: 0 is silent, else a line for each layer.
 
@@ -162,7 +170,7 @@ def fit_greedily(
         The history. `loss` and `val_loss` are nats per event after each step,
         `information` and `val_information` what it took off, in nats (the reduction of
         total correlation and of marginal negentropy), `layer_type` what it
-        is or turned by. With `refit` they are those of the search.
+        is or rotates by. With `refit` they are those of the search.
     """
     rng = _context.generator(seed)
     fixed = int(rng.integers(2**31))
@@ -184,7 +192,7 @@ def fit_greedily(
         del rows
         rows = _rows(flow, given, kept, fixed, join=True)
         for step in taken:
-            rows.take(step)
+            rows.apply_layer(step)
         found = rows.layers
     layers.write(flow, found)
     return history
@@ -215,7 +223,7 @@ def _rows(
         parts, log_det, options["num_bins"], seed, options["marginals"]
     )
     for layer in kept:
-        rows.apply(layer)
+        rows.transform(layer)
     return rows
 
 
@@ -243,7 +251,7 @@ def fit_stream(
             order of the rows should stay the same. Inside the scope of a distribution
             strategy these are the rows of this worker: the layers, the same in all
             workers, are those of the rows of all of them.
-        validation: Share of rows held out, which decide when to stop; `None` for none.
+        validation: Share of validation rows, which say when to stop; `None` for none.
         max_layers: Most steps; `None` for the option of the flow.
         patience: Steps without a gain before the fit stops; `None` for 10.
         seed: Int that fixes samples, folds and directions.
@@ -290,7 +298,7 @@ def fit_stream(
     )
     kept = [] if adapt else layers.read(flow)
     for layer in kept:
-        rows.apply(layer)
+        rows.transform(layer)
     rows, number, history = _search(
         flow,
         rows,

@@ -1,10 +1,10 @@
 """The greedy fit of `SIG`: layers that move normal noise to the data.
 
-A layer turns to orthogonal directions, along which noise `u` and data `v` differ, and
-moves the noise by the optimal map `G_v^-1(G_u(u))`, where `G` makes a marginal normal.
-Then it turns back. The maps of the flow go from the data to the noise: each turns, and
-applies the inverse of a map; what turned back joins the next turn, and the last one is
-left out, since the normal law has no directions.
+A layer rotates to orthogonal directions along which noise `u` and data `v` differ,
+moves the noise by the optimal map `G_v^-1(G_u(u))`, where `G` makes a marginal normal,
+and rotates back. The maps of the flow go from the data to the noise: each rotates, then
+applies the inverse of a map. Each rotation back is merged with the next rotation, and
+the last one is left out, since the normal distribution has no directions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfp_flows import _checks, _context
 from tfp_flows.flows.gaussianization import sliced as slices
 from tfp_flows.math.gaussianization import sliced
 from tfp_flows.training.data import arrays as training_data
-from tfp_flows.training.greedy import estimates, progress, starts
+from tfp_flows.training.greedy import directions, estimates, progress
 from tfp_flows.training.greedy import layers as greedy_layers
 from tfp_flows.training.greedy import rows as training_rows
 
@@ -109,9 +109,9 @@ class _Generator:
         ]
         for layer in reversed(self.maps):
             moved, _ = greedy_layers.table(self._noise, _swapped(layer.knots))
-            self._noise = moved if layer.turn is None else moved @ layer.turn
+            self._noise = moved if layer.rotation is None else moved @ layer.rotation
 
-    def turn(self, rng: np.random.Generator) -> np.ndarray:
+    def find_rotation(self, rng: np.random.Generator) -> np.ndarray:
         """Return an orthogonal matrix, first the directions that differ most."""
         size = self._rows.shape[1]
         if size == 1:
@@ -119,26 +119,28 @@ class _Generator:
         found = sliced.pair_directions(
             self._noise[: training_rows.SEARCH_ROWS],
             self._rows[: training_rows.SEARCH_ROWS],
-            min(size, starts.MAX_SLICES),
+            min(size, directions.MAX_SLICES),
             rng,
         )
         return sliced.complete(found, rng)
 
-    def take(self, turn: np.ndarray, share: float) -> None:
+    def apply_layer(self, rotation: np.ndarray, share: float) -> None:
         """Add a layer, and move the noise by it."""
-        turned = self._noise @ turn.T
-        parts = (turned, self._rows @ turn.T)
+        rotated = self._noise @ rotation.T
+        parts = (rotated, self._rows @ rotation.T)
         noise, data = (
             estimates.quantile_layer(part, None, folds, self._num_bins).knots
             for part, folds in zip(parts, self._folds, strict=True)
         )
-        knots = _transport(noise, data, share, len(turned))
-        self._noise = greedy_layers.table(turned, knots)[0] @ turn
+        knots = _transport(noise, data, share, len(rotated))
+        self._noise = greedy_layers.table(rotated, knots)[0] @ rotation
         if self.maps:
             first = self.maps[0]
-            joined = turn.T if first.turn is None else first.turn @ turn.T
+            joined = (
+                rotation.T if first.rotation is None else first.rotation @ rotation.T
+            )
             self.maps[0] = greedy_layers.Spline(joined, first.knots)
-        self.maps.insert(0, greedy_layers.Spline(turn, _swapped(knots)))
+        self.maps.insert(0, greedy_layers.Spline(rotation, _swapped(knots)))
 
     def losses(self, part: np.ndarray, log_det: float) -> np.ndarray:
         """Return the negative log-likelihood of rows, in nats, `[N]`."""
@@ -170,14 +172,14 @@ def fit_generator(
     Args:
         flow: The flow, whose layers are replaced.
         train: Rows that the noise is moved to.
-        held_out: Rows whose likelihood decides when to stop; `None` uses the training
-            rows, which over-fits.
+        held_out: Validation rows, whose likelihood says when to stop; `None` uses the
+            training rows, which over-fits.
         max_layers: Most layers; `None` for the option of the flow.
         patience: Layers without a gain before the fit stops; `None` for 10.
         seed: Int that fixes noise, folds and directions.
         more: Whether to keep the layers there are and to add to them.
         refit: Whether to make the layers that were kept once more, with the same
-            directions, from all rows, those held out included.
+            directions, from all rows, the validation rows included.
         callbacks: Keras callbacks; a layer counts as an epoch.
         verbose: 0 is silent, else a line for each layer.
 
@@ -210,8 +212,8 @@ def fit_generator(
     taken: list[np.ndarray] = []
     maps, number, since = list(found.maps), 0, 0
     while len(taken) < max_layers and since < patience:
-        taken.append(found.turn(rng))
-        found.take(taken[-1], options["step"])
+        taken.append(found.find_rotation(rng))
+        found.apply_layer(taken[-1], options["step"])
         losses = [found.losses(part, log_det) for part in parts]
         means = [float(np.mean(part)) for part in losses]
         progress.report(listed, len(taken) - 1, means, seen, "sliced")
@@ -221,8 +223,8 @@ def fit_generator(
     listed.on_train_end()
     if refit and len(parts) == 2:
         found = generator(np.concatenate(parts))
-        for turn in taken[:number]:
-            found.take(turn, options["step"])
+        for rotation in taken[:number]:
+            found.apply_layer(rotation, options["step"])
         maps = found.maps
     greedy_layers.write(flow, maps)
     return history

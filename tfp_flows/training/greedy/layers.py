@@ -29,6 +29,7 @@ __all__ = [
     "log_radius",
     "normal_losses",
     "read",
+    "rotated",
     "standardised",
     "table",
     "write",
@@ -95,12 +96,15 @@ class Layer:
         raise NotImplementedError
 
 
-def _turned(x: np.ndarray, turn: np.ndarray | None) -> np.ndarray:
-    return x if turn is None else x @ turn.T.astype(x.dtype)
+def rotated(x: np.ndarray, rotation: np.ndarray | None) -> np.ndarray:
+    """Return rows behind a rotation, `None` for none."""
+    return x if rotation is None else x @ rotation.T.astype(x.dtype)
 
 
-def _assign_turn(target: Any, turn: np.ndarray | None, size: int, dtype: str) -> None:
-    matrix = np.eye(size) if turn is None else turn
+def _assign_rotation(
+    target: Any, rotation: np.ndarray | None, size: int, dtype: str
+) -> None:
+    matrix = np.eye(size) if rotation is None else rotation
     target.matrix.assign(matrix.T.astype(dtype))
 
 
@@ -111,18 +115,18 @@ class Spline(Layer):
     The tables are positions, values and log-slopes, `[D, K + 1]` each.
     """
 
-    turn: np.ndarray | None
+    rotation: np.ndarray | None
     knots: Knots
     layer_type = "spline"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turn, then evaluate the tables."""
-        out, log_det = table(_turned(x, self.turn), self.knots)
+        """Rotate, then evaluate the tables."""
+        out, log_det = table(rotated(x, self.rotation), self.knots)
         return out, np.sum(log_det, axis=1)
 
     def assign(self, maps: Iterator[Any], dtype: str) -> None:
         """Set a rotation and a marginal spline."""
-        _assign_turn(next(maps), self.turn, len(self.knots[0]), dtype)
+        _assign_rotation(next(maps), self.rotation, len(self.knots[0]), dtype)
         _assign_spline(next(maps), self.knots, dtype)
 
 
@@ -134,18 +138,18 @@ class Table(Layer):
     cells, `[D, G + 2]`.
     """
 
-    turn: np.ndarray | None
+    rotation: np.ndarray | None
     grid: tuple[np.ndarray, np.ndarray, np.ndarray]
     layer_type = "table"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turn, then look up levels of the normal law."""
-        out, log_det = cdf_table(_turned(x, self.turn), *self.grid)
+        """Rotate, then look up levels of the normal law."""
+        out, log_det = cdf_table(rotated(x, self.rotation), *self.grid)
         return out, np.sum(log_det, axis=1)
 
     def assign(self, maps: Iterator[Any], dtype: str) -> None:
         """Set a rotation and marginal tables."""
-        _assign_turn(next(maps), self.turn, len(self.grid[0]), dtype)
+        _assign_rotation(next(maps), self.rotation, len(self.grid[0]), dtype)
         target = next(maps)
         for variable, value in zip(_grid(target), self.grid, strict=True):
             variable.assign(value.astype(dtype))
@@ -183,13 +187,13 @@ class ConditionalAffine(Layer):
     `[2 * (D - 1), G]`.
     """
 
-    turn: np.ndarray
+    rotation: np.ndarray
     values: np.ndarray
     layer_type = "conditional-affine"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turn, then shift and scale."""
-        u = _turned(x, self.turn)
+        """Rotate, then shift and scale."""
+        u = rotated(x, self.rotation)
         last = self.values.shape[1] - 1
         place = networks.Table.position(u[:, 0].astype(np.float64), last + 1)
         cell = np.clip(place.astype(np.intp), 0, last - 1)
@@ -204,7 +208,7 @@ class ConditionalAffine(Layer):
 
     def assign(self, maps: Iterator[Any], dtype: str) -> None:
         """Set a rotation and a coupling map."""
-        _assign_turn(next(maps), self.turn, len(self.turn), dtype)
+        _assign_rotation(next(maps), self.rotation, len(self.rotation), dtype)
         next(maps).conditioner.weights[0].assign(self.values.astype(dtype))
 
 
@@ -279,8 +283,8 @@ def _read_knots(spline: Any) -> Knots:
     return positions, values, np.asarray(spline.log_knot_slopes, np.float64)
 
 
-def _read_turn(rotation: Any) -> np.ndarray:
-    return rotation.rotation().numpy().T.astype(np.float64)
+def _read_rotation(target: Any) -> np.ndarray:
+    return target.rotation().numpy().T.astype(np.float64)
 
 
 def read(flow: rbig.RBIG) -> list[Layer]:
@@ -308,10 +312,10 @@ def read(flow: rbig.RBIG) -> list[Layer]:
             low, high, log_masses = (
                 np.asarray(part, np.float64) for part in _grid(next(maps))
             )
-            out.append(Table(_read_turn(current), (low, high, log_masses)))
+            out.append(Table(_read_rotation(current), (low, high, log_masses)))
         elif layer_type == "conditional-affine":
             values = np.asarray(next(maps).conditioner.weights[0], np.float64)
-            out.append(ConditionalAffine(_read_turn(current), values))
+            out.append(ConditionalAffine(_read_rotation(current), values))
         else:
-            out.append(Spline(_read_turn(current), _read_knots(next(maps))))
+            out.append(Spline(_read_rotation(current), _read_knots(next(maps))))
     return out

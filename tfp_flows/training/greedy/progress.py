@@ -12,9 +12,9 @@ from tfp_flows.flows import base
 
 __all__ = ["PATIENCE", "SIGNIFICANT", "begin", "gains", "report"]
 
-# Layers without a better likelihood of the rows held out before a fit stops.
+# Layers without a better likelihood of the validation rows before a fit stops.
 PATIENCE = 10
-# Nats per row: less is noise of the rows held out; and so many standard errors.
+# Nats per row, less is noise of the validation rows; and so many standard errors.
 SMALLEST_GAIN, SIGNIFICANT = 1e-5, 0.5
 
 

@@ -19,20 +19,20 @@ __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
 SEARCH_ROWS = 20_000
 # Rows that are transformed and counted at once.
 CHUNK = 16_384
-# Rows of a stream that are kept for directions, quantiles, and decisions.
+# Rows of a stream that are kept: for directions and quantiles, and for validation.
 RESERVOIR = (100_000, 20_000)
 # What a stream keeps takes at most so many bytes for each part.
 RESERVOIR_BYTES = 64e6
 
 
 class Rows:
-    """Training rows, and rows held out, in memory.
+    """Training rows, and validation rows, in memory.
 
     Rows are float32 and change in place, in chunks: they take one copy of the data.
 
     Args:
-        parts: Standardised rows, `[N, D]`, of the training part, and of those that
-            decide; the second may be missing.
+        parts: Standardised rows, `[N, D]`: training rows, and validation rows, which
+            may be missing.
         log_det: Log-det of what came before.
         num_bins: Bins of splines or tables.
         seed: Fixes folds and the sample.
@@ -53,8 +53,8 @@ class Rows:
         self.num_bins = num_bins
         self.layers: list[greedy_layers.Layer] = []
         self.steps: list[estimates.Step] = []
-        # Where white data are only turned, turns are kept as from the data's axes:
-        # principal directions of other rows come in another order and sign.
+        # Rotations of white data are kept relative to the data's axes: principal
+        # directions of other rows come in another order and sign.
         self._frame: np.ndarray | None = None
         rng = _context.generator(seed)
         rows = len(self.parts[0])
@@ -95,7 +95,7 @@ class Rows:
         return out
 
     def subset(self) -> Rows:
-        """Return the sample as rows, with at most as many that decide."""
+        """Return the sample as rows, with at most as many validation rows."""
         out = self.copy() if self._sampled is None else object.__new__(Rows)
         if self._sampled is not None:
             kept = [self._sampled, *(slice(SEARCH_ROWS) for _ in self.parts[1:])]
@@ -119,30 +119,30 @@ class Rows:
         parts = (function(x, folds) for x, folds in self.shards())
         return functools.reduce(_added, parts)
 
-    def take(self, step: estimates.Step) -> None:
+    def apply_layer(self, step: estimates.Step) -> None:
         """Make the layer of a step from these rows, and apply it to them."""
-        turn = step.turn
-        if turn is not None and self._frame is not None:
-            turn = turn @ self._frame.T
-        layer = estimates.make(step, turn, self, self.num_bins, self.marginal)
-        self.apply(layer)
+        rotation = step.rotation
+        if rotation is not None and self._frame is not None:
+            rotation = rotation @ self._frame.T
+        layer = estimates.make(step, rotation, self, self.num_bins, self.marginal)
+        self.transform(layer)
         self.steps.append(step)
         if step.layer_type == "white" and isinstance(
             layer, (greedy_layers.Spline, greedy_layers.Table)
         ):
-            self._frame = layer.turn
-        elif turn is not None or step.layer_type == "mixture":
+            self._frame = layer.rotation
+        elif rotation is not None or step.layer_type == "mixture":
             self._frame = None
 
-    def turning(
-        self, layer_type: str, turn: np.ndarray, **options: Any
+    def rotation_step(
+        self, layer_type: str, rotation: np.ndarray, **options: Any
     ) -> estimates.Step:
-        """Return a step that turns by a rotation found on these rows."""
+        """Return a step with a rotation that was found on these rows."""
         if self._frame is not None:
-            turn = turn @ self._frame
-        return estimates.Step(layer_type, turn, **options)
+            rotation = rotation @ self._frame
+        return estimates.Step(layer_type, rotation, **options)
 
-    def apply(self, layer: greedy_layers.Layer) -> None:
+    def transform(self, layer: greedy_layers.Layer) -> None:
         """Apply a layer to all rows, in place."""
         for part, log_dets in zip(self.parts, self.log_dets, strict=True):
             for first in range(0, len(part), CHUNK):
@@ -170,9 +170,9 @@ def _added(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
 class Stream(Rows):
     """Rows that are read anew for each layer, and never held in memory.
 
-    What is kept are a bounded sample of the rows, for directions, quantiles and
-    decisions, and the layers. Counts, moments, and sums come from a pass over all rows
-    that are not held out, those of the other workers of a distribution strategy too.
+    It keeps a bounded sample of the rows, for directions, quantiles and validation, and
+    the layers. Counts, moments and sums come from a pass over all training rows, those
+    of the other workers of a distribution strategy too.
     Row `i` belongs to the same fold in every pass, so the order of the rows should stay
     the same.
 
@@ -181,8 +181,8 @@ class Stream(Rows):
         parts: The sample, see `reservoir`.
         log_det: Log-det of what came before.
         num_bins: Bins of splines or tables.
-        seed: Fixes folds and what is held out.
-        held_out: Share of the rows of the stream that is not counted.
+        seed: Fixes folds and validation rows.
+        held_out: Share of validation rows in the stream, which are not counted.
         marginal: `"spline"` or `"table"`.
     """
 
@@ -205,14 +205,14 @@ class Stream(Rows):
         return workers.total(workers.raised_together(lambda: local(function)))
 
     def shards(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Go through the rows of the stream that count, behind the layers so far."""
+        """Go through the training rows of the stream, behind the layers so far."""
         for x, number in _numbered(self._read()):
             level = _levels(number, self._seed)
             counted = level >= self._held_out
             out = x[counted].astype(np.float32)
             for layer in self.layers:
                 out = layer.apply(out)[0].astype(np.float32)
-            # Other digits of the level than those that hold rows out.
+            # Other digits of the level than those that choose validation rows.
             yield out, (level[counted] * 2.0**20).astype(np.intp) % estimates.NUM_FOLDS
 
 
@@ -290,12 +290,12 @@ def reservoir(
 
     Args:
         batches: Rows, `[N, D]` each.
-        seed: Fixes what is kept and what is held out.
-        held_out: Share of the rows that decide.
+        seed: Fixes what is kept and what validates.
+        held_out: Share of validation rows.
 
     Returns:
-        A uniform sample of the rows that count, and, if `held_out` is not 0, of those
-        held out; the number of rows; their means and deviations, `[D]`.
+        A uniform sample of the training rows, and, if `held_out` is not 0, of the
+        validation rows; the number of rows; their means and deviations, `[D]`.
     """
     kept, moments = workers.raised_together(lambda: _read(batches, seed, held_out))
     # Of all workers: again sums of squares about the mean, which lose no digits.
