@@ -1,4 +1,4 @@
-"""Base densities: known laws, trainable where they say so."""
+"""Base densities: known distributions, trainable where they say so."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ X = np.random.default_rng(0).uniform(-0.9, 0.9, size=(5, 3)).astype("float32")
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
 def test_every_base_is_a_density_over_events(kind, dtype, shape):
     base = distributions.Base(kind, shape, seed=0, dtype=dtype)
-    law = base.distribution()
-    assert law.event_shape == shape
-    assert law.batch_shape == ()
-    assert law.dtype == tf.as_dtype(dtype)
-    sample = law.sample(4, seed=[0, 1])
+    distribution = base.distribution()
+    assert distribution.event_shape == shape
+    assert distribution.batch_shape == ()
+    assert distribution.dtype == tf.as_dtype(dtype)
+    sample = distribution.sample(4, seed=[0, 1])
     assert sample.shape == (4, *shape)
-    assert np.all(np.isfinite(law.log_prob(sample)))
+    assert np.all(np.isfinite(distribution.log_prob(sample)))
 
 
 def test_untrained_bases_are_the_laws_of_their_names():
@@ -33,9 +33,9 @@ def test_untrained_bases_are_the_laws_of_their_names():
         "student-t": tfd.StudentT(10.0, 0.0, 1.0),
         "uniform": tfd.Uniform(-1.0, 1.0),
     }
-    for kind, law in known.items():
+    for kind, distribution in known.items():
         found = distributions.Base(kind, 3).distribution().log_prob(X)
-        wanted = tf.reduce_sum(law.log_prob(X), axis=-1)
+        wanted = tf.reduce_sum(distribution.log_prob(X), axis=-1)
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
@@ -62,24 +62,24 @@ def test_mixture_has_spread_means_from_its_seed():
 )
 def test_trainable_numbers_are_found_and_reached(kind, count):
     base = distributions.Base(kind, 3, seed=0)
-    law = base.distribution()
+    distribution = base.distribution()
     assert len(base.trainable_variables) == count
-    assert {id(v) for v in law.trainable_variables} == {
+    assert {id(v) for v in distribution.trainable_variables} == {
         id(v) for v in base.trainable_variables
     }
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(law.log_prob(X))
+        loss = tf.reduce_sum(distribution.log_prob(X))
     for gradient in tape.gradient(loss, base.trainable_variables):
         assert np.abs(tf.convert_to_tensor(gradient)).max() > 0.0
 
 
 def test_density_reads_the_variables_when_it_is_used():
     base = distributions.Base("diagonal-normal", 3)
-    law = base.distribution()
-    before = law.log_prob(X).numpy()
+    distribution = base.distribution()
+    before = distribution.log_prob(X).numpy()
     base._loc.assign([1.0, 2.0, 3.0])
     base._log_scale.assign([0.5, 0.0, -0.5])
-    after = law.log_prob(X).numpy()
+    after = distribution.log_prob(X).numpy()
     scale = np.exp([0.5, 0.0, -0.5]).astype("float32")
     wanted = tfd.MultivariateNormalDiag([1.0, 2.0, 3.0], scale).log_prob(X)
     np.testing.assert_allclose(after, wanted, atol=1e-4)
@@ -89,9 +89,9 @@ def test_density_reads_the_variables_when_it_is_used():
 def test_degrees_of_freedom_stay_above_one():
     base = distributions.Base("student-t", 1)
     base._raw_df.assign([-50.0])
-    law = base.distribution()
-    assert np.all(np.isfinite(law.log_prob([[1e10], [0.0]])))
-    np.testing.assert_allclose(law.distribution.df, [1.0], atol=1e-5)
+    distribution = base.distribution()
+    assert np.all(np.isfinite(distribution.log_prob([[1e10], [0.0]])))
+    np.testing.assert_allclose(distribution.distribution.df, [1.0], atol=1e-5)
 
 
 def test_bad_arguments_are_refused():
@@ -105,18 +105,20 @@ def test_scale_mixture_is_elliptical_and_normal_with_one_component():
     one = distributions.Base("scale-mixture", 3, num_components=1).distribution()
     wanted = tf.reduce_sum(tfd.Normal(0.0, 1.0).log_prob(X), axis=-1)
     np.testing.assert_allclose(one.log_prob(X), wanted, atol=1e-5)
-    law = distributions.Base("scale-mixture", 3, num_components=4).distribution()
+    distribution = distributions.Base(
+        "scale-mixture", 3, num_components=4
+    ).distribution()
     turned = X @ np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
-    same = law.log_prob(turned.astype("float32"))
-    np.testing.assert_allclose(law.log_prob(X), same, atol=1e-5)
+    same = distribution.log_prob(turned.astype("float32"))
+    np.testing.assert_allclose(distribution.log_prob(X), same, atol=1e-5)
     scales = np.exp(np.linspace(-0.5, 0.5, 4))
     parts = [
         np.sum(tfd.Normal(0.0, scale).log_prob(X), axis=-1)
         for scale in scales.astype("float32")
     ]
     wanted = np.logaddexp.reduce(parts, axis=0) - np.log(4)
-    np.testing.assert_allclose(law.log_prob(X), wanted, atol=1e-5)
-    draws = law.sample(20_000, seed=[0, 1]).numpy()
+    np.testing.assert_allclose(distribution.log_prob(X), wanted, atol=1e-5)
+    draws = distribution.sample(20_000, seed=[0, 1]).numpy()
     np.testing.assert_allclose(draws.var(axis=0), np.mean(scales**2), rtol=0.05)
 
 

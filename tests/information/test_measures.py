@@ -10,7 +10,7 @@ import pytest
 from tfp_flows import flows, information
 from tfp_flows.information import crossfit, options
 
-# Few layers: these laws need no more.
+# Few layers: these distributions need no more.
 QUICK = {"flow": {"flow": "rbig", "epochs": 4}, "seed": 0}
 ROWS = 2000
 COVARIANCE = np.array([[1.0, 0.6, 0.3], [0.6, 1.0, 0.5], [0.3, 0.5, 1.0]])
@@ -28,7 +28,7 @@ def close(measure, truth, tolerance):
 
 @pytest.fixture(scope="module")
 def x():
-    """Return rows of a normal law of three columns, in odd units."""
+    """Return rows of a normal distribution of three columns, in odd units."""
     rng = np.random.default_rng(1)
     return rng.normal(size=(ROWS, 3)) @ np.linalg.cholesky(COVARIANCE).T
 

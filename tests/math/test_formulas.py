@@ -24,14 +24,17 @@ def mixture(count=3, points=7, seed=0):
 def test_log_odds_of_a_mixture_agree_with_tfp():
     weights, locations, scales = mixture()
     x = tf.constant(np.linspace(-3.0, 3.0, 7))
-    law = tfd.MixtureSameFamily(
+    distribution = tfd.MixtureSameFamily(
         tfd.Categorical(logits=tf.transpose(weights)),
         tfd.Logistic(tf.transpose(locations), tf.exp(tf.transpose(scales))),
     )
     value, log_slope = mixtures.logit_cdf(x, weights, locations, scales)
-    log_cdf, log_survival = law.log_cdf(x), law.log_survival_function(x)
+    log_cdf, log_survival = (
+        distribution.log_cdf(x),
+        distribution.log_survival_function(x),
+    )
     np.testing.assert_allclose(value, log_cdf - log_survival, atol=1e-8)
-    wanted = law.log_prob(x) - log_cdf - log_survival
+    wanted = distribution.log_prob(x) - log_cdf - log_survival
     np.testing.assert_allclose(log_slope, wanted, atol=1e-8)
 
 

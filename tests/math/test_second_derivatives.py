@@ -51,9 +51,9 @@ MAPS = {
     "table": (cdf_tables.gaussianize, TABLE),
     "table_inverse": (cdf_tables.sample_map, TABLE),
 }
-for law in mixture_maps.KINDS:
-    MAPS[law] = of_kind(mixture_maps.gaussianize, law), MARGINALS
-    MAPS[f"{law}_inverse"] = of_kind(mixture_maps.sample_map, law), MARGINALS
+for family in mixture_maps.KINDS:
+    MAPS[family] = of_kind(mixture_maps.gaussianize, family), MARGINALS
+    MAPS[f"{family}_inverse"] = of_kind(mixture_maps.sample_map, family), MARGINALS
 
 
 # Dearer than the rest: one solution after the other.

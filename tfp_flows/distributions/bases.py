@@ -60,9 +60,9 @@ class Base(tf.Module):
         kind: `"normal"` (standard), `"diagonal-normal"` (trainable mean and scale),
             `"student-t"` (trainable degrees of freedom and scale per coordinate),
             `"gaussian-mixture"` (trainable weights, means, scales), `"scale-mixture"`
-            (normal laws around zero, each of one trainable scale for all coordinates:
-            an elliptical law of any tails) or `"uniform"` (on the cube `[-1, 1]`, to
-            which a flow then maps the range of the data).
+            (normal distributions around zero, each of one trainable scale for all
+            coordinates: an elliptical distribution of any tails) or `"uniform"` (on the
+            cube `[-1, 1]`, to which a flow then maps the range of the data).
         event_shape: Shape of one event.
         num_components: Number of components of a mixture.
         seed: Int that fixes the initial means of the mixture.

@@ -28,7 +28,8 @@ RESOLUTION = 5.0
 # deviations on. That of the latter is known from two fits only.
 NEIGHBOUR_DEVIATIONS, CURVE_DEVIATIONS = 2.0**0.5, 3.0
 # Share of the variance of neighbours that stays a doubt where nothing is added: nothing
-# missed is below zero, and a normal law that is cut at its mean has so much left.
+# missed is below zero, and a normal distribution that is cut at its mean has so much
+# left.
 CUT_NOISE = 1.0 - 2.0 / math.pi
 
 
@@ -51,7 +52,7 @@ class Fits:
 
 
 def defended(log_prob: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Mix a density with a Cauchy law of weight `1 / N`.
+    """Mix a density with a Cauchy distribution of weight `1 / N`.
 
     A row far out that a fit has not seen would cost it hundreds of nats, and be all
     that the mean shows. The mixture is a density too, and costs other rows nothing.
@@ -362,7 +363,7 @@ def _of_columns(z: np.ndarray, log_det: np.ndarray, x: np.ndarray) -> np.ndarray
 def _column_tables(
     train: np.ndarray, x: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Map each column to the normal law; return values and log-dets, `[N, D]`."""
+    """Make each column normal; return values and log-dets, `[N, D]`."""
     folds = _context.generator(seed).permutation(len(train)) % estimates.NUM_FOLDS
     log_det = np.zeros_like(x)
     for make in (estimates.quantile_layer, _full_ratio_layer):

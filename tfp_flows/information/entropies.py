@@ -71,10 +71,10 @@ def entropy(x: TensorLike, **options: Any) -> Measure:
 
 
 def negentropy(x: TensorLike, **options: Any) -> Measure:
-    """Estimate the negentropy: how far a law is from a normal one, `>= 0`.
+    """Estimate the negentropy: how far a distribution is from a normal one, `>= 0`.
 
-    It is the entropy of the normal law of the same mean and covariance minus the
-    entropy of `x`, and does not change under invertible linear maps.
+    It is the entropy of the normal distribution of the same mean and covariance minus
+    the entropy of `x`, and does not change under invertible linear maps.
 
     Args:
         x: Rows, `[N, D]` or `[N]`: array, tensor or DataFrame.
@@ -96,7 +96,7 @@ def negentropy(x: TensorLike, **options: Any) -> Measure:
 
 
 def _normal_log_prob(train: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the log-density of the normal law of the training rows' moments."""
+    """Return the log-density of a normal with the training rows' moments."""
     root = np.linalg.cholesky(np.atleast_2d(np.cov(train.T, ddof=0)))
     z = np.linalg.solve(root, (x - train.mean(axis=0)).T)
     log_det = np.sum(np.log(np.diag(root)))
@@ -178,10 +178,11 @@ def cross_entropy(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
 
 
 def kl_divergence(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
-    """Estimate `KL(p || q) = E_x log p(x) / q(x)` of the laws of two samples.
+    """Estimate `KL(p || q) = E_x log p(x) / q(x)` of the distributions of two samples.
 
     The density of `x` is fitted in the base values of the density of `y`, where it is
-    normal if both laws are the same; or to the rows themselves, if that is better.
+    normal if both distributions are the same; or to the rows themselves, if that is
+    better.
 
     Args:
         x: Rows of `p`, `[N, D]` or `[N]`.

@@ -1,11 +1,12 @@
 """What a fitted density has missed, by nearest neighbours in its base space.
 
 A fit that is too smooth leaves structure in the base values `z` of rows that it has not
-seen: their law `p` is not quite the base density `b`. The mean of `log p(z) - log b(z)`
-is what the log-likelihood of these rows falls short of the truth. Distances to nearest
-neighbours estimate `log p(z)`, and do so well where they are worst in the space of the
-data: there is neither a sharp ridge nor a heavy tail left, and the bias that they have
-for a law as simple as the base is known from draws of the base itself.
+seen: their distribution `p` is not quite the base density `b`. The mean of `log p(z) -
+log b(z)` is what the log-likelihood of these rows falls short of the truth. Distances
+to nearest neighbours estimate `log p(z)`, and do so well where they are worst in the
+space of the data: there is neither a sharp ridge nor a heavy tail left, and the bias
+that they have for a distribution as simple as the base is known from draws of the base
+itself.
 
 References:
     Kozachenko, Leonenko (1987). Sample estimate of the entropy of a random vector.
@@ -36,7 +37,7 @@ NEAR, COARSE = 6, 24
 MAX_PAIRS = 2**29
 # Pairs at once: bounds the memory.
 BLOCK_PAIRS = 2**22
-# Draws of the normal law that the bias is taken from.
+# Draws of the normal distribution that the bias is taken from.
 NULL_DRAWS = 4
 # Fewer rows tell nothing.
 MIN_ROWS = 64
@@ -90,8 +91,8 @@ def _log_density(z: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, .
         for start in range(0, queries, block)
     ]
     # Equal rows have no distance; the dtype tells none below this one.
-    tiny = np.finfo(np.float64).eps * np.mean(np.sum(z**2, axis=1))
-    log_radius = 0.5 * np.log(np.maximum(np.concatenate(squares), tiny))
+    smallest = np.finfo(np.float64).eps * np.mean(np.sum(z**2, axis=1))
+    log_radius = 0.5 * np.log(np.maximum(np.concatenate(squares), smallest))
     log_ball = 0.5 * size * math.log(math.pi) - math.lgamma(0.5 * size + 1.0)
     counts = tf.math.digamma(tf.constant([NEAR, COARSE, count], tf.float64)).numpy()
     return index, counts[:2] - counts[2] - log_ball - size * log_radius
@@ -99,7 +100,7 @@ def _log_density(z: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, .
 
 @functools.lru_cache(maxsize=64)
 def _bias(count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the estimates are too high by at rows of the normal law.
+    """Return what the estimates are too high by at rows of the normal distribution.
 
     Returns:
         Means and variances of these means, `[2]` each.

@@ -23,7 +23,7 @@ def matched(z: np.ndarray) -> list[tuple[int, int]]:
     """Return pairs of columns, each column in one at most, the strongest pair first.
 
     The mutual information of a table of counts, less what independent columns have on
-    average, must exceed that of the normal law of the same correlation.
+    average, must exceed that of the normal distribution of the same correlation.
 
     Args:
         z: Rows whose columns are nearly normal, `[N, D]`.

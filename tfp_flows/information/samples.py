@@ -149,7 +149,7 @@ def paired(
 
 
 def check_independent(samples: dict[str, tuple[np.ndarray, tuple[str, ...]]]) -> None:
-    """Raise if a column is a linear function of others: the law has no density.
+    """Raise if a column is a linear function of others: there is no density.
 
     Args:
         samples: Rows and names of the columns, by the names of the arguments.

@@ -33,7 +33,7 @@ SERIES_FROM, SERIES_TERMS = {"float32": 5.0, "float64": 10.0}, 10
 
 
 def log_prob(x: tf.Tensor) -> tf.Tensor:
-    """Return the log-density of the standard normal law."""
+    """Return the log-density of the standard normal distribution."""
     return -0.5 * tf.square(x) - LOG_NORMALISER
 
 
@@ -54,20 +54,24 @@ def _log_erfc(x: tf.Tensor) -> tf.Tensor:
     """Return `log(erfc(x))`, by the asymptotic series where `erfc` underflows."""
     start = SERIES_FROM[x.dtype.name]
     near = tf.math.log(tf.math.erfc(tf.minimum(x, start)))
-    far = tf.maximum(x, start)
-    _, series, _, _ = _series(far)
-    tail = tf.math.log(series) - tf.square(far) - tf.math.log(far * math.sqrt(math.pi))
+    clipped = tf.maximum(x, start)
+    _, series, _, _ = _series(clipped)
+    tail = (
+        tf.math.log(series)
+        - tf.square(clipped)
+        - tf.math.log(clipped * math.sqrt(math.pi))
+    )
     return tf.where(x < start, near, tail)
 
 
-def _series(far: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return `part = -1 / (2 * far^2)` and the series of `erfc` in it, nested.
+def _series(clipped: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return `part = -1 / (2 * clipped^2)` and the series of `erfc` in it, nested.
 
     That is `1 + part * (1 + 3 * part * (1 + 5 * part * ...))`, from the outermost
     bracket to the third.
     """
-    part = -0.5 / tf.square(far)
-    nested = [tf.ones_like(far)]
+    part = -0.5 / tf.square(clipped)
+    nested = [tf.ones_like(clipped)]
     for term in range(SERIES_TERMS, 0, -1):
         nested.append(1.0 + (2 * term - 1) * part * nested[-1])
     return part, nested[-1], nested[-2], nested[-3]
@@ -184,11 +188,11 @@ def _far_tail(x: tf.Tensor) -> Tail:
     scaled = x * math.sqrt(0.5)
     start = SERIES_FROM[x.dtype.name]
     near = _tail(x, tf.minimum(scaled, start))
-    far = tf.maximum(scaled, start)
+    clipped = tf.maximum(scaled, start)
     # What would cancel is taken from the brackets of the series.
-    part, series, inner, rest = _series(far)
-    log_tail = tf.math.log(series / far) - tf.square(far)
-    inverse = math.sqrt(0.5) / far
+    part, series, inner, rest = _series(clipped)
+    log_tail = tf.math.log(series / clipped) - tf.square(clipped)
+    inverse = math.sqrt(0.5) / clipped
     beyond = (
         log_tail - math.log(2.0 * math.sqrt(math.pi)),
         series * inverse,

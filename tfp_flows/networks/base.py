@@ -194,7 +194,9 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         """
         if condition is not None:
             condition = tf.cast(condition, self._compute_dtype)
-        head = self._columns(self._named(self._weights), self._see(x), condition)
+        head = self._columns(
+            self._named(self._weights), self._bounded_inputs(x), condition
+        )
         size, width = self._output_shape
         # With neither inputs nor condition the head is one column for every event.
         head = tf.cast(head, x.dtype)
@@ -212,7 +214,7 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
             for name, value in zip(names, weights, strict=False)
         }
 
-    def _see(self, x: tf.Tensor) -> tf.Tensor:
+    def _bounded_inputs(self, x: tf.Tensor) -> tf.Tensor:
         """Return what the network sees: of a far outlier a bounded part.
 
         The maps see all of it.

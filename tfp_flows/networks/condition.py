@@ -149,8 +149,8 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         values = values.reshape([-1, *self.condition_shape])
         scale = values.std(axis=0)
         self._loc.assign(values.mean(axis=0))
-        tiny = 1e-6 * np.maximum(np.abs(values).max(axis=0), 1e-30)
-        self._scale.assign(np.where(scale > tiny, scale, 1.0))
+        negligible = 1e-6 * np.maximum(np.abs(values).max(axis=0), 1e-30)
+        self._scale.assign(np.where(scale > negligible, scale, 1.0))
 
     def __call__(self, condition: TensorLike) -> tf.Tensor:
         """Return `[..., *output_shape]` for conditions `[..., *condition_shape]`."""

@@ -266,7 +266,9 @@ class ConvNet(base.Conditioner):
             x = tf.pad(x, [[0, more], [0, 0], [0, 0], [0, 0]])
             if condition is not None:
                 condition = tf.pad(condition, [[0, more], [0, 0]])
-        head = self._network(self._named(self._weights), self._see(x), condition)
+        head = self._network(
+            self._named(self._weights), self._bounded_inputs(x), condition
+        )
         head = tf.cast(head[:count], dtype)
         return tf.stack(tf.split(head, self._output_shape[1], axis=-1))
 

@@ -190,5 +190,5 @@ class MADE(base.Conditioner):
             self._masked(self._named(weights)), condition, self._multiply
         )
         return sequential.Sequential(
-            self._stack, self._slots(), product, self._see, events
+            self._stack, self._slots(), product, self._bounded_inputs, events
         )

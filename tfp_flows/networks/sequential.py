@@ -42,7 +42,7 @@ class Sequential:
         stack: dense.Stack,
         slots: list[np.ndarray],
         product: dense.Affine,
-        see: Callable[[tf.Tensor], tf.Tensor],
+        bounded_inputs: Callable[[tf.Tensor], tf.Tensor],
         events: tf.Tensor,
     ) -> None:
         self._stack = stack
@@ -58,7 +58,7 @@ class Sequential:
             for table in slots
         ]
         self._product = product
-        self._see = see
+        self._bounded_inputs = bounded_inputs
         # A row of zeros, not a number: XLA takes shapes that are computed in a loop for
         # data, and refuses them.
         self._zeros = tf.zeros_like(events[0], product.weights["head"].dtype)
@@ -94,7 +94,7 @@ class Sequential:
 
             params = self._stack.apply(product, None)
             value, state = step(block * self._block + j, params, state)
-            known.put("kernel_0", j, self._see(value)[tf.newaxis])
+            known.put("kernel_0", j, self._bounded_inputs(value)[tf.newaxis])
             return state
 
         numbers = tf.range(self._blocks)
@@ -167,7 +167,7 @@ class Sequential:
 
         with tf.GradientTape() as tape:
             tape.watch(y)
-            seen = self._see(y)
+            seen = self._bounded_inputs(y)
         params = self._stack.apply(self._product, seen, activate=activate)
         return params, (tape.gradient(seen, y), slopes)
 

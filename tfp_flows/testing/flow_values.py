@@ -82,7 +82,7 @@ def check_flow_sample(case: FlowCase) -> None:
     if tuple(log_prob.shape) != (2, 50, *batch):
         case.fail(check, "shape of log_prob", log_prob.shape, (2, 50, *batch))
     registry.require_finite(case, check, "log_prob of a sample", log_prob)
-    # The sampler and the density must be of one law, seen through TFP as well.
+    # The sampler and the density must be of one distribution, seen through TFP as well.
     target = flow.distribution(*condition)
     draw, score = target.experimental_sample_and_log_prob(50, seed=[1, 2])
     found = flow.log_prob(tf.identity(draw), *condition)

@@ -1,4 +1,4 @@
-"""Marginal maps by mixtures: known laws, tails, inverses, kernels."""
+"""Marginal maps by mixtures: known distributions, tails, inverses, kernels."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def test_density_is_that_of_the_mixture():
     logits, means = np.log([[0.3, 0.7]]), np.array([[-1.0, 2.0]])
     scales = np.array([[0.5, 1.0]])
     ours = maps.MarginalMixture(logits, means, np.log(scales))
-    law = tfd.MixtureSameFamily(
+    distribution = tfd.MixtureSameFamily(
         tfd.Categorical(logits=logits[0]), tfd.Normal(means[0], scales[0])
     )
     # Further out the broad component shows.
     y = tf.constant(np.linspace(-2, 4.5, 50)[:, np.newaxis])
     base = tfd.Independent(tfd.Normal(np.zeros(1), 1.0), 1)
     found = tfd.TransformedDistribution(base, ours).log_prob(y)
-    np.testing.assert_allclose(found, law.log_prob(y[:, 0]), atol=0.01)
+    np.testing.assert_allclose(found, distribution.log_prob(y[:, 0]), atol=0.01)
 
 
 @pytest.mark.parametrize("kind", ["normal", "logistic"])

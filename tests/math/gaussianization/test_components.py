@@ -43,10 +43,10 @@ def test_densities_are_those_of_tfp_far_from_the_origin():
     means = 1e6 + rng.normal(size=(3, 4))
     found = components.Components(np.log([0.2, 0.3, 0.5]), means, factors)
     x = 1e6 + rng.normal(size=(50, 4))
-    law = tfd.MultivariateNormalTriL(
+    distribution = tfd.MultivariateNormalTriL(
         tf.constant(means), np.linalg.cholesky(np.linalg.inv(factors.mT @ factors))
     )
-    want = law.log_prob(x[:, np.newaxis]) + found.log_weights
+    want = distribution.log_prob(x[:, np.newaxis]) + found.log_weights
     np.testing.assert_allclose(found.log_joint(x), want, rtol=1e-8, atol=1e-8)
 
 

@@ -169,16 +169,16 @@ def angles(turn, mixing):
 
 
 @pytest.mark.parametrize(
-    ("law", "largest"), [("uniform", 0.012), ("laplace", 0.04), ("student", 0.06)]
+    ("noise", "largest"), [("uniform", 0.012), ("laplace", 0.04), ("student", 0.06)]
 )
-def test_components_are_found_by_what_their_law_allows(law, largest):
+def test_components_are_found_by_what_their_distribution_allows(noise, largest):
     # With `log(cosh(u))` for all, uniform sources are found to 0.016.
     rng = np.random.default_rng(4)
     draw = {
         "uniform": lambda shape: rng.uniform(size=shape),
         "laplace": lambda shape: rng.laplace(size=shape),
         "student": lambda shape: rng.standard_t(4, size=shape),
-    }[law]
+    }[noise]
     sources = draw((10_000, 6))
     sources = (sources - sources.mean(axis=0)) / sources.std(axis=0)
     mixing = rotations.haar(6, rng)

@@ -51,7 +51,7 @@ def test_fitted_data_are_normal_in_all_directions(fitted):
     cdf = 0.5 * (1 + tf.math.erf(projected / np.sqrt(2)).numpy())
     levels = (np.arange(len(x)) + 0.5)[:, np.newaxis] / len(x)
     distance = np.abs(cdf - levels).max(axis=0)
-    assert distance.max() * np.sqrt(len(x)) < 1.95  # p = .001 of Kolmogorov's law
+    assert distance.max() * np.sqrt(len(x)) < 1.95  # Kolmogorov's p = .001
 
 
 def test_history_has_losses_and_information_of_each_layer(fitted):

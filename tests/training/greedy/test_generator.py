@@ -89,7 +89,7 @@ def test_rows_held_out_choose_the_layers_and_all_rows_make_them(spirals):
 def test_one_coordinate_and_a_saved_file(tmp_path):
     x = np.random.default_rng(0).gamma(3.0, size=[1500, 1]).astype(np.float32)
     flow, _ = tfpf.fit("sig", x, **OPTIONS)
-    # Minus the entropy of the law.
+    # Minus the entropy of the distribution.
     assert -float(np.mean(flow.log_prob(x))) == pytest.approx(1.8473, abs=0.06)
     flow.save(tmp_path / "flow.keras")
     loaded = tfpf.load(tmp_path / "flow.keras")

@@ -40,7 +40,7 @@ def recomputed(
         def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
             with _context.training_scope(training):
                 upstream = tuple(tf.convert_to_tensor(part) for part in upstream)
-                later = _after(value, upstream[0])
+                later = _after_upstream(value, upstream[0])
                 return gradients(function, [later, *tensors], upstream)
 
         return function(value, *tensors), gradient
@@ -75,7 +75,7 @@ def gradients(
     ]
 
 
-def _after(value: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+def _after_upstream(value: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     """Return `value`, as far as a compiler can tell not before `upstream` is known.
 
     A compiler would find the second run equal to the first, and keep the results.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["Halves"]
+__all__ = ["MaskSplit"]
 
 
-class Halves:
+class MaskSplit:
     """Split along one axis by a mask.
 
     A mask that is contiguous costs a split; another one a gather more.

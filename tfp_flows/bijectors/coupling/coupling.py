@@ -63,14 +63,14 @@ class Coupling(base.Bijector):
         with tf.name_scope(name) as name:
             self._transformer = transformer
             self._conditioner = conditioner
-            self._halves = split.Halves(
+            self._mask_split = split.MaskSplit(
                 mask,
                 0,
                 places="coordinates",
                 instead="For one coordinate use ConditionalElementwise.",
             )
-            self._mask = self._halves.mask
-            kept, changed = self._halves.sizes
+            self._mask = self._mask_split.mask
+            kept, changed = self._mask_split.sizes
             wanted = kept, (changed, transformer.params_size)
             found = conditioner.input_size, tuple(conditioner.output_shape)
             if wanted != found:
@@ -118,11 +118,11 @@ class Coupling(base.Bijector):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         ndims = len(self.condition_shape or ())
         value, condition, batch = columns.to_columns(value, condition, ndims)
-        kept, changed = self._halves.split(value)
+        kept, changed = self._mask_split.split(value)
         params = self._conditioner.columns(kept, condition)
         direction = self._transformer.inverse if inverse else self._transformer.forward
         changed, log_det = direction(changed, params)
-        out = self._halves.join(kept, changed)
+        out = self._mask_split.join(kept, changed)
         return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))
 
     def _forward_and_log_det(

@@ -74,14 +74,14 @@ class ChannelCoupling(base.Bijector):
         with tf.name_scope(name) as name:
             self._transformer = transformer
             self._conditioner = conditioner
-            self._halves = split.Halves(
+            self._mask_split = split.MaskSplit(
                 mask,
                 -1,
                 places="channels",
                 instead="For one channel use CheckerboardCoupling, or Squeeze first.",
             )
-            self._mask = self._halves.mask
-            kept, changed = self._halves.sizes
+            self._mask = self._mask_split.mask
+            kept, changed = self._mask_split.sizes
             _require_conditioner(conditioner, kept, changed, transformer.params_size)
             super().__init__(
                 event_shape=(len(self._mask),),
@@ -124,11 +124,11 @@ class ChannelCoupling(base.Bijector):
         arguments.require_sides(value.shape, argument, "`ChannelCoupling`")
         ndims = len(self.condition_shape or ())
         value, condition, batch = image_batch.to_images(value, condition, ndims)
-        kept, changed = self._halves.split(value)
+        kept, changed = self._mask_split.split(value)
         params = self._conditioner.images(kept, condition)
         direction = self._transformer.inverse if inverse else self._transformer.forward
         changed, log_det = direction(changed, params)
-        out = self._halves.join(kept, changed)
+        out = self._mask_split.join(kept, changed)
         return batch.images(out), batch.scalars(tf.reduce_sum(log_det, axis=[1, 2, 3]))
 
     def _forward_and_log_det(

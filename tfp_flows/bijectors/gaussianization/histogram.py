@@ -16,7 +16,7 @@ from tfp_flows.math.gaussianization import cdf_tables, histograms, smoothing
 __all__ = ["HistogramCDF", "MarginalGaussianize", "NormalCDF"]
 
 # Half the grid of a new map, in standard deviations.
-REACH = 5.0
+HALF_WIDTH = 5.0
 
 
 def _inside(p: tf.Tensor) -> tf.Tensor:
@@ -28,7 +28,7 @@ def _inside(p: tf.Tensor) -> tf.Tensor:
 
 
 class NormalCDF(base.Bijector):
-    """Map the line to (0, 1) by the CDF of the normal law, finite in both tails.
+    """Map the line to (0, 1) by the normal CDF, finite in both tails.
 
     Unlike `tfb.NormalCDF`, neither direction ever gives 0, 1 or an infinite number:
     probabilities are kept off both ends by the least step of their dtype. The lower
@@ -75,9 +75,9 @@ class NormalCDF(base.Bijector):
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         kind = x.dtype.as_numpy_dtype
-        far = np.sqrt(np.finfo(kind).max) / 2.0
+        clip_value = np.sqrt(np.finfo(kind).max) / 2.0
         return _inside(normal.tails(x)[0]), normal.log_prob(
-            tf.clip_by_value(x, -far, far)
+            tf.clip_by_value(x, -clip_value, clip_value)
         )
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -183,7 +183,7 @@ class _Table(base.Bijector):
         dtype: DType = tf.float32,
         **kwargs: Any,
     ) -> Any:
-        """Return the map of the normal law, with a grid within 5 deviations.
+        """Return the map of the normal distribution, with a grid within 5 deviations.
 
         Args:
             size: Number of features `D`.
@@ -196,7 +196,7 @@ class _Table(base.Bijector):
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(num_bins, 2, "num_bins")
-        edges = np.tile(histograms.edges(-REACH, REACH, num_bins), [size, 1])
+        edges = np.tile(histograms.edges(-HALF_WIDTH, HALF_WIDTH, num_bins), [size, 1])
         values = cdf_tables.log_masses_at(edges)
         variables = (
             arguments.variable(edges[:, 0], "low", dtype, trainable=False),
@@ -302,7 +302,7 @@ class HistogramCDF(_Table):
 
 
 class MarginalGaussianize(_Table):
-    """Give each feature the law of a histogram: the normal CDF, then its quantiles.
+    """Give each feature the distribution of a histogram, from a normal one.
 
     The inverse makes marginals normal: it is `HistogramCDF` followed by the inverse
     `NormalCDF`, evaluated through the smaller tail, so that no level is lost near 1.

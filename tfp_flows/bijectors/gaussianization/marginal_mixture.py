@@ -1,4 +1,4 @@
-"""Marginal laws that are mixtures, or smoothed by kernels, of each feature."""
+"""Marginal distributions that are mixtures, or smoothed by kernels, of each feature."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["MarginalMixture"]
 
 
 class MarginalMixture(base.Bijector):
-    """Give each feature the law of a mixture: the normal CDF, then its quantiles.
+    """Give each feature the distribution of a mixture, from a normal one.
 
     The inverse makes marginals normal, `z = ndtri(F(y))` with `F` the CDF of a mixture
-    of normal or logistic laws. Its density is smooth, its tails are Gaussian and their
-    width that of the outermost components; a broad component of weight 1e-4 keeps it
-    above zero between modes far apart. All features are evaluated at once, and the
-    parameters are free numbers, so that training keeps every map strictly monotone.
+    of normal or logistic distributions. Its density is smooth, its tails are Gaussian
+    and their width that of the outermost components; a broad component of weight 1e-4
+    keeps it above zero between modes far apart. All features are evaluated at once, and
+    the parameters are free numbers, so that training keeps every map strictly monotone.
 
     The inverse is a closed form, at the cost of `K` components; `forward` solves for it
     by some ten Newton steps.

@@ -16,17 +16,17 @@ from tfp_flows.math.splines import tables
 __all__ = ["MarginalSpline"]
 
 # Half the range of the knots of a new map, in standard deviations.
-REACH = 5.0
+HALF_WIDTH = 5.0
 # Of a map from samples: the same at least and at most, cells of the counts, folds, and
 # kernels in standard deviations.
-REACHES, NUM_CELLS, NUM_FOLDS = (5.0, 12.0), 256, 5
+HALF_WIDTHS, NUM_CELLS, NUM_FOLDS = (5.0, 12.0), 256, 5
 BANDWIDTHS = (0.1, 0.15, 0.25, 0.4, 0.7, 1.2)
 # Rows that are counted at once: bounds the memory.
 BLOCK = 4_096
 
 
 class MarginalSpline(base.Bijector):
-    """Give each feature a marginal law: a monotone spline with straight tails.
+    """Give each feature a marginal distribution: a monotone spline with straight tails.
 
     The inverse, `z = T(y)`, is a rational-quadratic spline through knots of its own for
     each feature, and normalises data: with `x` normal, `y` has a continuous density
@@ -179,7 +179,7 @@ class MarginalSpline(base.Bijector):
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(num_bins, 1, "num_bins")
-        knots = np.tile(np.linspace(-REACH, REACH, num_bins + 1), [size, 1])
+        knots = np.tile(np.linspace(-HALF_WIDTH, HALF_WIDTH, num_bins + 1), [size, 1])
         slopes = np.zeros_like(knots)
         return cls.from_knots(
             knots, knots, slopes, dtype=dtype, trainable=True, name=name
@@ -197,9 +197,9 @@ class MarginalSpline(base.Bijector):
     ) -> MarginalSpline:
         """Return the map for the marginals of data that are not too far from normal.
 
-        Counts on a fine grid are smoothed as ratios to the normal law of the same mean
-        and deviation, by the kernel whose ratio gains most on counts held out, for each
-        feature; where none gains, the map is a straight line.
+        Counts on a fine grid are smoothed as ratios to the normal distribution of the
+        same mean and deviation, by the kernel whose ratio gains most on counts held
+        out, for each feature; where none gains, the map is a straight line.
 
         Args:
             x: Data, `[N, D]`.
@@ -221,16 +221,16 @@ class MarginalSpline(base.Bijector):
         scale = np.where(scale > 0, scale, 1.0)
         blocks = range(0, len(x), BLOCK)
         farthest = max(np.abs((x[i : i + BLOCK] - loc) / scale).max() for i in blocks)
-        reach = float(np.clip(1.02 * farthest, *REACHES))
+        half_width = float(np.clip(1.02 * farthest, *HALF_WIDTHS))
         cells = num_bins * max(1, round(NUM_CELLS / num_bins))
         counts = np.zeros([NUM_FOLDS, x.shape[1], cells])
         for first in blocks:
             z = (x[first : first + BLOCK] - loc) / scale
             folds = (first + np.arange(len(z))) % NUM_FOLDS
             counts += histograms.fold_histograms(
-                z, folds, NUM_FOLDS, -reach, reach, cells
+                z, folds, NUM_FOLDS, -half_width, half_width, cells
             )
-        edges = histograms.edges(-reach, reach, cells)
+        edges = histograms.edges(-half_width, half_width, cells)
         ratio, _ = smoothing.choose(counts, edges, BANDWIDTHS)
         values, log_slopes = smoothing.gaussianize(ratio, edges)
         every = slice(None, None, cells // num_bins)

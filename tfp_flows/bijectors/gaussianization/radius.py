@@ -1,4 +1,4 @@
-"""Radial Gaussianization: a map of the radius, for elliptical laws."""
+"""Radial Gaussianization: a map of the radius, for elliptical distributions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["RadialGaussianize"]
 
 
 class RadialGaussianize(base.Bijector):
-    """Give the radius of a spherical law another law, and keep the direction.
+    """Give the radius of spherical data another distribution, keep the direction.
 
     `y = x * exp(S(r) - r)` with `r = log(norm(x))` and a monotone spline `S`. The
-    inverse turns a spherical law into a normal one exactly, where maps of single
-    features need many layers. Near the origin and far out the map is a multiple of the
-    identity, if the tails of `S` have slope 1.
+    inverse turns a spherical distribution into a normal one exactly, where maps of
+    single features need many layers. Near the origin and far out the map is a multiple
+    of the identity, if the tails of `S` have slope 1.
 
     Both directions are closed forms of `O(D)` per event.
 
@@ -112,13 +112,13 @@ class RadialGaussianize(base.Bijector):
     def _scaled(self, value: tf.Tensor, *, inverse: bool) -> tuple:
         kind = value.dtype.as_numpy_dtype
         # Below, the radius counts as this; the map is linear there.
-        tiny = kind(np.finfo(kind).tiny) ** kind(0.25)
-        far = kind(np.finfo(kind).max) ** kind(0.8)
-        inside = tf.clip_by_value(value, -far, far)
+        smallest = kind(np.finfo(kind).tiny) ** kind(0.25)
+        clip_value = kind(np.finfo(kind).max) ** kind(0.8)
+        inside = tf.clip_by_value(value, -clip_value, clip_value)
         largest = tf.reduce_max(tf.abs(inside), axis=-1, keepdims=True)
-        largest = tf.stop_gradient(tf.maximum(largest, tiny))
+        largest = tf.stop_gradient(tf.maximum(largest, smallest))
         square = tf.reduce_sum(tf.square(inside / largest), -1, keepdims=True)
-        floor = tf.square(tiny / largest)
+        floor = tf.square(smallest / largest)
         square = tf.where(square > floor, square, floor)
         radius = tf.math.log(largest) + 0.5 * tf.math.log(square)
         spline = self._bijector

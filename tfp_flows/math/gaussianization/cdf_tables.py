@@ -2,8 +2,9 @@
 
 A table holds the probability of each cell and of what lies below and above the grid.
 Both the CDF and the survival function are interpolated, by TFP's
-`batch_interp_regular_1d_grid`, so that each half of the law uses its smaller tail. The
-density is a step function; see `tables` for splines, whose density is continuous.
+`batch_interp_regular_1d_grid`, so that each half of the distribution uses its smaller
+tail. The density is a step function; see `tables` for splines, whose density is
+continuous.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _tail_slopes(
 def gaussianize(
     x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, log_masses: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Map each feature to the normal law: CDF table, then the inverse normal CDF.
+    """Make each feature normal: CDF table, then the inverse normal CDF.
 
     Args:
         x: Positions, `[..., D]`.
@@ -89,7 +90,7 @@ def gaussianize(
         log_masses: Logs of the probabilities, `[D, G + 2]`, up to a constant.
 
     Returns:
-        Levels of the normal law and log-derivatives, both `[..., D]`.
+        Levels of the normal distribution and log-derivatives, both `[..., D]`.
     """
     below, above, levels = _levels(log_masses)
     slopes = _tail_slopes(levels, low, high)
@@ -143,7 +144,7 @@ def sample_map(
     """Invert `gaussianize`, by the same table with its axes swapped.
 
     Args:
-        z: Levels of the normal law, `[..., D]`.
+        z: Levels of the normal distribution, `[..., D]`.
         low: See `gaussianize`.
         high: See `gaussianize`.
         log_masses: See `gaussianize`.

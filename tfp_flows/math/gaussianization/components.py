@@ -17,8 +17,8 @@ from tfp_flows.math import normal
 __all__ = ["Components", "fit", "start", "sums", "update", "with_background"]
 
 CLUSTER_STEPS = 15
-# Rows that a component gets of the prior law, per dimension, and what its variances
-# have at least, relative to those of the data.
+# Rows that a component gets of the prior distribution, per dimension, and what its
+# variances have at least, relative to those of the data.
 PRIOR_SHARE, PRIOR_RIDGE = 0.5, 1e-3
 # Weight of the component that rules far from all others, and its deviation in units of
 # that of the mixture. Without it one of the narrow ones rules in each place out there,

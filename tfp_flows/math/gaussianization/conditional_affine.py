@@ -14,7 +14,7 @@ __all__ = ["MAX_LOG_SCALE", "choose", "screen", "sums"]
 
 # Bandwidths in cells.
 BANDWIDTHS = (1.0, 2.0, 4.0, 8.0, 16.0)
-# Prior rows at mean 0 and variance 1, within the reach of the kernel.
+# Prior rows at mean 0 and variance 1, within the width of the kernel.
 PSEUDO_ROWS = 4.0
 MAX_LOG_SCALE = 4.0
 # Values beyond do not count when coordinates are screened by moments.

@@ -27,7 +27,8 @@ def _sums(
     """Return what a step of some rows of some features needs.
 
     A component's log-density is at least a parabola in `x - location` that touches it
-    at the current parameters; rows count by its curvature. For a normal law it is 1.
+    at the current parameters; rows count by its curvature. For a normal distribution it
+    is 1.
 
     Args:
         x: Positions, `[D, N]`.
@@ -142,7 +143,7 @@ def expectation_maximisation(
 def kernels(
     x: np.ndarray, num_kernels: int, bandwidth: float | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return kernel estimates of features: normal laws on a grid, weighed by counts.
+    """Return kernel estimates of features: normals on a grid, weighed by counts.
 
     Each row is shared by the two points of the grid next to it, so that its mean stays.
 

@@ -1,9 +1,10 @@
-"""Marginal maps to the normal law through one-dimensional mixtures, as tables.
+"""Marginal maps to the normal distribution through one-dimensional mixtures, as tables.
 
-A mixture of normal laws is fitted to the counts of fine cells, so that the time does
-not grow with the rows. Its map `ndtri(F(x))` is then written down at knots that lie
-where it bends: a few on each side of every component, next to none in the gaps between.
-Where features have separate modes, such a map needs a tenth of the rows of quantiles.
+A mixture of normal distributions is fitted to the counts of fine cells, so that the
+time does not grow with the rows. Its map `ndtri(F(x))` is then written down at knots
+that lie where it bends: a few on each side of every component, next to none in the gaps
+between. Where features have separate modes, such a map needs a tenth of the rows of
+quantiles.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["mixture_knots"]
 
 NUM_CELLS = 1024
 # Where knots may lie: so many scales from a component, in so many places.
-REACH, PLACES = 5.0, 41
+HALF_WIDTH, PLACES = 5.0, 41
 MAX_STEPS = 30
 
 
@@ -39,7 +40,7 @@ def _gaussianize(
 def mixture_knots(
     x: np.ndarray, num_components: int, num_bins: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the knots of maps to the normal law through mixtures.
+    """Return the knots of maps to the normal distribution through mixtures.
 
     Args:
         x: Data, `[N, D]`.
@@ -75,9 +76,9 @@ def mixture_knots(
         z, log_slope = apply(positions.T, log_weights, locations, log_scales)
         return z.numpy().T, log_slope.numpy().T
 
-    places = np.linspace(-REACH, REACH, PLACES)
-    reach = np.exp(log_scales)[:, :, np.newaxis] * places
-    dense = locations[:, :, np.newaxis] + reach
+    places = np.linspace(-HALF_WIDTH, HALF_WIDTH, PLACES)
+    offsets = np.exp(log_scales)[:, :, np.newaxis] * places
+    dense = locations[:, :, np.newaxis] + offsets
     dense = np.sort(dense.reshape(size, -1), axis=1)
     values, log_slopes = evaluate(dense)
     # Knots where the map rises, and where its slope changes.

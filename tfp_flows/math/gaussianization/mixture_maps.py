@@ -1,9 +1,10 @@
-"""Maps of features to the normal law through CDFs of mixtures, with Gaussian tails.
+"""Maps that make features normal through CDFs of mixtures, with Gaussian tails.
 
-`z = ndtri(F(y))`, where `F` is the CDF of a mixture of normal or logistic laws, is
-smooth and increasing, and so is its inverse. The mixture has a broad component besides
-those that it is given, so that its density does not vanish between them. Beyond the
-last quantiles that floats resolve the map is a straight line of the same slope.
+`z = ndtri(F(y))`, where `F` is the CDF of a mixture of normal or logistic
+distributions, is smooth and increasing, and so is its inverse. The mixture has a broad
+component besides those that it is given, so that its density does not vanish between
+them. Beyond the last quantiles that floats resolve the map is a straight line of the
+same slope.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ KINDS = ("normal", "logistic")
 BROAD_WEIGHT, BROAD_SCALE = 1e-4, 3.0
 # Where the straight tails begin, in scales of the component that reaches furthest: a
 # probability near 1e-9 in it.
-REACH = {"normal": 6.0, "logistic": 20.0}
-# Deviation of a logistic law of unit scale.
+HALF_WIDTH = {"normal": 6.0, "logistic": 20.0}
+# Deviation of a logistic distribution of unit scale.
 DEVIATION = {"normal": 1.0, "logistic": math.pi / math.sqrt(3.0)}
 
 # Weights, locations and scales.
@@ -71,9 +72,9 @@ def _inner(x: tf.Tensor, mixture: Mixture, kind: str) -> tuple[tf.Tensor, tf.Ten
 def _ends(mixture: Mixture, kind: str) -> tuple[tf.Tensor, tf.Tensor]:
     """Return where the straight tails begin, `[D]` each."""
     _, locations, scales = mixture
-    reach = REACH[kind] * scales
-    low = tf.reduce_min(locations - reach, axis=0)
-    return low, tf.reduce_max(locations + reach, axis=0)
+    half_widths = HALF_WIDTH[kind] * scales
+    low = tf.reduce_min(locations - half_widths, axis=0)
+    return low, tf.reduce_max(locations + half_widths, axis=0)
 
 
 def gaussianize(
@@ -83,7 +84,7 @@ def gaussianize(
     log_scales: tf.Tensor,
     kind: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Map each feature to the normal law by the CDF of its mixture.
+    """Map each feature to the normal distribution by the CDF of its mixture.
 
     Args:
         x: Positions, `[..., D]`.
@@ -93,7 +94,7 @@ def gaussianize(
         kind: `"normal"` or `"logistic"`.
 
     Returns:
-        Levels of the normal law and log-derivatives, both `[..., D]`.
+        Levels of the normal distribution and log-derivatives, both `[..., D]`.
     """
     mixture = _with_broad(logits, locations, log_scales, kind)
     return _with_tails(x, mixture, kind)
@@ -122,7 +123,7 @@ def sample_map(
     """Invert `gaussianize`, by Newton steps within a bracket.
 
     Args:
-        z: Levels of the normal law, `[..., D]`.
+        z: Levels of the normal distribution, `[..., D]`.
         logits: See `gaussianize`.
         locations: See `gaussianize`.
         log_scales: See `gaussianize`.

@@ -1,8 +1,8 @@
 """Directions whose marginals promise the largest gain of likelihood.
 
 A layer of a Gaussianization gains the negentropies of its marginals. They are estimated
-from counts, as mean logs of smoothed ratios to the normal law, and climbed over all
-orthogonal matrices at once.
+from counts, as mean logs of smoothed ratios to the normal distribution, and climbed
+over all orthogonal matrices at once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def _tables(
     u: np.ndarray, edges: np.ndarray, expected: np.ndarray, smoother: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Return the summed gain of all columns, and the scores `[D, G]`."""
-    reach = float(edges[-1])
-    counts = histograms.histogram(u, -reach, reach, NUM_CELLS)
+    half_width = float(edges[-1])
+    counts = histograms.histogram(u, -half_width, half_width, NUM_CELLS)
     log_ratio = np.log(smoothing.smooth_ratio(counts, expected, smoother))
     gain = float(np.sum(counts * log_ratio) / len(u))
     return gain, np.gradient(log_ratio, edges[1] - edges[0], axis=1)
@@ -51,14 +51,14 @@ def climb(
     Returns:
         Orthogonal matrix, `[D, D]`.
     """
-    reach = float(np.clip(1.1 * np.quantile(np.abs(x), 0.9999), 4.0, 12.0))
-    edges = histograms.edges(-reach, reach, NUM_CELLS)
+    half_width = float(np.clip(1.1 * np.quantile(np.abs(x), 0.9999), 4.0, 12.0))
+    edges = histograms.edges(-half_width, half_width, NUM_CELLS)
     expected = normal.cell_probabilities(edges)
     smoother = smoothing.kernel(edges, bandwidth)
     best, rate = start, 1.0
     u = x @ best.T
     gain, scores = _tables(u, edges, expected, smoother)
-    step = _step(u, scores, reach)
+    step = _step(u, scores, half_width)
     for _ in range(max_steps):
         trial = rotations.polar(best + rate * step @ best)
         moved = x @ trial.T
@@ -73,14 +73,14 @@ def climb(
         rate = min(1.0, 1.5 * rate)
         if done:
             break
-        step = _step(u, scores, reach)
+        step = _step(u, scores, half_width)
     return best
 
 
-def _step(u: np.ndarray, scores: np.ndarray, reach: float) -> np.ndarray:
+def _step(u: np.ndarray, scores: np.ndarray, half_width: float) -> np.ndarray:
     """Return the step of Newton's method with a diagonal Hessian, antisymmetric."""
     size = scores.shape[1]
-    position = np.clip((u + reach) * (size / (2.0 * reach)), 0, size - 1)
+    position = np.clip((u + half_width) * (size / (2.0 * half_width)), 0, size - 1)
     index = position.astype(np.intp) + size * np.arange(u.shape[1])
     score = scores.ravel()[index]
     gradient = score.T @ u / len(u)

@@ -1,7 +1,8 @@
-"""Marginal maps to the normal law by quantiles, with fitted tails.
+"""Marginal maps to the normal distribution by quantiles, with fitted tails.
 
 Within the data, the knots of a map are empirical quantiles at regular levels of the
-normal law; beyond, they are those of generalised Pareto tails fitted to exceedances.
+normal distribution; beyond, they are those of generalised Pareto tails fitted to
+exceedances.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from tfp_flows.math import normal
 
 __all__ = ["affine_knots", "harmonic_slopes", "pareto_law", "quantile_knots"]
 
-# Levels of the normal law beyond which maps are straight. Tails with an end become
-# straight already where one row of this many times the data is expected.
+# Levels of the normal distribution beyond which maps are straight. Tails with an end
+# become straight already where one row of this many times the data is expected.
 OUTER_LEVEL, LIGHT_ROWS = 5.0, 2.0
 # Exceedances of which a tail is fitted: a share of the rows, with bounds.
 TAIL_SHARE, TAIL_ROWS = 0.04, (12, 400)
@@ -22,7 +23,7 @@ TAIL_SHARE, TAIL_ROWS = 0.04, (12, 400)
 SHAPES = (-0.9, 0.6)
 # Shapes are shrunk towards the exponential tail by so many prior exceedances.
 PRIOR_ROWS = 10.0
-# In standard deviations of the normal law per standard deviation of the data.
+# In standard deviations of the normal distribution per standard deviation of the data.
 STEEPEST_TAIL = 12.0
 # Smallest bin relative to the spread, for data with ties.
 MIN_BIN = 1e-6
@@ -68,7 +69,7 @@ def harmonic_slopes(x_knots: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def pareto_law(exceedances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit generalised Pareto laws to exceedances, of all features at once.
+    """Fit generalised Pareto distributions to exceedances, of all features at once.
 
     Args:
         exceedances: Distances beyond a threshold in increasing order, `[M, D]`.
@@ -109,7 +110,7 @@ def _tail(
 def quantile_knots(
     x: np.ndarray, num_inner: int, num_bins: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the knots of a map to the normal law through empirical quantiles.
+    """Return the knots of a map to the normal distribution through empirical quantiles.
 
     Args:
         x: Data in increasing order along the rows, `[N, D]`.

@@ -1,10 +1,11 @@
 """The Rosenblatt transform of a Gaussian mixture.
 
 Coordinate `d` goes to `Phi^-1(F(x_d | x_1 .. x_(d-1)))`. In a mixture the conditional
-law is again a mixture, whose weights are the responsibilities given the coordinates
-before, so that the density of the result under the normal law is that of the mixture.
-Component `k` is given by the whitening map `w = factor @ (x - mean)` with a lower
-triangular factor; its element `d` is standard normal given the coordinates before.
+distribution is again a mixture, whose weights are the responsibilities given the
+coordinates before, so that the density of the result under the normal distribution is
+that of the mixture. Component `k` is given by the whitening map `w = factor @ (x -
+mean)` with a lower triangular factor; its element `d` is standard normal given the
+coordinates before.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def gaussianize(
     log_diagonals: tf.Tensor,
     lower: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Map data of a mixture to the normal law.
+    """Map data of a mixture to the normal distribution.
 
     Args:
         x: Positions, `[N, D]`.

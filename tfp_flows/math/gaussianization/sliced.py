@@ -1,4 +1,4 @@
-"""Directions in which data are farthest from the normal law.
+"""Directions in which data are farthest from the normal distribution.
 
 The distance is the squared Wasserstein distance in one dimension, summed over `K`
 orthonormal directions; its optimal map is taken from counts on a regular grid, so that
@@ -20,27 +20,29 @@ __all__ = ["complete", "directions", "displacement", "pair_directions"]
 NUM_CELLS = 128
 
 
-def displacement(u: np.ndarray, reach: float, num_cells: int = NUM_CELLS) -> np.ndarray:
-    """Return `u - T(u)` for the optimal map `T` of each column to the normal law.
+def displacement(
+    u: np.ndarray, half_width: float, num_cells: int = NUM_CELLS
+) -> np.ndarray:
+    """Return `u - T(u)`, where `T` is the optimal map of a column to a normal one.
 
     Args:
         u: Projections, `[N, K]`.
-        reach: Half the width of the grid.
+        half_width: Of the grid.
         num_cells: Cells of the grid.
 
     Returns:
         `[N, K]`, whose mean square is the squared Wasserstein distance.
     """
-    counts = histograms.histogram(u, -reach, reach, num_cells)
+    counts = histograms.histogram(u, -half_width, half_width, num_cells)
     # The map at the middle of each cell: half of the cell lies below it.
     below = (np.cumsum(counts, axis=1) - 0.5 * counts) / len(u)
     half = 0.5 / len(u)
     below = np.clip(below, half, 1.0 - half)
-    centres = (np.arange(num_cells) + 0.5) * (2.0 * reach / num_cells) - reach
+    centres = (np.arange(num_cells) + 0.5) * (2.0 * half_width / num_cells) - half_width
     target = normal.quantiles_of_arrays(below, 1.0 - below)
     table = centres - target
-    scale = num_cells / (2.0 * reach)
-    position = np.clip((u + reach) * scale - 0.5, 0.0, num_cells - 1.001)
+    scale = num_cells / (2.0 * half_width)
+    position = np.clip((u + half_width) * scale - 0.5, 0.0, num_cells - 1.001)
     index = position.astype(np.intp)
     part = position - index
     index += num_cells * np.arange(u.shape[1])
@@ -76,10 +78,10 @@ def directions(
         Dai, Seljak (2021). Sliced Iterative Normalizing Flows.
         https://arxiv.org/abs/2007.00674, algorithm 1
     """
-    reach = max(4.0, float(np.quantile(np.abs(x), 0.9999)) * 1.5)
+    half_width = max(4.0, float(np.quantile(np.abs(x), 0.9999)) * 1.5)
 
     def distance(found: np.ndarray) -> tuple[float, np.ndarray]:
-        moved = displacement(x @ found.T, reach)
+        moved = displacement(x @ found.T, half_width)
         return float(np.mean(np.sum(moved * moved, axis=1))), moved.T @ x / len(x)
 
     start = rotations.haar(x.shape[1], rng)[:count]

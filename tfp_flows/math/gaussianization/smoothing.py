@@ -16,7 +16,7 @@ from tfp_flows.math import normal
 
 __all__ = ["choose", "gaussianize", "kernel", "smooth_ratio"]
 
-# Prior counts, at ratio 1, within the reach of the kernel.
+# Prior counts, at ratio 1, within the width of the kernel.
 PSEUDO_COUNTS = 2.0
 # Slopes of a single layer stay within exp(+-4): a layer is no place for atoms.
 LOG_SLOPE_BOUND = 4.0
@@ -32,7 +32,7 @@ def kernel(edges: np.ndarray, bandwidth: float) -> np.ndarray:
 def smooth_ratio(
     counts: np.ndarray, expected: np.ndarray, smoother: np.ndarray
 ) -> np.ndarray:
-    """Return the smoothed ratio of counts to the normal law, `[..., G]`.
+    """Return the smoothed ratio of counts to the normal distribution, `[..., G]`.
 
     Args:
         counts: Counts of each cell, `[..., G]`.
@@ -88,7 +88,7 @@ def choose(
 def gaussianize(
     ratio: np.ndarray, edges: np.ndarray, step: np.ndarray | float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the map to the normal law at the edges, and the logs of its slopes.
+    """Return the map to a normal at the edges, and the logs of its slopes.
 
     Args:
         ratio: Density over the normal one in each cell, `[D, G]`.

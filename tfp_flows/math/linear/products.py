@@ -249,8 +249,8 @@ def reflect(vectors: tf.Tensor, x: tf.Tensor, *, inverse: bool = False) -> tf.Te
     # A reflection does not depend on the length of its vector. Dividing by the largest
     # element keeps squares in range; as a constant, it leaves gradients as they are.
     size = tf.stop_gradient(tf.reduce_max(tf.abs(vectors), axis=-1, keepdims=True))
-    tiny = float(np.finfo(vectors.dtype.as_numpy_dtype).tiny)
-    is_zero = size < tf.cast(tiny**_ZERO_POWER, size.dtype)
+    smallest_normal = float(np.finfo(vectors.dtype.as_numpy_dtype).tiny)
+    is_zero = size < tf.cast(smallest_normal**_ZERO_POWER, size.dtype)
     size = tf.where(is_zero, tf.ones_like(size), size)
     vectors = tf.where(is_zero, tf.zeros_like(vectors), vectors / size)
     gram = tf.matmul(vectors, vectors, transpose_b=True)

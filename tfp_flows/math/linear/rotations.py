@@ -24,7 +24,7 @@ def polar(matrix: np.ndarray) -> np.ndarray:
 
 
 def haar(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return an orthogonal matrix from the uniform law over all of them.
+    """Return an orthogonal matrix from the uniform distribution over all of them.
 
     Args:
         size: Number of coordinates `D`.
@@ -86,9 +86,10 @@ def ica(
     """Return the orthogonal matrix nearest to the independent directions of the data.
 
     Symmetric FastICA with the contrast `log(cosh(u))`, all directions at once, and a
-    few steps with the contrast for each direction that its law lets find it best: laws
-    with edges need high powers. Data that are not white are whitened without a rotation
-    first, and the matrix that is found is the orthogonal one nearest to the product.
+    few steps with the contrast for each direction that its distribution lets find it
+    best: distributions with edges need high powers. Data that are not white are
+    whitened without a rotation first, and the matrix that is found is the orthogonal
+    one nearest to the product.
 
     Args:
         x: Data, `[N, D]`.
@@ -142,7 +143,7 @@ def _refined(white: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Return directions after one step of each with the best contrast for it.
 
     The best is that of the smallest variance of the direction's error. Directions of
-    normal laws have none: they stay, and turn the others least.
+    normal distributions have none: they stay, and turn the others least.
     """
     u = (white @ found.T).astype(np.float64, copy=False)
     least = np.full(len(found), UNKNOWN * len(u))

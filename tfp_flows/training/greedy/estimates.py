@@ -38,8 +38,8 @@ NUM_FOLDS = 5
 NUM_CELLS = 256
 # In standard deviations; the narrowest still covers two cells.
 BANDWIDTHS = (0.1, 0.15, 0.25, 0.4, 0.7, 1.2)
-# Half the width of the grid, in standard deviations.
-REACHES = (5.0, 12.0)
+# Least and largest half width of the grid, in standard deviations.
+HALF_WIDTHS = (5.0, 12.0)
 # A change of mean and scale must gain this much in all, in nats.
 AFFINE_GAIN = 3.0
 # How far, in log-radius, the last knot lies from the one before.
@@ -59,7 +59,7 @@ Layer = layers.Spline
 
 
 class Source(Protocol):
-    """Rows on their way to the normal law, seen through sums over them."""
+    """Rows on their way to the normal distribution, seen through sums over them."""
 
     @property
     def sample(self) -> np.ndarray:
@@ -156,7 +156,7 @@ def _white(source: Source, num_bins: int) -> layers.Layer:
 
 
 def _quantile(source: Source, rotation: np.ndarray | None, num_bins: int) -> Layer:
-    """Return the layer that maps quantiles to those of the normal law."""
+    """Return the layer that maps quantiles to those of the normal distribution."""
     x, size = source.ranked, source.ranked.shape[1]
     parts = []
     step = max(BLOCK_FEATURES, BLOCK // len(x))
@@ -178,17 +178,21 @@ def _ratio(
 ) -> Layer:
     """Return the layer that takes a step towards normal marginals, from counts."""
     u = layers.rotated(source.sample, rotation)
-    reach = float(np.clip(1.02 * np.abs(u).max(), *REACHES))
+    half_width = float(np.clip(1.02 * np.abs(u).max(), *HALF_WIDTHS))
     loc, scale = u.mean(axis=0, dtype=np.float64), marginals.deviations(u)
     gain = 0.5 * (scale**2 + loc**2 - 1.0 - 2.0 * np.log(scale)) * len(u)
     loc = np.where(gain > AFFINE_GAIN, loc, 0.0)
     scale = np.where(gain > AFFINE_GAIN, scale, 1.0)
     cells = num_bins * max(1, round(NUM_CELLS / num_bins))
-    edges = histograms.edges(-reach, reach, cells)
+    edges = histograms.edges(-half_width, half_width, cells)
 
     def counts(x: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray]:
         u = (layers.rotated(x, rotation) - loc) / scale
-        return (histograms.fold_histograms(u, folds, NUM_FOLDS, -reach, reach, cells),)
+        return (
+            histograms.fold_histograms(
+                u, folds, NUM_FOLDS, -half_width, half_width, cells
+            ),
+        )
 
     (counted,) = source.total(counts)
     ratio, _ = smoothing.choose(counted, edges, BANDWIDTHS)
@@ -222,7 +226,7 @@ def _tables(source: Source, layer: layers.Spline) -> layers.Table:
 
 
 def _radius(source: Source, num_bins: int) -> layers.Layer:
-    """Return the layer that gives the radius the law that it has in normal data."""
+    """Return the layer that gives the radius its distribution in normal data."""
     x = source.ranked
     radius = layers.log_radius(x)
     positions, levels, _ = marginals.best_knots(
@@ -300,7 +304,7 @@ class _Plain:
 def quantile_layer(
     x: np.ndarray, rotation: np.ndarray | None, folds: np.ndarray, num_bins: int
 ) -> Layer:
-    """Return the layer that maps quantiles of rows to those of the normal law.
+    """Return the layer that maps quantiles of rows to those of the normal distribution.
 
     Args:
         x: Rows, `[N, D]`.

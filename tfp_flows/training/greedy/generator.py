@@ -49,8 +49,8 @@ def _levels(noise: np.ndarray, data: np.ndarray, rows: int) -> np.ndarray:
     last = float(tf.math.ndtri(np.float64(1.0 - 0.5 / rows)))
     inner = INNER * last
     size = np.abs(levels)
-    reach = np.maximum(np.maximum(size[0], size[-1]), last)
-    outer = inner + (size - inner) * ((last - inner) / (reach - inner))
+    outermost = np.maximum(np.maximum(size[0], size[-1]), last)
+    outer = inner + (size - inner) * ((last - inner) / (outermost - inner))
     return np.sign(levels) * np.where(size > inner, outer, size)
 
 

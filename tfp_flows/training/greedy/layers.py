@@ -70,7 +70,7 @@ def cdf_table(x: np.ndarray, *grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def normal_losses(x: np.ndarray) -> np.ndarray:
-    """Return the negative log-densities of a normal law, in nats, `[N]`."""
+    """Return the negative log-densities of a normal distribution, in nats, `[N]`."""
     square = np.einsum("ij,ij->i", x, x, dtype=np.float64)
     return 0.5 * square + x.shape[1] * normal.LOG_NORMALISER
 
@@ -143,7 +143,7 @@ class Table(Layer):
     layer_type = "table"
 
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rotate, then look up levels of the normal law."""
+        """Rotate, then look up levels of the normal distribution."""
         out, log_det = cdf_table(rotated(x, self.rotation), *self.grid)
         return out, np.sum(log_det, axis=1)
 

@@ -1,4 +1,4 @@
-"""The choice of a map to the normal law for each feature of some rows."""
+"""The choice of a map to the normal distribution for each feature of some rows."""
 
 from __future__ import annotations
 

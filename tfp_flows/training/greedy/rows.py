@@ -1,4 +1,4 @@
-"""Rows of a greedy fit, in memory or in a stream, on their way to the normal law."""
+"""Rows of a greedy fit, in memory or in a stream, that become normal."""
 
 from __future__ import annotations
 
