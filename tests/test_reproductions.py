@@ -99,6 +99,7 @@ def test_entries_of_every_module_run_quickly(command, capsys):
         "pairs-of-pixels",
         "one-block-nsf-ar",
         "checks-of-destructors",
+        "anomalies-in-features",
     ]
     command[0]["main"]([*names, "--quick"])
     printed = capsys.readouterr().out

@@ -1,6 +1,15 @@
 """The published systems that `reproductions.py` runs, one module for each field."""
 
-from published import gaussianization, images, maps, mnist, reverse, small
+from published import applications, gaussianization, images, maps, mnist, reverse, small
 from published.entries import ENTRIES
 
-__all__ = ["ENTRIES", "gaussianization", "images", "maps", "mnist", "reverse", "small"]
+__all__ = [
+    "ENTRIES",
+    "applications",
+    "gaussianization",
+    "images",
+    "maps",
+    "mnist",
+    "reverse",
+    "small",
+]

@@ -177,17 +177,17 @@ def wrapper(quick: bool) -> Iterator[Figure]:
 
 
 def seconds(functions: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
-    """Return median times of compiled functions, measured in turns."""
+    """Return median CPU times of compiled functions, measured in turns."""
     compiled = [tf.function(f, autograph=False) for f in functions]
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(rounds):
         for function, found in zip(compiled, times, strict=True):
             for call in range(CALLS):
-                start = time.perf_counter()
+                start = time.process_time()
                 tf.nest.map_structure(lambda t: t.numpy(), function())
                 # The first one finds the caches of the processor cold.
                 if call:
-                    found.append(time.perf_counter() - start)
+                    found.append(time.process_time() - start)
     return [statistics.median(found) for found in times]
 
 
