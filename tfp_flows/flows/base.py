@@ -13,19 +13,21 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks, _context, _serialize
 from tfp_flows import distributions as bases
-from tfp_flows._types import Condition, Seed, Shape, TensorLike
+from tfp_flows._types import Condition, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.flows._model import batch, compiled, describe, variables
-from tfp_flows.flows._model.columns import NamedColumns
+from tfp_flows.flows._model import batch, compiled, variables
+from tfp_flows.flows._model.describe import Described
+from tfp_flows.flows._model.evaluation import Evaluated
+from tfp_flows.flows._model.statistics import Statistics
 from tfp_flows.flows._model.trainable import TrainableModel
 from tfp_flows.networks import condition as conditions
 
 __all__ = ["Flow"]
 
 
-class Flow(NamedColumns, TrainableModel):
+class Flow(Evaluated, Described, Statistics, TrainableModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
@@ -262,59 +264,6 @@ class Flow(NamedColumns, TrainableModel):
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
                 x = inverse_and_log_det(current, x, inner, event_ndims=1)[0]
 
-    def log_prob(
-        self,
-        x: TensorLike,
-        condition: Condition = None,
-        *,
-        jit_compile: bool = False,
-    ) -> tf.Tensor:
-        """Return the log-density of data, in nats, by a compiled function.
-
-        Args:
-            x: Data, `[..., *event_shape]`; of a data frame, the columns of the flow.
-            condition: `[..., *condition_shape]`, broadcasts against the data.
-            jit_compile: Whether to compile by XLA: seconds once for each power of two
-                of the batch size, then faster, most of all for splines.
-
-        Returns:
-            `[...]`.
-
-        Raises:
-            ValueError: If a shape does not fit.
-        """
-        x, condition = self.in_order(x, condition)
-        return self._compiled.log_prob(x, condition, jit_compile=jit_compile)
-
-    def sample(
-        self,
-        sample_shape: Shape | tuple[()] = (),
-        condition: Condition = None,
-        seed: Seed = None,
-        *,
-        jit_compile: bool = False,
-    ) -> tf.Tensor:
-        """Return samples by a compiled function.
-
-        Args:
-            sample_shape: Shape of independent samples; an int or a tuple.
-            condition: `[..., *condition_shape]`; one sample of `sample_shape` for each.
-            seed: Int or stateless seed `[2]`.
-            jit_compile: Whether to compile by XLA, as in `log_prob`; worth it for
-                autoregressive flows and splines.
-
-        Returns:
-            `[*sample_shape, ..., *event_shape]`.
-
-        Raises:
-            ValueError: If a size is negative, or a shape does not fit.
-        """
-        _checks.sample_shape(sample_shape)
-        condition = self.in_order(None, condition)[1]
-        return self._compiled.sample(
-            sample_shape, condition, seed, jit_compile=jit_compile
-        )
-
     def call(
         self,
         inputs: TensorLike | dict[str, TensorLike],
@@ -382,19 +331,6 @@ class Flow(NamedColumns, TrainableModel):
                 config["embedding"], custom_objects
             )
         return cls(**config)
-
-    def export(self, filepath: str, **kwargs: Any) -> None:
-        """Write a SavedModel with the signatures `log_prob` and `sample`.
-
-        Args:
-            filepath: Folder to write.
-            **kwargs: `verbose` as in Keras.
-        """
-        compiled.export(self, filepath, **kwargs)
-
-    def __repr__(self) -> str:
-        """Show the stack from the data to the base, and the number of parameters."""
-        return describe.describe(self, self._maps, self._base.kind)
 
 
 def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:

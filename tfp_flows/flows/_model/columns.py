@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfp_flows import _checks, datasets
+import numpy as np
+
+from tfp_flows import _checks, _optional, datasets
 
 __all__ = ["NamedColumns", "by_name"]
 
@@ -88,6 +90,27 @@ class NamedColumns:
     def condition_columns(self, names: Sequence[str] | None) -> None:
         shape = self.condition_shape
         self._condition_names = _column_names(names, shape, "condition_columns")
+
+    def as_frame(self, x: Any) -> Any:
+        """Return events as the rows of a pandas data frame.
+
+        Args:
+            x: Events, `[..., D]`; leading dimensions become rows.
+
+        Raises:
+            ValueError: If events are no vectors.
+            MissingExtraError: If pandas is not installed.
+        """
+        pd = _optional.require("pandas", extra="tables")
+        if len(self.event_shape) > 1:
+            msg = (
+                "`as_frame` is for flows of vectors, this one has events of shape "
+                f"{self.event_shape}. Leave it out."
+            )
+            raise ValueError(msg)
+        size = self.event_shape[0] if self.event_shape else 1
+        names = self.columns or datasets.table.default_columns(size)
+        return pd.DataFrame(np.reshape(x, [-1, size]), columns=list(names))
 
     def in_order(self, x: Any, condition: Any) -> tuple[Any, Any]:
         """Return events and conditions as the flow takes them.
