@@ -107,7 +107,7 @@ class Table(base.Conditioner):
         del condition
         values, last = weights["values"], self._num_knots - 1
         place = (x[0] * (1.0 / base.INPUT_BOUND) + 1.0) * (0.5 * last)
-        # What is no number takes the first cell, and stays none by its part of it.
+        # NaN takes the first cell, and stays NaN by its part of it.
         cell = tf.where(tf.math.is_nan(place), tf.zeros_like(place), tf.floor(place))
         cell = tf.clip_by_value(cell, 0.0, last - 1.0)
         index = tf.cast(cell, tf.int32)

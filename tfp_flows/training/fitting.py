@@ -153,13 +153,10 @@ def fit(
         return streams.fit(
             flow,
             x,
+            settings.limits(epochs),
             validation=share if isinstance(share, float) else None,
-            max_layers=epochs,
-            patience=patience,
             seed=seed,
             adapt=adapt,
-            callbacks=callbacks,
-            verbose=verbose,
             **options,
         )
     found = given.read(

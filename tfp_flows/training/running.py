@@ -17,7 +17,7 @@ from tfp_flows.training.callbacks.stopping import StopEarly, StopOnNonFinite
 from tfp_flows.training.data import arrays, batches
 from tfp_flows.training.data.given import Given
 from tfp_flows.training.greedy import fit as greedy
-from tfp_flows.training.greedy import generator
+from tfp_flows.training.greedy import generator, progress
 
 __all__ = ["Settings", "by_gradients", "by_layers", "choose", "without_data"]
 
@@ -50,6 +50,10 @@ class Settings:
     verbose: int | str
     keeps: bool
 
+    def limits(self, max_layers: int | None) -> progress.Limits:
+        """Return how long a fit layer by layer may be."""
+        return progress.Limits(max_layers, self.patience, self.callbacks, self.verbose)
+
 
 def by_layers(
     given: Given, max_layers: int | None, settings: Settings
@@ -62,13 +66,10 @@ def by_layers(
         given.flow,
         given.train,
         held_out,
-        max_layers=max_layers,
-        patience=settings.patience,
+        settings.limits(max_layers),
         seed=settings.seed,
         more=settings.keeps,
         refit=given.share,
-        callbacks=settings.callbacks,
-        verbose=settings.verbose,
     )
 
 

@@ -19,7 +19,7 @@ class RadialGaussianize(base.Bijector):
     """Give the radius of spherical data another distribution, keep the direction.
 
     `y = x * exp(S(r) - r)` with `r = log(norm(x))` and a monotone spline `S`. The
-    inverse turns a spherical distribution into a normal one exactly, where maps of
+    inverse makes spherical data normal exactly, where maps of
     single features need many layers. Near the origin and far out the map is a multiple
     of the identity, if the tails of `S` have slope 1.
 

@@ -32,9 +32,10 @@ __all__ = [
     "Gaussianization",
 ]
 
-# What the layers of a greedy fit may turn by; "auto" alternates the last two.
+# Rotations that a greedy fit may look for; "auto" alternates the last two.
 ROTATIONS = ("auto", "pca", "random", "ica", "sliced")
-# Splines or tables of turned features, functions of one of them, the radius, a mixture.
+# Splines or tables of rotated features, functions of one of them, the radius, a
+# mixture.
 LAYERS = ("spline", "table", "conditional-affine", "radial", "mixture")
 _RENAMED = {"pivot": "conditional-affine"}
 # What layers of single features are made of, and their bins.
@@ -43,7 +44,7 @@ CONDITIONAL_KNOTS = 64
 
 
 class _Layered(base.Flow):
-    """What both flows share: layers that turn the data, then map what they turned."""
+    """What both flows share: layers of a rotation and a map of what it rotated."""
 
     def __init__(
         self,
@@ -90,16 +91,13 @@ class _Layered(base.Flow):
             return [rosenblatt.MixtureGaussianize.trainable(size, count, dtype=dtype)]
         start = self._start(position)
         if layer_type == "table":
-            # Steps have no gradient by where they lie: rotations stay.
-            turn = rotation.Rotation.fixed(start, dtype=dtype)
+            # A step function has no gradient by its input: rotations stay.
             bins = options["num_bins"]
-            return [
-                turn,
-                histogram.MarginalGaussianize.trainable(size, bins, dtype=dtype),
-            ]
-        turn = rotation.Rotation.trainable(start, dtype=dtype)
+            tables = histogram.MarginalGaussianize.trainable(size, bins, dtype=dtype)
+            return [rotation.Rotation.fixed(start, dtype=dtype), tables]
+        rotated = rotation.Rotation.trainable(start, dtype=dtype)
         if layer_type == "spline":
-            return [turn, self._marginal(size, condition_shape)]
+            return [rotated, self._marginal(size, condition_shape)]
         if size == 1:
             msg = (
                 "`layer_types` may have 'conditional-affine' for events of two "
@@ -109,7 +107,7 @@ class _Layered(base.Flow):
         affine = transformers.Affine()
         table = networks.Table((size - 1, 2), CONDITIONAL_KNOTS, dtype=dtype)
         mask = [True, *[False] * (size - 1)]
-        return [turn, coupling.Coupling(affine, table, mask)]
+        return [rotated, coupling.Coupling(affine, table, mask)]
 
     def _marginal(
         self, size: int, condition_shape: tuple[int, ...] | None
@@ -183,9 +181,9 @@ class _Layered(base.Flow):
 class RBIG(_Layered):
     """Rotation-based iterative Gaussianization, fitted layer by layer in seconds.
 
-    Each layer turns the data and makes its marginals normal. `tfp_flows.fit("rbig",
-    x)` finds layers by statistics of the data alone, without gradients, and stops by
-    the likelihood of rows held out; it sets `num_layers`. The fitted flow may go on
+    Each layer rotates the data and makes its marginals normal. `tfp_flows.fit("rbig",
+    x)` finds layers from statistics of the data, without gradients, and stops by the
+    likelihood of validation rows; it sets `num_layers`. The fitted flow may go on
     training as any Keras model. Density is faster than sampling, by a factor near 2.
 
     With `marginals="table"` the flow is RBIG as it was published: rotations, and tables
@@ -205,7 +203,7 @@ class RBIG(_Layered):
             says.
         num_components: Components of a `"mixture"`; a fit sets it.
         max_layers: Most layers of a fit.
-        rotation: What a fit turns by: `"pca"`, `"random"`, `"ica"` (independent
+        rotation: How a fit finds rotations: `"pca"`, `"random"`, `"ica"` (independent
             components), `"sliced"` (directions far from normal), or `"auto"`, which
             alternates the last two. Only `"auto"` uses all types of layers; with the
             others all layers but the first are splines.

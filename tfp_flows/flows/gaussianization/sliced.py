@@ -14,7 +14,7 @@ __all__ = ["GIS", "SIG"]
 
 
 class _Sliced(rbig.RBIG):
-    """An `RBIG` whose fit turns to the worst slices, and nowhere else."""
+    """An `RBIG` whose fit rotates to the worst slices only."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class _Sliced(rbig.RBIG):
 class GIS(_Sliced):
     """Gaussianizing iterative slicing: an `RBIG` along the directions of the worst fit.
 
-    Each layer turns to orthogonal directions along which the data are farthest from
+    Each layer rotates to orthogonal directions along which the data are farthest from
     normal in sliced Wasserstein distance, and makes the marginals there normal. Fitted
     by `tfp_flows.fit("gis", x)` like `RBIG`, of which it is the form
     `rotation="sliced"`; where other layers may help as well, `RBIG` is the better

@@ -110,7 +110,7 @@ def gaussianize(
     cells = levels.shape[-1] - 1
     width = (high - low) / cells
     position = tf.clip_by_value((inside - low) / width, 0.0, float(cells - 1))
-    # Casting what is no number is undefined: it takes the first cell.
+    # Casting NaN is undefined: it takes the first cell.
     position = tf.where(tf.math.is_nan(position), tf.zeros_like(position), position)
     mass = tables.pick(below[:, 1:] - below[:, :-1], tf.cast(position, tf.int32))
     mass_above = tables.pick(above[:, :-1] - above[:, 1:], tf.cast(position, tf.int32))

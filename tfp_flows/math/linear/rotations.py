@@ -143,7 +143,7 @@ def _refined(white: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Return directions after one step of each with the best contrast for it.
 
     The best is that of the smallest variance of the direction's error. Directions of
-    normal distributions have none: they stay, and turn the others least.
+    normal distributions have none: they stay, and move the others least.
     """
     u = (white @ found.T).astype(np.float64, copy=False)
     least = np.full(len(found), UNKNOWN * len(u))

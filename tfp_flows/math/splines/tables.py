@@ -98,7 +98,7 @@ def _apply(
         step = tf.where(outside, value - source[:, edge], zero)
         out = tf.where(outside, target[:, edge] + step * tf.exp(log_slope), out)
         log_det = tf.where(outside, log_slope + zero, log_det)
-    # What is no number stays none: no bin knows it, and the clip may hide it.
+    # NaN in, NaN out: clipping may hide it.
     return tf.where(tf.math.is_nan(value), value, out), log_det
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfp_flows import _checks, _context
+from tfp_flows import _context
 from tfp_flows.flows.gaussianization import rbig
-from tfp_flows.training.data import arrays as training_data
+from tfp_flows.training.data import arrays
 from tfp_flows.training.greedy import (
     directions,
     initial_layers,
@@ -37,7 +37,7 @@ class _Search:
         rows: The rows.
         options: Of the flow.
         rng: Source of randomness.
-        callbacks: Told of every layer.
+        found: How the fit goes.
     """
 
     def __init__(
@@ -45,36 +45,26 @@ class _Search:
         rows: training_rows.Rows,
         options: dict[str, Any],
         rng: np.random.Generator,
-        callbacks: keras.callbacks.CallbackList,
+        found: progress.Progress,
     ) -> None:
         self._rows, self._options = rows, options
-        self._rng, self._callbacks = rng, callbacks
-        self._seen: list[float] | None = None
-        self._first = self._best = np.empty(0)
-        self._number = self._since = self._start = 0
+        self._rng, self._progress = rng, found
+        self._first, self._initial = np.empty(0), 0
         self.kept = len(rows.steps)
 
     def note(self, label: str) -> None:
         """Report a layer, and keep it if it gains."""
-        losses = self._rows.row_losses()
-        means = [float(np.mean(part)) for part in losses]
-        progress.report(self._callbacks, self._number, means, self._seen, label)
-        self._seen = means
-        self._number += 1
-        if not len(self._best):
-            self._first, self._start = losses[-1], len(self._rows.steps)
-        else:
-            self._since += 1
-            if not progress.gains(self._best, losses[-1], progress.SIGNIFICANT):
-                return
-        self._best, self._since, self.kept = losses[-1], 0, len(self._rows.steps)
+        if self._progress.note(label, self._rows.row_losses()):
+            self.kept = len(self._rows.steps)
+        if not len(self._first):
+            self._first, self._initial = self._progress.best, self.kept
 
     def settle(self) -> None:
         """Drop all layers after the initial ones, unless together they gain."""
-        if not progress.gains(self._first, self._best, TOGETHER):
-            self.kept = self._start
+        if not progress.gains(self._first, self._progress.best, TOGETHER):
+            self.kept = self._initial
 
-    def run(self, max_layers: int, patience: int) -> None:
+    def run(self) -> None:
         """Add layers, of each type one after the other."""
         rows, options = self._rows, self._options
         searched: tuple[str, ...] = (options["rotation"],)
@@ -83,72 +73,61 @@ class _Search:
         conditional = options["rotation"] == "auto" and options["marginals"] == "spline"
         without = 0 if conditional and rows.size > 1 else None
         rounds = 0
-        while self._number < max_layers and self._since < patience:
+        while self._progress.goes_on:
             rounds += 1
             method = searched[rounds % len(searched)]
             x = rows.sample.astype(np.float64)
             rotation = directions.find_rotation(method, x, self._rng)
-            rows.apply_layer(
-                rows.rotation_step(
-                    "ratio", rotation, share=options["step"], label=method
-                )
+            step = rows.rotation_step(
+                "ratio", rotation, share=options["step"], label=method
             )
+            rows.apply_layer(step)
             self.note(method)
-            if self._number >= max_layers or without is None:
+            if not self._progress.may_grow or without is None:
                 continue
             if without >= CONDITIONAL_ROUNDS and rounds % CONDITIONAL_EVERY:
                 continue
             # Rows lie along the axes now; the feature may be an old one or a new one.
-            step, gain = directions.conditional_affine_step(
-                rows, [np.eye(rows.size), rotation.T]
-            )
-            if step is None or gain < CONDITIONAL_GAIN:
+            bases = [np.eye(rows.size), rotation.T]
+            best, gain = directions.conditional_affine_step(rows, bases)
+            if best is None or gain < CONDITIONAL_GAIN:
                 without += 1
                 continue
             without = 0
-            rows.apply_layer(step)
+            rows.apply_layer(best)
             self.note("conditional-affine")
 
 
 def _search(
     flow: rbig.RBIG,
     rows: training_rows.Rows,
+    limits: progress.Limits,
     rng: np.random.Generator,
     *,
-    max_layers: int | None,
-    patience: int | None,
     more: bool,
-    callbacks: Sequence[keras.callbacks.Callback],
-    verbose: int | str,
 ) -> tuple[training_rows.Rows, int, keras.callbacks.History]:
     """Return rows behind all layers tried, the number of steps kept, the history."""
     options = flow.fit_options
-    max_layers = options["max_layers"] if max_layers is None else max_layers
-    _checks.at_least(max_layers, 1, "max_layers")
-    listed, history = progress.begin(flow, callbacks, max_layers, verbose)
-    start = "more"
+    found = progress.Progress(flow, limits)
+    label = "more"
     if not more:
-        rows, start = initial_layers.race(rows, options, rng)
-    search = _Search(rows, options, rng, listed)
-    search.note(start)
-    search.run(max_layers, progress.PATIENCE if patience is None else patience)
+        rows, label = initial_layers.race(rows, options, rng)
+    search = _Search(rows, options, rng, found)
+    search.note(label)
+    search.run()
     search.settle()
-    listed.on_train_end()
-    return rows, search.kept, history
+    return rows, search.kept, found.end()
 
 
 def fit_greedily(
     flow: rbig.RBIG,
-    train: training_data.Data,
-    held_out: training_data.Data | None,
+    train: arrays.Data,
+    held_out: arrays.Data | None,
+    limits: progress.Limits,
     *,
-    max_layers: int | None = None,
-    patience: int | None = None,
     seed: int | None = None,
     more: bool = False,
     refit: bool = False,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int | str = "auto",
 ) -> keras.callbacks.History:
     """Fit the layers of an `RBIG` to data.
 
@@ -157,41 +136,29 @@ def fit_greedily(
         train: Rows that the layers are made from.
         held_out: Validation rows, whose likelihood says when to stop; `None` uses the
             training rows, which over-fits.
-        max_layers: Most steps; `None` for the option of the flow.
-        patience: Steps without a gain before the fit stops; `None` for 10.
+        limits: How long the fit may be.
         seed: Int that fixes folds and directions.
         more: Whether to keep the layers there are and to add to them.
         refit: Whether to make the layers that were kept once more, with the same
             directions, from all rows, the validation rows included.
-        callbacks: Keras callbacks; a step counts as an epoch.
-        verbose: 0 is silent, else a line for each layer.
 
     Returns:
         The history. `loss` and `val_loss` are nats per event after each step,
         `information` and `val_information` what it took off, in nats (the reduction of
-        total correlation and of marginal negentropy), `layer_type` what it
-        is or rotates by. With `refit` they are those of the search.
+        total correlation and of marginal negentropy), `layer_type` what it is or how
+        its rotation was found. With `refit` they are those of the search.
     """
     rng = _context.generator(seed)
     fixed = int(rng.integers(2**31))
     given = [part for part in (train, held_out) if part is not None]
     kept = layers.read(flow) if more else []
     rows = _rows(flow, given, kept, fixed)
-    rows, number, history = _search(
-        flow,
-        rows,
-        rng,
-        max_layers=max_layers,
-        patience=patience,
-        more=more,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
-    found, taken = rows.layers[: len(kept) + number], rows.steps[:number]
+    rows, number, history = _search(flow, rows, limits, rng, more=more)
+    found, steps = rows.layers[: len(kept) + number], rows.steps[:number]
     if refit and len(given) == 2:
         del rows
         rows = _rows(flow, given, kept, fixed, join=True)
-        for step in taken:
+        for step in steps:
             rows.apply_layer(step)
         found = rows.layers
     layers.write(flow, found)
@@ -200,7 +167,7 @@ def fit_greedily(
 
 def _rows(
     flow: rbig.RBIG,
-    given: Sequence[training_data.Data],
+    given: Sequence[arrays.Data],
     kept: Sequence[layers.Layer],
     seed: int,
     *,
@@ -230,14 +197,11 @@ def _rows(
 def fit_stream(
     flow: rbig.RBIG,
     read: Callable[[], Iterable[np.ndarray]],
+    limits: progress.Limits,
     *,
     validation: float | None = 0.1,
-    max_layers: int | None = None,
-    patience: int | None = None,
     seed: int | None = None,
     adapt: bool = True,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int | str = "auto",
 ) -> keras.callbacks.History:
     """Fit the layers of an `RBIG` to rows that are read again for each layer.
 
@@ -251,14 +215,11 @@ def fit_stream(
             order of the rows should stay the same. Inside the scope of a distribution
             strategy these are the rows of this worker: the layers, the same in all
             workers, are those of the rows of all of them.
+        limits: How long the fit may be.
         validation: Share of validation rows, which say when to stop; `None` for none.
-        max_layers: Most steps; `None` for the option of the flow.
-        patience: Steps without a gain before the fit stops; `None` for 10.
         seed: Int that fixes samples, folds and directions.
         adapt: Whether to set the standardisation and to start anew; else layers are
             added to those there are.
-        callbacks: Keras callbacks; a step counts as an epoch.
-        verbose: 0 is silent, else a line for each layer.
 
     Returns:
         The history, see `fit_greedily`; losses are those of the sample.
@@ -271,58 +232,65 @@ def fit_stream(
         (drawn,) = workers.total((_context.generator().integers(2**31),))
         seed = int(drawn)
     rng = _context.generator(seed)
-    fixed = int(rng.integers(2**31))
-    share = float(validation or 0.0)
-    size = flow.event_size
-
-    def flat() -> Iterable[np.ndarray]:
-        return (np.asarray(x).reshape(-1, size) for x in read())
-
-    parts, _, mean, scale = training_rows.reservoir(flat(), fixed, share)
-    if adapt:
-        flow.standardization.set_moments(mean, scale)
-    units = flow.standardization
-
-    def standardised() -> Iterable[np.ndarray]:
-        return (layers.standardised(units, x)[0] for x in flat())
-
-    standard = [layers.standardised(units, part) for part in parts if len(part)]
-    rows: training_rows.Rows = training_rows.Stream(
-        standardised,
-        [x for x, _ in standard],
-        standard[0][1],
-        flow.fit_options["num_bins"],
-        fixed,
-        share,
-        flow.fit_options["marginals"],
-    )
+    rows = _stream(flow, read, int(rng.integers(2**31)), validation or 0.0, adapt=adapt)
     kept = [] if adapt else layers.read(flow)
     for layer in kept:
         rows.transform(layer)
-    rows, number, history = _search(
-        flow,
-        rows,
-        rng,
-        max_layers=max_layers,
-        patience=patience,
-        more=not adapt,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
+    rows, number, history = _search(flow, rows, limits, rng, more=not adapt)
     layers.write(flow, rows.layers[: len(kept) + number])
     return history
 
 
+def _stream(
+    flow: rbig.RBIG,
+    read: Callable[[], Iterable[np.ndarray]],
+    seed: int,
+    share: float,
+    *,
+    adapt: bool,
+) -> training_rows.Rows:
+    """Return the rows of a stream, standardised as those of its first pass."""
+    size, options = flow.event_size, flow.fit_options
+
+    def flat() -> Iterable[np.ndarray]:
+        return (np.asarray(x).reshape(-1, size) for x in read())
+
+    parts, _, mean, scale = training_rows.reservoir(flat(), seed, share)
+    if adapt:
+        flow.standardization.set_moments(mean, scale)
+    standardization = flow.standardization
+
+    def standardised() -> Iterable[np.ndarray]:
+        return (layers.standardised(standardization, x)[0] for x in flat())
+
+    standard = [layers.standardised(standardization, x) for x in parts if len(x)]
+    return training_rows.Stream(
+        standardised,
+        [x for x, _ in standard],
+        standard[0][1],
+        options["num_bins"],
+        seed,
+        share,
+        options["marginals"],
+    )
+
+
 def fit_more(
-    flow: rbig.RBIG, x: Any, *, validation: Any = 0.1, **options: Any
+    flow: rbig.RBIG,
+    x: Any,
+    *,
+    validation: Any = 0.1,
+    seed: int | None = None,
+    **options: Any,
 ) -> tuple[rbig.RBIG, keras.callbacks.History]:
     """Add layers to a fitted `RBIG`, from the same or from other data.
 
     Args:
         flow: The fitted flow.
         x: Events, `[N, *event_shape]`.
-        validation: Share of rows held out, or `(x,)`, or `None`.
-        **options: `max_layers`, `patience`, `seed`, `callbacks`, `verbose`.
+        validation: Share of validation rows, or `(x,)`, or `None`.
+        seed: Int that fixes folds and directions.
+        **options: `max_layers`, `patience`, `callbacks`, `verbose`.
 
     Returns:
         The flow and the history of the new layers.
@@ -333,6 +301,7 @@ def fit_more(
             "fit with adapt=False."
         )
         raise ValueError(msg)
-    rows = training_data.Data(x)
-    train, held_out = training_data.hold_out(rows, validation, options.get("seed"))
-    return flow, fit_greedily(flow, train, held_out, more=True, **options)
+    rows = arrays.Data(x)
+    train, held_out = arrays.hold_out(rows, validation, seed)
+    limits = progress.Limits(**options)
+    return flow, fit_greedily(flow, train, held_out, limits, seed=seed, more=True)

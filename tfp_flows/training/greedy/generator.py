@@ -15,12 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _context
-from tfp_flows.flows.gaussianization import sliced as slices
+from tfp_flows import _context
+from tfp_flows.flows.gaussianization import sliced as sliced_flows
 from tfp_flows.math.gaussianization import sliced
-from tfp_flows.training.data import arrays as training_data
-from tfp_flows.training.greedy import directions, estimates, progress
-from tfp_flows.training.greedy import layers as greedy_layers
+from tfp_flows.training.data import arrays
+from tfp_flows.training.greedy import directions, estimates, layers, progress
 from tfp_flows.training.greedy import rows as training_rows
 
 __all__ = ["fit_generator"]
@@ -29,7 +28,7 @@ __all__ = ["fit_generator"]
 INNER = 0.8
 
 
-def _swapped(knots: greedy_layers.Knots) -> greedy_layers.Knots:
+def _swapped(knots: layers.Knots) -> layers.Knots:
     """Return the tables of the inverse maps."""
     positions, values, log_slopes = knots
     return values, positions, -log_slopes
@@ -55,8 +54,8 @@ def _levels(noise: np.ndarray, data: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _transport(
-    noise: greedy_layers.Knots, data: greedy_layers.Knots, share: float, rows: int
-) -> greedy_layers.Knots:
+    noise: layers.Knots, data: layers.Knots, share: float, rows: int
+) -> layers.Knots:
     """Return the tables that move noise a share of the way to the data.
 
     Beyond the rows they only shift: slopes of all layers would multiply there.
@@ -68,8 +67,8 @@ def _transport(
         rows: Number of rows that both were made from.
     """
     levels = _levels(noise[1], data[1], rows)
-    positions, log_position = greedy_layers.table(levels, _swapped(noise))
-    values, log_value = greedy_layers.table(levels, _swapped(data))
+    positions, log_position = layers.table(levels, _swapped(noise))
+    values, log_value = layers.table(levels, _swapped(data))
     values = positions + share * (values - positions)
     slopes = (1.0 - share) + share * np.exp(log_value - log_position)
     slopes[[0, -1]] = 1.0
@@ -89,13 +88,13 @@ class _Generator:
     def __init__(
         self,
         rows: np.ndarray,
-        kept: Sequence[greedy_layers.Layer],
+        kept: Sequence[layers.Layer],
         num_bins: int,
         rng: np.random.Generator,
     ) -> None:
-        self.maps: list[greedy_layers.Spline] = []
+        self.maps: list[layers.Spline] = []
         for layer in kept:
-            if not isinstance(layer, greedy_layers.Spline):
+            if not isinstance(layer, layers.Spline):
                 msg = (
                     "`flow` must have spline layers only to be fitted further, got "
                     f"{layer.layer_type!r}. Fit it anew."
@@ -108,7 +107,7 @@ class _Generator:
             rng.permutation(len(rows)) % estimates.NUM_FOLDS for _ in range(2)
         ]
         for layer in reversed(self.maps):
-            moved, _ = greedy_layers.table(self._noise, _swapped(layer.knots))
+            moved, _ = layers.table(self._noise, _swapped(layer.knots))
             self._noise = moved if layer.rotation is None else moved @ layer.rotation
 
     def find_rotation(self, rng: np.random.Generator) -> np.ndarray:
@@ -133,14 +132,14 @@ class _Generator:
             for part, folds in zip(parts, self._folds, strict=True)
         )
         knots = _transport(noise, data, share, len(rotated))
-        self._noise = greedy_layers.table(rotated, knots)[0] @ rotation
+        self._noise = layers.table(rotated, knots)[0] @ rotation
         if self.maps:
             first = self.maps[0]
             joined = (
                 rotation.T if first.rotation is None else first.rotation @ rotation.T
             )
-            self.maps[0] = greedy_layers.Spline(joined, first.knots)
-        self.maps.insert(0, greedy_layers.Spline(rotation, _swapped(knots)))
+            self.maps[0] = layers.Spline(joined, first.knots)
+        self.maps.insert(0, layers.Spline(rotation, _swapped(knots)))
 
     def losses(self, part: np.ndarray, log_det: float) -> np.ndarray:
         """Return the negative log-likelihood of rows, in nats, `[N]`."""
@@ -148,21 +147,18 @@ class _Generator:
         for layer in self.maps:
             part, more = layer.apply(part)
             total += more
-        return greedy_layers.normal_losses(part) - total
+        return layers.normal_losses(part) - total
 
 
 def fit_generator(
-    flow: slices.SIG,
-    train: training_data.Data,
-    held_out: training_data.Data | None,
+    flow: sliced_flows.SIG,
+    train: arrays.Data,
+    held_out: arrays.Data | None,
+    limits: progress.Limits,
     *,
-    max_layers: int | None = None,
-    patience: int | None = None,
     seed: int | None = None,
     more: bool = False,
     refit: bool = False,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int | str = "auto",
 ) -> keras.callbacks.History:
     """Fit the layers of a `SIG` to data.
 
@@ -172,59 +168,45 @@ def fit_generator(
     Args:
         flow: The flow, whose layers are replaced.
         train: Rows that the noise is moved to.
-        held_out: Validation rows, whose likelihood says when to stop; `None` uses the
-            training rows, which over-fits.
-        max_layers: Most layers; `None` for the option of the flow.
-        patience: Layers without a gain before the fit stops; `None` for 10.
+        held_out: See `fit_greedily`.
+        limits: How long the fit may be.
         seed: Int that fixes noise, folds and directions.
-        more: Whether to keep the layers there are and to add to them.
-        refit: Whether to make the layers that were kept once more, with the same
-            directions, from all rows, the validation rows included.
-        callbacks: Keras callbacks; a layer counts as an epoch.
-        verbose: 0 is silent, else a line for each layer.
+        more: See `fit_greedily`.
+        refit: See `fit_greedily`.
 
     Returns:
         The history: `loss` and `val_loss` in nats per event, what each layer took off
         them, and `layer_type`.
     """
     rng = _context.generator(seed)
-    options = flow.fit_options
-    max_layers = options["max_layers"] if max_layers is None else max_layers
-    patience = progress.PATIENCE if patience is None else patience
-    _checks.at_least(max_layers, 1, "max_layers")
-    size, parts, log_det = flow.event_size, [], 0.0
-    for part in (train, held_out):
-        if part is not None:
-            x, log_det = greedy_layers.standardised(
-                flow.standardization, part.x.reshape(-1, size)
-            )
-            parts.append(x)
-    kept = greedy_layers.read(flow) if more else []
-    start = int(rng.integers(2**31))
+    options, size = flow.fit_options, flow.event_size
+    standard = [
+        layers.standardised(flow.standardization, part.x.reshape(-1, size))
+        for part in (train, held_out)
+        if part is not None
+    ]
+    parts, log_det = [x for x, _ in standard], standard[-1][1]
+    kept = layers.read(flow) if more else []
+    fixed = int(rng.integers(2**31))
 
     def generator(rows: np.ndarray) -> _Generator:
-        source = np.random.default_rng(start)
+        source = np.random.default_rng(fixed)
         return _Generator(rows, kept, options["num_bins"], source)
 
     found = generator(parts[0])
-    listed, history = progress.begin(flow, callbacks, max_layers, verbose)
-    seen, best = None, np.full(len(parts[-1]), np.inf)
-    taken: list[np.ndarray] = []
-    maps, number, since = list(found.maps), 0, 0
-    while len(taken) < max_layers and since < patience:
-        taken.append(found.find_rotation(rng))
-        found.apply_layer(taken[-1], options["step"])
-        losses = [found.losses(part, log_det) for part in parts]
-        means = [float(np.mean(part)) for part in losses]
-        progress.report(listed, len(taken) - 1, means, seen, "sliced")
-        seen, since = means, since + 1
-        if number == 0 or progress.gains(best, losses[-1], progress.SIGNIFICANT):
-            best, since, number, maps = losses[-1], 0, len(taken), list(found.maps)
-    listed.on_train_end()
+    state = progress.Progress(flow, limits)
+    tried: list[np.ndarray] = []
+    maps, number = list(found.maps), 0
+    while state.goes_on:
+        tried.append(found.find_rotation(rng))
+        found.apply_layer(tried[-1], options["step"])
+        if state.note("sliced", [found.losses(part, log_det) for part in parts]):
+            number, maps = len(tried), list(found.maps)
+    history = state.end()
     if refit and len(parts) == 2:
         found = generator(np.concatenate(parts))
-        for rotation in taken[:number]:
+        for rotation in tried[:number]:
             found.apply_layer(rotation, options["step"])
         maps = found.maps
-    greedy_layers.write(flow, maps)
+    layers.write(flow, maps)
     return history

@@ -1,16 +1,18 @@
-"""What greedy fits report, and when a layer counts as a gain."""
+"""How long a greedy fit goes on: when a layer is a gain, and what is reported."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from tfp_flows.flows import base
+from tfp_flows import _checks
+from tfp_flows.flows.gaussianization import rbig
 
-__all__ = ["PATIENCE", "SIGNIFICANT", "begin", "gains", "report"]
+__all__ = ["Limits", "Progress", "gains"]
 
 # Layers without a better likelihood of the validation rows before a fit stops.
 PATIENCE = 10
@@ -18,25 +20,21 @@ PATIENCE = 10
 SMALLEST_GAIN, SIGNIFICANT = 1e-5, 0.5
 
 
-def begin(
-    flow: base.Flow,
-    callbacks: Sequence[keras.callbacks.Callback],
-    max_layers: int,
-    verbose: int | str,
-) -> tuple[keras.callbacks.CallbackList, keras.callbacks.History]:
-    """Return callbacks that know that a fit begins, and the history among them."""
-    history = keras.callbacks.History()
-    listed = keras.callbacks.CallbackList(
-        [history, *callbacks],
-        model=flow,
-        add_progbar=verbose not in (0, "0"),
-        epochs=max_layers,
-        steps=1,
-        verbose=0 if verbose in (0, "0") else 2,
-    )
-    flow.history = history
-    listed.on_train_begin()
-    return listed, history
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How long a fit may be, and who is told of it.
+
+    Args:
+        max_layers: Most layers; `None` for the option of the flow.
+        patience: Layers without a gain before the fit stops; `None` for 10.
+        callbacks: Keras callbacks; a layer counts as an epoch.
+        verbose: 0 is silent, else a line for each layer.
+    """
+
+    max_layers: int | None = None
+    patience: int | None = None
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    verbose: int | str = "auto"
 
 
 def gains(before: np.ndarray, after: np.ndarray, errors: float) -> bool:
@@ -46,21 +44,80 @@ def gains(before: np.ndarray, after: np.ndarray, errors: float) -> bool:
     return float(fall.mean()) > max(SMALLEST_GAIN, errors * error)
 
 
-def report(
-    callbacks: keras.callbacks.CallbackList,
-    number: int,
-    losses: list[float],
-    before: list[float] | None,
-    label: str,
-) -> None:
-    """Tell callbacks of a layer: losses, what it took off them, and its label."""
-    names = ("loss", "val_loss")
-    logs: dict[str, Any] = dict(zip(names, losses, strict=False))
-    falls = [0.0] * len(losses) if before is None else np.subtract(before, losses)
-    for name, fall in zip(("information", "val_information"), falls, strict=False):
-        logs[name] = float(fall)
-    callbacks.on_epoch_begin(number)
-    callbacks.on_epoch_end(number, logs)
-    for callback in callbacks.callbacks:
-        if isinstance(callback, keras.callbacks.History):
-            callback.history.setdefault("layer_type", []).append(label)
+class Progress:
+    """The layers of a fit: their losses, reported, and the best of them.
+
+    Args:
+        flow: The flow.
+        limits: How long the fit may be.
+
+    Attributes:
+        best: Losses of the last rows given, of the best number of layers.
+        history: What the fit returns.
+    """
+
+    def __init__(self, flow: rbig.RBIG, limits: Limits) -> None:
+        most, patience = limits.max_layers, limits.patience
+        self._most = flow.fit_options["max_layers"] if most is None else most
+        _checks.at_least(self._most, 1, "max_layers")
+        self._patience = PATIENCE if patience is None else patience
+        silent = limits.verbose in (0, "0")
+        self.history = keras.callbacks.History()
+        self._callbacks = keras.callbacks.CallbackList(
+            [self.history, *limits.callbacks],
+            model=flow,
+            add_progbar=not silent,
+            epochs=self._most,
+            steps=1,
+            verbose=0 if silent else 2,
+        )
+        flow.history = self.history
+        self._callbacks.on_train_begin()
+        self.best = np.empty(0)
+        self._means: list[float] | None = None
+        self._number = self._since = 0
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether there may be more layers."""
+        return self._number < self._most
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the fit looks for more layers."""
+        return self.may_grow and self._since < self._patience
+
+    def note(self, label: str, losses: list[np.ndarray]) -> bool:
+        """Report a layer, and say whether it gains; the first one does.
+
+        Args:
+            label: What the history calls it.
+            losses: Of the rows of each part, `[N]`; the last part is that to gain.
+        """
+        means = [float(np.mean(part)) for part in losses]
+        self._report(label, means)
+        self._means = means
+        self._number += 1
+        if len(self.best) and not gains(self.best, losses[-1], SIGNIFICANT):
+            self._since += 1
+            return False
+        self.best, self._since = losses[-1], 0
+        return True
+
+    def _report(self, label: str, losses: list[float]) -> None:
+        """Tell callbacks of a layer: losses, what it took off them, and its label."""
+        names, before = ("loss", "val_loss"), self._means
+        logs: dict[str, Any] = dict(zip(names, losses, strict=False))
+        falls = [0.0] * len(losses) if before is None else np.subtract(before, losses)
+        for name, fall in zip(("information", "val_information"), falls, strict=False):
+            logs[name] = float(fall)
+        self._callbacks.on_epoch_begin(self._number)
+        self._callbacks.on_epoch_end(self._number, logs)
+        for callback in self._callbacks.callbacks:
+            if isinstance(callback, keras.callbacks.History):
+                callback.history.setdefault("layer_type", []).append(label)
+
+    def end(self) -> keras.callbacks.History:
+        """Tell callbacks that the fit is over, and return the history."""
+        self._callbacks.on_train_end()
+        return self.history

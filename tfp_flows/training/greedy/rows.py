@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _context
-from tfp_flows.training.greedy import estimates, workers
-from tfp_flows.training.greedy import layers as greedy_layers
+from tfp_flows.training.greedy import estimates, layers, workers
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
 
@@ -51,7 +50,7 @@ class Rows:
         self.parts = [np.array(part, np.float32) for part in parts]
         self.log_dets = [np.full(len(part), log_det) for part in parts]
         self.num_bins = num_bins
-        self.layers: list[greedy_layers.Layer] = []
+        self.layers: list[layers.Layer] = []
         self.steps: list[estimates.Step] = []
         # Rotations of white data are kept relative to the data's axes: principal
         # directions of other rows come in another order and sign.
@@ -128,7 +127,7 @@ class Rows:
         self.transform(layer)
         self.steps.append(step)
         if step.layer_type == "white" and isinstance(
-            layer, (greedy_layers.Spline, greedy_layers.Table)
+            layer, (layers.Spline, layers.Table)
         ):
             self._frame = layer.rotation
         elif rotation is not None or step.layer_type == "mixture":
@@ -142,7 +141,7 @@ class Rows:
             rotation = rotation @ self._frame
         return estimates.Step(layer_type, rotation, **options)
 
-    def transform(self, layer: greedy_layers.Layer) -> None:
+    def transform(self, layer: layers.Layer) -> None:
         """Apply a layer to all rows, in place."""
         for part, log_dets in zip(self.parts, self.log_dets, strict=True):
             for first in range(0, len(part), CHUNK):
@@ -154,7 +153,7 @@ class Rows:
     def row_losses(self) -> list[np.ndarray]:
         """Return the negative log-likelihood of each row of each part, in nats."""
         return [
-            greedy_layers.normal_losses(part) - log_dets
+            layers.normal_losses(part) - log_dets
             for part, log_dets in zip(self.parts, self.log_dets, strict=True)
         ]
 

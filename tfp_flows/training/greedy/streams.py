@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import datasets, flows
-from tfp_flows.training.data import arrays as training_data
+from tfp_flows.training.data import arrays
 from tfp_flows.training.greedy import fit as greedy
+from tfp_flows.training.greedy import progress
 
 __all__ = ["fit", "is_stream"]
 
@@ -25,7 +26,7 @@ def is_stream(flow: flows.Flow | str, x: Any, validation: Any) -> bool:
         method = flows.flow_class(flow).fit_policy.method if flow in known else ""
     else:
         method = flow.fit_policy.method
-    # A dataset held out beside another one is small enough to be taken.
+    # A validation dataset of its own is small enough to be held in memory.
     is_share = validation is None or isinstance(validation, float)
     return (
         method == "greedy"
@@ -46,15 +47,15 @@ def _reader(
 ) -> tuple[Callable[[], Iterator[np.ndarray]], tuple[int, ...], tuple[str, ...] | None]:
     """Return what reads the batches, the shape of an event, the names of columns."""
     if isinstance(x, tf.data.Dataset):
-        training_data.check_batches(x, event_shape)
+        arrays.check_batches(x, event_shape)
 
         def batches() -> Iterator[np.ndarray]:
             for element in x:
-                yield np.asarray(training_data.batch_of(element)[0])
+                yield np.asarray(arrays.batch_of(element)[0])
 
         first = next(batches(), None)
         if first is None:
-            raise ValueError(training_data.EMPTY)
+            raise ValueError(arrays.EMPTY)
         return batches, first.shape[1:], None
     paths: Sequence[Any] = [x] if isinstance(x, (str, os.PathLike)) else x
 
@@ -69,14 +70,11 @@ def _reader(
 def fit(
     flow: flows.Flow | str,
     x: Any,
+    limits: progress.Limits,
     *,
     validation: float | None,
-    max_layers: int | None,
-    patience: int | None,
     seed: int | None,
     adapt: bool,
-    callbacks: Sequence[keras.callbacks.Callback],
-    verbose: int | str,
     **options: Any,
 ) -> tuple[flows.Flow, keras.callbacks.History]:
     """Fit a greedy flow to a dataset of batches, or to the files of a table.
@@ -84,13 +82,10 @@ def fit(
     Args:
         flow: The flow or its name.
         x: Dataset of batches, or the path of a table, or paths of its shards.
-        validation: Share of rows held out, or `None`.
-        max_layers: Most layers.
-        patience: Layers without a gain before the fit stops.
+        limits: How long the fit may be.
+        validation: Share of validation rows, or `None`.
         seed: Int that fixes the fit.
         adapt: Whether to start anew.
-        callbacks: Keras callbacks.
-        verbose: 0 is silent.
         **options: Of the flow, if it is given by name.
 
     Returns:
@@ -107,14 +102,6 @@ def fit(
         )
         raise TypeError(msg)
     history = greedy.fit_stream(
-        flow,
-        read,
-        validation=validation,
-        max_layers=max_layers,
-        patience=patience,
-        seed=seed,
-        adapt=adapt,
-        callbacks=callbacks,
-        verbose=verbose,
+        flow, read, limits, validation=validation, seed=seed, adapt=adapt
     )
     return flow, history
