@@ -91,7 +91,7 @@ def heavy(rows: int, seed: int) -> np.ndarray:
     return rng.normal(size=(rows, 8)) / np.sqrt(rng.chisquare(4, size=(rows, 1)) / 4)
 
 
-@entry("radial-gaussianization", "D9", "Lyu & Simoncelli 2009; lucastheis/isa, t law")
+@entry("radial-gaussianization", "D9", "Lyu & Simoncelli 2009; lucastheis, radial maps")
 def radial(quick: bool) -> Iterator[Figure]:
     """A t law of 8 dimensions, 20,000 rows: radii, then single columns."""
     x, test = (heavy(400 if quick else 20_000, seed) for seed in (0, 1))
@@ -168,7 +168,7 @@ def clustered(
     return log_prob
 
 
-@entry("patches-of-images", "D10", "Theis et al. 2011, lucastheis/mixture of scales")
+@entry("patches-of-images", "D10", "lucastheis, mixtures of Gaussian scale mixtures")
 def patches_of_images(quick: bool) -> Iterator[Figure]:
     """Log pixels, centred and whitened, 16 of them; gains over a full Gaussian."""
     from sklearn import mixture
