@@ -1,11 +1,21 @@
 """The published systems that `reproductions.py` runs, one module for each field."""
 
-from published import applications, gaussianization, images, maps, mnist, reverse, small
+from published import (
+    applications,
+    checks,
+    gaussianization,
+    images,
+    maps,
+    mnist,
+    reverse,
+    small,
+)
 from published.entries import ENTRIES
 
 __all__ = [
     "ENTRIES",
     "applications",
+    "checks",
     "gaussianization",
     "images",
     "maps",
