@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfp_flows import flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows._model.objective import Objective
-from tfp_flows.training import choices, garbage, running, words
+from tfp_flows.training import garbage, running, words
 from tfp_flows.training.data import arrays, given
 from tfp_flows.training.greedy import streams
 
@@ -131,57 +131,70 @@ def fit(
     validation = words.validation_of(validation, validation_split, validation_data)
     settings = running.Settings(
         objective=objective,
-        noise=noise,
+        epochs=epochs,
+        steps=steps,
+        steps_per_epoch=steps_per_epoch,
+        batch_size=batch_size,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         patience=patience,
+        noise=noise,
         average=average,
         seed=seed,
         jit_compile=jit_compile,
         callbacks=callbacks,
         verbose=verbose,
-        keeps=not adapt,
+        adapt=adapt,
     )
-    numbers = {"epochs": epochs, "steps": steps, "steps_per_epoch": steps_per_epoch}
     if x is None:
-        flow = _without_data(flow, objective, condition, options)
-        chosen = choices.Choices(0, *choices.lengths(None, **numbers))
-        return flow, running.without_data(flow, chosen, settings)
-    share = given.VALIDATION if isinstance(validation, str) else validation
-    if streams.is_stream(flow, x, share):
-        _refuse_for_greedy(x, condition, weights, settings, numbers)
-        return streams.fit(
-            flow,
-            x,
-            settings.limits(epochs),
-            validation=share if isinstance(share, float) else None,
-            seed=seed,
-            adapt=adapt,
-            **options,
-        )
+        return _without_data(flow, condition, settings, options)
+    if streams.is_stream(flow, x, validation):
+        _refuse_for_greedy(x, condition, weights, settings)
+        return _stream(flow, x, validation, settings, options)
     found = given.read(
-        flow,
-        x,
-        condition,
-        weights,
-        validation=validation,
-        noise=noise,
-        seed=seed,
-        options=options,
+        flow, x, condition, weights, validation, noise=noise, seed=seed, options=options
     )
-    if adapt:
+    return found.flow, _run(found, settings)
+
+
+def _run(found: given.Given, settings: running.Settings) -> keras.callbacks.History:
+    """Fit a flow to the data that were read."""
+    if settings.adapt:
         found.adapt()
     if found.flow.fit_policy.method != "gradients":
-        _refuse_for_greedy(x, None, weights, settings, numbers)
-        return found.flow, running.by_layers(found, epochs, settings)
-    chosen = running.choose(found, batch_size=batch_size, **numbers)
-    return found.flow, running.by_gradients(found, chosen, settings)
+        _refuse_for_greedy(found.dataset, None, found.every.weights, settings)
+        return running.by_layers(found, settings)
+    return running.by_gradients(found, settings)
+
+
+def _stream(
+    flow: flows.Flow | str,
+    x: Any,
+    validation: Any,
+    settings: running.Settings,
+    options: dict[str, Any],
+) -> tuple[flows.Flow, keras.callbacks.History]:
+    """Fit a greedy flow to what is read anew for each layer."""
+    share = given.VALIDATION if isinstance(validation, str) else validation
+    return streams.fit(
+        flow,
+        x,
+        settings.limits(),
+        validation=share if isinstance(share, float) else None,
+        seed=settings.seed,
+        adapt=settings.adapt,
+        **options,
+    )
 
 
 def _without_data(
-    flow: flows.Flow | str, objective: Objective | None, condition: Any, options: Any
-) -> flows.Flow:
-    """Return the flow of a fit without data, if there can be one."""
+    flow: flows.Flow | str,
+    condition: Any,
+    settings: running.Settings,
+    options: dict[str, Any],
+) -> tuple[flows.Flow, keras.callbacks.History]:
+    """Fit a flow by an objective that needs no data, if it is one."""
+    objective = settings.objective
     if objective is None or objective.needs_data:
         name = "likelihood" if objective is None else f"`{type(objective).__name__}`"
         msg = f"`x` must be given: {name} needs data, got None. Pass the events."
@@ -199,20 +212,21 @@ def _without_data(
         )
         raise ValueError(msg)
     given.refuse_options(options)
-    return flow
+    return flow, running.without_data(flow, settings)
 
 
 def _refuse_for_greedy(
-    x: Any, condition: Any, weights: Any, settings: running.Settings, numbers: Any
+    x: Any, condition: Any, weights: Any, settings: running.Settings
 ) -> None:
     """Raise if a fit that counts rows is given what has no part in it."""
     endless = False
     if isinstance(x, tf.data.Dataset):
-        condition = arrays.batch_of(x.element_spec)[1]
+        if condition is None:
+            condition = arrays.batch_of(x.element_spec)[1]
         endless = x.cardinality() == tf.data.INFINITE_CARDINALITY
     if condition is not None or weights is not None or settings.noise:
         raise ValueError(GREEDY_REFUSAL)
-    if settings.objective is not None or numbers["steps"] or numbers["steps_per_epoch"]:
+    if settings.objective or settings.steps or settings.steps_per_epoch:
         msg = (
             "`objective` and `steps` must be left out for a greedy fit, which has no "
             "steps. Fit a Gaussianization from_rbig with them."

@@ -32,32 +32,36 @@ LAYERWISE: dict[str, Callable[..., keras.callbacks.History]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How to train, as `fit` is told; `None` to choose.
-
-    `seed` fixes the order of batches and what the objective draws; `keeps` keeps the
-    weights that there are unless the validation loss falls.
-    """
+    """How to train, as `fit` is told: its arguments, `None` where it chooses."""
 
     objective: Objective | None
-    noise: float
+    epochs: int | None
+    steps: int | None
+    steps_per_epoch: int | None
+    batch_size: int | None
     learning_rate: float | None
     weight_decay: float
     patience: int | None
+    noise: float
     average: float | None
     seed: int | None
     jit_compile: bool | str
     callbacks: Sequence[keras.callbacks.Callback]
     verbose: int | str
-    keeps: bool
+    adapt: bool
 
-    def limits(self, max_layers: int | None) -> progress.Limits:
+    @property
+    def length(self) -> dict[str, int | None]:
+        """What says how long a fit is."""
+        names = ("epochs", "steps", "steps_per_epoch")
+        return {name: getattr(self, name) for name in names}
+
+    def limits(self) -> progress.Limits:
         """Return how long a fit layer by layer may be."""
-        return progress.Limits(max_layers, self.patience, self.callbacks, self.verbose)
+        return progress.Limits(self.epochs, self.patience, self.callbacks, self.verbose)
 
 
-def by_layers(
-    given: Given, max_layers: int | None, settings: Settings
-) -> keras.callbacks.History:
+def by_layers(given: Given, settings: Settings) -> keras.callbacks.History:
     """Fit layer by layer, without a loss; see `greedy.fit_greedily`."""
     held_out = given.held_out
     if isinstance(held_out, tf.data.Dataset):
@@ -66,23 +70,17 @@ def by_layers(
         given.flow,
         given.train,
         held_out,
-        settings.limits(max_layers),
+        settings.limits(),
         seed=settings.seed,
-        more=settings.keeps,
+        more=not settings.adapt,
         refit=given.share,
     )
 
 
-def choose(
-    given: Given,
-    *,
-    batch_size: int | None,
-    epochs: int | None,
-    steps: int | None,
-    steps_per_epoch: int | None,
-) -> choices.Choices:
+def choose(given: Given, settings: Settings) -> choices.Choices:
     """Return how long a fit is."""
-    rows, dataset = len(given.train), given.dataset
+    rows, dataset, length = len(given.train), given.dataset, settings.length
+    batch_size = settings.batch_size
     if batch_size is None:
         largest = given.flow.fit_policy.largest_batch
         batch_size = choices.size_of_batch(rows, largest)
@@ -93,19 +91,17 @@ def choose(
         in_data = rows // batch_size
     elif (size := int(dataset.cardinality())) != tf.data.UNKNOWN_CARDINALITY:
         in_data = None if size == tf.data.INFINITE_CARDINALITY else size
-    counted = dataset is None or in_data is None
-    if (epochs, steps, steps_per_epoch) == (None, None, None) and in_data is not None:
-        epochs = choices.enough_epochs(of_rows)
-    counted = counted or steps is not None or steps_per_epoch is not None
-    epochs, per_epoch = choices.lengths(in_data, epochs, steps, steps_per_epoch)
-    return choices.Choices(batch_size, epochs, per_epoch, counted)
+    if in_data is not None and set(length.values()) == {None}:
+        length["epochs"] = choices.enough_epochs(of_rows)
+    epochs, steps = choices.lengths(in_data, **length)
+    counted = dataset is None or settings.steps or settings.steps_per_epoch
+    return choices.Choices(batch_size, epochs, steps, bool(counted))
 
 
-def by_gradients(
-    given: Given, chosen: choices.Choices, settings: Settings
-) -> keras.callbacks.History:
+def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
     """Train in Keras' own loop, and stop early where rows are held out."""
     flow, held_out = given.flow, given.held_out
+    chosen = choose(given, settings)
     rng = _context.generator(settings.seed)
     fixed_seed = int(rng.integers(2**31))
     arguments: dict[str, Any] = {}
@@ -130,10 +126,9 @@ def by_gradients(
     return _run(flow, dataset, chosen, settings, arguments)
 
 
-def without_data(
-    flow: flows.Flow, chosen: choices.Choices, settings: Settings
-) -> keras.callbacks.History:
+def without_data(flow: flows.Flow, settings: Settings) -> keras.callbacks.History:
     """Train by an objective that needs no data."""
+    chosen = choices.Choices(0, *choices.lengths(None, **settings.length))
     _compile(flow, chosen, settings, _context.generator(settings.seed))
     return _run(flow, None, chosen, settings, {"steps_per_epoch": chosen.steps})
 
@@ -171,7 +166,7 @@ def _run(
     if "validation_data" in arguments:
         patience = settings.patience
         patience = chosen.patience if patience is None else patience
-        stop = StopEarly(patience, _loss(flow, arguments) if settings.keeps else None)
+        stop = StopEarly(patience, None if settings.adapt else _loss(flow, arguments))
         used.append(stop)
     try:
         return flow.fit(

@@ -35,7 +35,7 @@ class Objective(tf.Module):
     `tf.train.Checkpoint` of the flow keeps them, the `.keras` file of the flow leaves
     them out.
 
-    Class attributes:
+    Attributes:
         needs_data: Whether a step needs events. Without, `fit(flow, None, steps=...)`.
         supports_jit: Whether XLA can compile the loss.
 

@@ -27,7 +27,7 @@ def is_stream(flow: flows.Flow | str, x: Any, validation: Any) -> bool:
     else:
         method = flow.fit_policy.method
     # A validation dataset of its own is small enough to be held in memory.
-    is_share = validation is None or isinstance(validation, float)
+    is_share = validation is None or isinstance(validation, (float, str))
     return (
         method == "greedy"
         and is_share

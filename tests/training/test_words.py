@@ -1,0 +1,74 @@
+"""Words of Keras and scikit-learn: those that `fit` takes, and those it explains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_flows as tfpf
+from tests.flows import small
+from tests.training.tiny import X, fit
+from tfp_flows.training import words
+
+WEIGHTS = np.linspace(0.5, 1.5, 120)
+
+
+def test_words_of_keras_are_other_names():
+    flow = small.build("linear")
+    pairs = [
+        ({"weights": WEIGHTS, "validation": 0.2}, "validation_split", 0.2),
+        (
+            {"weights": WEIGHTS, "validation": (X[:9],)},
+            "validation_data",
+            (X[:9], None),
+        ),
+        ({"weights": WEIGHTS, "validation": (X[:9],)}, "validation_data", X[:9]),
+    ]
+    for ours, word, value in pairs:
+        losses = [
+            fit("linear", **options)[1].history["val_loss"]
+            for options in (ours, {"sample_weight": WEIGHTS, word: value})
+        ]
+        np.testing.assert_allclose(*losses, atol=1e-6)
+    history = fit(flow, validation_split=0.0)[1].history
+    assert "val_loss" not in history
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weights": WEIGHTS, "sample_weight": WEIGHTS}, "say the same, got both"),
+        ({"validation": 0.1, "validation_split": 0.1}, "both say what is held out"),
+        ({"validation": None, "validation_data": (X,)}, "both say what is held out"),
+        ({"validation_split": 0.1, "validation_data": (X,)}, "`validation_data` both"),
+    ],
+)
+def test_words_that_contradict_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        fit("linear", **options)
+
+
+@pytest.mark.parametrize("word", words.FOREIGN)
+def test_foreign_words_point_to_ours(word):
+    with pytest.raises(TypeError, match=f"calls it `{words.FOREIGN[word]}`"):
+        tfpf.fit("nsf", X, **{word: 1})
+
+
+def test_flow_may_be_left_out_and_not_come_last():
+    assert words.flow_and_data(X, None, None) == (tfpf.flows.DEFAULT, X)
+    with pytest.raises(TypeError, match=r"got a `ndarray`\. Write fit\('nsf-ar', x\)"):
+        tfpf.fit(X, "nsf")
+    with pytest.raises(ValueError, match="likelihood needs data"):
+        tfpf.fit("nsf")
+
+
+def test_validation_of_dicts_and_datasets():
+    x, condition = small.batch(60)
+    held_out = {"x": x[:20], "condition": condition[:20]}
+    batches = tf.data.Dataset.from_tensor_slices((x[:20], condition[:20])).batch(20)
+    losses = [
+        fit("linear", x, condition, validation_data=data)[1].history["val_loss"]
+        for data in (held_out, batches)
+    ]
+    np.testing.assert_allclose(*losses, atol=1e-5)
