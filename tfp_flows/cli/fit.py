@@ -7,7 +7,7 @@ import ast
 import time
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, flow_options, images, models, quiet, tables
+from tfp_flows.cli import files, flow_options, images, models, quiet, ranges, tables
 from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def add_parser(commands: Any) -> None:
     )
     add(
         "--test-fraction",
-        type=_fraction,
+        type=ranges.fraction,
         default=0.1,
         metavar="F",
         help="share of rows held out for the figure printed, equal rows on one side; "
         "default 0.1",
     )
-    add("--epochs", type=_positive, metavar="N", help="most passes over the rows")
-    add("--batch-size", type=_positive, metavar="N", help="rows of one update")
+    add("--epochs", type=ranges.count, metavar="N", help="most passes over the rows")
+    add("--batch-size", type=ranges.count, metavar="N", help="rows of one update")
     add(
         "--option",
         action="append",
@@ -223,17 +223,3 @@ def _option(text: str) -> tuple[str, Any]:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return key, value
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError("must be at least 0 and below 1")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, images, models, tables
+from tfp_flows.cli import files, images, models, ranges, tables
 from tfp_flows.cli.errors import UsageError
 from tfp_flows.cli.score import write
 
@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
     )
     add = parser.add_argument
     add("flow", metavar="F.keras", help="flow that `tfp-flows fit` wrote")
-    add("-n", type=_count, metavar="N", help="number of rows, or of images")
+    add("-n", type=ranges.count, metavar="N", help="number of rows, or of images")
     add(
         "--out",
         metavar="ROWS",
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
     add("--grid", metavar="OUT.png", help="picture to draw images in, side by side")
     add(
         "--temperature",
-        type=_temperature,
+        type=ranges.temperature,
         metavar="T",
         help="of images: below 1 for more typical ones; default 1",
     )
@@ -156,18 +156,4 @@ def _number(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise UsageError(f"--condition must give finite numbers, got {text.strip()!r}.")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
-def _temperature(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError("must be a number from 0 on")
     return value

@@ -137,10 +137,7 @@ def mutual_information(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
         >>> abs(float(information.mutual_information(x, y, seed=0)) - 0.347) < 0.06
         True
     """
-    chosen = Options.of(options)
-    blocks = _Blocks(chosen.paired(x=x, y=y), chosen)
-    rows, doubt = blocks.total({(0, 1): 1.0})
-    return chosen.measure("mutual information", rows, doubt)
+    return _combined("mutual information", {(0, 1): 1.0}, options, x=x, y=y)
 
 
 def conditional_mutual_information(
@@ -158,10 +155,8 @@ def conditional_mutual_information(
     Returns:
         The estimate, from differences row by row.
     """
-    chosen = Options.of(options)
-    blocks = _Blocks(chosen.paired(x=x, y=y, z=z), chosen)
-    rows, doubt = blocks.total({(0, 1, 2): 1.0, (0, 2): -1.0, (1, 2): -1.0})
-    return chosen.measure("conditional mutual information", rows, doubt)
+    signs = {(0, 1, 2): 1.0, (0, 2): -1.0, (1, 2): -1.0}
+    return _combined("conditional mutual information", signs, options, x=x, y=y, z=z)
 
 
 def co_information(
@@ -183,8 +178,18 @@ def co_information(
     Returns:
         The estimate, from differences row by row.
     """
-    chosen = Options.of(options)
-    blocks = _Blocks(chosen.paired(x=x, y=y, z=z), chosen)
     signs = {(0, 1, 2): -1.0, (0, 1): 1.0, (0, 2): 1.0, (1, 2): 1.0}
+    return _combined("co-information", signs, options, x=x, y=y, z=z)
+
+
+def _combined(
+    name: str,
+    signs: dict[tuple[int, ...], float],
+    options: dict[str, Any],
+    **given: TensorLike,
+) -> Measure:
+    """Return a sum of total correlations of blocks, each with its sign."""
+    chosen = Options.of(options)
+    blocks = _Blocks(chosen.paired(**given), chosen)
     rows, doubt = blocks.total(signs)
-    return chosen.measure("co-information", rows, doubt)
+    return chosen.measure(name, rows, doubt)

@@ -22,7 +22,7 @@ __all__ = ["NetworkConditioner", "as_conditioner"]
 @tfp.experimental.auto_composite_tensor(
     omit_kwargs=("name",), module_name="tfp_flows.networks"
 )
-class NetworkConditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
+class NetworkConditioner(base.Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
     """Wraps a Keras 3 or tf_keras network, or any callable, as a conditioner.
 
     The network gets events as rows, `[N, input_size]`, and returns `[N, D * P]` or
@@ -76,31 +76,6 @@ class NetworkConditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
     def network(self) -> Callable[..., Any]:
         """The wrapped network."""
         return self._network
-
-    @property
-    def input_size(self) -> int:
-        """Number of input coordinates."""
-        return self._input_size
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """`(D, P)`."""
-        return self._output_shape
-
-    @property
-    def condition_shape(self) -> tuple[int, ...] | None:
-        """Trailing shape of the condition, `None` without one."""
-        return self._condition_shape
-
-    @property
-    def dtype(self) -> tf.DType:
-        """Type in which the network works."""
-        return tf.as_dtype(self._dtype)
-
-    @property
-    def weights(self) -> list[tf.Variable]:
-        """The variables of the network."""
-        return self._weights
 
     def _first_call(self) -> list[tf.Variable]:
         """Build the network, check what it returns, and list its variables."""

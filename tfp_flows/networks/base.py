@@ -45,7 +45,42 @@ def activation_function(activation: str | Callable) -> Callable:
     return function
 
 
-class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
+class Shaped:
+    """What every network states: sizes of what it takes and gives, and its numbers."""
+
+    _input_size: int
+    _output_shape: tuple[int, ...]
+    _condition_shape: tuple[int, ...] | None
+    _dtype: str
+    _weights: list[tf.Variable]
+
+    @property
+    def input_size(self) -> int:
+        """Number of input coordinates."""
+        return self._input_size
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """`(D, P)`."""
+        return self._output_shape
+
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """Trailing shape of the condition, `None` without one."""
+        return self._condition_shape
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Type of the numbers of the network and of its result."""
+        return tf.as_dtype(self._dtype)
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """All numbers of the network."""
+        return self._weights
+
+
+class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
     """Base class of networks that turn inputs and a condition into parameters.
 
     A conditioner owns its numbers as `tf.Variable`s from the constructor on, in one
@@ -102,30 +137,10 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         self._weights = list(given)
 
     @property
-    def input_size(self) -> int:
-        """Number of input coordinates."""
-        return self._input_size
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """`(D, P)`."""
-        return self._output_shape
-
-    @property
-    def condition_shape(self) -> tuple[int, ...] | None:
-        """Trailing shape of the condition, `None` without one."""
-        return self._condition_shape
-
-    @property
     def condition_size(self) -> int:
         """Number of scalars in a condition, 0 without one."""
         shape = self._condition_shape
         return 0 if shape is None else math.prod(shape)
-
-    @property
-    def dtype(self) -> tf.DType:
-        """Type of the weights and of the result."""
-        return tf.as_dtype(self._dtype)
 
     @property
     def order(self) -> tuple[int, ...] | None:
@@ -135,11 +150,6 @@ class Conditioner(tfp.experimental.AutoCompositeTensor, tf.Module):
         the weights are. Without one it may depend on all of them.
         """
         return None
-
-    @property
-    def weights(self) -> list[tf.Variable]:
-        """All numbers of the network, in the order of `_shapes`."""
-        return self._weights
 
     @property
     def repeatable(self) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,8 @@ __all__ = [
     "new_figure",
     "thin",
     "tidy",
+    "title_of_maps",
+    "values_of",
     "wrapped",
 ]
 
@@ -81,6 +83,27 @@ def tidy(ax: Axes, ticks: int | None = None) -> None:
         ticker = _optional.require("matplotlib.ticker", extra="plot")
         ax.xaxis.set_major_locator(ticker.MaxNLocator(ticks))
         ax.yaxis.set_major_locator(ticker.MaxNLocator(ticks))
+
+
+def title_of_maps(k: int, first: str, word: str) -> str:
+    """Return what points are called after `k` maps, `first` after none."""
+    if k == 0:
+        return first
+    return f"{word} 1 map" if k == 1 else f"{word} {k} maps"
+
+
+def values_of(
+    history: Mapping[str, Sequence[float]] | Any, key: str, message: str
+) -> Mapping[str, Sequence[float]]:
+    """Return the numbers of a history.
+
+    Raises:
+        ValueError: If there are none for the key.
+    """
+    values: Mapping[str, Sequence[float]] = getattr(history, "history", history)
+    if not len(values.get(key, ())):
+        raise ValueError(message.format(sorted(values)))
+    return values
 
 
 def wrapped(names: Sequence[str], width: int = 14) -> list[str]:

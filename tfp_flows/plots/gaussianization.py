@@ -84,15 +84,9 @@ def gaussianization(
         ax.set(xlim=canvas.limits(points[:, 0]), ylim=canvas.limits(points[:, 1]))
         canvas.tidy(ax, ticks=4)
         ax.tick_params(labelsize=8)
-        ax.set_title(_title(k), fontsize=10)
+        ax.set_title(canvas.title_of_maps(k, "data", "behind"), fontsize=10)
         axes[place] = ax
     return axes
-
-
-def _title(k: int) -> str:
-    if k == 0:
-        return "data"
-    return "behind 1 map" if k == 1 else f"behind {k} maps"
 
 
 def information_per_layer(
@@ -120,13 +114,10 @@ def information_per_layer(
         >>> ax.get_xlabel()
         'layer'
     """
-    values: Mapping[str, Sequence[float]] = getattr(history, "history", history)
-    if not len(values.get("information", ())):
-        msg = (
-            f"`history` must hold 'information', got {sorted(values)}. Pass what fit "
-            "returned for 'rbig'."
-        )
-        raise ValueError(msg)
+    msg = (
+        "`history` must hold 'information', got {}. Pass what fit returned for 'rbig'."
+    )
+    values = canvas.values_of(history, "information", msg)
     ax = canvas.axes_or_new(ax, 5.5, 3.5)
     train = np.asarray(values["information"], np.float64)
     number = np.arange(len(train))

@@ -39,13 +39,8 @@ def history(
         >>> ax.get_xlabel()
         'epoch'
     """
-    values: Mapping[str, Sequence[float]] = getattr(history, "history", history)
-    if not len(values.get("loss", ())):
-        msg = (
-            f"`history` must hold at least one 'loss', got {sorted(values)}. Pass what "
-            "fit returned."
-        )
-        raise ValueError(msg)
+    msg = "`history` must hold at least one 'loss', got {}. Pass what fit returned."
+    values = canvas.values_of(history, "loss", msg)
     ax = canvas.axes_or_new(ax, 5.5, 3.5)
     for key, label, color in (
         ("loss", "training", canvas.DATA),

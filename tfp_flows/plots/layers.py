@@ -91,7 +91,7 @@ def layers(
         names = _names(flow, columns) if k == flow.num_maps else _unnamed(columns)
         ax.set_xlabel(names[0])
         ax.set_ylabel(names[1])
-        ax.set_title(_title(k), fontsize=10)
+        ax.set_title(canvas.title_of_maps(k, "base", "after"), fontsize=10)
         axes[position] = ax
     return axes
 
@@ -104,12 +104,6 @@ def _directions(z: np.ndarray, columns: tuple[int, int]) -> np.ndarray:
     shades = [turn, np.full_like(turn, 0.75), np.full_like(turn, 0.8)]
     colors: np.ndarray = to_rgb(np.stack(shades, axis=-1))
     return colors
-
-
-def _title(k: int) -> str:
-    if k == 0:
-        return "base"
-    return "after 1 map" if k == 1 else f"after {k} maps"
 
 
 def _names(flow: flows.Flow, columns: tuple[int, int]) -> tuple[str, str]:

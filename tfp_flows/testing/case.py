@@ -13,7 +13,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks
 
-__all__ = ["BijectorCase", "ContractError", "Tolerances", "perturb"]
+__all__ = ["BijectorCase", "Case", "ContractError", "Tolerances", "perturb"]
 
 
 class ContractError(AssertionError):
@@ -67,8 +67,33 @@ def _static(tensor: Any) -> tf.Tensor:
     return tf.stop_gradient(tf.convert_to_tensor(tensor))
 
 
+class Case:
+    """What cases of maps and of flows share: a name, and checks to skip."""
+
+    name: str
+    skip: Mapping[str, str] | Iterable[str]
+
+    def reason_to_skip(self, check: str) -> str | None:
+        """Return why `check` does not apply, `None` if it does."""
+        if check not in self.skip:
+            return None
+        if isinstance(self.skip, Mapping):
+            return self.skip[check]
+        return "left out by the caller"
+
+    def fail(
+        self,
+        check: str,
+        what: str,
+        found: Any = None,
+        bound: Any = None,
+    ) -> None:
+        """Raise the `ContractError` of this case."""
+        raise ContractError(check, self.name, what, found, bound)
+
+
 @dataclass(frozen=True)
-class BijectorCase:
+class BijectorCase(Case):
     """A map and what its contract needs to know.
 
     Args:
@@ -194,24 +219,6 @@ class BijectorCase:
         else:
             scalar = tfd.Normal(zeros, tf.ones([], dtype))
         return tfd.Independent(scalar, self.event_ndims)
-
-    def reason_to_skip(self, check: str) -> str | None:
-        """Return why `check` does not apply, `None` if it does."""
-        if check not in self.skip:
-            return None
-        if isinstance(self.skip, Mapping):
-            return self.skip[check]
-        return "left out by the caller"
-
-    def fail(
-        self,
-        check: str,
-        what: str,
-        found: Any = None,
-        bound: Any = None,
-    ) -> None:
-        """Raise the `ContractError` of this case."""
-        raise ContractError(check, self.name, what, found, bound)
 
 
 def _into(interval: tuple[float, float], z: tf.Tensor) -> tf.Tensor:

@@ -11,13 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.flows import Flow
-from tfp_flows.testing.case import ContractError, Tolerances, perturb
+from tfp_flows.testing.case import Case, Tolerances, perturb
 
-__all__ = ["FlowCase"]
+__all__ = ["FlowCase", "one_condition"]
 
 
 @dataclass(frozen=True)
-class FlowCase:
+class FlowCase(Case):
     """A flow and what its contract needs to know.
 
     Args:
@@ -78,20 +78,7 @@ class FlowCase:
         rows = self.data(flow, math.prod(leading))[1]
         return (tf.reshape(tf.constant(rows), [*leading, *flow.condition_shape]),)
 
-    def reason_to_skip(self, check: str) -> str | None:
-        """Return why `check` does not apply, `None` if it does."""
-        if check not in self.skip:
-            return None
-        if isinstance(self.skip, Mapping):
-            return self.skip[check]
-        return "left out by the caller"
 
-    def fail(
-        self,
-        check: str,
-        what: str,
-        found: Any = None,
-        bound: Any = None,
-    ) -> None:
-        """Raise the `ContractError` of this case."""
-        raise ContractError(check, self.name, what, found, bound)
+def one_condition(condition: tuple[Any, ...]) -> Any:
+    """Return the condition of what `FlowCase.condition` gives, `None` without one."""
+    return condition[0] if condition else None

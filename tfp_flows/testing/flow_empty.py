@@ -6,13 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.testing import registry
-from tfp_flows.testing.flow_case import FlowCase
+from tfp_flows.testing.flow_case import FlowCase, one_condition
 
 __all__ = ["check_flow_empty"]
-
-
-def _one(condition: tuple[np.ndarray, ...]) -> np.ndarray | None:
-    return condition[0] if condition else None
 
 
 @registry.flow_check
@@ -34,14 +30,14 @@ def check_flow_empty(case: FlowCase) -> None:
     found = {
         "log_prob": (log_prob, (0,)),
         "distribution().log_prob": (flow.distribution(*none).log_prob(x), (0,)),
-        "sample(0)": (flow.sample(0, _one(one), 1), (0, *flow.event_shape)),
+        "sample(0)": (flow.sample(0, one_condition(one), 1), (0, *flow.event_shape)),
         "sample((0, 3))": (
             flow.distribution(*one).sample((0, 3), seed=1),
             (0, 3, *flow.event_shape),
         ),
     }
     if none:
-        sample = flow.sample((), _one(none), 1)
+        sample = flow.sample((), one_condition(none), 1)
         found["sample of no condition"] = (sample, (0, *flow.event_shape))
     for what, (value, shape) in found.items():
         if tuple(value.shape) != shape:

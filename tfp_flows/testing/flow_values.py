@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows.testing import registry
-from tfp_flows.testing.flow_case import FlowCase
+from tfp_flows.testing.flow_case import FlowCase, one_condition
 from tfp_flows.testing.log_dets import density_mass
 
 __all__ = [
@@ -63,17 +63,13 @@ def _reshaped(flow: object, x: np.ndarray, *condition: np.ndarray) -> tf.Tensor:
     return tf.reshape(flow.log_prob(*parts), [-1])  # type: ignore[attr-defined]
 
 
-def _one(condition: tuple[tf.Tensor, ...]) -> tf.Tensor | None:
-    return condition[0] if condition else None
-
-
 @registry.flow_check
 def check_flow_sample(case: FlowCase) -> None:
     """Samples have the right shape, are finite, and have the density of the flow."""
     check, flow = "sample", case.flow()
     condition = case.condition(flow, 3)
     batch = (3,) if condition else ()
-    sample = flow.sample((2, 50), _one(condition), [0, 1])
+    sample = flow.sample((2, 50), one_condition(condition), [0, 1])
     wanted = (2, 50, *batch, *flow.event_shape)
     if tuple(sample.shape) != wanted:
         case.fail(check, "shape of the samples", tuple(sample.shape), wanted)
@@ -97,7 +93,7 @@ def check_flow_seed(case: FlowCase) -> None:
     condition = case.condition(flow, 3)
     for kind, seed, other in (("tensor", [0, 1], [0, 2]), ("int", 1, 2)):
         first, again, new = (
-            flow.sample(5, _one(condition), s) for s in (seed, seed, other)
+            flow.sample(5, one_condition(condition), s) for s in (seed, seed, other)
         )
         what = f"a second sample of the same {kind} seed"
         registry.compare(case, "seed", what, again, first, 0.0)

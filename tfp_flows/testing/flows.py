@@ -63,11 +63,4 @@ def check_flow(
         seed=seed,
         name=name or str(getattr(flow, "name", "flow")),
     )
-    unknown = [check for check in skip if check not in registry.FLOW_CHECKS]
-    if unknown:
-        names = ", ".join(registry.FLOW_CHECKS)
-        msg = f"`skip` must name checks, got {unknown}. The checks are: {names}."
-        raise ValueError(msg)
-    for check, function in registry.FLOW_CHECKS.items():
-        if case.reason_to_skip(check) is None:
-            function(case)
+    registry.run_all(registry.FLOW_CHECKS, case)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows.testing.case import BijectorCase, ContractError
+from tfp_flows.testing.case import BijectorCase, Case, ContractError
 
 __all__ = [
     "BIJECTOR_CHECKS",
@@ -25,6 +25,7 @@ __all__ = [
     "inverse_log_det",
     "jacobian",
     "require_finite",
+    "run_all",
     "worst",
 ]
 
@@ -53,16 +54,35 @@ def _named(name: str, function: Check) -> Check:
 
 def bijector_check(function: Check) -> Check:
     """Register `check_NAME` as the bijector check NAME."""
-    name = function.__name__.removeprefix("check_")
-    BIJECTOR_CHECKS[name] = _named(name, function)
-    return BIJECTOR_CHECKS[name]
+    return _registered(function, "check_", BIJECTOR_CHECKS)
 
 
 def flow_check(function: Check) -> Check:
     """Register `check_flow_NAME` as the flow check NAME."""
-    name = function.__name__.removeprefix("check_flow_")
-    FLOW_CHECKS[name] = _named(name, function)
-    return FLOW_CHECKS[name]
+    return _registered(function, "check_flow_", FLOW_CHECKS)
+
+
+def _registered(function: Check, prefix: str, checks: dict[str, Check]) -> Check:
+    name = function.__name__.removeprefix(prefix)
+    checks[name] = _named(name, function)
+    return checks[name]
+
+
+def run_all(checks: dict[str, Check], case: Case) -> None:
+    """Run the checks that a case does not skip, in order.
+
+    Raises:
+        ContractError: At the first check that fails.
+        ValueError: If the case skips a check that does not exist.
+    """
+    unknown = [check for check in case.skip if check not in checks]
+    if unknown:
+        names = ", ".join(checks)
+        msg = f"`skip` must name checks, got {unknown}. The checks are: {names}."
+        raise ValueError(msg)
+    for check, function in checks.items():
+        if case.reason_to_skip(check) is None:
+            function(case)
 
 
 def forward_log_det(

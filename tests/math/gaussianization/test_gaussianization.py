@@ -89,11 +89,11 @@ def test_gaussianized_counts_follow_the_density():
     np.testing.assert_allclose(slopes[inner], np.exp(log_slopes[0][inner]), rtol=0.05)
 
 
-def test_pareto_law_finds_the_shape():
+def test_pareto_fit_finds_the_shape():
     for shape in (-0.5, 0.3):
         u = RNG.uniform(size=(20_000, 2))
         x = np.sort((u**-shape - 1) / shape, axis=0)
-        found, scale = quantiles.pareto_law(x)
+        found, scale = quantiles.fit_pareto(x)
         np.testing.assert_allclose(found, shape, atol=0.06)
         np.testing.assert_allclose(scale, 1.0, atol=0.06)
 

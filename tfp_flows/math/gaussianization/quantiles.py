@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfp_flows.math import normal
 
-__all__ = ["affine_knots", "harmonic_slopes", "pareto_law", "quantile_knots"]
+__all__ = ["affine_knots", "fit_pareto", "harmonic_slopes", "quantile_knots"]
 
 # Levels of the normal distribution beyond which maps are straight. Tails with an end
 # become straight already where one row of this many times the data is expected.
@@ -68,7 +68,7 @@ def harmonic_slopes(x_knots: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.concatenate([secants[:, :1], inner, secants[:, -1:]], axis=1)
 
 
-def pareto_law(exceedances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit_pareto(exceedances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fit generalised Pareto distributions to exceedances, of all features at once.
 
     Args:
@@ -96,7 +96,7 @@ def _tail(
     exceedances: np.ndarray, threshold: float, share: float, rows: int, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return levels and distances of the knots beyond a threshold, `[D, L]` each."""
-    shape, scale = pareto_law(exceedances)
+    shape, scale = fit_pareto(exceedances)
     straight = -float(tf.math.ndtri(tf.constant(1.0 / (LIGHT_ROWS * rows), tf.float64)))
     straight = min(max(straight, threshold + 0.1), OUTER_LEVEL)
     end = np.where(shape > 0, OUTER_LEVEL, straight)
