@@ -16,7 +16,7 @@ X = np.random.default_rng(0).uniform(-0.9, 0.9, size=(5, 3)).astype("float32")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
 def test_every_base_is_a_density_over_events(kind, dtype, shape):
-    base = distributions.Base(kind, shape, seed=0, dtype=dtype)
+    base = distributions.base(kind, shape, seed=0, dtype=dtype)
     distribution = base.distribution()
     assert distribution.event_shape == shape
     assert distribution.batch_shape == ()
@@ -34,14 +34,14 @@ def test_untrained_bases_are_the_laws_of_their_names():
         "uniform": tfd.Uniform(-1.0, 1.0),
     }
     for kind, distribution in known.items():
-        found = distributions.Base(kind, 3).distribution().log_prob(X)
+        found = distributions.base(kind, 3).distribution().log_prob(X)
         wanted = tf.reduce_sum(distribution.log_prob(X), axis=-1)
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_mixture_has_spread_means_from_its_seed():
     first, again, other = (
-        distributions.Base("gaussian-mixture", 2, num_components=4, seed=s)
+        distributions.base("gaussian-mixture", 2, num_components=4, seed=s)
         for s in (0, 0, 1)
     )
     means = first.distribution().components_distribution.mean()
@@ -61,7 +61,7 @@ def test_mixture_has_spread_means_from_its_seed():
     ],
 )
 def test_trainable_numbers_are_found_and_reached(kind, count):
-    base = distributions.Base(kind, 3, seed=0)
+    base = distributions.base(kind, 3, seed=0)
     distribution = base.distribution()
     assert len(base.trainable_variables) == count
     assert {id(v) for v in distribution.trainable_variables} == {
@@ -74,7 +74,7 @@ def test_trainable_numbers_are_found_and_reached(kind, count):
 
 
 def test_density_reads_the_variables_when_it_is_used():
-    base = distributions.Base("diagonal-normal", 3)
+    base = distributions.base("diagonal-normal", 3)
     distribution = base.distribution()
     before = distribution.log_prob(X).numpy()
     base._loc.assign([1.0, 2.0, 3.0])
@@ -87,7 +87,7 @@ def test_density_reads_the_variables_when_it_is_used():
 
 
 def test_degrees_of_freedom_stay_above_one():
-    base = distributions.Base("student-t", 1)
+    base = distributions.base("student-t", 1)
     base._raw_df.assign([-50.0])
     distribution = base.distribution()
     assert np.all(np.isfinite(distribution.log_prob([[1e10], [0.0]])))
@@ -96,16 +96,16 @@ def test_degrees_of_freedom_stay_above_one():
 
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="`base` must be one of"):
-        distributions.Base("cauchy", 2)
+        distributions.base("cauchy", 2)
     with pytest.raises(ValueError, match="`num_components` must be at least 1"):
-        distributions.Base("gaussian-mixture", 2, num_components=0)
+        distributions.base("gaussian-mixture", 2, num_components=0)
 
 
 def test_scale_mixture_is_elliptical_and_normal_with_one_component():
-    one = distributions.Base("scale-mixture", 3, num_components=1).distribution()
+    one = distributions.base("scale-mixture", 3, num_components=1).distribution()
     wanted = tf.reduce_sum(tfd.Normal(0.0, 1.0).log_prob(X), axis=-1)
     np.testing.assert_allclose(one.log_prob(X), wanted, atol=1e-5)
-    distribution = distributions.Base(
+    distribution = distributions.base(
         "scale-mixture", 3, num_components=4
     ).distribution()
     turned = X @ np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
@@ -124,7 +124,7 @@ def test_scale_mixture_is_elliptical_and_normal_with_one_component():
 
 @pytest.mark.parametrize("kind", distributions.BASES)
 def test_scalars_have_a_cdf_and_its_inverse(kind):
-    base = distributions.Base(kind, (), seed=0, dtype="float64").distribution()
+    base = distributions.base(kind, (), seed=0, dtype="float64").distribution()
     levels = np.array([1e-6, 0.2, 0.5, 0.99])
     x = base.quantile(levels)
     np.testing.assert_allclose(base.cdf(x), levels, rtol=1e-6)

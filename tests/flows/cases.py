@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfp_flows import bijectors, flows
+from tfp_flows import bijectors, flows, networks
 from tfp_flows.testing import FlowCase
 
 CASES: dict[str, FlowCase] = {}
@@ -87,3 +87,18 @@ add("glow_spline", "glow", (2, 2, 1), num_steps=2, coupling="spline", num_bins=3
 add("glow_mixture", "glow", (2, 2, 1), coupling="mixture", num_components=2)
 add("realnvp-image", "realnvp-image", (2, 2, 1), 2, activation="tanh")
 add("nsf-image", "nsf-image", (2, 2, 1), activation="tanh")
+
+
+def _maps(dtype):
+    spline = bijectors.RationalQuadratic(3)
+    net = networks.MLP(1, (1, spline.params_size), (5,), dtype=dtype, seed=1)
+    parts = [
+        bijectors.LU.trainable(2, seed=0, dtype=dtype),
+        bijectors.Coupling(spline, net, [True, False]),
+    ]
+    return flows.Flow.from_maps(
+        parts, base="student-t", standardized=True, seed=0, dtype=dtype
+    )
+
+
+CASES["maps"] = FlowCase(_maps, name="maps")

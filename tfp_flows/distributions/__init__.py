@@ -1,6 +1,6 @@
 """Base densities of flows, and the densities of flows."""
 
-from tfp_flows.distributions.bases import BASES, Base
+from tfp_flows.distributions.bases import BASES, Base, base
 from tfp_flows.distributions.transformed import FlowDistribution
 
-__all__ = ["BASES", "Base", "FlowDistribution"]
+__all__ = ["BASES", "Base", "FlowDistribution", "base"]

@@ -6,6 +6,7 @@ from tfp_flows.flows.gaussianization.rbig import RBIG, Gaussianization
 from tfp_flows.flows.gaussianization.sliced import GIS, SIG
 from tfp_flows.flows.images.glow import Glow, NeuralSplineImageFlow
 from tfp_flows.flows.images.realnvp import RealNVPImage
+from tfp_flows.flows.maps import MapsFlow
 from tfp_flows.flows.registry import (
     DEFAULT,
     build,
@@ -42,6 +43,7 @@ __all__ = [
     "Glow",
     "InverseAutoregressiveFlow",
     "LinearFlow",
+    "MapsFlow",
     "MaskedAutoregressiveFlow",
     "MixtureAutoregressiveFlow",
     "NeuralSplineFlow",

@@ -11,13 +11,14 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _checks, _context, _serialize
+from tfp_flows import _checks, _context
 from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows._model import batch, compiled, variables
+from tfp_flows.flows._model.config import Configured
 from tfp_flows.flows._model.describe import Described
 from tfp_flows.flows._model.evaluation import Evaluated
 from tfp_flows.flows._model.statistics import Statistics
@@ -27,7 +28,7 @@ from tfp_flows.networks import condition as conditions
 __all__ = ["Flow"]
 
 
-class Flow(Evaluated, Described, Statistics, TrainableModel):
+class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
@@ -42,7 +43,8 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Shape of the condition, `None` for an unconditional density.
         options: What a subclass was built with beyond the arguments here.
-        base: Base density by name, see `tfp_flows.distributions.Base`.
+        base: Base density: a name, or a distribution of TFP over events or over each
+            coordinate, see `tfp_flows.distributions.base`.
         embedding: Keras network through which the (standardised) condition passes
             before all layers see it; from `[N, *condition_shape]` to `[N, C]`, or of
             image flows to feature maps `[N, h, w, C]`.
@@ -66,7 +68,7 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
         condition_shape: Shape | None,
         *,
         options: dict[str, Any],
-        base: str = "normal",
+        base: str | tfd.Distribution = "normal",
         embedding: keras.Layer | None = None,
         columns: Sequence[str] | None = None,
         condition_columns: Sequence[str] | None = None,
@@ -84,7 +86,7 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
         self._checkpoint = checkpoint
         self._seed = seed
         self._rng = _context.generator(seed)
-        self._base = bases.Base(
+        self._base = bases.base(
             base, self._event_shape, seed=self._next_seed(), dtype=self.variable_dtype
         )
         self._embedding = None
@@ -119,7 +121,7 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
         """Return all maps, from the base to the data side."""
         return [
             *self._make_layers(self.event_size, condition_shape),
-            standardize.Standardize.build(self.event_size, dtype=self.variable_dtype),
+            *self._make_preprocessing(),
         ]
 
     def _make_layers(
@@ -127,6 +129,20 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
     ) -> list[Bijector]:
         """Return the maps on vectors of `size`, from the base to the data side."""
         raise NotImplementedError
+
+    def _make_preprocessing(self) -> list[Bijector]:
+        """Return the maps next to the data: here the standardisation."""
+        bounds = self._base.bounds
+        if bounds is not None and math.isinf(bounds[1] - bounds[0]):
+            msg = (
+                f"`base` must have bounds on both sides or on none for a "
+                f"`{type(self).__name__}`, got {self._base.kind} on {list(bounds)}, "
+                "which no scaling of the data meets. Use `Flow.from_maps`."
+            )
+            raise ValueError(msg)
+        return [
+            standardize.Standardize.build(self.event_size, dtype=self.variable_dtype)
+        ]
 
     def _make_auxiliary_modules(
         self, condition_shape: tuple[int, ...] | None
@@ -248,7 +264,8 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
         x = tf.convert_to_tensor(x, dtype_hint=self.variable_dtype)
         _checks.require_trailing(x.shape, self._event_shape, "x", owner)
         # Before the cast: the sums must not lose digits of data far from the origin.
-        x = tf.reshape(tf.cast(x, self.variable_dtype), [-1, self.event_size])
+        shape = [self.event_size] if self._on_vectors else list(self._event_shape)
+        x = tf.reshape(tf.cast(x, self.variable_dtype), [-1, *shape])
         inner = None
         if self._embedding is not None:
             self._embedding.adapt(condition)
@@ -262,7 +279,7 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
             elif hasattr(current, "adapt"):
                 current.adapt(x)
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
-                x = inverse_and_log_det(current, x, inner, event_ndims=1)[0]
+                x = inverse_and_log_det(current, x, inner, event_ndims=len(shape))[0]
 
     def call(
         self,
@@ -275,64 +292,13 @@ class Flow(Evaluated, Described, Statistics, TrainableModel):
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_condition(condition, self._condition_shape, owner)
         with _context.training_scope(bool(training)):
-            arguments = {} if condition is None else {"condition": condition}
-            z, log_det = self._stack.inverse_and_log_det(x, **arguments)
+            rank = len(self._event_shape)
+            z, log_det = inverse_and_log_det(
+                self._stack, x, condition, event_ndims=rank
+            )
             base_log_prob = self._base.distribution().log_prob(z)
             return base_log_prob + log_det
 
     def _density_variables(self) -> tuple[tf.Variable, ...]:
         parts = (self._stack, self._base, *self._auxiliary_modules)
         return tuple(v for part in parts for v in part.trainable_variables)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to build the same flow with new weights."""
-        network = self._embedding_network
-        return {
-            "event_shape": list(self._event_shape),
-            "condition_shape": _listed(self._condition_shape),
-            **self._options,
-            "base": self._base.kind,
-            "embedding": (
-                None
-                if network is None
-                else keras.saving.serialize_keras_object(network)
-            ),
-            "columns": _listed(self.columns),
-            "condition_columns": _listed(self.condition_columns),
-            "checkpoint": self._checkpoint,
-            "seed": self._seed,
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
-            "format_version": _serialize.FORMAT_VERSION,
-        }
-
-    @classmethod
-    def from_config(
-        cls,
-        config: dict[str, Any],
-        custom_objects: dict[str, Any] | None = None,
-    ) -> Flow:
-        """Build a flow from `get_config`.
-
-        Raises:
-            ValueError: If the configuration was written by a newer format.
-        """
-        config = dict(config)
-        version = config.pop("format_version", _serialize.FORMAT_VERSION)
-        if version > _serialize.FORMAT_VERSION:
-            msg = (
-                f"`format_version` {version} of this file is newer than "
-                f"{_serialize.FORMAT_VERSION}, which this version of tfp_flows reads. "
-                "Upgrade tfp_flows."
-            )
-            raise ValueError(msg)
-        if config.get("embedding") is not None:
-            config["embedding"] = keras.saving.deserialize_keras_object(
-                config["embedding"], custom_objects
-            )
-        return cls(**config)
-
-
-def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
-    """Return a tuple in the form that a configuration keeps."""
-    return None if values is None else list(values)

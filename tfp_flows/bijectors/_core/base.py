@@ -104,6 +104,10 @@ class Bijector(tfb.AutoCompositeTensorBijector):
             known = self._memo_variables = _Known(self)
         return known.variables
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; Keras registers only what has them."""
+        return dict(self.parameters)
+
     def __getitem__(self, slices: Any) -> Bijector:
         """Return a part of a batch of maps.
 

@@ -29,9 +29,9 @@ BASE_NOISE = "base_noise"
 class ImageFlow(Recipe):
     """Base class of flows on images `[H, W, C]` of raw pixels.
 
-    Subclasses implement `_make_maps`: the maps on images from the base to the data,
-    the last of which is fixed and turns numbers around zero into pixels; and they have
-    the option `dequantize`.
+    Subclasses implement `_make_layers`, maps on images, and `_make_preprocessing`, a
+    fixed map from numbers around zero to pixels; and they have the option
+    `dequantize`.
 
     Raises:
         ValueError: If the event is no image, or if the noise is unknown.

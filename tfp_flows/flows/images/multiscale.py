@@ -83,9 +83,10 @@ class MultiScaleFlow(image.ImageFlow):
         read=options.one_of("uniform", "variational", *(True, False)),
     )
 
-    def _make_maps(
-        self, condition_shape: tuple[int, ...] | None
+    def _make_layers(
+        self, size: int, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
+        del size
         shape, count = self.event_shape, self.num_levels
         if count is None:
             count = image_math.divisions(shape[0], shape[1], 2)
@@ -100,7 +101,10 @@ class MultiScaleFlow(image.ImageFlow):
             self._chain([self._coupling(transformers.Affine(), size, condition_shape)])
             for size in shapes[:-1]
         ]
-        return [multiscale.MultiScale(levels, priors), self._pixels()]
+        return [multiscale.MultiScale(levels, priors)]
+
+    def _make_preprocessing(self) -> list[bijector_base.Bijector]:
+        return [self._pixels()]
 
     def _make_auxiliary_modules(
         self, condition_shape: tuple[int, ...] | None

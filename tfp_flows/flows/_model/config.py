@@ -1,0 +1,138 @@
+"""The configuration from which a flow is built again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from tensorflow_probability import bijectors as tfb
+
+from tfp_flows import _serialize
+from tfp_flows import distributions as bases
+from tfp_flows._types import Shape
+from tfp_flows.flows._model import serialization
+
+__all__ = ["Configured"]
+
+
+class Configured(keras.Model):
+    """Configurations of a flow, and flows of maps."""
+
+    event_shape: tuple[int, ...]
+    condition_shape: tuple[int, ...] | None
+    columns: tuple[str, ...] | None
+    condition_columns: tuple[str, ...] | None
+    options: Mapping[str, Any]
+    base: bases.Base
+    _checkpoint: bool
+    _seed: int | None
+    _embedding_network: keras.Layer | None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to build the same flow with new weights."""
+        return {
+            "event_shape": list(self.event_shape),
+            "condition_shape": _listed(self.condition_shape),
+            **self.options,
+            "base": _plain_base(self.base),
+            "embedding": _plain_network(self._embedding_network),
+            "columns": _listed(self.columns),
+            "condition_columns": _listed(self.condition_columns),
+            "checkpoint": self._checkpoint,
+            "seed": self._seed,
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+            "format_version": _serialize.FORMAT_VERSION,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """Build a flow from `get_config`.
+
+        Raises:
+            ValueError: If the configuration was written by a newer format.
+        """
+        return cls(**_read(config, custom_objects))
+
+    @classmethod
+    def from_maps(
+        cls,
+        maps: Sequence[tfb.Bijector],
+        event_shape: Shape | None = None,
+        **given: Any,
+    ) -> Any:
+        """Return a flow of maps of your own.
+
+        Args:
+            maps: From the base to the data, as in `partial`. Each is of `bijectors`, a
+                subclass of `bijectors.Bijector`, or of TFP. To be saved, other classes
+                must be registered by `keras.saving.register_keras_serializable()`.
+            event_shape: Shape of one event, if no map states it.
+            **given: `condition_shape`; `standardized=True` for maps that work on
+                standardised data; `base`, `embedding`, `columns`,
+                `condition_columns`, `checkpoint`, `name`, `dtype` as above.
+
+        Example:
+            >>> import tfp_flows as tfpf
+            >>> from tfp_flows.bijectors import LU, PReLU
+            >>> maps = [LU.trainable(2), PReLU.trainable()]
+            >>> flow = tfpf.flows.Flow.from_maps(maps, base="student-t")
+            >>> flow.sample(3, seed=1).shape.as_list()
+            [3, 2]
+        """
+        from tfp_flows.flows.maps import MapsFlow  # a subclass
+
+        return MapsFlow(event_shape, maps=maps, **given)
+
+
+def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
+    """Return a tuple in the form that a configuration keeps."""
+    return None if values is None else list(values)
+
+
+def _plain_base(base: Any) -> Any:
+    """Return the name of a base density, or its distribution by class and arguments.
+
+    Raises:
+        TypeError: If a part of it is of a class that is not known by name.
+    """
+    given = getattr(base, "given", None)
+    return base.kind if given is None else serialization.to_plain(given, "base")
+
+
+def _plain_network(network: keras.Layer | None) -> dict[str, Any] | None:
+    """Return the configuration of a network of Keras."""
+    return None if network is None else keras.saving.serialize_keras_object(network)
+
+
+def _read(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the arguments of a flow's class.
+
+    Args:
+        config: What `get_config` of a flow has returned.
+        custom_objects: Classes by name, for the embedding.
+
+    Raises:
+        ValueError: If the configuration was written by a newer format.
+    """
+    config = dict(config)
+    version = config.pop("format_version", _serialize.FORMAT_VERSION)
+    if version > _serialize.FORMAT_VERSION:
+        msg = (
+            f"`format_version` {version} of this file is newer than "
+            f"{_serialize.FORMAT_VERSION}, which this version of tfp_flows reads. "
+            "Upgrade tfp_flows."
+        )
+        raise ValueError(msg)
+    if config.get("embedding") is not None:
+        config["embedding"] = keras.saving.deserialize_keras_object(
+            config["embedding"], custom_objects
+        )
+    if "base" in config:
+        config["base"] = serialization.from_plain(config["base"])
+    return config
