@@ -51,7 +51,7 @@ def commit() -> str:
 
 def number(value: float) -> str:
     """Return a number with four significant digits, whole ones in full."""
-    text = f"{value:.0f}" if value == round(value) else f"{value:.4g}"
+    text = f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
     return text.replace("e-0", "e-").replace("e+0", "e+")
 
 

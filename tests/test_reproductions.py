@@ -70,6 +70,12 @@ def test_a_miss_says_no(command):
     assert figure("loss", 1.0).reached == "-"
 
 
+def test_numbers_are_short_and_may_be_none(command):
+    number = command[0]["number"]
+    assert [number(v) for v in (50, 1.51234, 3.2e-9)] == ["50", "1.512", "3.2e-9"]
+    assert number(float("nan")) == "nan"
+
+
 def test_entries_without_their_data_are_skipped(command, capsys):
     found, page = command
     absent = found["Absent"]
