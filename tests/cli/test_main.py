@@ -11,12 +11,14 @@ import pytest
 
 from tfp_flows.cli import errors, fit, main
 
-COMMANDS = ("fit", "score", "sample", "info", "demo")
+COMMANDS = ("fit", "score", "sample", "info", "list", "demo", "completion")
 
 _HELP = """
 import sys, time
 from tfp_flows.cli.main import main
 for argv in (["--help"], *([c, "--help"] for c in sys.argv[1:])):
+    assert main(argv) == 0
+for argv in (["-V"], ["list"], ["list", "--json"], ["completion", "zsh"]):
     assert main(argv) == 0
 heavy = {"tensorflow", "keras", "numpy", "pandas", "matplotlib", "sklearn"}
 print("heavy:", *sorted(heavy & set(sys.modules)))
@@ -51,8 +53,9 @@ def test_module_runs_as_a_program(repository):
 
 
 def test_version(capsys):
-    assert main.main(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("tfp-flows ")
+    for word in ("--version", "-V"):
+        assert main.main([word]) == 0
+        assert capsys.readouterr().out.startswith("tfp-flows ")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,16 @@ def test_version(capsys):
         (["fit", "a.csv", "--out", "a.keras", "--epochs", "0"], "must be at least 1"),
         (["fit", "a.csv", "--out", "a.keras", "--test-fraction", "1"], "below 1"),
         (["sample", "a.keras", "-n", "many"], "-n: invalid"),
+        (["sample", "a.keras", "-n", "1e-3"], "-n: invalid number '1e-3', must be"),
+        (["sample", "a.keras", "-n", "1e99"], "must be at most 1,000,000,000"),
+        (["sample", "a.keras", "--temperature", "hot"], "must be a number from 0 on"),
+        (["fit", "a.csv", "--out", "a.keras", "--seed", "-1"], "must be at least 0"),
+        (
+            ["fit", "a.csv", "--out", "a.keras", "--test-fraction", "nan"],
+            "below 1, got",
+        ),
+        (["scroe", "a.keras"], "did you mean 'score'?"),
+        (["fit", "a.csv", "--out", "a", "--epohcs", "3"], "did you mean '--epochs'?"),
     ],
 )
 def test_bad_arguments_are_one_line(argv, message, capsys):
@@ -87,10 +100,18 @@ def test_interrupt_ends_with_130(monkeypatch, capsys):
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_bugs_keep_their_traceback(monkeypatch):
-    monkeypatch.setattr(fit, "run", _raising(ZeroDivisionError("a bug")))
+def test_bugs_are_one_line_that_says_what_to_report(monkeypatch, capsys):
+    monkeypatch.setattr(fit, "run", _raising(ZeroDivisionError("a\nbug")))
+    assert main.main(["fit", "a.csv", "--out", "a.keras"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("tfp-flows fit: unexpected ZeroDivisionError: a bug. ")
+    assert "please report what the command prints with --debug" in error
+    assert error.count("\n") == 1
     with pytest.raises(ZeroDivisionError):
-        main.main(["fit", "a.csv", "--out", "a.keras"])
+        main.main(["fit", "a.csv", "--out", "a.keras", "--debug"])
+    monkeypatch.setattr(fit, "run", _raising(MemoryError()))
+    assert main.main(["fit", "a.csv", "--out", "a.keras"]) == 1
+    assert "more memory than there is" in capsys.readouterr().err
 
 
 @pytest.mark.slow

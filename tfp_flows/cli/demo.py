@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows import _optional
-from tfp_flows.cli import demo_images, files, models, quiet, tables
+from tfp_flows.cli import demo_images, files, models, quiet, ranges, tables
 from tfp_flows.cli.errors import UsageError, explained
+from tfp_flows.cli.output import Report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +42,10 @@ def add_parser(commands: Any) -> None:
     )
     add = parser.add_argument
     add("--out", default="demo", metavar="DIR", help="folder to write to; default demo")
-    add("--seed", type=int, default=0, metavar="N", help="default 0")
+    add("--seed", type=ranges.seed, default=0, metavar="N", help="default 0")
     add("--images", action="store_true", help="pictures of clothes in place of wines")
     add("--quick", action="store_true", help=f"stop after {_QUICK_EPOCHS} epochs")
     add("--force", action="store_true", help="overwrite the outputs")
-    add("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run)
 
 
@@ -58,9 +57,10 @@ def run(arguments: argparse.Namespace) -> None:
     """
     start = time.monotonic()
     folder = _folder(arguments.out)
-    say = _silent if arguments.quiet else _to_stderr
+    out = Report(arguments)
+    say = out.note
     if arguments.images:
-        demo_images.run(arguments, folder, say)
+        demo_images.run(arguments, folder, out)
         return
     for name in (MODEL, PICTURE, REPORT):
         suffix = Path(name).suffix
@@ -108,18 +108,22 @@ def run(arguments: argparse.Namespace) -> None:
     with files.replacing(folder / REPORT) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     wines = f"{len(test)} white wines held out, none equal to a fitted one"
-    print(f"log-likelihood of {wines}")
-    print(_UNIT)
+    out.line(f"log-likelihood of {wines}", **report)
+    out.line(_UNIT)
     for label, (mean, error) in results.items():
-        print(f"  {label:<13} {mean:8.3f} +- {error:.3f}")
-    print(f"  {'difference':<13} {lead:8.3f} +- {lead_error:.3f}  ({name} - {label})")
-    print(f"wrote {MODEL}, {PICTURE} and {REPORT} to {folder}")
+        out.line(f"  {label:<13} {mean:8.3f} +- {error:.3f}")
+    out.line(
+        f"  {'difference':<13} {lead:8.3f} +- {lead_error:.3f}  ({name} - {label})"
+    )
+    out.line(f"wrote {MODEL}, {PICTURE} and {REPORT} to {folder}")
+    out.end()
     say(f"{time.monotonic() - start:.0f} s in all, {seconds:.0f} s of it the fit")
 
 
 def _folder(path: str) -> Path:
-    folder = Path(path).expanduser()
-    if folder.exists() and not folder.is_dir():
+    with files.named(path) as folder:
+        blocked = folder.exists() and not folder.is_dir()
+    if blocked:
         raise UsageError(f"cannot write to '{path}': it is no folder.")
     with explained(f"cannot write to '{path}'"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,17 +143,18 @@ def _fit(
     from tfp_flows.cli.progress import ProgressLine
 
     # In the unit of the result: see `_score_flow`.
-    line = ProgressLine(np.log(_moments(train)[1]).sum())
+    offset = np.log(_moments(train)[1]).sum()
     start = time.monotonic()
-    flow, history = training.fit(
-        name,
-        train,
-        columns=columns,
-        seed=arguments.seed,
-        callbacks=[] if arguments.quiet else [line],
-        verbose=0,
-        epochs=_QUICK_EPOCHS if arguments.quick else None,
-    )
+    with ProgressLine(offset, quiet=arguments.quiet) as line:
+        flow, history = training.fit(
+            name,
+            train,
+            columns=columns,
+            seed=arguments.seed,
+            callbacks=[line],
+            verbose=0,
+            epochs=_QUICK_EPOCHS if arguments.quick else None,
+        )
     return flow, len(history.history["loss"]), time.monotonic() - start
 
 
@@ -196,11 +201,3 @@ def _versions() -> dict[str, str]:
     packages = ("tensorflow", "tensorflow-probability", "keras", "scikit-learn")
     versions = {name: metadata.version(name) for name in packages}
     return {"tfp_flows": str(tfp_flows.__version__), **versions}
-
-
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _silent(text: str) -> None:
-    """Say nothing."""

@@ -6,13 +6,13 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows import _optional
 from tfp_flows.cli import files, images, models, quiet, tables
 from tfp_flows.cli.errors import explained
+from tfp_flows.cli.output import Report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,15 +33,13 @@ ROWS = 6
 SCALE = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0)
 
 
-def run(
-    arguments: argparse.Namespace, folder: Path, say: Callable[[str], None]
-) -> None:
+def run(arguments: argparse.Namespace, folder: Path, out: Report) -> None:
     """Fit Glow to pictures of clothes, compare it with a Gaussian, draw samples.
 
     Raises:
         UsageError: If outputs exist or cannot be written, or an extra is missing.
     """
-    start = time.monotonic()
+    start, say = time.monotonic(), out.note
     for name in OUTPUTS:
         suffix = Path(name).suffix
         files.check_output(str(folder / name), (suffix,), force=arguments.force)
@@ -59,21 +57,21 @@ def run(
     labels = np.eye(len(datasets.FASHION_CLASSES))[classes]
     rows, held_out = tables.split_rows(HELD_OUT, arguments.seed, x, labels)
     say(f"fitting {FLOW} to {len(rows)} pictures; {len(held_out)} are held out")
-    line = ProgressLine.of_images(x.shape[1:])
-    flow, history = training.fit(
-        FLOW,
-        x[rows],
-        labels[rows],
-        validation=None,
-        condition_columns=[f"{images.CLASS}{c}" for c in datasets.FASHION_CLASSES],
-        epochs=QUICK_EPOCHS if arguments.quick else EPOCHS,
-        batch_size=BATCH_SIZE,
-        learning_rate=LEARNING_RATE,
-        seed=arguments.seed,
-        callbacks=[] if arguments.quiet else [line],
-        verbose=0,
-        **OPTIONS,
-    )
+    with ProgressLine.of_images(x.shape[1:], quiet=arguments.quiet) as line:
+        flow, history = training.fit(
+            FLOW,
+            x[rows],
+            labels[rows],
+            validation=None,
+            condition_columns=[f"{images.CLASS}{c}" for c in datasets.FASHION_CLASSES],
+            epochs=QUICK_EPOCHS if arguments.quick else EPOCHS,
+            batch_size=BATCH_SIZE,
+            learning_rate=LEARNING_RATE,
+            seed=arguments.seed,
+            callbacks=[line],
+            verbose=0,
+            **OPTIONS,
+        )
     seconds = time.monotonic() - start
     say("fitting the Gaussian, drawing the sheets")
     results = {
@@ -99,10 +97,12 @@ def run(
     }
     with files.replacing(folder / REPORT) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"bits/dim of {len(held_out)} pictures held out (lower is better)")
+    words = f"bits/dim of {len(held_out)} pictures held out (lower is better)"
+    out.line(words, **report)
     for label, (mean, error) in results.items():
-        print(f"  {label:<13} {mean:8.3f} +- {error:.3f}")
-    print(f"wrote {', '.join(OUTPUTS)} to {folder}")
+        out.line(f"  {label:<13} {mean:8.3f} +- {error:.3f}")
+    out.line(f"wrote {', '.join(OUTPUTS)} to {folder}")
+    out.end()
     say(f"{time.monotonic() - start:.0f} s in all, {seconds:.0f} s of it the fit")
 
 

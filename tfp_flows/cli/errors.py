@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tfp_flows import _optional
 
-__all__ = ["UsageError", "explained"]
+__all__ = ["Interrupted", "UsageError", "explained", "unexpected"]
 
 # Keras and TensorFlow can put whole tables into a message; a line must stay a line.
 _MAX_LENGTH = 400
@@ -16,6 +16,20 @@ _MAX_LENGTH = 400
 
 class UsageError(Exception):
     """Bad usage or bad input, in one line for the user."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C, after which something was written all the same."""
+
+
+def unexpected(error: Exception) -> str:
+    """Return the line about an error that should not have happened."""
+    if isinstance(error, MemoryError):
+        return "this takes more memory than there is: use fewer rows or a smaller flow."
+    return (
+        f"unexpected {type(error).__name__}: {_one_line(error).rstrip('.')}. This is a "
+        "fault of tfp-flows: please report what the command prints with --debug."
+    )
 
 
 @contextlib.contextmanager

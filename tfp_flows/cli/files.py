@@ -10,7 +10,17 @@ from pathlib import Path
 from tfp_flows import _files
 from tfp_flows.cli.errors import UsageError, explained
 
-__all__ = ["MODEL_SUFFIX", "TABLE_SUFFIXES", "check_input", "check_output", "replacing"]
+__all__ = [
+    "MODEL_SUFFIX",
+    "STANDARD_INPUT",
+    "TABLES",
+    "TABLE_SUFFIXES",
+    "check_input",
+    "check_output",
+    "is_table",
+    "named",
+    "replacing",
+]
 
 # What `datasets.read_table` reads, without importing it.
 TABLE_SUFFIXES = (
@@ -23,6 +33,7 @@ TABLE_SUFFIXES = (
     ".npz",
     ".npy",
 )
+TABLES = ".csv, .tsv (also .gz), .xlsx, .parquet, .npz, .npy"
 STANDARD_INPUT = "-"
 MODEL_SUFFIX = ".keras"
 
@@ -103,8 +114,17 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+def is_table(path: str) -> bool:
+    """Return whether a name is one of a table."""
+    return path == STANDARD_INPUT or _ends_in(Path(path), TABLE_SUFFIXES)
+
+
+def _ends_in(file: Path, suffixes: Sequence[str]) -> bool:
+    endings = {"".join(file.suffixes[-2:]).lower(), file.suffix.lower()}
+    return bool(endings & set(suffixes))
+
+
 def _check_suffix(file: Path, suffixes: Sequence[str]) -> None:
-    endings = "".join(file.suffixes[-2:]).lower(), file.suffix.lower()
-    if not set(endings) & set(suffixes):
+    if not _ends_in(file, suffixes):
         allowed = " or ".join(suffixes)
         raise UsageError(f"the name of '{file}' must end in {allowed}.")

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import argparse
 import ast
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, flow_options, images, models, quiet, ranges, tables
-from tfp_flows.cli.errors import UsageError, explained
+from tfp_flows.cli import (
+    columns,
+    files,
+    fitting,
+    flow_options,
+    images,
+    models,
+    quiet,
+    ranges,
+    tables,
+)
+from tfp_flows.cli.errors import UsageError
+from tfp_flows.cli.output import Report
 
 if TYPE_CHECKING:
     import numpy as np
 
     from tfp_flows.datasets import Table
-    from tfp_flows.flows import Flow
 
 __all__ = ["add_parser", "run"]
 
 # With fewer there is nothing to hold out and to validate with.
 MIN_ROWS = 10
+_UNIT = "nats per row, columns in their own units"
+# What a file that is gone on with says itself.
+_OF_THE_FILE = ("flow", "columns", "condition")
 
 
 def add_parser(commands: Any) -> None:
@@ -28,7 +41,8 @@ def add_parser(commands: Any) -> None:
         "fit",
         help="fit a flow to a table or to images and save it",
         description="Fit a flow to the rows of a table, print the mean log-likelihood "
-        "of rows held out, and save the flow with its column names. With a flow of "
+        "of rows held out beside that of a full Gaussian, and save the flow with its "
+        "column names. Ctrl-C saves the best weights so far. With a flow of "
         "images such as glow: fit it to images [N, H, W, C] of pixels from 0 to 255, "
         "and print bits per dimension.",
     )
@@ -36,8 +50,9 @@ def add_parser(commands: Any) -> None:
     add(
         "data",
         metavar="DATA",
-        help="table: .csv, .parquet or .npz; images: .npz, .npy, idx file or folder",
+        help=f"table: {files.TABLES}; images: .npz, .npy, idx file or folder",
     )
+    add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
     add(
         "--flow",
         type=flow_options.flow_name,
@@ -45,7 +60,11 @@ def add_parser(commands: Any) -> None:
         help="such as nsf-ar, nsf, maf, glow",
     )
     add("--out", required=True, metavar="F.keras", help="file to write the flow to")
-    add("--columns", metavar="A,B", help="columns to model; default: all others")
+    add(
+        "--columns",
+        metavar="A,B",
+        help="columns to model; default: all others; names with commas in quotes",
+    )
     add(
         "--condition",
         metavar="C,D",
@@ -75,9 +94,13 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="print the options of a flow and exit",
     )
-    add("--seed", type=int, default=0, metavar="N", help="default 0")
+    add("--seed", type=ranges.seed, default=0, metavar="N", help="default 0")
     add("--force", action="store_true", help="overwrite the output")
-    add("--quiet", action="store_true", help="show no progress")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the flow in the output, with the same rows, seed and share",
+    )
     parser.set_defaults(run=run)
 
 
@@ -86,21 +109,18 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         UsageError: If the input is bad.
+        Interrupted: After Ctrl-C, once the weights so far are written.
     """
     if images.is_image_file(arguments.data) or arguments.flow in images.FLOWS:
         _run_images(arguments)
         return
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
-    out = files.check_output(
-        arguments.out, (files.MODEL_SUFFIX,), force=arguments.force, inputs=[path]
-    )
-    options = dict(_option(text) for text in arguments.option)
+    out, options = _output(arguments, path), _options(arguments)
+    _check_resume(arguments, out)
     try:
-        events, conditions = tables.read(
-            path,
-            tables.split_names(arguments.columns),
-            tables.split_names(arguments.condition) or [],
-        )
+        source = tables.open_source(path, arguments.sheet)
+        flow = _saved(arguments, options)
+        events, conditions = _read(source, flow, arguments)
     except UsageError as cause:
         if not images.holds_images(path):
             raise
@@ -109,34 +129,133 @@ def run(arguments: argparse.Namespace) -> None:
     if len(events) < MIN_ROWS:
         raise UsageError(f"{path}: {len(events)} rows are too few, {MIN_ROWS} needed.")
     tables.check_varies(path, events, conditions)
+    if options.get("dtype") != "float64":
+        tables.check_float32(path, events, conditions)
     train, test = tables.split_rows(
         arguments.test_fraction,
         arguments.seed,
         events.x,
         None if conditions is None else conditions.x,
     )
-    for part in (events, conditions):
-        if part is not None:
-            _check_training_rows(path, part, train)
+    _check_training_rows(path, arguments.test_fraction, train, events, conditions)
     quiet.import_tensorflow()
-    name = _flow_name(arguments.flow, options)
-    start = time.monotonic()
-    flow = _fit(arguments, name, options, events, conditions, train)
-    seconds = time.monotonic() - start
-    models.save(flow, out)
-    rows = test if len(test) else train
-    values = models.log_prob(
-        flow, events.x[rows], None if conditions is None else conditions.x[rows]
+    more: dict[str, Any] = {"adapt": False}
+    if flow is None:
+        flow = name = _flow_name(arguments.flow, options)
+        more = {
+            "columns": events.columns,
+            "condition_columns": None if conditions is None else conditions.columns,
+        }
+    else:
+        name = type(flow).__name__
+    given = None if conditions is None else conditions.x
+    done = fitting.run(
+        flow,
+        events.x[train],
+        None if given is None else given[train],
+        arguments,
+        options,
+        **more,
+    )
+    models.save(done.flow, out)
+    report = Report(arguments)
+    report.line(
+        f"rows: {len(train)} to fit, {len(test)} held out",
+        rows={"fit": len(train), "held_out": len(test)},
+    )
+    count = models.parameter_count(done.flow)
+    report.line(f"flow: {name}, {count} parameters", flow=name, parameters=count)
+    _judge(report, done.flow, events.x, given, train, test)
+    done.report(report, out)
+    report.end()
+    done.end(out)
+
+
+def _judge(
+    report: Report,
+    flow: Any,
+    x: np.ndarray,
+    condition: np.ndarray | None,
+    train: np.ndarray,
+    test: np.ndarray,
+) -> None:
+    """Print the flow's likelihood beside that of a Gaussian."""
+    from tfp_flows.training import baseline
+
+    def part(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        return x[rows], None if condition is None else condition[rows]
+
+    rows, what = (test, "held-out") if len(test) else (train, "training")
+    values = models.log_prob(flow, *part(rows))
+    rival = baseline.Gaussian.fit(*part(train)).log_prob(*part(rows))
+    found = baseline.compare(
+        values, rival, parameters=models.parameter_count(flow), rows=len(train)
     )
     mean, error = models.mean_and_error(values)
-    what = "held-out" if len(test) else "training"
-    print(f"rows: {len(train)} to fit, {len(test)} held out")
-    print(f"flow: {name}, {models.parameter_count(flow)} parameters")
-    print(
-        f"{what} log-likelihood: {mean:.4f} +- {error:.4f} nats per row, columns in "
-        "their own units"
+    key = f"{what.replace('-', '_')}_log_likelihood"
+    report.line(
+        f"{what} log-likelihood: {models.figure(mean, error)} {_UNIT}",
+        **{key: {"mean": mean, "standard_error": error}},
+        unit=_UNIT,
     )
-    print(f"wrote {out} after {seconds:.0f} s of fitting")
+    gaussian = {"mean": found.gaussian, "standard_error": found.gaussian_error}
+    lead = {"mean": found.lead, "standard_error": found.lead_error}
+    report.line(
+        f"a full Gaussian: {models.figure(found.gaussian, found.gaussian_error)}, the "
+        f"flow leads by {models.figure(found.lead, found.lead_error)}",
+        gaussian=gaussian,
+        flow_minus_gaussian=lead,
+        advice=list(found.advice),
+    )
+    for sentence in found.advice:
+        report.line(sentence)
+
+
+def _output(arguments: argparse.Namespace, path: Path) -> Path:
+    """Return the file to write, which exists already where it is gone on with."""
+    return files.check_output(
+        arguments.out,
+        (files.MODEL_SUFFIX,),
+        force=arguments.force or arguments.resume,
+        inputs=[path],
+    )
+
+
+def _check_resume(arguments: argparse.Namespace, out: Path) -> None:
+    if not arguments.resume:
+        return
+    if not out.exists():
+        raise UsageError(f"there is no flow '{out}' to go on with: leave out --resume.")
+    for name in _OF_THE_FILE:
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"--{name} is known from '{out}': leave it out.")
+
+
+def _saved(arguments: argparse.Namespace, options: dict[str, Any]) -> Any:
+    """Return the flow that is gone on with, if one is."""
+    if not arguments.resume:
+        return None
+    wrong = sorted(set(options) - set(flow_options.FIT_OPTIONS))
+    if wrong:
+        raise UsageError(f"--option {wrong[0]} is known from the file: leave it out.")
+    return models.load(arguments.out)[1]
+
+
+def _read(
+    source: Any, flow: Any, arguments: argparse.Namespace
+) -> tuple[Table, Table | None]:
+    """Return events and conditions, of the columns that a saved flow knows."""
+    if flow is None:
+        return tables.read(source, arguments.columns, arguments.condition)
+    from tfp_flows.datasets import Table
+
+    names = tables.names_of(flow)
+    x, condition = tables.read_for_flow(source, flow, None)
+    size = 0 if condition is None else condition.shape[1]
+    events = Table(x, tuple(names[0] or tables.default_names(x.shape[1])))
+    if condition is None:
+        return events, None
+    return events, Table(condition, tuple(names[1] or tables.default_names(size)))
 
 
 def _run_images(arguments: argparse.Namespace) -> None:
@@ -147,18 +266,27 @@ def _run_images(arguments: argparse.Namespace) -> None:
             f"'{arguments.data}' holds images, for which there are the flows "
             f"{', '.join(images.FLOWS)}, not {name!r}."
         )
+    if arguments.resume:
+        raise UsageError("--resume is for tables.")
     path = images.check_input(arguments.data)
-    out = files.check_output(
-        arguments.out, (files.MODEL_SUFFIX,), force=arguments.force, inputs=[path]
-    )
-    options = dict(_option(text) for text in arguments.option)
+    out, options = _output(arguments, path), _options(arguments)
     quiet.import_tensorflow()
     images.fit(arguments, path, out, _flow_name(name, options), options)
 
 
-def _check_training_rows(path: Any, table: Table, train: np.ndarray) -> None:
+def _check_training_rows(
+    path: Path, share: float, train: np.ndarray, *parts: Table | None
+) -> None:
+    """Raise if too few rows are left to fit, or if they do not vary."""
+    if len(train) < MIN_ROWS:
+        raise UsageError(
+            f"{path}: --test-fraction {share} leaves {len(train)} rows to fit, "
+            f"{MIN_ROWS} needed: choose a smaller fraction."
+        )
     still = [
         name
+        for table in parts
+        if table is not None
         for name, column in zip(table.columns, table.x[train].T, strict=True)
         if column.min() == column.max()
     ]
@@ -178,38 +306,17 @@ def _flow_name(name: str | None, options: dict[str, Any]) -> str:
     wrong = sorted(set(options) - set(known))
     if wrong:
         raise UsageError(
-            f"flow {name} has no option {wrong[0]!r}, only {', '.join(known)}."
+            f"flow {name} has no option {wrong[0]!r}, only {', '.join(known)}: "
+            f"{columns.hint(wrong[0], known)}".rstrip(": ")
+            + "."
         )
     return name
 
 
-def _fit(
-    arguments: argparse.Namespace,
-    name: str,
-    options: dict[str, Any],
-    events: Table,
-    conditions: Table | None,
-    train: np.ndarray,
-) -> Flow:
-    from tfp_flows import training
-    from tfp_flows.cli.progress import ProgressLine
-
-    # Data are checked by now: what is of the wrong type is an option.
-    with explained(also=(TypeError,) if options else ()):
-        flow, _ = training.fit(
-            name,
-            events.x[train],
-            None if conditions is None else conditions.x[train],
-            columns=events.columns,
-            condition_columns=None if conditions is None else conditions.columns,
-            seed=arguments.seed,
-            callbacks=[] if arguments.quiet else [ProgressLine()],
-            verbose=0,
-            epochs=arguments.epochs,
-            batch_size=arguments.batch_size,
-            **options,
-        )
-    return flow
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    options = dict(_option(text) for text in arguments.option)
+    flow_options.check_fit_options(options)
+    return options
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -221,5 +328,5 @@ def _option(text: str) -> tuple[str, Any]:
         return key, value.lower() == "true"
     try:
         return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return key, value

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfp_flows.cli import quiet
+from tfp_flows.cli import columns, quiet
 from tfp_flows.cli.errors import UsageError
 
-__all__ = ["PrintOptions", "flow_name", "known"]
+__all__ = ["PrintOptions", "check_fit_options", "flow_name", "known", "no_flow"]
 
 # Names that flows had before.
 RENAMED = {"maf-mog": "maf-mol"}
 # What `--option` may set besides the options of the flow, and what it may not.
-FIT_OPTIONS = ("average", "learning_rate", "noise", "patience", "weight_decay")
+FIT_OPTIONS = {
+    "average": (0.0, 1 - 1e-9, "a number from 0 on that is below 1"),
+    "learning_rate": (1e-30, 1e30, "a number above 0"),
+    "noise": (0.0, 1e30, "a number from 0 on"),
+    "patience": (1, 10**9, "a whole number from 1 on"),
+    "weight_decay": (0.0, 1e30, "a number from 0 on"),
+}
+_OPEN = ("average", "learning_rate", "patience")
 NOT_OPTIONS = ("columns", "condition_columns", "embedding", "seed")
 
 
@@ -33,9 +41,33 @@ def known(name: str) -> list[str]:
 
     names = (*flows.names(), *flows.image_names())
     if name not in names:
-        raise UsageError(f"there is no flow {name!r}, only {', '.join(names)}.")
+        raise UsageError(no_flow(name, names))
     found = {*options.names(flows.flow_class(name)), *FIT_OPTIONS}
     return sorted(found - set(NOT_OPTIONS))
+
+
+def check_fit_options(options: Mapping[str, Any]) -> None:
+    """Raise if an option of the fit is no number, or out of its range.
+
+    Raises:
+        UsageError: With what it must be.
+    """
+    for name, (minimum, maximum, words) in FIT_OPTIONS.items():
+        if name not in options or (options[name] is None and name in _OPEN):
+            continue
+        value: Any = options[name]
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits = fits and minimum <= value <= maximum
+        if name == "patience":
+            fits = fits and isinstance(value, int)
+        if not fits:
+            raise UsageError(f"--option {name} must be {words}, got {value!r}.")
+
+
+def no_flow(name: str, names: Sequence[str]) -> str:
+    """Return the sentence about a flow that there is not."""
+    near = columns.hint(name, names).rstrip()
+    return f"there is no flow {name!r}, only {', '.join(names)}{near and f': {near}'}."
 
 
 class PrintOptions(argparse.Action):

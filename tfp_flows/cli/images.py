@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from tfp_flows.cli import files, models
+from tfp_flows.cli import files, models, output
 from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ __all__ = [
 FLOWS = ("glow", "realnvp-image", "nsf-image")
 ARRAY_SUFFIXES = (".npz", ".npy")
 PICTURE_SUFFIXES = (".png",)
-# What a folder of images holds, as `datasets.read_images` reads it.
-FOLDER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 CLASS = "class "
 # Images of one call when sampling: bounds the memory of activations.
 BLOCK = 256
@@ -47,10 +44,26 @@ _LABELS = "y"
 
 
 def is_image_file(path: str) -> bool:
-    """Return whether a path can only hold images: a folder, `.npy` or idx file."""
-    file = Path(path).expanduser()
+    """Return whether a path can only hold images.
+
+    That is a folder, an idx file, or a `.npy` file with more than two axes.
+    """
+    with files.named(path) as file:
+        is_folder = file.is_dir()
     name = file.name.lower()
-    return file.is_dir() or name.endswith((".npy", "-ubyte", "-ubyte.gz"))
+    if name.endswith(".npy"):
+        return not is_folder and _axes(file) > 2
+    return is_folder or name.endswith(("-ubyte", "-ubyte.gz"))
+
+
+def _axes(file: Path) -> int:
+    """Return the number of axes in a `.npy` file, 0 if it cannot be read."""
+    from tfp_flows.datasets import archives
+
+    try:
+        return len(archives.npy_shape(file))
+    except (OSError, ValueError):
+        return 0
 
 
 def holds_images(path: Path) -> bool:
@@ -76,16 +89,18 @@ def check_input(path: str) -> Path:
     Raises:
         UsageError: If there is none, or the folder has no pictures.
     """
-    file = Path(path).expanduser()
-    if not file.exists():
-        raise UsageError(f"there is no file or folder '{path}'.")
-    endings = (
-        {inner.suffix.lower() for inner in file.iterdir()} if file.is_dir() else ()
-    )
-    if file.is_dir() and not set(endings) & set(FOLDER_SUFFIXES):
+    from tfp_flows.datasets import images
+
+    if path == files.STANDARD_INPUT:
+        return Path(path)
+    with files.named(path) as file:
+        if not file.exists():
+            raise UsageError(f"there is no file or folder '{path}'.")
+        pictures = file.is_dir() and any(map(images.is_picture, file.iterdir()))
+    if file.is_dir() and not pictures:
         raise UsageError(
             f"'{path}' is a folder without pictures: name a file, or a folder with "
-            f"{', '.join(FOLDER_SUFFIXES)}."
+            f"{', '.join(images.SUFFIXES)}."
         )
     return file
 
@@ -110,14 +125,18 @@ def _labels(path: Path, name: str, count: int) -> tuple[np.ndarray, list[str]]:
     """
     import numpy as np
 
-    if path.suffix != ".npz":
+    if path.suffix.lower() != ".npz":
         raise UsageError(f"--condition names an array of a .npz file, not of '{path}'.")
-    with np.load(path, allow_pickle=False) as arrays:
-        if name not in arrays:
+    from tfp_flows.datasets import archives
+
+    with explained(path):
+        archive = archives.Archive(path)
+        if archive.members.get(name) is None:
             raise UsageError(
-                f"{path}: there is no array {name!r}, only {', '.join(arrays)}."
+                f"{path}: there is no array {name!r}, only "
+                f"{', '.join(archive.members)}."
             )
-        labels = np.asarray(arrays[name]).reshape(-1)
+        labels = archive.read([name])[name].reshape(-1)
     if labels.dtype.kind not in "iub" or len(labels) != count:
         raise UsageError(
             f"{path}: array {name!r} must hold one whole number per image as its "
@@ -141,9 +160,7 @@ def fit(
     Raises:
         UsageError: If the input is bad.
     """
-    from tfp_flows import training
-    from tfp_flows.cli import tables
-    from tfp_flows.cli.progress import ProgressLine
+    from tfp_flows.cli import fitting, tables
 
     if arguments.columns is not None:
         raise UsageError(f"--columns is for tables, and flow {name} is for images.")
@@ -154,31 +171,36 @@ def fit(
     if arguments.condition is not None:
         labels, classes = _labels(path, arguments.condition, len(x))
     train, test = tables.split_rows(arguments.test_fraction, arguments.seed, x, labels)
-    start = time.monotonic()
-    with explained(path, also=(TypeError,) if options else ()):
-        flow, _ = training.fit(
-            name,
-            x[train],
-            None if labels is None else labels[train],
-            condition_columns=classes,
-            seed=arguments.seed,
-            callbacks=[] if arguments.quiet else [ProgressLine.of_images(x.shape[1:])],
-            verbose=0,
-            epochs=arguments.epochs,
-            batch_size=arguments.batch_size,
-            **options,
-        )
-    seconds = time.monotonic() - start
+    done = fitting.run(
+        name,
+        x[train],
+        None if labels is None else labels[train],
+        arguments,
+        options,
+        event_shape=x.shape[1:],
+        condition_columns=classes,
+    )
+    flow = done.flow
     models.save(flow, out)
     rows = test if len(test) else train
     bits = flow.bits_per_dim(x[rows], None if labels is None else labels[rows])
     mean, error = models.mean_and_error(bits)
     what = "held-out" if len(test) else "training"
     size = " x ".join(map(str, x.shape[1:]))
-    print(f"images: {len(train)} to fit, {len(test)} held out, {size}")
-    print(f"flow: {name}, {models.parameter_count(flow)} parameters")
-    print(f"{what} bits/dim: {mean:.4f} +- {error:.4f}")
-    print(f"wrote {out} after {seconds:.0f} s of fitting")
+    report = output.Report(arguments)
+    report.line(
+        f"images: {len(train)} to fit, {len(test)} held out, {size}",
+        images={"fit": len(train), "held_out": len(test)},
+        shape=list(x.shape[1:]),
+    )
+    count = models.parameter_count(flow)
+    report.line(f"flow: {name}, {count} parameters", flow=name, parameters=count)
+    key = f"{what.replace('-', '_')}_bits_per_dim"
+    figures = {"mean": mean, "standard_error": error}
+    report.line(f"{what} bits/dim: {models.figure(mean, error)}", **{key: figures})
+    done.report(report, out)
+    report.end()
+    done.end(out)
 
 
 def score(flow: ImageFlow, path: Path, condition: str | None) -> np.ndarray:
@@ -291,6 +313,7 @@ def sample(flow: ImageFlow, arguments: argparse.Namespace) -> None:
         grid_path = files.check_output(
             arguments.grid, PICTURE_SUFFIXES, force=arguments.force
         )
+    report = output.Report(arguments)
     temperature = 1.0 if arguments.temperature is None else arguments.temperature
     condition, columns = _sheet_conditions(flow, arguments.n, arguments.condition)
     count = arguments.n or SHEET if condition is None else len(condition)
@@ -301,10 +324,12 @@ def sample(flow: ImageFlow, arguments: argparse.Namespace) -> None:
                 np.save(stream, x)
             else:
                 np.savez_compressed(stream, x=x)
-        print(f"wrote {len(x)} images to {out}")
+        report.line(f"wrote {len(x)} images to {out}", images=len(x), out=out)
     if grid_path is not None:
         grid(grid_path, x, columns)
-        print(f"drew {len(x)} images in {grid_path}")
+        words = f"drew {len(x)} images in {grid_path}"
+        report.line(words, images=len(x), grid=grid_path)
+    report.end()
 
 
 def grid(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any
 
-from tfp_flows.cli import files, flow_options, measures, models, tables
+from tfp_flows.cli import files, flow_options, measures, models, ranges, tables
 from tfp_flows.cli.errors import UsageError
+from tfp_flows.cli.output import Report
 
 __all__ = ["add_parser", "run"]
 
@@ -26,7 +25,7 @@ def add_parser(commands: Any) -> None:
     add(
         "file",
         metavar="FILE",
-        help="flow that `tfp-flows fit` wrote, .keras; or table: .csv, .parquet, .npz",
+        help=f"flow that `tfp-flows fit` wrote, .keras; or table: {files.TABLES}",
     )
     add(
         "--measures",
@@ -47,8 +46,14 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="density; default rbig",
     )
-    add("--json", action="store_true", help="print one JSON object")
-    add("--seed", type=int, default=0, metavar="N", help="of the measures; default 0")
+    add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
+    add(
+        "--seed",
+        type=ranges.seed,
+        default=0,
+        metavar="N",
+        help="of the measures; default 0",
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,35 +66,37 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.measures is not None:
         measures.run(arguments)
         return
-    if Path(arguments.file).suffix.lower() in files.TABLE_SUFFIXES:
+    if files.is_table(arguments.file):
         files.check_input(arguments.file, files.TABLE_SUFFIXES)
         raise UsageError(
             f"the name of '{arguments.file}' must end in {files.MODEL_SUFFIX}; for a "
             "table add --measures, such as --measures tc,entropy."
         )
     path, flow = models.load(arguments.file)
-    columns, condition_columns = tables.names_of(flow)
+    names, condition_columns = tables.names_of(flow)
     facts = {
         "architecture": repr(flow),
         "parameters": models.parameter_count(flow),
         "event_shape": list(flow.event_shape),
-        "columns": columns,
+        "columns": names,
         "condition_shape": (
             None if flow.condition_shape is None else list(flow.condition_shape)
         ),
         "condition_columns": condition_columns,
         "format_version": models.format_version(path),
     }
-    if arguments.json:
-        print(json.dumps(facts, indent=2))
-        return
-    print(facts["architecture"])
-    print(f"parameters: {facts['parameters']}")
-    print(f"columns: {_names(columns)}")
+    report = Report(arguments)
+    report.line(repr(flow), **facts)
+    report.line(f"parameters: {facts['parameters']}")
+    report.line(f"columns: {_names(names)}")
     if flow.condition_shape is not None:
-        print(f"condition: {_names(condition_columns)}")
-    print(f"format version: {facts['format_version']}")
+        report.line(f"condition: {_names(condition_columns)}")
+    report.line(f"format version: {facts['format_version']}")
+    report.end()
 
 
 def _names(names: list[str] | None) -> str:
-    return "not named" if names is None else ", ".join(names)
+    """Return a list as `--columns` reads it."""
+    if names is None:
+        return "not named"
+    return ", ".join(f'"{name}"' if "," in name else name for name in names)

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import tfp_flows
-from tfp_flows.cli import demo, errors, fit, info, sample, score
+from tfp_flows.cli import (
+    catalog,
+    columns,
+    completion,
+    demo,
+    errors,
+    fit,
+    info,
+    sample,
+    score,
+)
 
 __all__ = ["main"]
 
-_COMMANDS = (fit, score, sample, info, demo)
+_COMMANDS = (fit, score, sample, info, catalog, demo, completion)
+_BUG = 1
 _BAD_USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _BROKEN_PIPE = 141  # 128 + SIGPIPE: whoever read the output, such as `head`, is gone
@@ -23,7 +35,25 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
+        message = " ".join(message.split())
+        choice = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if choice:
+            known = re.findall(r"[\w-]+", choice[2])
+            message += f": {columns.hint(choice[1], known)}".rstrip(": ")
+        unknown = re.fullmatch(r"unrecognized arguments: (--[\w-]+).*", message)
+        if unknown:
+            message += f": {columns.hint(unknown[1], self.every_option())}".rstrip(": ")
         self.exit(_BAD_USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def every_option(self) -> list[str]:
+        """Return the options, of a parser of commands those of all of them."""
+        found: dict[str, None] = {}
+        for action in self._actions:
+            found |= dict.fromkeys(action.option_strings)
+            if isinstance(action.choices, dict):
+                for parser in action.choices.values():
+                    found |= dict.fromkeys(parser.every_option())
+        return list(found)
 
 
 class _Version(argparse.Action):
@@ -41,13 +71,22 @@ def _parser() -> argparse.ArgumentParser:
         epilog="`tfp-flows COMMAND --help` explains a command.",
     )
     parser.add_argument(
-        "--version", action=_Version, nargs=0, help="print the version and exit"
+        "-V", "--version", action=_Version, nargs=0, help="print the version and exit"
     )
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND", parser_class=_Parser
     )
     for command in _COMMANDS:
         command.add_parser(commands)
+    for each in commands.choices.values():
+        add = each.add_argument_group("of every command").add_argument
+        add("--json", action="store_true", help="print one JSON object")
+        add(
+            "--quiet",
+            action="store_true",
+            help="print nothing to standard error but errors",
+        )
+        add("--debug", action="store_true", help="show where in the code an error is")
     return parser
 
 
@@ -58,8 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; those of the process if `None`.
 
     Returns:
-        The exit code: 0, or 2 after bad usage or bad input with one line on standard
-        error, or 130 after Ctrl-C.
+        The exit code: 0; or 2 after bad usage or bad input, with one line on standard
+        error; or 1 after an error that is a fault of ours; or 130 after Ctrl-C.
     """
     # TensorFlow reads this when it is first imported, which no command has done yet.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -71,9 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
         sys.stdout.flush()
-    except errors.UsageError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return _BAD_USAGE
+    except errors.Interrupted as error:
+        print(f"\n{name}: {error}", file=sys.stderr)
+        return _INTERRUPTED
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted, nothing more is written.", file=sys.stderr)
         return _INTERRUPTED
@@ -81,4 +120,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python flushes standard output once more when it ends: give it a place to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except errors.UsageError as error:
+        if arguments.debug:
+            raise
+        print(f"{name}: {error}", file=sys.stderr)
+        return _BAD_USAGE
+    except Exception as error:
+        if arguments.debug:
+            raise
+        print(f"{name}: {errors.unexpected(error)}", file=sys.stderr)
+        return _BUG
     return 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, quiet, tables
+from tfp_flows.cli import columns, files, flow_options, quiet, tables
 from tfp_flows.cli.errors import UsageError, explained
+from tfp_flows.cli.output import Report
 
 if TYPE_CHECKING:
     from tfp_flows.datasets import Table
@@ -55,7 +55,8 @@ def parse(text: str) -> list[Request]:
     Raises:
         UsageError: If a measure is unknown, or its columns or file are missing.
     """
-    requests = [_parse_one(part.strip()) for part in text.split(",") if part.strip()]
+    parts = columns.split(text)
+    requests = [_parse_one(part.strip()) for part in parts if part.strip()]
     if not requests:
         raise UsageError(f"--measures must name measures, such as {EXAMPLE}.")
     return requests
@@ -64,7 +65,9 @@ def parse(text: str) -> list[Request]:
 def _parse_one(text: str) -> Request:
     word, colon, rest = text.partition(":")
     if word not in MEASURES:
-        raise UsageError(f"there is no measure {word!r}, only {', '.join(MEASURES)}.")
+        near = columns.hint(word, MEASURES).rstrip()
+        known = ", ".join(MEASURES) + (near and f": {near}")
+        raise UsageError(f"there is no measure {word!r}, only {known}.")
     function, count = MEASURES[word]
     if count == 0:
         if not rest:
@@ -75,8 +78,8 @@ def _parse_one(text: str) -> Request:
     if not colon and count == 1:
         return Request(text, function, ())
     groups = tuple(
-        tuple(name.strip() for name in group.split("+") if name.strip())
-        for group in rest.split("|")
+        tuple(columns.unquoted(n) for n in columns.split(group, "+") if n.strip())
+        for group in columns.split(rest, "|")
     )
     if len(groups) != count or not all(groups):
         example = word + ":" + "|".join("ABC"[:count])
@@ -100,17 +103,17 @@ def run(arguments: argparse.Namespace) -> None:
     """
     path = files.check_input(arguments.file, files.TABLE_SUFFIXES)
     requests = parse(arguments.measures)
-    table = _read(path, requests)
+    table = _read(path, requests, arguments.sheet)
     tables.check_varies(path, table)
     inputs = [list(_inputs(path, table, request)) for request in requests]
     quiet.import_tensorflow()
     from tfp_flows import flows, information
 
     if arguments.flow not in flows.names():
-        known = ", ".join(flows.names())
-        raise UsageError(f"there is no flow {arguments.flow!r}, only {known}.")
+        raise UsageError(flow_options.no_flow(arguments.flow, flows.names()))
     width = max(len(request.text) for request in requests)
     results: list[dict[str, Any]] = []
+    report = Report(arguments)
     for request, samples in zip(requests, inputs, strict=True):
         with explained(path):
             found = getattr(information, request.function)(
@@ -127,29 +130,31 @@ def run(arguments: argparse.Namespace) -> None:
                 "stderr": found.stderr,
             }
         )
-        if not arguments.json:
-            numbers = f"{found.value:9.4f} +- {found.stderr:.4f} {found.unit}"
-            print(f"{request.text:<{width}} {numbers}", flush=True)
-    if arguments.json:
-        facts = {
-            "data": arguments.file,
-            "rows": len(table),
-            "flow": arguments.flow,
-            "unit": arguments.unit,
-            "seed": arguments.seed,
-            "measures": results,
-        }
-        print(json.dumps(facts, indent=2))
+        numbers = f"{found.value:9.4f} +- {found.stderr:.4f} {found.unit}"
+        report.line(f"{request.text:<{width}} {numbers}")
+    report.facts |= {
+        "data": arguments.file,
+        "rows": len(table),
+        "flow": arguments.flow,
+        "unit": arguments.unit,
+        "seed": arguments.seed,
+        "measures": results,
+    }
+    report.end()
 
 
-def _read(path: Path, requests: list[Request]) -> Table:
+def _read(path: Path, requests: list[Request], sheet: str | None) -> Table:
     """Read the columns that are asked for, all if a measure names none."""
-    from tfp_flows import datasets
+    from tfp_flows.datasets import readers
 
+    source = tables.open_source(path, sheet)
     names = [n for request in requests for group in request.groups for n in group]
     named = all(request.groups for request in requests)
+    for name in names:
+        if name not in source.columns:
+            raise UsageError(f"{path}: {columns.missing(name, source.columns)}")
     with explained(path):
-        return datasets.read_table(path, list(dict.fromkeys(names)) if named else None)
+        return readers.checked(source, list(dict.fromkeys(names)) if named else None)
 
 
 def _inputs(path: Path, table: Table, request: Request) -> Iterator[Table]:

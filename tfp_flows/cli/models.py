@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfp_flows.flows import Flow
 
 __all__ = [
+    "figure",
     "format_version",
     "load",
     "log_prob",
@@ -89,10 +90,22 @@ def log_prob(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> np.ndar
     return np.concatenate(parts)
 
 
-def mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """Return the mean of independent values and its standard error."""
+def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
+    """Return the mean of independent values and its standard error, if there is one.
+
+    There is none of a single value, nor where one is infinite.
+    """
     import numpy as np
 
     values = np.asarray(values, np.float64)
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return float(values.mean()), float(error)
+    mean = float(values.mean())
+    if len(values) < 2 or not np.isfinite(values).all():
+        return mean, None
+    return mean, float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def figure(mean: float, error: float | None, digits: int = 4) -> str:
+    """Return `mean +- error`, or say that there is no standard error."""
+    if error is None:
+        return f"{mean:.{digits}f} (no standard error)"
+    return f"{mean:.{digits}f} +- {error:.{digits}f}"

@@ -1,31 +1,76 @@
-"""Numbers on the shell: what reads them, and refuses those out of range."""
+"""Numbers as arguments, refused in words that name no function of ours."""
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 
-__all__ = ["count", "fraction", "temperature"]
-
-
-def count(text: str) -> int:
-    """Read a whole number from 1 on."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+__all__ = ["count", "fraction", "seed", "temperature"]
 
 
-def fraction(text: str) -> float:
-    """Read a number in [0, 1)."""
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError("must be at least 0 and below 1")
-    return value
+def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return the type of whole numbers, also written like `1e3`.
+
+    Args:
+        minimum: The smallest.
+        maximum: The largest.
+    """
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = _from_float(text)
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}, got {text}")
+        if value > maximum:
+            raise argparse.ArgumentTypeError(
+                f"must be at most {maximum:,}, got {text[:30]}"
+            )
+        return value
+
+    return read
 
 
-def temperature(text: str) -> float:
-    """Read a finite number from 0 on."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError("must be a number from 0 on")
-    return value
+def _from_float(text: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value.is_integer():
+        msg = f"invalid number {text!r}, must be whole"
+        raise argparse.ArgumentTypeError(msg)
+    return int(value)
+
+
+def _number(
+    minimum: float, maximum: float, words: str, *, below: bool = False
+) -> Callable[[str], float]:
+    """Return the type of finite numbers within two.
+
+    Args:
+        minimum: The smallest.
+        maximum: The largest.
+        words: What a number must be, as it completes "must be ...".
+        below: Whether the largest one is excluded.
+    """
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        fits = minimum <= value < maximum if below else minimum <= value <= maximum
+        if not fits or not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"must be {words}, got {text!r}")
+        return value
+
+    return read
+
+
+count = _whole(1, 10**9)
+# TensorFlow's seeds are integers of 32 bits.
+seed = _whole(0, 2**31 - 1)
+fraction = _number(0, 1, "at least 0 and below 1", below=True)
+temperature = _number(0, 1e30, "a number from 0 on")

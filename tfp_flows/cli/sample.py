@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, images, models, ranges, tables
+from tfp_flows.cli import columns, files, images, models, output, ranges, tables
 from tfp_flows.cli.errors import UsageError
-from tfp_flows.cli.score import write
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from tfp_flows.datasets import Table
     from tfp_flows.flows import Flow
 
 __all__ = ["add_parser", "run"]
@@ -27,11 +27,16 @@ def add_parser(commands: Any) -> None:
     )
     add = parser.add_argument
     add("flow", metavar="F.keras", help="flow that `tfp-flows fit` wrote")
-    add("-n", type=ranges.count, metavar="N", help="number of rows, or of images")
+    add(
+        "-n",
+        type=ranges.count,
+        metavar="N",
+        help="number of rows, or of images; with --conditions for each of its rows",
+    )
     add(
         "--out",
         metavar="ROWS",
-        help="table to write: .csv, .parquet or .npz; default: CSV to standard output; "
+        help=f"table to write: {files.TABLES}; default: CSV to standard output; "
         "images: .npz or .npy",
     )
     add("--grid", metavar="OUT.png", help="picture to draw images in, side by side")
@@ -47,7 +52,19 @@ def add_parser(commands: Any) -> None:
         help="the condition's values, by name or in the order of its columns; for "
         "images: one class, default: all in turn",
     )
-    add("--seed", type=int, metavar="N", help="default: other rows each time")
+    add(
+        "--conditions",
+        metavar="FILE",
+        help="table of conditions: -n rows for each of its rows (default 1), in order, "
+        "written with the condition's columns behind",
+    )
+    add("--sheet", metavar="NAME", help="sheet of FILE; default: the first")
+    add(
+        "--seed",
+        type=ranges.seed,
+        metavar="N",
+        help="default: other rows each time",
+    )
     add("--force", action="store_true", help="overwrite the output")
     parser.set_defaults(run=run)
 
@@ -58,6 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: If the input is bad.
     """
+    import numpy as np
+
     files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
     # Before the seconds that loading takes; which of them fits is known only then.
     any_array = tuple(dict.fromkeys((*files.TABLE_SUFFIXES, *images.ARRAY_SUFFIXES)))
@@ -69,12 +88,14 @@ def run(arguments: argparse.Namespace) -> None:
         )
     _, flow = models.load(arguments.flow)
     if images.is_image_flow(flow):
+        if arguments.conditions is not None:
+            raise UsageError("--conditions is for tables, and this flow is of images.")
         images.sample(flow, arguments)
         return
     for name in ("grid", "temperature"):
         if getattr(arguments, name) is not None:
             raise UsageError(f"--{name} is for images, and this flow is of table rows.")
-    if arguments.n is None:
+    if arguments.n is None and arguments.conditions is None:
         raise UsageError("-n is missing: give the number of rows.")
     out = None
     if arguments.out is not None:
@@ -86,26 +107,65 @@ def run(arguments: argparse.Namespace) -> None:
             f"'{arguments.flow}' is no density of table rows: its event shape is "
             f"{flow.event_shape}."
         )
-    condition = _condition(flow, arguments.condition)
-    x = _draw(flow, arguments.n, condition, arguments.seed)
-    write(out, x, tables.event_columns(flow))
+    names = tables.event_columns(flow)
+    if arguments.conditions is None:
+        condition = _condition(flow, arguments.condition)
+        x = _draw(flow, arguments.n, condition, arguments.seed)
+    else:
+        given = _conditions(flow, arguments)
+        x = _draw(flow, len(given), given.x, arguments.seed)
+        x, names = np.concatenate([x, given.x], axis=1), [*names, *given.columns]
+    report = output.Report(arguments)
+    if out is not None or not report.json:
+        output.write(out, x, names)
+    else:
+        report.facts |= {"columns": names, "rows": x}
     if out is not None:
-        print(f"wrote {len(x)} rows to {out}")
+        report.line(
+            f"wrote {len(x)} rows to {out}", rows=len(x), columns=names, out=out
+        )
+    report.end()
+
+
+def _conditions(flow: Flow, arguments: argparse.Namespace) -> Table:
+    """Return the condition of each row to draw.
+
+    Raises:
+        UsageError: If the flow takes none, or the file has not what it takes.
+    """
+    import numpy as np
+
+    from tfp_flows.datasets import Table
+
+    if arguments.condition is not None:
+        raise UsageError("--condition and --conditions say the same: give one of them.")
+    if flow.condition_shape is None:
+        raise UsageError("--conditions was given, but this flow takes none.")
+    path = files.check_input(arguments.conditions, files.TABLE_SUFFIXES)
+    given = tables.read_conditions(tables.open_source(path, arguments.sheet), flow)
+    tables.check_float32(path, given)
+    events = tables.event_columns(flow)
+    names = [f"condition {n}" if n in events else n for n in given.columns]
+    return Table(np.repeat(given.x, arguments.n or 1, axis=0), tuple(names))
 
 
 def _draw(
     flow: Flow, count: int, condition: np.ndarray | None, seed: int | None
 ) -> np.ndarray:
-    """Draw in blocks, each with a seed of its own."""
+    """Draw in blocks, each with a seed of its own; see `images.draw`."""
     import numpy as np
 
-    sizes = [models.BLOCK] * (count // models.BLOCK)
-    sizes += [count % models.BLOCK] if count % models.BLOCK else []
-    seeds = np.random.default_rng(seed).integers(2**31, size=(len(sizes), 2))
-    blocks = [
-        flow.sample(size, condition, seed=pair.astype(np.int32)).numpy()
-        for size, pair in zip(sizes, seeds, strict=True)
-    ]
+    starts = range(0, count, models.BLOCK)
+    seeds = np.random.default_rng(seed).integers(2**31, size=(len(starts), 2))
+    blocks = []
+    for start, pair in zip(starts, seeds, strict=True):
+        rows = slice(start, min(count, start + models.BLOCK))
+        sizes: tuple[int, ...] | int = rows.stop - rows.start
+        given: Any = condition
+        if condition is not None and condition.ndim == 2:  # one for each row
+            sizes, given = (), condition[rows]
+        x = flow.sample(sizes, given, seed=pair.astype(np.int32))
+        blocks.append(x.numpy())
     return np.concatenate(blocks)
 
 
@@ -126,9 +186,9 @@ def _condition(flow: Flow, text: str | None) -> np.ndarray | None:
     wanted = ", ".join(names) if names else f"{size} values"
     if text is None:
         raise UsageError(f"--condition is missing: this flow is given {wanted}.")
-    pairs = [part.rpartition("=") for part in tables.split_names(text) or ()]
-    values = [_number(value) for _, _, value in pairs]
-    keys = [key.strip() for key, _, _ in pairs]
+    pairs = columns.pairs(text)
+    values = [_number(value) for _, value in pairs]
+    keys = [key for key, _ in pairs]
     if not any(keys):
         if len(values) != size:
             raise UsageError(

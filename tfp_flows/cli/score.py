@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import files, images, models, tables
-from tfp_flows.cli.errors import explained
+from tfp_flows.cli import columns, files, images, models, output, ranges, tables
+from tfp_flows.cli.errors import UsageError, explained
+
+if TYPE_CHECKING:
+    from tfp_flows.datasets.readers import Source
 
 __all__ = ["add_parser", "run"]
 
 _UNIT = " nats, columns in their own units"
+# Stands for the number of the row.
+_ROW = "row"
 
 
 def add_parser(commands: Any) -> None:
@@ -30,12 +34,20 @@ def add_parser(commands: Any) -> None:
     add(
         "data",
         metavar="DATA",
-        help="table: .csv, .parquet or .npz; images: .npz, .npy, idx file or folder",
+        help=f"table: {files.TABLES}; - for CSV on standard input; images: .npz, .npy, "
+        "idx file or folder",
     )
+    add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
     add(
         "--out",
         metavar="SCORES",
-        help="table to write: .csv, .parquet or .npz; default: CSV to standard output",
+        help=f"table to write: {files.TABLES}; default: CSV to standard output",
+    )
+    add(
+        "--id",
+        metavar="NAME",
+        help="column to keep beside the scores as it is written; `row` for the number "
+        "of the row, from 1, where no column is called so",
     )
     add(
         "--condition",
@@ -43,7 +55,8 @@ def add_parser(commands: Any) -> None:
         help="columns of the condition, if not in the file; for images: the array of "
         "classes, default y",
     )
-    add("--seed", type=int, metavar="N", help="accepted by each command; not used here")
+    seed = "accepted by each command; not used here"
+    add("--seed", type=ranges.seed, metavar="N", help=seed)
     add("--force", action="store_true", help="overwrite the output")
     parser.set_defaults(run=run)
 
@@ -62,45 +75,66 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.out, files.TABLE_SUFFIXES, force=arguments.force, inputs=[path]
         )
     _, flow = models.load(arguments.flow)
+    name = arguments.id
     if images.is_image_flow(flow):
+        if name not in (None, _ROW):
+            raise UsageError(f"--id must be {_ROW} for images, got {name!r}.")
         bits = images.score(flow, path, arguments.condition)
-        _report(out, bits, "bits_per_dim", "images, mean bits/dim", "")
+        _report(arguments, out, bits, "bits_per_dim", "images, mean bits/dim", "")
         return
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
-    x, condition = tables.read_for_flow(
-        path, flow, tables.split_names(arguments.condition)
-    )
+    source = tables.open_source(path, arguments.sheet, () if name is None else [name])
+    labels = _labels(source, name)
+    x, condition = tables.read_for_flow(source, flow, arguments.condition, name)
     values = models.log_prob(flow, x, condition)
-    _report(out, values, "log_prob", "rows, mean log-likelihood", _UNIT)
+    what = "rows, mean log-likelihood"
+    _report(arguments, out, values, "log_prob", what, _UNIT, labels)
 
 
-def _report(out: Any, values: Any, column: str, what: str, unit: str) -> None:
+def _labels(source: Source, name: str | None) -> dict[str, list[Any]]:
+    """Return the column that identifies rows, under its name.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    if name is None or (name == _ROW and name not in source.columns):
+        return {}
+    if name not in source.columns:
+        raise UsageError(f"{source.path}: {columns.missing(name, source.columns)}")
+    with explained(source.path):
+        return {name: source.labels(name)}
+
+
+def _report(
+    arguments: argparse.Namespace,
+    out: Any,
+    values: Any,
+    column: str,
+    what: str,
+    unit: str,
+    labels: dict[str, list[Any]] | None = None,
+) -> None:
     """Write one number for each row, and print their mean."""
     import numpy as np
 
-    write(out, values[:, None], [column])
+    if arguments.id == _ROW and not labels:
+        labels = {_ROW: list(range(1, len(values) + 1))}
+    report = output.Report(arguments)
     mean, error = models.mean_and_error(values)
-    summary = f"{len(values)} {what} {mean:.4f} +- {error:.4f}{unit}"
     infinite = int(np.sum(~np.isfinite(values)))
+    facts = {"mean": mean, "standard_error": error, "not_finite": infinite}
+    report.facts |= {
+        "rows": len(values),
+        column: facts,
+        "unit": unit.strip(),
+        "out": out,
+    }
+    if out is not None or not report.json:
+        output.write(out, values[:, None], [column], labels)
+    else:
+        report.facts["scores"] = {**(labels or {}), column: values}
+    summary = f"{len(values)} {what} {models.figure(mean, error)}{unit}"
     if infinite:
         summary += f", {infinite} of them not finite"
-    print(summary, file=sys.stdout if out else sys.stderr)
-
-
-def write(out: Any, values: Any, columns: list[str]) -> None:
-    """Write a table to a file, or as CSV to standard output if `out` is `None`.
-
-    Raises:
-        UsageError: If the file cannot be written.
-    """
-    if out is None:
-        import numpy as np
-
-        print(",".join(columns))
-        for row in values:
-            print(",".join(np.format_float_positional(v, trim="0") for v in row))
-        return
-    from tfp_flows import datasets
-
-    with files.replacing(out) as temporary, explained(out):
-        datasets.write_table(temporary, values, columns)
+    (report.note if out is None else report.line)(summary)
+    report.end()

@@ -6,31 +6,42 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfp_flows.cli import columns
 from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
     import numpy as np
 
     from tfp_flows.datasets import Table
+    from tfp_flows.datasets.readers import Source
     from tfp_flows.flows import Flow
 
 __all__ = [
+    "check_float32",
     "check_varies",
     "default_names",
     "event_columns",
     "names_of",
+    "open_source",
     "read",
+    "read_conditions",
     "read_for_flow",
-    "split_names",
     "split_rows",
 ]
 
 
-def split_names(text: str | None) -> list[str] | None:
-    """Return the names in a list such as `a,b`, `None` for `None`."""
-    if text is None:
-        return None
-    return [name.strip() for name in text.split(",") if name.strip()]
+def open_source(
+    path: Path, sheet: str | None = None, text: Sequence[str] = ()
+) -> Source:
+    """Read a file without choosing its columns.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
+    from tfp_flows.datasets import readers
+
+    with explained(path):
+        return readers.open_table(path, sheet=sheet, text=text)
 
 
 def split_rows(
@@ -47,39 +58,62 @@ def split_rows(
 
 
 def read(
-    path: Path, events: Sequence[str] | None, conditions: Sequence[str]
+    source: Source, events: str | None, conditions: str | None
 ) -> tuple[Table, Table | None]:
-    """Read the events and conditions that a flow is to be fitted to.
+    """Return the events and conditions that a flow is to be fitted to.
 
     Args:
-        path: The file.
-        events: Columns of the events; all that are no conditions if `None`.
-        conditions: Columns of the condition.
+        source: The file.
+        events: Names of the events' columns; all that are no conditions if `None`.
+        conditions: Names of the condition's columns.
 
     Returns:
         `(events, conditions)`, the latter `None` if there are none.
 
     Raises:
-        UsageError: If the file or its columns cannot be used.
+        UsageError: If the columns cannot be used.
     """
-    from tfp_flows import datasets
+    from tfp_flows.datasets import readers
 
-    both = sorted(set(events or ()) & set(conditions))
+    chosen = columns.resolve(events, source.columns)
+    given = columns.resolve(conditions, source.columns) or []
+    both = sorted(set(chosen or ()) & set(given))
     if both:
         raise UsageError(f"column {both[0]!r} cannot be event and condition at once.")
-    wanted = None if events is None else [*events, *conditions]
-    with explained(path):
-        table = datasets.read_table(path, wanted)
-    missing = [name for name in conditions if name not in table.columns]
-    if missing:
-        raise UsageError(_no_column(path, missing[0], table.columns))
-    if events is None:
-        events = [name for name in table.columns if name not in conditions]
-    if not events:
-        raise UsageError(f"{path}: no column is left for the events.")
-    with explained(path):
-        chosen = table.select(events)
-        return chosen, table.select(conditions) if conditions else None
+    for name in (*(chosen or ()), *given):
+        if name not in source.columns:
+            raise UsageError(f"{source.path}: {columns.missing(name, source.columns)}")
+    if chosen is None:
+        if "" in source.columns:
+            with explained(source.path):
+                readers.checked(source)  # says what to do about the name
+        chosen = [name for name in source.columns if name not in given]
+    if not chosen and source.columns:
+        raise UsageError(f"{source.path}: no column is left for the events.")
+    with explained(source.path):
+        table = readers.checked(source, [*chosen, *given] or None)
+        return table.select(chosen), table.select(given) if given else None
+
+
+def check_float32(path: Path, *tables: Table | None) -> None:
+    """Raise if a number is too large for float32, in which flows compute.
+
+    Raises:
+        UsageError: With the first such cell.
+    """
+    import numpy as np
+
+    for table in tables:
+        if table is None:
+            continue
+        bad = np.argwhere(np.abs(table.x) > np.finfo(np.float32).max)
+        if len(bad):
+            row, column = bad[0]
+            raise UsageError(
+                f"{path}: column {table.columns[column]!r} must hold numbers within "
+                f"3.4e38, which float32 can hold, got {table.x[row, column]} in row "
+                f"{row + 1}. Divide the column by a unit, or drop the row."
+            )
 
 
 def check_varies(path: Path, *tables: Table | None) -> None:
@@ -97,40 +131,77 @@ def check_varies(path: Path, *tables: Table | None) -> None:
 
 
 def read_for_flow(
-    path: Path, flow: Flow, conditions: Sequence[str] | None
+    source: Source, flow: Flow, conditions: str | None, identifier: str | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read the rows that a flow is to score.
+    """Return the rows that a flow is to score.
 
     Columns are matched by name where the flow and the table have names, and then
     further columns do not matter. Otherwise they are matched by position, the event's
     before the condition's, and their number must be right.
 
     Args:
-        path: The file.
+        source: The file.
         flow: The flow.
         conditions: Names of the condition's columns, for a flow that does not know
             them.
+        identifier: Column that identifies rows, and is none of those unless the flow
+            knows it.
 
     Returns:
         `(x, condition)`.
 
     Raises:
-        UsageError: If the file cannot be used, or its columns do not fit.
+        UsageError: If the columns do not fit.
     """
+    from tfp_flows.datasets import readers
+
     sizes = _sizes(flow)
     events, known = names_of(flow)
-    if conditions is not None and len(conditions) != sizes[1]:
+    given = columns.resolve(conditions, source.columns)
+    if given is not None and len(given) != sizes[1]:
         raise UsageError(
-            f"--condition must name {sizes[1]} columns for this flow, got "
-            f"{len(conditions)}."
+            f"--condition must name {sizes[1]} columns for this flow, got {len(given)}."
         )
-    table = _read_any(path, [*(events or ()), *(conditions or known or ())])
-    missing = [name for name in conditions or () if name not in table.columns]
-    if missing:
-        raise UsageError(_no_column(path, missing[0], table.columns))
-    conditions = known if conditions is None else list(conditions)
-    events, conditions = _match(path, table.columns, sizes, events, conditions)
-    return table.select(events).x, table.select(conditions).x if sizes[1] else None
+    for name in given or ():
+        if name not in source.columns:
+            raise UsageError(f"{source.path}: {columns.missing(name, source.columns)}")
+    given = known if given is None else given
+    used = {*(events or ()), *(given or ())}
+    names = [n for n in source.columns if n != identifier or n in used]
+    if not names:
+        raise UsageError(f"'{source.path}' must hold a table, got one without columns.")
+    events, given = _match(source.path, names, sizes, events, given)
+    with explained(source.path):
+        table = readers.checked(source, [*events, *given])
+    if flow.variable_dtype == "float32":
+        check_float32(source.path, table)
+    return table.select(events).x, table.select(given).x if sizes[1] else None
+
+
+def read_conditions(source: Source, flow: Flow) -> Table:
+    """Return the conditions in a table, by name where flow and table have names.
+
+    Raises:
+        UsageError: If the columns do not fit.
+    """
+    from tfp_flows.datasets import readers
+
+    size, names = _sizes(flow)[1], names_of(flow)[1]
+    there = source.columns
+    if names is None or (
+        there == default_names(len(there)) and not set(names) <= set(there)
+    ):
+        names = list(there)
+        if len(names) != size:
+            raise UsageError(
+                f"{source.path}: this flow is given {size} columns, the table has "
+                f"{len(names)}."
+            )
+    for name in names:
+        if name not in there:
+            raise UsageError(f"{source.path}: {columns.missing(name, there)}")
+    with explained(source.path):
+        return readers.checked(source, names)
 
 
 def _match(
@@ -144,7 +215,7 @@ def _match(
     known = [*(events or ()), *(conditions or ())]
     missing = [name for name in known if name not in names]
     if missing and tuple(names) != default_names(len(names)):
-        raise UsageError(_no_column(path, missing[0], names))
+        raise UsageError(f"{path}: {columns.missing(missing[0], names)}")
     if missing or not known:
         events, conditions = list(names[: sizes[0]]), list(names[sizes[0] :])
     elif events is None:
@@ -190,20 +261,3 @@ def _sizes(flow: Flow) -> tuple[int, int]:
             + ("." if flow.condition_shape is None else f", given {shapes[1]}.")
         )
     return shapes[0][0], shapes[1][0]
-
-
-def _read_any(path: Path, wanted: Sequence[str]) -> Table:
-    """Read all columns, or only those wanted if others hold no numbers."""
-    from tfp_flows import datasets
-
-    with explained(path):
-        try:
-            return datasets.read_table(path)
-        except ValueError:
-            if not wanted:
-                raise
-        return datasets.read_table(path, list(wanted))
-
-
-def _no_column(path: Path, name: str, columns: Sequence[str]) -> str:
-    return f"{path}: there is no column {name!r}, only {', '.join(map(repr, columns))}."

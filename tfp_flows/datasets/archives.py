@@ -13,7 +13,7 @@ import numpy as np
 
 from tfp_flows.datasets import limits
 
-__all__ = ["Archive", "Member", "read_npy"]
+__all__ = ["Archive", "Member", "npy_shape", "read_npy"]
 
 _MAGIC = b"\x93NUMPY"
 _HEADERS = {
@@ -54,6 +54,16 @@ def read_npy(path: Path) -> np.ndarray:
             )
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def npy_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape of the array in a `.npy` file.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    with limits.reading(path), path.open("rb") as stream:
+        return _header(path, stream, path.stat().st_size)[0]
 
 
 class Archive:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfp_flows import _files
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -84,7 +86,8 @@ def run(
     for ax, title in zip(axes, ("data", "samples", "latent points"), strict=True):
         ax.set_title(title, fontsize=10)
         canvas.tidy(ax, ticks=5)
-    figure.savefig(out, dpi=120)
+    with _files.replacing(out) as temporary:
+        figure.savefig(temporary, dpi=120)
     print(f"wrote {out}")
     return 0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from tfp_flows import _checks, _optional, flows, training
+from tfp_flows import _checks, _files, _optional, flows, training
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.plots import canvas
 
@@ -107,14 +107,15 @@ class TrainingGif(keras.callbacks.Callback):
         known = getattr(self.model, "columns", None)
         names = [known[i] if known else f"x{i}" for i in self._columns]
         first, *others = _draw([self._taken[i] for i in chosen], self._target, names)
-        first.save(
-            self._path,
-            format="GIF",
-            save_all=True,
-            append_images=others,
-            duration=self._duration,
-            loop=0,
-        )
+        with _files.replacing(self._path) as temporary:
+            first.save(
+                temporary,
+                format="GIF",
+                save_all=True,
+                append_images=others,
+                duration=self._duration,
+                loop=0,
+            )
         self._taken = []
 
     def _take(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfp_flows import _checks, _optional
+from tfp_flows import _checks, _files, _optional
 from tfp_flows._types import Condition
 from tfp_flows.plots import images
 
@@ -76,4 +76,5 @@ class SampleSheet(keras.callbacks.Callback):
         )
         ax: Any = images.image_grid(np.asarray(x), max_value=self._max_value)
         path = self._path.format(epoch=epoch + 1)
-        ax.figure.savefig(path, dpi=120, bbox_inches="tight", pad_inches=0.05)
+        with _files.replacing(path) as temporary:
+            ax.figure.savefig(temporary, dpi=120, bbox_inches="tight", pad_inches=0.05)

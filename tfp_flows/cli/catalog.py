@@ -1,0 +1,58 @@
+"""`tfp-flows list`: the flows that have a name."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tfp_flows.cli.output import Report
+
+__all__ = ["DEFAULT", "IMAGES", "TABLES", "add_parser", "run"]
+
+# Known without TensorFlow; tests compare the names with the registry's.
+DEFAULT = "nsf-ar"
+TABLES = {
+    "nice": "additive coupling, scaled at the end; a first baseline",
+    "realnvp": "affine coupling; fast both ways",
+    "nsf": "spline coupling; fast both ways",
+    "maf": "affine autoregressive maps; fast densities",
+    "iaf": "affine autoregressive maps; fast samples",
+    "nsf-ar": "spline autoregressive maps; the best default for tables",
+    "maf-mol": "autoregressive mixtures of logistics; separate modes",
+    "coupling": "coupling of any transformer: --option transformer=...",
+    "autoregressive": "autoregressive maps of any transformer",
+    "linear": "a full Gaussian; the baseline to beat",
+    "rbig": "rotations and marginals layer by layer; seconds, no tuning",
+    "gis": "as rbig, along the directions of the worst fit",
+    "sig": "normal noise moved to the data in slices; samples",
+    "gaussianization": "trained rotations and marginal splines",
+}
+IMAGES = {
+    "glow": "multi-scale flow of 1x1 convolutions and coupling",
+    "realnvp-image": "multi-scale affine coupling",
+    "nsf-image": "multi-scale spline coupling",
+}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser of the command line."""
+    parser = commands.add_parser(
+        "list",
+        help="list the flows that have a name",
+        description="List the flows that `tfp-flows fit --flow NAME` knows. The "
+        "options of one: `tfp-flows fit --options NAME`.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print names and what they are."""
+    report = Report(arguments)
+    width = max(map(len, (*TABLES, *IMAGES)))
+    for title, known in (("of tables", TABLES), ("of images", IMAGES)):
+        report.line(f"{title}:", **{title.removeprefix("of "): known})
+        for name, words in known.items():
+            default = " (default)" if name == DEFAULT else ""
+            report.line(f"  {name:<{width}}  {words}{default}")
+    report.facts["default"] = DEFAULT
+    report.end()

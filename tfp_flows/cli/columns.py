@@ -1,0 +1,89 @@
+"""Lists of names such as `a,b`, whose names may have commas themselves."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+__all__ = ["hint", "missing", "pairs", "resolve", "split", "unquoted"]
+
+
+def split(text: str, separator: str = ",") -> list[str]:
+    """Divide a text at separators outside double quotes; quotes stay."""
+    parts, quoted = [""], False
+    for character in text:
+        quoted ^= character == '"'
+        if character == separator and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def unquoted(text: str) -> str:
+    """Return a name without spaces around it, or what stands in its quotes."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('""', '"')
+    return text
+
+
+def resolve(text: str | None, known: Sequence[str]) -> list[str] | None:
+    """Return the names in a list such as `a,b` or `"price, EUR",b`.
+
+    A known name that has commas is found without quotes, too.
+
+    Args:
+        text: The list; `None` for `None`.
+        known: Names that there are. Others are returned as they stand.
+    """
+    if text is None:
+        return None
+    parts, names, start = split(text), [], 0
+    while start < len(parts):
+        for end in range(len(parts), start, -1):
+            name = unquoted(",".join(parts[start:end]))
+            if name in known:
+                break
+        if name:
+            names.append(name)
+        start = end
+    return names
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """Return keys and values of a list such as `a=1,b=2`; the keys may be empty.
+
+    What stands before a comma without a value is the beginning of the next name, where
+    there are names at all.
+    """
+    parts = split(text)
+    if not any("=" in part for part in parts):
+        return [("", part) for part in parts if part.strip()]
+    found, begun = [], ""
+    for part in parts:
+        key, equals, value = part.rpartition("=")
+        if equals:
+            found.append((unquoted(begun + key), value))
+            begun = ""
+        elif part.strip():
+            begun += f"{part},"
+    return [*found, ("", begun.rstrip(","))] if begun else found
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return `did you mean ...? `, or nothing if no name is near."""
+    names = list(known)
+    lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    if not near:
+        letters = sorted(word.lower())
+        near = [name for name in lower if sorted(name) == letters][:1]
+    return f"did you mean {lower[near[0]]!r}? " if near else ""
+
+
+def missing(name: str, known: Sequence[str]) -> str:
+    """Return the sentence about a column that there is not."""
+    there = ", ".join(map(repr, known))
+    near = hint(name, known).rstrip("? ")
+    return f"there is no column {name!r}, only {there}{f': {near}?' if near else '.'}"

@@ -1,0 +1,111 @@
+"""The fit behind `tfp-flows fit`: progress, Ctrl-C, and what is said at its end."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfp_flows.cli.errors import Interrupted, explained
+from tfp_flows.cli.output import Report
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Done", "run"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """A fit that ended.
+
+    Attributes:
+        flow: The flow.
+        seconds: How long the fit took.
+        epochs: How many epochs there were.
+        interrupted: Whether Ctrl-C ended it.
+    """
+
+    flow: Any
+    seconds: float
+    epochs: int
+    interrupted: bool
+
+    def report(self, report: Report, out: Path) -> None:
+        """Print the last line."""
+        report.line(
+            f"wrote {out} after {self.seconds:.0f} s of fitting",
+            out=out,
+            seconds=round(self.seconds, 1),
+            epochs=self.epochs,
+            interrupted=self.interrupted,
+        )
+
+    def end(self, out: Path) -> None:
+        """Say that the fit was cut short, if it was.
+
+        Raises:
+            Interrupted: Then.
+        """
+        if self.interrupted:
+            raise Interrupted(
+                f"interrupted: '{out}' has the best weights of {self.epochs} epochs; "
+                "go on with --resume."
+            )
+
+
+def run(
+    flow: Any,
+    x: np.ndarray,
+    condition: np.ndarray | None,
+    arguments: argparse.Namespace,
+    options: dict[str, Any],
+    *,
+    event_shape: Sequence[int] = (),
+    **more: Any,
+) -> Done:
+    """Fit a flow, or a name of one, and keep its best weights on Ctrl-C.
+
+    Args:
+        flow: Name of the flow, or one that is to be trained on.
+        x: Events to fit.
+        condition: Conditions, if there are any.
+        arguments: Of the command.
+        options: Of the flow and of the fit.
+        event_shape: Of images, whose progress counts bits.
+        **more: Further arguments of `training.fit`.
+
+    Raises:
+        UsageError: If an option is wrong.
+        KeyboardInterrupt: Before the end of the first epoch.
+    """
+    from tfp_flows import training
+    from tfp_flows.cli.progress import ProgressLine
+
+    line = ProgressLine(quiet=arguments.quiet)
+    if event_shape:
+        line = ProgressLine.of_images(event_shape, quiet=arguments.quiet)
+    start, interrupted = time.monotonic(), False
+    # Data are checked by now: what is of the wrong type is an option.
+    with explained(also=(TypeError,) if options else ()), line:
+        try:
+            flow, _ = training.fit(
+                flow,
+                x,
+                condition,
+                seed=arguments.seed,
+                callbacks=[line],
+                verbose=0,
+                epochs=arguments.epochs,
+                batch_size=arguments.batch_size,
+                **more,
+                **options,
+            )
+        except KeyboardInterrupt:
+            flow, interrupted = line.model, True
+            if not line.epochs_done or flow.fit_policy.method != "gradients":
+                raise
+    return Done(flow, time.monotonic() - start, line.epochs_done, interrupted)
