@@ -22,6 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import hypothesis
 import pytest
 
+from tests import tiers
+
 # No deadline: the first call of a compiled function takes seconds, the second none.
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
 hypothesis.settings.register_profile(
@@ -30,12 +32,26 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` is asked
-def pytest_collection_modifyitems(items):
-    """Mark what is `full` as `slow`, too: `-m "not slow"` replaces `-m "not full"`."""
+def pytest_addoption(parser):
+    """Say how much of the contract suite runs."""
+    parser.addoption(
+        "--contracts",
+        default="default",
+        help="tests marked `full`: 'default' (none), 'full' or 'N/M' (part N of M)",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests marked `full` that `--contracts` does not ask for."""
+    contracts = config.getoption("--contracts")
+    taken, left = [], []
     for item in items:
-        if item.get_closest_marker("full"):
-            item.add_marker(pytest.mark.slow)
+        is_full = item.get_closest_marker("full") is not None
+        here = not is_full or tiers.is_taken(contracts, item.name)
+        (taken if here else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = taken
 
 
 @pytest.fixture(scope="session")

@@ -1,34 +1,104 @@
-"""Which pairs of case and check are too dear for every run of the tests.
+"""Which parts of the contract suite wait for `--contracts=full`.
 
-A check over all cases may take a minute of CPU. One that takes more is named here with
-the cases on which it runs by default; its other pairs are marked `full`, and run by
-`.ci/full`.
+The default run takes one case of each class through all checks, and its further cases
+through the quick ones. A check that takes over a minute of CPU for all cases is named
+here with the few on which it runs by default, and one that compiles runs in one dtype.
+The other parts are marked `full`: `--contracts=full` runs all of them, and
+`--contracts=N/7` the part number `N` modulo 7.
 """
 
 from __future__ import annotations
+
+import dataclasses
 
 import pytest
 
 from tests.bijectors import cases
 from tfp_flows import testing
 
-__all__ = ["pairs"]
+__all__ = ["pairs", "run"]
+
+# Further cases of classes that another case stands for.
+FURTHER: dict[str, set[str]] = {
+    "bijector": {
+        "act_norm_adapted",
+        "act_norm_image",
+        "chain_empty",
+        "chain_conditional",
+        "chain_with_tfb",
+        "coupling_conditional",
+        "coupling_keras",
+        "coupling_table",
+        "elementwise_vector",
+        "embed_condition_in_chain",
+        "invert_autoregressive",
+        "lu_1x1",
+        "marginal_gaussianize_kernel",
+        "marginal_kernel",
+        "marginal_mixture_logistic",
+        "marginal_spline_one",
+        "on_flattened_scalar",
+        "orthogonal_two",
+        "prelu_vector",
+        "rotation_fixed",
+        "spline_circular",
+        "spline_linear",
+        "spline_vector",
+        "squeeze_channels",
+        "standardize_image",
+        "triangular_upper",
+    },
+    "flow": {
+        "gaussianization_condition",
+        "glow_mixture",
+        "glow_spline",
+        "nsf_one",
+        "rbig_table",
+        "realnvp_image",
+    },
+}
+
+# What further cases keep by default: eager values, log-dets, and shapes.
+QUICK: dict[str, set[str]] = {
+    "bijector": {
+        "condition",
+        "dtype",
+        "event_shape",
+        "finite_gradients",
+        "is_increasing",
+        "leading_shapes",
+        "log_det",
+        "opposite_log_dets",
+        "round_trip",
+    },
+    "flow": {"condition_rank", "errors", "partial", "sample", "seed"},
+}
+
+# Checks that compile in each dtype: by default in one, turn by turn.
+BY_DTYPE: dict[str, set[str]] = {"bijector": {"tf_function", "xla"}, "flow": {"modes"}}
+DTYPES = ("float32", "float64")
 
 # Check -> the cases on which it runs by default.
 DEAR: dict[str, dict[str, set[str]]] = {
     "bijector": {
         # Its forward map is a search that runs op by op: a minute in eager threads.
         "threads": {*cases.CASES} - {"mixture_gaussianize"},
-        # Searches, and further cases of maps of which one is left.
-        "loop": {*cases.CASES}
-        - {"mixture_gaussianize", "marginal_kernel", "marginal_mixture_logistic"}
-        - {"marginal_spline_one", "spline_linear", "spline_circular"}
-        - {"elementwise_spline", "coupling_spline", "channel_coupling_spline"}
-        - {"coupling_conditional", "autoregressive_spline", "invert_autoregressive"}
-        - {"histogram_cdf"},
+        "empty_batch": {*cases.CASES} - {"mixture_gaussianize"},
+        # Traces six maps in two directions, with gradients.
+        "loop": {
+            "act_norm",
+            "autoregressive_affine",
+            "chain_checkpoint",
+            "channel_coupling",
+            "coupling_affine",
+            "householder",
+            "low_rank",
+            "lu",
+            "orthogonal",
+            "spline",
+        },
         # Two compilations each.
         "unknown_batch_xla": {"coupling_affine", "elementwise_spline", "act_norm"},
-        "empty_batch": {*cases.CASES} - {"mixture_gaussianize"},
         # TensorFlow traces a function for each operation that it passes forwards.
         "forward_mode": {
             "autoregressive_affine",
@@ -51,26 +121,44 @@ DEAR: dict[str, dict[str, set[str]]] = {
         "xla_gradients": {"maf", "iaf"},
         "empty": {"nsf", "maf", "nsf-ar", "glow"},
         # Compiles the density by XLA.
-        "unknown_batch": {"nsf", "maf", "linear", "rbig", "realnvp_image"},
+        "unknown_batch": {"nsf", "maf", "linear", "rbig", "realnvp-image"},
     },
 }
 
 
 def pairs(kind, known):
-    """Return every pair of a case and a check as a parameter of a test."""
-    dear = DEAR[kind]
-    unknown = set(dear) - set(testing.checks(kind))
-    unknown |= set().union(*dear.values()) - set(known)
+    """Return every triple of a case, a check and a dtype as a parameter of a test.
+
+    The dtype is `None` for checks that choose for themselves.
+    """
+    dear, further = DEAR[kind], FURTHER[kind]
+    checks = testing.checks(kind)
+    unknown = ({*dear} | QUICK[kind] | BY_DTYPE[kind]) - {*checks}
+    unknown |= (set().union(further, *dear.values())) - {*known}
     if unknown:
-        msg = f"`DEAR` must name checks and cases, got {sorted(unknown)}."
+        msg = f"Tiers must name checks and cases, got {sorted(unknown)}."
         raise ValueError(msg)
-    return [
-        pytest.param(
-            name,
-            check,
-            id=f"{name}-{check}",
-            marks=[pytest.mark.full] if name not in dear.get(check, known) else [],
-        )
-        for name in known
-        for check in testing.checks(kind)
-    ]
+    out = []
+    for number, name in enumerate(known):
+        for check in checks:
+            if name in further:
+                taken = check in QUICK[kind]
+            else:
+                taken = name in dear.get(check, known)
+            dtypes = DTYPES if check in BY_DTYPE[kind] else (None,)
+            for index, dtype in enumerate(dtypes):
+                late = not taken or (len(dtypes) > 1 and index != number % 2)
+                marks = [pytest.mark.full] if late else []
+                label = f"{name}-{check}" + (f"-{dtype}" if dtype else "")
+                out.append(pytest.param(name, check, dtype, id=label, marks=marks))
+    return out
+
+
+def run(kind, case, check, dtype):
+    """Run a check on a case, in one dtype unless that is `None`."""
+    reason = case.reason_to_skip(check)
+    if reason is not None:
+        pytest.skip(reason)
+    if dtype is not None:
+        case = dataclasses.replace(case, only=dtype)
+    testing.checks(kind)[check](case)

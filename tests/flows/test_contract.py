@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dear import pairs
+from tests import dear
 from tests.flows.cases import CASES
 from tfp_flows import flows, testing
 
 
-@pytest.mark.parametrize(("name", "check"), pairs("flow", CASES))
-def test_flow_keeps_its_contract(name, check):
-    case = CASES[name]
-    reason = case.reason_to_skip(check)
-    if reason is not None:
-        pytest.skip(reason)
-    testing.checks("flow")[check](case)
+@pytest.mark.parametrize(("name", "check", "dtype"), dear.pairs("flow", CASES))
+def test_flow_keeps_its_contract(name, check, dtype):
+    dear.run("flow", CASES[name], check, dtype)
+
+
+def test_every_flow_has_a_case_that_runs_all_checks():
+    whole = {*CASES} - dear.FURTHER["flow"]
+    assert {*flows.names(), *flows.image_names()} <= whole
+    kinds = {type(case.flow()) for case in CASES.values()}
+    assert kinds == {type(CASES[name].flow()) for name in whole}
 
 
 @pytest.mark.slow
@@ -29,4 +32,3 @@ def test_every_flow_has_a_case():
     public = {getattr(flows, name) for name in flows.__all__}
     public = {k for k in public if isinstance(k, type) and issubclass(k, flows.Flow)}
     assert public - {flows.Flow} <= kinds
-    assert {*flows.names(), *flows.image_names()} <= set(CASES)

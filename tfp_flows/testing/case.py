@@ -115,6 +115,7 @@ class BijectorCase(Case):
         skip: Names of checks that do not apply; a mapping tells the reason for each.
         name: Name of the case in messages.
         seed: Seed of the random inputs.
+        only: The one dtype to check, `None` for all that the map can be had in.
     """
 
     build: Callable[[str], tfb.Bijector] | tfb.Bijector
@@ -132,6 +133,7 @@ class BijectorCase(Case):
     skip: Mapping[str, str] | Iterable[str] = ()
     name: str = "bijector"
     seed: int = 0
+    only: str | None = None
     _built: dict[str, tfb.Bijector] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -153,11 +155,11 @@ class BijectorCase(Case):
 
     @property
     def dtypes(self) -> tuple[str, ...]:
-        """The dtypes in which the map can be had."""
+        """The dtypes in which the map can be had, or the one asked for."""
         if isinstance(self.build, tfb.Bijector):
             dtype = self.build.dtype
             return (tf.as_dtype(dtype).name if dtype else "float32",)
-        return ("float32", "float64")
+        return (self.only,) if self.only else ("float32", "float64")
 
     @property
     def dtype(self) -> str:

@@ -29,6 +29,7 @@ class FlowCase(Case):
         skip: Names of checks that do not apply; a mapping tells the reason for each.
         name: Name of the case in messages.
         seed: Seed of data, conditions and noise.
+        only: The one dtype in which modes are compared, `None` for both.
     """
 
     build: Callable[[str], Flow]
@@ -38,7 +39,13 @@ class FlowCase(Case):
     skip: Mapping[str, str] | Iterable[str] = ()
     name: str = "flow"
     seed: int = 0
+    only: str | None = None
     _built: dict[str, Flow] = field(default_factory=dict, repr=False)
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes in which modes are compared."""
+        return (self.only,) if self.only else ("float32", "float64")
 
     def fresh(self, dtype: str = "float32") -> Flow:
         """Return a flow of its own: adapted to the data, its weights off the start."""
