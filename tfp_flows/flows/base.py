@@ -18,6 +18,7 @@ from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows._model import batch, compiled, variables
+from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.config import Configured
 from tfp_flows.flows._model.describe import Described
 from tfp_flows.flows._model.evaluation import Evaluated
@@ -48,7 +49,8 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         embedding: Keras network through which the (standardised) condition passes
             before all layers see it; from `[N, *condition_shape]` to `[N, C]`, or of
             image flows to feature maps `[N, h, w, C]`.
-        columns: Names of the coordinates of a vector event, kept in the saved file.
+        columns: Names of the coordinates of a vector event, kept in the saved file; or
+            a mapping from them to their kinds, of which there is `"continuous"`.
         condition_columns: Names of the coordinates of a vector condition, likewise.
         checkpoint: Whether training keeps only the input of each layer, and runs the
             layer once more for the gradient: less memory, and equal layers compile as
@@ -70,8 +72,8 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         options: dict[str, Any],
         base: str | tfd.Distribution = "normal",
         embedding: keras.Layer | None = None,
-        columns: Sequence[str] | None = None,
-        condition_columns: Sequence[str] | None = None,
+        columns: Columns | None = None,
+        condition_columns: Columns | None = None,
         checkpoint: bool = False,
         seed: int | None = None,
         name: str | None = None,

@@ -62,3 +62,12 @@ def test_sizes_and_file_names_are_checked(flow, tmp_path):
         flow.sample(-1, X[:, 2:])
     with pytest.raises(ValueError, match=r"`filepath` must end in .keras, got"):
         flow.save(tmp_path / "flow.h5")
+
+
+def test_columns_may_come_with_their_kinds():
+    kinds = dict.fromkeys(NAMES[:2], "continuous")
+    assert small.build("linear", 2, columns=kinds).columns == ("a", "b")
+    for argument, shape in (("columns", None), ("condition_columns", 2)):
+        wrong = {argument: {"a": "continuous", "b": "integer"}}
+        with pytest.raises(ValueError, match=f"`{argument}` must .*'integer' of 'b'"):
+            small.build("linear", 2, shape, **wrong)

@@ -17,7 +17,9 @@ __all__ = ["Bernstein"]
 class Bernstein(base.Transformer):
     """Increasing Bernstein polynomial on `[range_min, range_max]`, lines outside.
 
-    `forward` is a closed form; `inverse` searches for a root, some ten evaluations.
+    The polynomial is the map from the data to the base, which a density needs:
+    `inverse` is a closed form, and `forward` searches for a root of it in some ten
+    evaluations.
 
     Args:
         degree: Degree of the polynomial, from 1 to 100.
@@ -43,12 +45,12 @@ class Bernstein(base.Transformer):
         return self.degree
 
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Evaluate the polynomial."""
-        return bernstein.forward(x, params, self.range_min, self.range_max)
+        """Solve for the argument of the polynomial."""
+        return bernstein.inverse(x, params, self.range_min, self.range_max)
 
     def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Solve for its argument."""
-        return bernstein.inverse(y, params, self.range_min, self.range_max)
+        """Evaluate the polynomial."""
+        return bernstein.forward(y, params, self.range_min, self.range_max)
 
     def onto(self, low: float, high: float) -> Bernstein:
         """Return the polynomial on an interval."""

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfp_flows import _checks, _optional, datasets
 
-__all__ = ["NamedColumns", "by_name"]
+__all__ = ["Columns", "NamedColumns", "by_name"]
+
+# Names of coordinates in their order, or the kind of each.
+Columns = Sequence[str] | Mapping[str, str]
+KINDS = ("continuous",)
 
 
 def _column_names(
-    columns: Sequence[str] | None, shape: tuple[int, ...] | None, argument: str
+    columns: Columns | None, shape: tuple[int, ...] | None, argument: str
 ) -> tuple[str, ...] | None:
     """Return names of coordinates as a tuple of strings, `None` unchanged.
 
     Raises:
-        ValueError: Unless there is one name for each coordinate of a vector.
+        ValueError: Unless there is one name for each coordinate of a vector, or if a
+            kind is unknown.
     """
     if columns is None:
         return None
+    if isinstance(columns, Mapping):
+        for name, kind in columns.items():
+            if kind not in KINDS:
+                msg = (
+                    f"`{argument}` must be of kind {KINDS[0]!r}, the only one so far, "
+                    f"got {kind!r} of {name!r}. Leave such a column out."
+                )
+                raise ValueError(msg)
     names = tuple(str(column) for column in columns)
     if shape != (len(names),):
         msg = (
@@ -78,7 +91,7 @@ class NamedColumns:
         return self._column_names
 
     @columns.setter
-    def columns(self, names: Sequence[str] | None) -> None:
+    def columns(self, names: Columns | None) -> None:
         self._column_names = _column_names(names, self.event_shape, "columns")
 
     @property
@@ -87,7 +100,7 @@ class NamedColumns:
         return self._condition_names
 
     @condition_columns.setter
-    def condition_columns(self, names: Sequence[str] | None) -> None:
+    def condition_columns(self, names: Columns | None) -> None:
         shape = self.condition_shape
         self._condition_names = _column_names(names, shape, "condition_columns")
 
