@@ -1,5 +1,7 @@
 """Ready-made flows: Keras models that are trainable TFP distributions."""
 
+from tfp_flows.flows._model.options import option
+from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.files import load
 from tfp_flows.flows.gaussianization.rbig import RBIG, Gaussianization
@@ -50,9 +52,11 @@ __all__ = [
     "NeuralSplineImageFlow",
     "RealNVP",
     "RealNVPImage",
+    "Recipe",
     "build",
     "flow_class",
     "image_names",
     "load",
     "names",
+    "option",
 ]

@@ -163,8 +163,13 @@ class Declared:
         declared: dict[str, Option] = {}
         for part in reversed(cls.__mro__):
             own = vars(part).get("own_options", {})
-            # A class that fixes the value of an option has no such option.
-            fixed = [k for k in vars(part) if k in declared and k not in own]
+            # A class that fixes the value of an option has no such option. Properties
+            # may show the value in another form.
+            fixed = [
+                k
+                for k, v in vars(part).items()
+                if k in declared and k not in own and not isinstance(v, property)
+            ]
             declared = {k: v for k, v in declared.items() if k not in fixed}
             declared |= {k: v for k, v in own.items() if k not in common}
         cls.declared = declared
@@ -237,7 +242,7 @@ def plain(value: Any) -> Any:
 def describe(cls: type[Declared]) -> str:
     """Return the options of a class with types, defaults and meaning, one a line."""
     return "\n".join(
-        f"{o.name}: {o.annotation} = {o.default!r}\n"
+        f"{o.name}: {getattr(o.annotation, '__name__', o.annotation)} = {o.default!r}\n"
         + textwrap.fill(o.doc, 80, initial_indent="    ", subsequent_indent="    ")
         for o in cls.declared.values()
     )
