@@ -20,7 +20,7 @@ from tfp_flows.bijectors.linear import rotation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows import base
 from tfp_flows.flows._model import compiled, policy, variables
-from tfp_flows.flows.vectors import layers as recipe
+from tfp_flows.flows.vectors.layers import conditional_elementwise
 from tfp_flows.math.linear import rotations
 
 __all__ = [
@@ -372,7 +372,7 @@ class Gaussianization(_Layered):
             "compute_dtype": self.compute_dtype,
             "seed": self._next_seed(),
         }
-        return recipe.conditional_elementwise(spline, size, condition_shape, network)
+        return conditional_elementwise(spline, size, condition_shape, network)
 
     @classmethod
     def from_rbig(cls, rbig: RBIG, **options: Any) -> Gaussianization:

@@ -7,7 +7,7 @@ import numpy as np
 from tfp_flows.math.gaussianization import conditional_affine, sliced
 from tfp_flows.math.linear import rotations
 from tfp_flows.training.greedy import estimates
-from tfp_flows.training.greedy import rows as training_rows
+from tfp_flows.training.greedy.rows import Rows
 
 __all__ = ["MAX_SLICES", "conditional_affine_step", "find_rotation"]
 
@@ -39,7 +39,7 @@ def find_rotation(method: str, x: np.ndarray, rng: np.random.Generator) -> np.nd
 
 
 def conditional_affine_step(
-    rows: training_rows.Rows, bases: list[np.ndarray]
+    rows: Rows, bases: list[np.ndarray]
 ) -> tuple[estimates.Step | None, float]:
     """Return the best conditional affine layer among the directions of some bases.
 

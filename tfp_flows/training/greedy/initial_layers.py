@@ -11,7 +11,7 @@ import numpy as np
 from tfp_flows.math.gaussianization import components, pursuit
 from tfp_flows.math.linear import rotations
 from tfp_flows.training.greedy import directions, estimates
-from tfp_flows.training.greedy import rows as training_rows
+from tfp_flows.training.greedy.rows import Rows
 
 __all__ = ["race"]
 
@@ -30,7 +30,7 @@ MIXTURE_ROWS, MIXTURE_WORK = 10_000, 1e9
 # A mixture gives up when it is behind the best candidate by more than so many times
 # what the last components have gained.
 GIVE_UP_FACTOR = 5.0
-Stage = Callable[[training_rows.Rows, float], None]
+Stage = Callable[[Rows, float], None]
 
 
 def _mixture_rows(x: np.ndarray, count: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def _mixture_rows(x: np.ndarray, count: int) -> np.ndarray:
     return x[: min(MIXTURE_ROWS, max(1000, most))].astype(np.float64)
 
 
-def _mixture(rows: training_rows.Rows, bar: float, rng: np.random.Generator) -> None:
+def _mixture(rows: Rows, bar: float, rng: np.random.Generator) -> None:
     """Apply the mixture whose number of components wins on the validation rows."""
     best, best_loss, worse = None, np.inf, 0
     validation = rows.parts[-1].astype(np.float64)
@@ -73,14 +73,14 @@ def _candidates(
     """
     found: list[np.ndarray] = []
 
-    def white(rows: training_rows.Rows, _: float) -> None:
+    def white(rows: Rows, _: float) -> None:
         rows.apply_layer(estimates.Step("white", label="white"))
 
-    def marginal(rows: training_rows.Rows, _: float) -> None:
+    def marginal(rows: Rows, _: float) -> None:
         rows.apply_layer(estimates.Step("quantile", label="marginal"))
         rows.apply_layer(estimates.Step("ratio", label="marginal"))
 
-    def independent(rows: training_rows.Rows, _: float, *, sharp: bool = False) -> None:
+    def independent(rows: Rows, _: float, *, sharp: bool = False) -> None:
         x = rows.sample.astype(np.float64)
         if not found:
             found.append(rotations.ica(x, rng))
@@ -91,10 +91,10 @@ def _candidates(
         rows.apply_layer(rows.rotation_step("quantile", matrix, label=label))
         rows.apply_layer(estimates.Step("ratio", label=label))
 
-    def radius(rows: training_rows.Rows, _: float) -> None:
+    def radius(rows: Rows, _: float) -> None:
         rows.apply_layer(estimates.Step("radius", label="radius"))
 
-    def conditional(rows: training_rows.Rows, _: float) -> None:
+    def conditional(rows: Rows, _: float) -> None:
         for _ in range(CONDITIONAL_LAYERS):
             step, _ = directions.conditional_affine_step(rows, [np.eye(rows.size)])
             if step is None:
@@ -102,7 +102,7 @@ def _candidates(
             rows.apply_layer(step)
         rows.apply_layer(estimates.Step("ratio", label="conditional-affine"))
 
-    def mixture(rows: training_rows.Rows, bar: float) -> None:
+    def mixture(rows: Rows, bar: float) -> None:
         _mixture(rows, bar, rng)
         rows.apply_layer(estimates.Step("ratio", label="mixture"))
 
@@ -118,8 +118,8 @@ def _candidates(
 
 
 def race(
-    rows: training_rows.Rows, options: dict[str, Any], rng: np.random.Generator
-) -> tuple[training_rows.Rows, str]:
+    rows: Rows, options: dict[str, Any], rng: np.random.Generator
+) -> tuple[Rows, str]:
     """Return rows behind the best of several initial layers, and its name.
 
     The candidates race on a sample; the layers of the winner are then made by all rows.
@@ -136,7 +136,7 @@ def race(
     best, name = sample, "none"
     # Rows behind stages that another candidate goes on from.
     shared = {stages[:-1] for stages in candidates.values()}
-    made: dict[tuple[Stage, ...], training_rows.Rows] = {(): sample}
+    made: dict[tuple[Stage, ...], Rows] = {(): sample}
     for key, stages in candidates.items():
         trial, bar = sample, best.losses()[-1] if name != "none" else np.inf
         for end, stage in enumerate(stages, 1):
@@ -153,7 +153,7 @@ def race(
         least = max(RACE_GAIN, RACE_ERRORS * error)
         if name == "none" or gains.sum() > least:
             best, name = trial, key
-    if type(rows) is training_rows.Rows and len(best.parts[0]) == len(rows.parts[0]):
+    if type(rows) is Rows and len(best.parts[0]) == len(rows.parts[0]):
         return best, name
     for step in best.steps:
         rows.apply_layer(step)
