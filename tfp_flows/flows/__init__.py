@@ -1,6 +1,7 @@
 """Ready-made flows: Keras models that are trainable TFP distributions."""
 
 from tfp_flows.flows._model.options import option
+from tfp_flows.flows._model.policy import FitPolicy
 from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.files import load
@@ -40,6 +41,7 @@ __all__ = [
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
     "CouplingFlow",
+    "FitPolicy",
     "Flow",
     "Gaussianization",
     "Glow",

@@ -203,3 +203,12 @@ def test_targets_are_the_condition():
 def test_losses_and_metrics_of_targets_are_refused(options):
     with pytest.raises(ValueError, match=r"must be left out.*objective="):
         compiled(**options)
+
+
+def test_files_of_before_may_name_metrics():
+    flow = compiled()
+    config = {**flow.get_compile_config(), "metrics": ["mae"], "loss": "mse"}
+    other = small.build("linear")
+    other.compile_from_config(config)
+    assert other.compiled
+    assert isinstance(other.objective, training.MaximumLikelihood)

@@ -19,6 +19,8 @@ __all__ = ["TrainableModel"]
 
 # Validation draws the same numbers each time, so that its losses can be compared.
 VALIDATION_STEP = -1
+# What Keras would compare with targets, which a flow has not.
+MEANINGLESS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 # Seeds of replicas are so far apart, that those of two steps do not meet.
 REPLICA_SEEDS = 1_000_003
 
@@ -61,7 +63,6 @@ class TrainableModel(keras.Model):
         objective: objectives.Objective | None = None,
         seed: int | None = None,
         jit_compile: bool | str = "auto",
-        metrics: Any = None,
         **kwargs: Any,
     ) -> None:
         """Configure training as `keras.Model.compile` does.
@@ -73,21 +74,21 @@ class TrainableModel(keras.Model):
             seed: Int that fixes what the objective draws.
             jit_compile: Whether to compile steps by XLA; `"auto"` where the flow and
                 the objective can be compiled, for flows of images on a GPU only.
-            metrics: Must be `None`.
-            **kwargs: As in Keras.
+            **kwargs: As in Keras, but for metrics, of which there are none.
 
         Raises:
             ValueError: If there is a loss or there are metrics.
         """
-        if loss is not None or metrics is not None:
-            name = "loss" if loss is not None else "metrics"
-            msg = (
-                f"`{name}` must be left out, got {loss or metrics!r}: the output of a "
-                "flow is log_prob, and there is nothing to compare it with. Give "
-                "objective=... to minimise something else than the negative "
-                "log-likelihood."
-            )
-            raise ValueError(msg)
+        given = {"loss": loss, **kwargs}
+        for name in MEANINGLESS:
+            if given.get(name) is not None:
+                msg = (
+                    f"`{name}` must be left out, got {given[name]!r}: the output of a "
+                    "flow is log_prob, and there is nothing to compare it with. Give "
+                    "objective=... to minimise something else than the negative "
+                    "log-likelihood."
+                )
+                raise ValueError(msg)
         self._objective = objective
         if objective is not None:  # likelihood draws nothing
             self._objective_seed = int(_context.generator(seed).integers(2**31))
@@ -118,8 +119,9 @@ class TrainableModel(keras.Model):
     def compile_from_config(self, config: dict[str, Any] | None) -> None:
         """Compile as the saved flow was."""
         if config:
-            config = keras.saving.deserialize_keras_object(config)
-            self.compile(**config)
+            # Files of before may hold what has no meaning, and is refused now.
+            config = {k: v for k, v in config.items() if k not in MEANINGLESS}
+            self.compile(**keras.saving.deserialize_keras_object(config))
             if self.optimizer is not None:
                 self.optimizer.build(self._trained())
 
