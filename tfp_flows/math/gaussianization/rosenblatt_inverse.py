@@ -195,11 +195,14 @@ def _jacobian(
     factors = tf.linalg.set_diag(
         rosenblatt.strictly_lower(lower), tf.exp(log_diagonals)
     )
-    by_coordinate = (tf.transpose(part, [2, 0, 1]) for part in (w, by_w, by_known))
+    w, by_w, by_known = (tf.transpose(part, [2, 0, 1]) for part in (w, by_w, by_known))
     return _Jacobian(
-        *by_coordinate,
-        tf.transpose(factors, [1, 0, 2]),
-        *(tf.transpose(part) for part in (diagonal, inside)),
+        w=w,
+        by_w=by_w,
+        by_known=by_known,
+        factors=tf.transpose(factors, [1, 0, 2]),
+        diagonal=tf.transpose(diagonal),
+        inside=tf.transpose(inside),
     )
 
 
