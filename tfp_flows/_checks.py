@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "fraction",
     "interval",
     "lifted_condition",
+    "of_kind",
     "one_of",
     "plain_number",
     "require_condition",
@@ -205,6 +206,57 @@ def one_of(value: Any, choices: Sequence[Any], argument: str) -> None:
         names = ", ".join(repr(choice) for choice in choices)
         msg = f"`{argument}` must be one of {names}, got {value!r}."
         raise ValueError(msg)
+
+
+def of_kind(value: Any, annotation: str, argument: str) -> None:
+    """Raise unless a value is one that a plain annotation allows.
+
+    Args:
+        value: The value.
+        annotation: Such as `int`, `float | None` or `Sequence[int]`; of others nothing
+            is checked.
+        argument: Name of the argument.
+    """
+    parts = [part.strip() for part in annotation.split("|")]
+    if not set(parts) <= set(_KINDS) or any(_KINDS[p][0](value) for p in parts):
+        return
+    words = " or ".join(_KINDS[part][1] for part in parts)
+    msg = f"`{argument}` must be {words}, got {value!r}."
+    raise TypeError(msg)
+
+
+def _is_whole(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def _is_real(value: Any) -> bool:
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+        return False
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, Sequence) and all(isinstance(v, str) for v in value)
+
+
+def _are_whole(value: Any) -> bool:
+    return _is_whole(value) or (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and all(map(_is_whole, value))
+    )
+
+
+# What annotations mean: a check, and the words for it.
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "None": (lambda value: value is None, "None"),
+    "bool": (lambda value: isinstance(value, (bool, np.bool_)), "True or False"),
+    "str": (lambda value: isinstance(value, str), "a name"),
+    "int": (_is_whole, "a number without a fraction"),
+    "float": (_is_real, "a number"),
+    "Sequence[str]": (_are_names, "a list of names"),
+    "Sequence[int]": (_are_whole, "a positive int or a tuple of them"),
+}
 
 
 def at_least(value: Any, minimum: float, argument: str) -> None:

@@ -283,3 +283,31 @@ def test_compiled_by_xla_scores_and_samples_of_any_number_are_the_same(name):
     changed = flow.log_prob(x, condition, jit_compile=True)
     np.testing.assert_allclose(changed, flow.log_prob(x, condition), atol=1e-4)
     assert not np.allclose(changed, found, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (
+            "maf",
+            {"num_layers": 2.5},
+            "`num_layers` must be a number without a fraction",
+        ),
+        ("maf", {"num_layers": True}, "`num_layers` must be a number without"),
+        ("maf", {"residual": 1}, "`residual` must be True or False, got 1"),
+        ("maf", {"activation": 7}, "`activation` must be a name, got 7"),
+        ("nsf", {"tail_bound": float("nan")}, "`tail_bound` must be a number, got nan"),
+        ("nsf", {"hidden_units": "ab"}, "`hidden_units` must be a positive int or"),
+        ("rbig", {"num_bins": "many"}, "`num_bins` must be a number without"),
+        ("rbig", {"layer_types": 3}, "`layer_types` must be a list of names or None"),
+        ("gaussianization", {"dropout": -1}, "`dropout` must be at least 0"),
+    ],
+)
+def test_options_of_another_kind_are_named(name, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        flows.build(name, 3, **options)
+
+
+def test_options_take_numbers_of_numpy_and_single_sizes():
+    flow = flows.build("maf", 2, num_layers=1, hidden_units=np.int64(4))
+    assert tuple(flow.get_config()["hidden_units"]) == (4,)

@@ -79,7 +79,7 @@ def build(
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If the flow has no such option.
+        TypeError: If the flow has no such option, or its value is of another kind.
 
     Example:
         >>> import tfp_flows as tfpf
@@ -88,4 +88,7 @@ def build(
     """
     cls = flow_class(name)
     options.require_known(cls, given, f"the flow {name!r}")
+    kinds = options.annotations(cls)
+    for word, value in given.items():
+        _checks.of_kind(value, kinds[word], word)
     return cls(event_shape, condition_shape, **given)

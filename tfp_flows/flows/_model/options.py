@@ -32,6 +32,7 @@ else:
 __all__ = [
     "Declared",
     "Option",
+    "annotations",
     "at_least",
     "describe",
     "fraction",
@@ -206,14 +207,22 @@ def _common(cls: type) -> dict[str, Option]:
 
 def names(cls: type) -> list[str]:
     """Return the names of the options of a flow's class, its own ones first."""
+    return list(annotations(cls))
+
+
+def annotations(cls: type) -> dict[str, str]:
+    """Return the options of a flow's class with their types, its own ones first."""
     parameters = list(inspect.signature(cls).parameters.values())
     for above in cls.__mro__[1:]:
         if any(p.kind is p.VAR_KEYWORD for p in parameters) and "__init__" in vars(
             above
         ):
             parameters += inspect.signature(above).parameters.values()
-    found = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    return list(dict.fromkeys(name for name in found if name != "options"))
+    found: dict[str, str] = {}
+    for p in parameters:
+        if p.kind is p.KEYWORD_ONLY and p.name != "options":
+            found.setdefault(p.name, str(p.annotation))
+    return found
 
 
 def require_known(cls: type, given: Iterable[str], owner: str) -> None:

@@ -339,13 +339,14 @@ class Gaussianization(_Layered):
                 "not depend on one. Leave it out."
             )
             raise ValueError(msg)
+        _checks.fraction(dropout, "dropout")
         options = {
             "num_layers": num_layers,
             "num_bins": num_bins,
             "layer_types": layer_types,
             "num_components": num_components,
             "marginals": marginals,
-            "hidden_units": tuple(hidden_units),
+            "hidden_units": _checks.static_shape(hidden_units, "hidden_units"),
             "activation": activation,
             "dropout": dropout,
         }
