@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfp_flows import _context, _files
 from tfp_flows.flows._model import batch as batches
-from tfp_flows.flows._model import epochs, policy, variables
+from tfp_flows.flows._model import epochs, policy, shared, variables
 from tfp_flows.flows._model import objective as objectives
 from tfp_flows.flows._model import optimizer as updates
 
@@ -166,7 +166,13 @@ class TrainableModel(keras.Model):
         if optimizer is not None and not optimizer.built:
             with self.distribute_strategy.scope():
                 optimizer.build(self._trained())
-        return super().make_train_function(force)
+        with shared.compiled_steps(self, "train_step"):
+            return super().make_train_function(force)
+
+    def make_test_function(self, force: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Make the compiled step of `evaluate`."""
+        with shared.compiled_steps(self, "test_step"):
+            return super().make_test_function(force)
 
     def train_step(self, data: Any) -> Any:
         """Do one training step, equal variables updated together."""

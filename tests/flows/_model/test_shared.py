@@ -1,0 +1,101 @@
+"""Programs of XLA that flows of equal structure share."""
+
+from __future__ import annotations
+
+import gc
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_flows as tfpf
+from tfp_flows.flows._model import shared
+
+
+def _counter(factor, start):
+    """A function that moves a variable in a loop, and the variable."""
+    variable = tf.Variable(start)
+
+    def count(data):
+        steps = tf.while_loop(
+            lambda i: i < 3,
+            lambda i: (i + tf.cast(data["x"][0] > 0, i.dtype) + 1,),
+            (0,),
+        )
+        variable.assign_add(factor * tf.reduce_sum(data["x"]))
+        return {"steps": steps[0], "data": data["x"], "nothing": None}
+
+    function = tf.function(count, jit_compile=True, autograph=False)
+    return lambda data: shared.call(
+        function.get_concrete_function(data), data
+    ), variable
+
+
+def _data(*values):
+    return {"x": tf.constant(values), "missing": None}
+
+
+def test_equal_functions_share_a_program_and_keep_their_variables():
+    first, one = _counter(2.0, 10.0)
+    out = first(_data(1.0, 2.0))
+    assert one.numpy() == 16.0
+    assert out["steps"].numpy() == 4
+    assert out["data"].numpy().tolist() == [1.0, 2.0]
+    assert out["nothing"] is None
+    programs = shared.num_programs()
+    del first, out
+    gc.collect()  # the program outlives the function that it was made of
+    second, other = _counter(2.0, -1.0)
+    assert second(_data(-3.0, 1.0))["steps"].numpy() == 3
+    assert (one.numpy(), other.numpy()) == (16.0, -5.0)
+    assert shared.num_programs() == programs
+
+
+def test_functions_with_other_constants_do_not_share():
+    _counter(3.0, 0.0)[0](_data(1.0))
+    programs = shared.num_programs()
+    function, variable = _counter(4.0, 0.0)
+    function(_data(1.0))
+    assert variable.numpy() == 4.0
+    assert shared.num_programs() == programs + 1
+
+
+def test_programs_beyond_the_most_are_built_anew(monkeypatch):
+    monkeypatch.setattr(shared, "MAX_PROGRAMS", 1)
+    for factor in (5.0, 6.0, 5.0):
+        function, variable = _counter(factor, 0.0)
+        function(_data(1.0))
+        assert variable.numpy() == factor
+        assert shared.num_programs() == 1
+
+
+def _trained(x, *, jit_compile, steps_per_execution=1):
+    keras.utils.set_random_seed(0)
+    flow = tfpf.flows.build("nice", 2, num_layers=1, hidden_units=(4,))
+    flow.compile(
+        optimizer=keras.optimizers.Adam(0.1),
+        jit_compile=jit_compile,
+        steps_per_execution=steps_per_execution,
+    )
+    history = flow.fit(
+        x, epochs=2, batch_size=8, shuffle=False, verbose=0, validation_data=(x,)
+    )
+    return flow, history.history
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_flow_trained_by_a_shared_program_is_that_without_xla(steps_per_execution):
+    x = np.random.default_rng(0).normal(size=[32, 2]).astype("float32")
+    _trained(x, jit_compile=True)
+    programs = shared.num_programs()
+    options = {"steps_per_execution": steps_per_execution}
+    flow, history = _trained(x, jit_compile=True, **options)
+    assert shared.num_programs() == programs
+    assert flow.jit_compile
+    expected, losses = _trained(x, jit_compile=False, **options)
+    for one, other in zip(flow.variables, expected.variables, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    for key in losses:
+        np.testing.assert_allclose(history[key], losses[key], rtol=1e-5)
+    assert shared.num_programs() == programs
