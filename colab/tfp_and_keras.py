@@ -54,7 +54,7 @@ def autoregressive(transformer, event_size, seed):
 
 
 x = tfpf.datasets.toy("banana", 2000, seed=SEED)
-units = tfpb.Standardize.build(2)
+units = tfpb.Standardize.trainable(2)
 units.adapt(x)
 spline = tfpb.RationalQuadratic(num_bins=8)
 density = tfd.TransformedDistribution(

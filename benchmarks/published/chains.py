@@ -75,7 +75,7 @@ def permutation(dtype: str, seed: int) -> Any:
 
 def standardize(dtype: str, seed: int) -> Any:
     """Build a standardisation of random data."""
-    out = maps.Standardize.build(SIZE, dtype=dtype)
+    out = maps.Standardize.trainable(SIZE, dtype=dtype)
     rng = np.random.default_rng(seed)
     out.adapt(rng.normal(rng.normal(size=SIZE), rng.uniform(0.5, 2, SIZE), (50, SIZE)))
     return out

@@ -276,7 +276,7 @@ def jang(quick: bool) -> Iterator[Figure]:
         ("parabola", 4.39, "floor 4.2242"),
     ):
         x = tf.constant(datasets.toy(toy, steps * 512, 0))
-        units = maps.Standardize.build(2)
+        units = maps.Standardize.trainable(2)
         units.adapt(x)
         chain = maps.Chain([units, *jang_layers(1 if quick else 6)])
 

@@ -214,14 +214,14 @@ def _batch_norm(dtype):
 
 @case("standardize", (2,))
 def _standardize(dtype):
-    units = maps.Standardize.build(2, dtype=dtype)
+    units = maps.Standardize.trainable(2, dtype=dtype)
     units.adapt(noise([50, 2], dtype, 8) * [0.1, 5.0] + [3.0, -40.0])
     return units
 
 
 @case("standardize_image", (2, 2, 1))
 def _standardize_image(dtype):
-    units = maps.Standardize.build((2, 2, 1), dtype=dtype)
+    units = maps.Standardize.trainable((2, 2, 1), dtype=dtype)
     units.adapt(noise([50, 2, 2, 1], dtype, 8) * 3.0 + 1.0)
     return units
 

@@ -143,7 +143,9 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
             )
             raise ValueError(msg)
         return [
-            standardize.Standardize.build(self.event_size, dtype=self.variable_dtype)
+            standardize.Standardize.trainable(
+                self.event_size, dtype=self.variable_dtype
+            )
         ]
 
     def _make_auxiliary_modules(

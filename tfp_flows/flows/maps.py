@@ -82,7 +82,9 @@ class MapsFlow(base.Flow):
         if not self._options["standardized"]:
             return []
         return [
-            standardize.Standardize.build(self.event_shape, dtype=self.variable_dtype)
+            standardize.Standardize.trainable(
+                self.event_shape, dtype=self.variable_dtype
+            )
         ]
 
     def get_config(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def chain(count, mode="", dropout=0.0, dtype="float64"):
         places = np.random.default_rng(seed).permutation(4)
         coupling = maps.Coupling(maps.Affine(), net, [True, True, False, False])
         parts += [maps.Permutation(tuple(places.tolist())), coupling]
-    first = maps.Standardize.build(4, dtype=dtype)
+    first = maps.Standardize.trainable(4, dtype=dtype)
     out = maps.Chain([first, *parts], checkpoint=mode == "checkpoint")
     perturb(out, 0.3, seed=1)
     return out

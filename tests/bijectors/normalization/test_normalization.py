@@ -36,7 +36,7 @@ def adapted(kind, y, event_ndims=1):
         options = {"event_ndims": event_ndims, "dtype": y.dtype, "epsilon": 0.0}
         bijector = BatchNorm.trainable(y.shape[-1], **options)
     else:
-        bijector = Standardize.build(y.shape[-event_ndims:], dtype=y.dtype)
+        bijector = Standardize.trainable(y.shape[-event_ndims:], dtype=y.dtype)
     bijector.adapt(y)
     return bijector
 
@@ -174,7 +174,7 @@ def test_each_batch_of_parameters_adapts_to_its_own_data():
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 2, 3)])
 def test_standardize_takes_events_of_any_rank(shape):
     y = 5.0 + 3.0 * np.random.default_rng(0).normal(size=[40, *shape])
-    bijector = Standardize.build(shape, dtype=tf.float64)
+    bijector = Standardize.trainable(shape, dtype=tf.float64)
     assert bijector.forward_min_event_ndims == len(shape)
     bijector.adapt(y)
     x = tf.identity(bijector.inverse(y))
@@ -229,7 +229,7 @@ def test_wrong_arguments_are_explained():
     with pytest.raises(ValueError, match="`momentum` must be at least 0 and below 1"):
         BatchNorm.trainable(2, momentum=1.0)
     with pytest.raises(ValueError, match="`x` must have trailing shape"):
-        Standardize.build((2, 3)).forward(data(5, 3))
+        Standardize.trainable((2, 3)).forward(data(5, 3))
 
 
 # Batch normalisation

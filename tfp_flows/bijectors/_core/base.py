@@ -2,27 +2,34 @@
 
 A map writes one primitive per direction, which returns the value and the log-det
 together. TFP's methods are derived from them here, once, with shape checks, a memory
-that is never stale (`memo.py`), and a `condition` that needs no nested names.
+that is never stale (`cache.py`), and a `condition` that needs no nested names.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors._core import arguments, monotone, unknown_shapes
+from tfp_flows.bijectors._core import (
+    arguments,
+    declared,
+    monotone,
+    parameters,
+    unknown_shapes,
+)
 from tfp_flows.bijectors._core import cache as memo
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 
 
-class Bijector(tfb.AutoCompositeTensorBijector):
+class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
     """Base class of all maps: one pass gives the value and the log-det.
 
     Subclasses implement `_forward_and_log_det(x)` and `_inverse_and_log_det(y)`, with
@@ -30,9 +37,11 @@ class Bijector(tfb.AutoCompositeTensorBijector):
     the log-det of that direction per minimal event. Everything that TFP defines on a
     bijector follows from these two.
 
-    Every constructor argument needs an attribute of the same name (with or without
-    leading underscore), and `parameters = dict(locals())` is its first statement: then
-    the map is a composite tensor that copies, slices and crosses `tf.function`.
+    The arguments of a map are declared (see `parameters.py`): then it has a constructor
+    and is a composite tensor that copies, slices and crosses `tf.function`. A subclass
+    with a constructor of its own needs an attribute of the name of every argument (with
+    or without leading underscore), and `parameters = dict(locals())` as the first
+    statement.
 
     Args:
         event_shape: Trailing shape that inputs must have, `None` to accept any.
@@ -45,8 +54,12 @@ class Bijector(tfb.AutoCompositeTensorBijector):
     """
 
     _cache = memo.Memo()
-    # Set by maps all whose numbers are arguments: see `repeatable`.
-    _of_tensors = False
+
+    if TYPE_CHECKING:
+        # What every declared map takes beside its parameters.
+        _: KW_ONLY
+        validate_args: bool = parameters.Option("", default=False)
+        name: str = parameters.Option("", default="")
 
     def __init__(
         self,
@@ -63,6 +76,11 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         self._cached = True
         super().__init__(forward_min_event_ndims=forward_min_event_ndims, **kwargs)
         arguments.check_batches(self)
+
+    def _construct(self, given: dict[str, Any]) -> None:
+        """Make the map that a class declares, of its arguments."""
+        with tf.name_scope(given["name"]) as name:
+            Bijector.__init__(self, name=name, **self._settings(given))
 
     @property
     def checked_shape(self) -> tuple[int, ...] | None:
@@ -82,11 +100,19 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         equal maps or to run it once more for its gradient. Batches of parameters widen
         the input, which a loop cannot.
         """
-        return self._of_tensors and arguments.unbatched(self)
+        if not (self._of_tensors and arguments.unbatched(self)):
+            return False
+        parts = self._parts().values()
+        return all(getattr(part, "repeatable", False) for part in parts)
 
     def loop_form(self) -> Bijector:
         """Return an equal map with the most of what defines it in tensors."""
-        return self
+        forms = {
+            name: part.loop_form()
+            for name, part in self._parts().items()
+            if isinstance(part, Bijector)
+        }
+        return self.copy(**forms) if forms else self
 
     @property
     def cache(self) -> bool:
@@ -144,7 +170,13 @@ class Bijector(tfb.AutoCompositeTensorBijector):
         Checked when the map is made: numbers always, tensors under `validate_args`;
         what is read at each use, under `validate_args` at each use.
         """
-        return ()
+        return self._stated_requirements()
+
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+        if not cls._declared:
+            return super()._parameter_properties(dtype)
+        return cls._stated_properties(dtype)
 
     def _parameter_control_dependencies(self, is_init: bool) -> list:  # noqa: FBT001
         if not is_init:

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import base, monotone
 from tfp_flows.bijectors._core import batch as columns
+from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
 from tfp_flows.math.linear import products
 
 __all__ = ["ConditionalElementwise", "Elementwise"]
@@ -23,12 +24,6 @@ def _params_first(params: tf.Tensor) -> tf.Tensor:
 class Elementwise(base.Bijector):
     """A transformer with parameters of its own: a bijector on each scalar.
 
-    Args:
-        transformer: The scalar map.
-        params: Its unconstrained parameters, `[..., P]`; tensor or `tf.Variable`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Raises:
         ValueError: If `P` is not `transformer.params_size`.
 
@@ -39,55 +34,21 @@ class Elementwise(base.Bijector):
         [1.0, 2.0]
     """
 
-    _of_tensors = True
+    transformer: Any = Option("The scalar map.")
+    params: TensorLike = Parameter(
+        "P?", "Its unconstrained parameters; tensor or `tf.Variable`."
+    )
 
-    def __init__(
-        self,
-        transformer: Any,
-        params: TensorLike,
-        *,
-        validate_args: bool = False,
-        name: str = "elementwise",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._transformer = transformer
-            dtype = arguments.common_dtype(params, owner="`Elementwise`")
-            self._params = arguments.as_parameter(params, "params", dtype)
-            _checks.require_trailing(
-                self._params.shape,
-                (transformer.params_size,),
-                "params",
-                f"`{type(transformer).__name__}`",
-            )
-            super().__init__(
-                forward_min_event_ndims=0,
-                dtype=self._params.dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    _event = ""
+    _is_increasing = monotone.increasing
 
-    @property
-    def transformer(self) -> Any:
-        """The scalar map."""
-        return self._transformer
-
-    @property
-    def params(self) -> tf.Tensor | tf.Variable:
-        """Its parameters, `[..., P]`."""
-        return self._params
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"params": properties.free(1)}
-
-    @classmethod
-    def _is_increasing(cls) -> bool:
-        return True
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        width, owner = self.transformer.params_size, type(self.transformer).__name__
+        _checks.require_trailing(self.params.shape, (width,), "params", f"`{owner}`")
+        return {}
 
     def _broadcast(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        params = tf.convert_to_tensor(self._params)
+        params = tf.convert_to_tensor(self.params)
         shape = tf.broadcast_dynamic_shape(tf.shape(value), tf.shape(params)[:-1])
         static = tf.broadcast_static_shape(value.shape, params.shape[:-1])
         value = tf.broadcast_to(value, shape)
@@ -103,10 +64,10 @@ class Elementwise(base.Bijector):
         return value, out
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._transformer.forward(*self._broadcast(x))
+        return self.transformer.forward(*self._broadcast(x))
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._transformer.inverse(*self._broadcast(y))
+        return self.transformer.inverse(*self._broadcast(y))
 
 
 class ConditionalElementwise(base.Bijector):
@@ -116,64 +77,25 @@ class ConditionalElementwise(base.Bijector):
     a coupling layer becomes for events of one coordinate.
 
     Both directions cost one conditioner pass.
-
-    Args:
-        transformer: The scalar map.
-        conditioner: Conditioner of input size 0 with output shape
-            `(D, transformer.params_size)`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
     """
 
-    def __init__(
-        self,
-        transformer: Any,
-        conditioner: Any,
-        *,
-        validate_args: bool = False,
-        name: str = "conditional_elementwise",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._transformer = transformer
-            self._conditioner = conditioner
-            size, width = conditioner.output_shape
-            if width != transformer.params_size or conditioner.input_size != 0:
-                msg = (
-                    "`conditioner` must have input size 0 and output_shape (D, "
-                    f"{transformer.params_size}), got input size "
-                    f"{conditioner.input_size} and {conditioner.output_shape}. Build "
-                    "it for this transformer."
-                )
-                raise ValueError(msg)
-            super().__init__(
-                event_shape=(size,),
-                condition_shape=conditioner.condition_shape,
-                dtype=conditioner.dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
-
-    @property
-    def transformer(self) -> Any:
-        """The scalar map."""
-        return self._transformer
-
-    @property
-    def conditioner(self) -> Any:
-        """What turns the condition into parameters."""
-        return self._conditioner
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether the conditioner is."""
-        return getattr(self._conditioner, "repeatable", False)
+    transformer: Any = Option("The scalar map.")
+    conditioner: Any = Part(
+        "Conditioner of input size 0 with output shape `(D, transformer.params_size)`."
+    )
 
     _is_increasing = monotone.increasing
 
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        conditioner, wanted = self.conditioner, self.transformer.params_size
+        sizes["D"], width = conditioner.output_shape
+        if width != wanted or conditioner.input_size != 0:
+            msg = (
+                f"`conditioner` must have input size 0 and output_shape (D, {wanted}), "
+                f"got input size {conditioner.input_size} and "
+                f"{conditioner.output_shape}. Build it for this transformer."
+            )
+            raise ValueError(msg)
         return {}
 
     def _evaluate_columns(
@@ -185,8 +107,8 @@ class ConditionalElementwise(base.Bijector):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         ndims = len(self.condition_shape or ())
         value, condition, batch = columns.to_columns(value, condition, ndims)
-        params = self._conditioner.columns(value[:0], condition)
-        direction = self._transformer.inverse if inverse else self._transformer.forward
+        params = self.conditioner.columns(value[:0], condition)
+        direction = self.transformer.inverse if inverse else self.transformer.forward
         out, log_det = direction(value, params)
         return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import tensorflow as tf
@@ -11,11 +12,16 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors._core import arguments, base, properties
+from tfp_flows.bijectors._core import arguments, base, monotone
+from tfp_flows.bijectors._core.parameters import Option, Parameter, one_of
+from tfp_flows.bijectors._core.properties import FIXED, POSITIVE
 from tfp_flows.math.splines import rational_quadratic
 from tfp_flows.math.splines import tails as spline_tails
 
 __all__ = ["RationalQuadraticSpline"]
+
+
+_REMEDY = "Use from_unconstrained."
 
 
 class RationalQuadraticSpline(base.Bijector):
@@ -24,22 +30,6 @@ class RationalQuadraticSpline(base.Bijector):
     Both directions are closed forms of equal cost. Values, log-dets and gradients are
     finite for every finite input; `tfp_flows.math.splines.rational_quadratic` has the
     form used.
-
-    Args:
-        bin_widths: Widths of the `K` bins in the domain, `[..., K]`, positive.
-        bin_heights: Heights of the bins in the codomain, `[..., K]`, positive.
-        knot_slopes: Derivatives at the knots, positive: `[..., K - 1]` at the inner
-            knots for identity tails, `[..., K + 1]` for linear tails, `[..., K]` for
-            circular ones, whose first and last knots are the same point.
-        range_min: Where the first bin starts, in domain and codomain.
-        range_max: Where the last bin ends in both. By default the sums of widths and
-            of heights added to `range_min`; given, both are scaled to end there.
-        tails: What lies outside. `"identity"`: `y = x` (above the range shifted
-            by what heights and widths differ in sum), slope 1 at the ends.
-            `"linear"`: straight continuation with the slope of the end.
-            `"circular"`: for angles in `[range_min, range_max]`; outside as identity.
-        validate_args: Whether to check that widths, heights, and slopes are positive.
-        name: Name of the map.
 
     Raises:
         ValueError: If `tails` is unknown or the numbers of bins and slopes disagree.
@@ -58,51 +48,61 @@ class RationalQuadraticSpline(base.Bijector):
         https://arxiv.org/abs/2002.02428
     """
 
-    _of_tensors = True
+    bin_widths: TensorLike = Parameter(
+        "K",
+        "Widths of the `K` bins in the domain, positive.",
+        constraint=POSITIVE,
+        remedy=_REMEDY,
+    )
+    bin_heights: TensorLike = Parameter(
+        "K?",
+        "Heights of the bins in the codomain, positive.",
+        constraint=POSITIVE,
+        remedy=_REMEDY,
+    )
+    knot_slopes: TensorLike = Parameter(
+        "S?",
+        "Derivatives at the knots, positive: `S = K - 1` at the inner knots for "
+        "identity tails, `K + 1` for linear tails, `K` for circular ones, whose first "
+        "and last knots are the same point.",
+        constraint=POSITIVE,
+        remedy=_REMEDY,
+    )
+    range_min: TensorLike = Parameter(
+        "", "Where the first bin starts, in domain and codomain.", default=-1.0
+    )
+    range_max: TensorLike | None = Parameter(
+        "",
+        "Where the last bin ends in both. By default the sums of widths and of heights "
+        "added to `range_min`; given, both are scaled to end there.",
+        default=None,
+        constraint=FIXED,
+    )
+    _: KW_ONLY
+    tails: str = Option(
+        "What lies outside. `'identity'`: `y = x` (above the range shifted by what "
+        "heights and widths differ in sum), slope 1 at the ends. `'linear'`: straight "
+        "continuation with the slope of the end. `'circular'`: for angles in "
+        "`[range_min, range_max]`; outside as identity.",
+        default="identity",
+        check=one_of(*spline_tails.TAILS),
+    )
 
-    def __init__(
-        self,
-        bin_widths: TensorLike,
-        bin_heights: TensorLike,
-        knot_slopes: TensorLike,
-        range_min: TensorLike = -1.0,
-        range_max: TensorLike | None = None,
-        *,
-        tails: str = "identity",
-        validate_args: bool = False,
-        name: str = "rational_quadratic_spline",
-    ) -> None:
-        parameters = dict(locals())
-        _checks.one_of(tails, spline_tails.TAILS, "tails")
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            given = (bin_widths, bin_heights, knot_slopes, range_min, range_max)
-            dtype = arguments.common_dtype(*given, owner=owner)
-            as_parameter = arguments.as_parameter
-            self._bin_widths = as_parameter(bin_widths, "bin_widths", dtype)
-            self._bin_heights = as_parameter(bin_heights, "bin_heights", dtype)
-            self._knot_slopes = as_parameter(knot_slopes, "knot_slopes", dtype)
-            self._range_min = as_parameter(range_min, "range_min", dtype)
-            self._range_max = as_parameter(range_max, "range_max", dtype)
-            self._tails = tails
-            bins = arguments.last_size(self._bin_widths, "bin_widths")
-            heights = arguments.last_size(self._bin_heights, "bin_heights")
-            slopes = arguments.last_size(self._knot_slopes, "knot_slopes")
-            if bins != heights or slopes != spline_tails.num_slopes(bins, tails):
-                wanted = spline_tails.num_slopes(bins, tails)
-                msg = (
-                    f"`knot_slopes` must hold {wanted} numbers and "
-                    f"`bin_heights` {bins} for {bins} bins with {tails} tails, got "
-                    f"{slopes} and {heights}. Match their last dimensions."
-                )
-                raise ValueError(msg)
-            super().__init__(
-                forward_min_event_ndims=0,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
+    _event = ""
+    _is_increasing = monotone.increasing
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        bins, wanted = sizes["K"], spline_tails.num_slopes(sizes["K"], self.tails)
+        heights = arguments.last_size(self.bin_heights, "bin_heights")
+        slopes = arguments.last_size(self.knot_slopes, "knot_slopes")
+        if bins != heights or slopes != wanted:
+            msg = (
+                f"`knot_slopes` must hold {wanted} numbers and `bin_heights` {bins} "
+                f"for {bins} bins with {self.tails} tails, got {slopes} and {heights}. "
+                "Match their last dimensions."
             )
+            raise ValueError(msg)
+        return {}
 
     @classmethod
     def from_unconstrained(
@@ -112,7 +112,7 @@ class RationalQuadraticSpline(base.Bijector):
         range_min: float = -1.0,
         range_max: float = 1.0,
         tails: str = "identity",
-        name: str = "rational_quadratic_spline",
+        **kwargs: Any,
     ) -> RationalQuadraticSpline:
         """Build a spline from unconstrained numbers; zeros give the identity.
 
@@ -123,7 +123,7 @@ class RationalQuadraticSpline(base.Bijector):
             range_min: First knot.
             range_max: Last knot.
             tails: See the class.
-            name: Name of the map.
+            **kwargs: `name` and `validate_args`.
 
         Returns:
             The spline with bins at least 1e-3 of the range and slopes within 1e+-3.
@@ -156,78 +156,21 @@ class RationalQuadraticSpline(base.Bijector):
             range_min=range_min,
             range_max=range_max,
             tails=tails,
-            name=name,
+            **kwargs,
         )
 
-    @property
-    def bin_widths(self) -> tf.Tensor:
-        """Widths of the bins, `[..., K]`."""
-        return self._bin_widths
-
-    @property
-    def bin_heights(self) -> tf.Tensor:
-        """Heights of the bins, `[..., K]`."""
-        return self._bin_heights
-
-    @property
-    def knot_slopes(self) -> tf.Tensor:
-        """Slopes at the knots that are free under the chosen tails."""
-        return self._knot_slopes
-
-    @property
-    def range_min(self) -> tf.Tensor | tf.Variable:
-        """Where the first bin starts."""
-        return self._range_min
-
-    @property
-    def range_max(self) -> tf.Tensor | tf.Variable | None:
-        """Where the last bin ends, `None` for where the bins lead."""
-        return self._range_max
-
-    @property
-    def tails(self) -> str:
-        """The kind of tails."""
-        return self._tails
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        positive = properties.positive(1, dtype)
-        return {
-            "bin_widths": positive,
-            "bin_heights": positive,
-            "knot_slopes": positive,
-            "range_min": properties.free(),
-            "range_max": properties.fixed(),
-        }
-
-    @classmethod
-    def _is_increasing(cls) -> bool:
-        return True
-
     def _requirements(self) -> list[arguments.Requirement]:
-        return [
-            *(
-                arguments.Requirement(
-                    (name,),
-                    _is_positive,
-                    f"`{name}` must be positive. Use from_unconstrained.",
-                )
-                for name in ("bin_widths", "bin_heights", "knot_slopes")
-            ),
-            arguments.Requirement(
-                ("range_min", "range_max"),
-                tf.less,
-                "`range_max` must be above `range_min`. Swap or widen them.",
-            ),
-        ]
+        message = "`range_max` must be above `range_min`. Swap or widen them."
+        ends = arguments.Requirement(("range_min", "range_max"), tf.less, message)
+        return [*super()._requirements(), ends]
 
     def _knots(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        low, high = tf.convert_to_tensor(self._range_min), self._range_max
+        low, high = tf.convert_to_tensor(self.range_min), self.range_max
         high = None if high is None else tf.convert_to_tensor(high)
         # Each spline of a batch may have a range of its own.
         zeros = tf.zeros_like(low) if high is None else tf.zeros_like(low + high)
         tables = []
-        for sizes in (self._bin_widths, self._bin_heights):
+        for sizes in (self.bin_widths, self.bin_heights):
             sizes = tf.convert_to_tensor(sizes)
             sizes = tf.transpose(sizes, _last_axis_first(sizes.shape.rank))
             if zeros.shape.rank:
@@ -235,12 +178,12 @@ class RationalQuadraticSpline(base.Bijector):
             total = tf.reduce_sum(sizes, axis=0)
             end = low + total if high is None else high
             tables.append(rational_quadratic.knots(sizes / total, low, end))
-        inner = tf.convert_to_tensor(self._knot_slopes)
+        inner = tf.convert_to_tensor(self.knot_slopes)
         inner = tf.transpose(inner, _last_axis_first(inner.shape.rank))
         if inner.shape[0] == 0:
             one = tf.ones_like(tables[0][:1])
             return tables[0], tables[1], tf.concat([one, one], axis=0)
-        return tables[0], tables[1], spline_tails.all_slopes(inner, self._tails)
+        return tables[0], tables[1], spline_tails.all_slopes(inner, self.tails)
 
     def _apply(self, value: tf.Tensor, *, inverse: bool) -> tuple:
         x_knots, y_knots, slopes = self._knots()
@@ -253,7 +196,7 @@ class RationalQuadraticSpline(base.Bijector):
         value = tf.broadcast_to(value, shape)
         x_knots, y_knots, slopes = tables
         return spline_tails.apply_spline(
-            value, x_knots, y_knots, slopes, self._tails, inverse=inverse
+            value, x_knots, y_knots, slopes, self.tails, inverse=inverse
         )
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -325,7 +268,3 @@ def _last_axis_first(rank: int) -> list[int]:
 
 def _first_axis_last(rank: int) -> list[int]:
     return [*range(1, rank), 0]
-
-
-def _is_positive(value: tf.Tensor) -> tf.Tensor:
-    return value > 0.0

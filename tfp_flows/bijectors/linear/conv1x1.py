@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows._types import DType, Seed
 from tfp_flows.bijectors._core import arguments, base
+from tfp_flows.bijectors._core.parameters import Part
 from tfp_flows.bijectors.linear import lu
 from tfp_flows.math import moments
 from tfp_flows.math.linear import products as linear_maps
@@ -22,11 +22,6 @@ class InvertibleConv1x1(base.Bijector):
     The matrix (forward) or its inverse (by two triangular solves of a `[C, C]`
     system) is made once per call and then multiplies all pixels: both directions cost
     `O(H * W * C**2 + C**3)`. The log-det is `H * W * sum(s)`.
-
-    Args:
-        linear: The matrix by its factors, without a shift.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
 
     Raises:
         ValueError: If the linear map has a shift.
@@ -45,32 +40,20 @@ class InvertibleConv1x1(base.Bijector):
         Kingma, Dhariwal (2018). Glow. https://arxiv.org/abs/1807.03039, section 3.2
     """
 
-    def __init__(
-        self,
-        linear: lu.LU,
-        *,
-        validate_args: bool = False,
-        name: str = "invertible_conv_1x1",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._linear = linear
-            if linear.shift is not None:
-                msg = (
-                    "`linear` must have no shift in a 1x1 convolution, got one. Build "
-                    "it with use_shift=False; `ActNorm` shifts."
-                )
-                raise ValueError(msg)
-            self._size = int(linear.log_diagonal.shape[-1])
-            super().__init__(
-                event_shape=(self._size,),
-                forward_min_event_ndims=3,
-                is_constant_jacobian=True,
-                dtype=linear.dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
+    linear: lu.LU = Part("The matrix by its factors, without a shift.", event_ndims=1)
+
+    _is_constant_jacobian = True
+    _default_name = "invertible_conv_1x1"
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        if self.linear.shift is not None:
+            msg = (
+                "`linear` must have no shift in a 1x1 convolution, got one. Build "
+                "it with use_shift=False; `ActNorm` shifts."
             )
+            raise ValueError(msg)
+        self._size = sizes["D"] = int(self.linear.log_diagonal.shape[-1])
+        return {"forward_min_event_ndims": 3}
 
     @classmethod
     def trainable(
@@ -81,7 +64,7 @@ class InvertibleConv1x1(base.Bijector):
         seed: Seed = None,
         max_log_scale: float | None = 5.0,
         dtype: DType = tf.float32,
-        name: str = "invertible_conv_1x1",
+        **kwargs: Any,
     ) -> InvertibleConv1x1:
         """Return a map of new variables.
 
@@ -92,7 +75,7 @@ class InvertibleConv1x1(base.Bijector):
                 of the factors, which is no weight, depends on it.
             max_log_scale: Soft bound of the log-diagonal, see `LU`.
             dtype: Dtype of the variables.
-            name: Name of the map.
+            **kwargs: `name` and `validate_args`.
 
         Returns:
             The map.
@@ -105,25 +88,7 @@ class InvertibleConv1x1(base.Bijector):
             max_log_scale=max_log_scale,
             dtype=dtype,
         )
-        return cls(linear, name=name)
-
-    @property
-    def linear(self) -> lu.LU:
-        """The matrix by its factors."""
-        return self._linear
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether the factors are, in the form that loops go through."""
-        return self._linear.repeatable
-
-    def loop_form(self) -> base.Bijector:
-        """Return the map with the permutation of its factors as a tensor."""
-        return type(self)(self._linear.loop_form())
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"linear": tfp.util.BatchedComponentProperties(event_ndims=1)}
+        return cls(linear, **kwargs)
 
     def _multiply(
         self, value: tf.Tensor, rows: tf.Tensor, log_det: tf.Tensor
@@ -138,9 +103,9 @@ class InvertibleConv1x1(base.Bijector):
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         arguments.require_rank(x.shape, 3, "x", "`InvertibleConv1x1`")
         eye = tf.eye(self._size, dtype=x.dtype)
-        return self._multiply(x, *self._linear.forward_and_log_det(eye))
+        return self._multiply(x, *self.linear.forward_and_log_det(eye))
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         arguments.require_rank(y.shape, 3, "y", "`InvertibleConv1x1`")
         eye = tf.eye(self._size, dtype=y.dtype)
-        return self._multiply(y, *self._linear.inverse_and_log_det(eye))
+        return self._multiply(y, *self.linear.inverse_and_log_det(eye))

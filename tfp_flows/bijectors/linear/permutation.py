@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import Seed
 from tfp_flows.bijectors._core import arguments, base, monotone
+from tfp_flows.bijectors._core.parameters import Option
 from tfp_flows.math.linear import products
 
 __all__ = ["Permutation", "invert_permutation", "random_permutation"]
@@ -59,11 +60,6 @@ class Permutation(base.Bijector):
     and any axis; here the permutation is static, its inverse is known beforehand, and
     gradients are gathers too.
 
-    Args:
-        permutation: Each of `0, ..., D - 1` once.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Raises:
         ValueError: If `permutation` is none.
 
@@ -77,25 +73,19 @@ class Permutation(base.Bijector):
         [12.0, 10.0, 11.0]
     """
 
-    def __init__(
-        self,
-        permutation: Sequence[int],
-        *,
-        validate_args: bool = False,
-        name: str = "permutation",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._permutation = static_permutation(permutation, "permutation")
-            self._inverse_permutation = invert_permutation(self._permutation)
-            super().__init__(
-                event_shape=(len(self._permutation),),
-                forward_min_event_ndims=1,
-                is_constant_jacobian=True,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    permutation: tuple[int, ...] = Option(
+        "Where each output comes from: each of `0, ..., D - 1` once.",
+        convert=static_permutation,
+    )
+
+    _is_constant_jacobian = True
+    _is_increasing = monotone.increasing_of_one
+    repeatable = True  # in the form that holds the places as tensors
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        self._inverse_permutation = invert_permutation(self.permutation)
+        sizes["D"] = len(self.permutation)
+        return {}
 
     @classmethod
     def reverse(cls, size: int, **kwargs: Any) -> Permutation:
@@ -118,27 +108,11 @@ class Permutation(base.Bijector):
         _checks.at_least(size, 1, "size")
         return cls(random_permutation(size, seed), **kwargs)
 
-    @property
-    def permutation(self) -> tuple[int, ...]:
-        """Where each output coordinate comes from."""
-        return self._permutation
-
-    @property
-    def repeatable(self) -> bool:
-        """True, in the form that holds the places as tensors."""
-        return True
-
     def loop_form(self) -> base.Bijector:
         """Return the map with its places as tensors."""
         return _Gather(
-            tf.constant(self._permutation), tf.constant(self._inverse_permutation)
+            tf.constant(self.permutation), tf.constant(self._inverse_permutation)
         )
-
-    _is_increasing = monotone.increasing_of_one
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {}
 
     def _gather(
         self, value: tf.Tensor, there: tuple[int, ...], back: tuple[int, ...]
@@ -148,41 +122,26 @@ class Permutation(base.Bijector):
         return products.permute(value, there, back), log_det
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._gather(x, self._permutation, self._inverse_permutation)
+        return self._gather(x, self.permutation, self._inverse_permutation)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._gather(y, self._inverse_permutation, self._permutation)
+        return self._gather(y, self._inverse_permutation, self.permutation)
 
 
 class _Gather(base.Bijector):
     """A permutation whose places are tensors: loops go through different ones."""
 
-    def __init__(
-        self,
-        there: tf.Tensor,
-        back: tf.Tensor,
-        *,
-        validate_args: bool = False,
-        name: str = "gather",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._there = there
-            self._back = back
-            super().__init__(
-                event_shape=(there.shape[-1],),
-                is_constant_jacobian=True,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    there: tf.Tensor = Option("Where each output comes from.")
+    back: tf.Tensor = Option("Where each input goes.")
 
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+    _is_constant_jacobian = True
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        sizes["D"] = self.there.shape[-1]
         return {}
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return products.permute(x, self._there, self._back), tf.zeros([], x.dtype)
+        return products.permute(x, self.there, self.back), tf.zeros([], x.dtype)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return products.permute(y, self._back, self._there), tf.zeros([], y.dtype)
+        return products.permute(y, self.back, self.there), tf.zeros([], y.dtype)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, Seed, TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import arguments, monotone
+from tfp_flows.bijectors._core.parameters import MAX_LOG_SCALE, Option, Parameter
+from tfp_flows.bijectors.linear.base import SHIFT, Factors, Linear
 from tfp_flows.math.linear import products
 
 __all__ = ["LowRankAffine", "TriangularAffine"]
@@ -19,7 +21,7 @@ __all__ = ["LowRankAffine", "TriangularAffine"]
 _INITIAL_FACTOR = 0.1
 
 
-class TriangularAffine(base.Bijector):
+class TriangularAffine(Linear):
     """Multiply by a triangular matrix with positive diagonal, and add a shift.
 
     `y = (N + diag(exp(s))) @ x + shift` with `N` strictly lower (or upper) triangular.
@@ -27,15 +29,6 @@ class TriangularAffine(base.Bijector):
 
     Forward is a product, inverse a triangular solve; both cost `O(D**2)` per event,
     and the log-det `sum(s)` costs `O(D)`.
-
-    Args:
-        off_diagonal: Its part below (above) the diagonal is used, `[..., D, D]`.
-        log_diagonal: Gives `s`, `[..., D]`.
-        shift: Added to the product, `[..., D]`; `None` for nothing.
-        lower: Whether the matrix is lower triangular, else upper.
-        max_log_scale: Soft bound, `s = max * tanh(log_diagonal / max)`, or `None`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
 
     Raises:
         ValueError: If sizes do not agree.
@@ -55,46 +48,18 @@ class TriangularAffine(base.Bijector):
         Inference. https://arxiv.org/abs/1912.02762, section 3.1.1
     """
 
-    _of_tensors = True
+    off_diagonal: TensorLike = Parameter(
+        "D D", "Its part below (above) the diagonal is used.", start=0.0
+    )
+    log_diagonal: TensorLike = Parameter("D", "Gives `s`.", start=0.0)
+    _: KW_ONLY
+    shift: TensorLike | None = SHIFT
+    lower: bool = Option(
+        "Whether the matrix is lower triangular, else upper.", default=True
+    )
+    max_log_scale: float | None = MAX_LOG_SCALE
 
-    def __init__(
-        self,
-        off_diagonal: TensorLike,
-        log_diagonal: TensorLike,
-        *,
-        shift: TensorLike | None = None,
-        lower: bool = True,
-        max_log_scale: float | None = None,
-        validate_args: bool = False,
-        name: str = "triangular_affine",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            given = (log_diagonal, off_diagonal, shift)
-            dtype = arguments.common_dtype(*given, owner=owner)
-            as_parameter = arguments.as_parameter
-            self._off_diagonal = as_parameter(off_diagonal, "off_diagonal", dtype)
-            self._log_diagonal = as_parameter(log_diagonal, "log_diagonal", dtype)
-            self._shift = as_parameter(shift, "shift", dtype)
-            size = arguments.last_size(self._log_diagonal, "log_diagonal")
-            shape = self._off_diagonal.shape
-            arguments.require_square(shape, size, "off_diagonal", owner)
-            if self._shift is not None:
-                _checks.require_trailing(self._shift.shape, (size,), "shift", owner)
-            if max_log_scale is not None:
-                _checks.at_least(max_log_scale, 1e-3, "max_log_scale")
-            self._lower = bool(lower)
-            self._max_log_scale = max_log_scale
-            super().__init__(
-                event_shape=(size,),
-                forward_min_event_ndims=1,
-                is_constant_jacobian=True,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    _is_increasing = monotone.increasing_of_one
 
     @classmethod
     def trainable(
@@ -105,7 +70,6 @@ class TriangularAffine(base.Bijector):
         use_shift: bool = True,
         max_log_scale: float | None = 5.0,
         dtype: DType = tf.float32,
-        name: str = "triangular_affine",
         **kwargs: Any,
     ) -> TriangularAffine:
         """Return a map of new variables that starts as the identity.
@@ -116,86 +80,37 @@ class TriangularAffine(base.Bijector):
             use_shift: Whether to learn a shift.
             max_log_scale: Soft bound of the log-diagonal, see the class.
             dtype: Dtype of the variables.
-            name: Name of the map.
-            **kwargs: Further arguments of the constructor.
+            **kwargs: `name` and `validate_args`.
 
         Returns:
             The map.
         """
-        _checks.at_least(size, 1, "size")
-        with tf.name_scope(name):
-            variable, zeros = arguments.variable, np.zeros([size])
-            return cls(
-                variable(np.zeros([size, size]), "off_diagonal", dtype),
-                variable(zeros, "log_diagonal", dtype),
-                shift=variable(zeros, "shift", dtype) if use_shift else None,
-                lower=lower,
-                max_log_scale=max_log_scale,
-                name=name,
-                **kwargs,
-            )
-
-    @property
-    def off_diagonal(self) -> tf.Tensor | tf.Variable:
-        """Matrix that holds `N` on one side of its diagonal."""
-        return self._off_diagonal
-
-    @property
-    def log_diagonal(self) -> tf.Tensor | tf.Variable:
-        """Logarithm of the diagonal, before the bound."""
-        return self._log_diagonal
-
-    @property
-    def shift(self) -> tf.Tensor | tf.Variable | None:
-        """What is added to the product."""
-        return self._shift
-
-    @property
-    def lower(self) -> bool:
-        """Whether the matrix is lower triangular."""
-        return self._lower
-
-    @property
-    def max_log_scale(self) -> float | None:
-        """Soft bound of the log-diagonal."""
-        return self._max_log_scale
-
-    _is_increasing = monotone.increasing_of_one
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = properties.free(1)
-        matrix = properties.free(2)
-        return {"off_diagonal": matrix, "log_diagonal": vector, "shift": vector}
+        kwargs.update(lower=lower, max_log_scale=max_log_scale)
+        if not use_shift:
+            kwargs.update(shift=None)
+        return cls._of_variables({"D": size}, dtype, **kwargs)
 
     def matrix(self) -> tf.Tensor:
         """Return the dense matrix, `[..., D, D]`."""
-        return self._factors()[0]
+        return self._factors()[0][0]
 
-    def _factors(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the triangular matrix and its log-det."""
+    def _factors(self) -> tuple[Factors, tf.Tensor]:
         log_diagonal = products.bounded_log_scale(
-            tf.convert_to_tensor(self._log_diagonal), self._max_log_scale
+            tf.convert_to_tensor(self.log_diagonal), self.max_log_scale
         )
-        triangle = products.lower_triangle if self._lower else products.upper_triangle
-        off_diagonal = tf.convert_to_tensor(self._off_diagonal)
+        triangle = products.lower_triangle if self.lower else products.upper_triangle
+        off_diagonal = tf.convert_to_tensor(self.off_diagonal)
         matrix = triangle(off_diagonal, tf.exp(log_diagonal))
-        return matrix, tf.reduce_sum(log_diagonal, axis=-1)
+        return (matrix,), tf.reduce_sum(log_diagonal, axis=-1)
 
-    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        matrix, log_det = self._factors()
-        y = products.matvec(matrix, x)
-        y = y if self._shift is None else y + self._shift
-        return y, products.broadcast_log_det(log_det, y)
+    def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
+        return products.matvec(factors[0], x)
 
-    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        matrix, log_det = self._factors()
-        x = y if self._shift is None else y - self._shift
-        x = products.solve_triangular(matrix, x, lower=self._lower)
-        return x, products.broadcast_log_det(-log_det, x)
+    def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
+        return products.solve_triangular(factors[0], y, lower=self.lower)
 
 
-class LowRankAffine(base.Bijector):
+class LowRankAffine(Linear):
     """Multiply by `A = T + V @ W.T`, triangular plus low rank, and add a shift.
 
     `T = N + diag(exp(s))` is lower triangular, `V` and `W` have `R` columns. The
@@ -205,16 +120,6 @@ class LowRankAffine(base.Bijector):
 
     `A` is invertible unless `I + W.T @ inv(T) @ V` is singular, where the log-det is
     minus infinity; a likelihood keeps away from there.
-
-    Args:
-        off_diagonal: Its part below the diagonal is used, `[..., D, D]`.
-        log_diagonal: Gives `s`, `[..., D]`.
-        left: `V`, `[..., D, R]`.
-        right: `W`, `[..., D, R]`.
-        shift: Added to the product, `[..., D]`; `None` for nothing.
-        max_log_scale: Soft bound, `s = max * tanh(log_diagonal / max)`, or `None`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
 
     Raises:
         ValueError: If sizes do not agree.
@@ -234,51 +139,15 @@ class LowRankAffine(base.Bijector):
         https://blog.evjang.com/2018/01/nf1.html
     """
 
-    _of_tensors = True
-
-    def __init__(
-        self,
-        off_diagonal: TensorLike,
-        log_diagonal: TensorLike,
-        left: TensorLike,
-        right: TensorLike,
-        *,
-        shift: TensorLike | None = None,
-        max_log_scale: float | None = None,
-        validate_args: bool = False,
-        name: str = "low_rank_affine",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            given = (log_diagonal, off_diagonal, left, right, shift)
-            dtype = arguments.common_dtype(*given, owner=owner)
-            as_parameter = arguments.as_parameter
-            self._off_diagonal = as_parameter(off_diagonal, "off_diagonal", dtype)
-            self._log_diagonal = as_parameter(log_diagonal, "log_diagonal", dtype)
-            self._left = as_parameter(left, "left", dtype)
-            self._right = as_parameter(right, "right", dtype)
-            self._shift = as_parameter(shift, "shift", dtype)
-            size = arguments.last_size(self._log_diagonal, "log_diagonal")
-            shape = self._off_diagonal.shape
-            arguments.require_square(shape, size, "off_diagonal", owner)
-            rank = arguments.last_size(self._left, "left")
-            _checks.require_trailing(self._left.shape, (size, rank), "left", owner)
-            _checks.require_trailing(self._right.shape, (size, rank), "right", owner)
-            if self._shift is not None:
-                _checks.require_trailing(self._shift.shape, (size,), "shift", owner)
-            if max_log_scale is not None:
-                _checks.at_least(max_log_scale, 1e-3, "max_log_scale")
-            self._max_log_scale = max_log_scale
-            super().__init__(
-                event_shape=(size,),
-                forward_min_event_ndims=1,
-                is_constant_jacobian=True,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    off_diagonal: TensorLike = Parameter(
+        "D D", "Its part below the diagonal is used.", start=0.0
+    )
+    log_diagonal: TensorLike = Parameter("D", "Gives `s`.", start=0.0)
+    left: TensorLike = Parameter("D R", "The factor `V`.")
+    right: TensorLike = Parameter("D R", "The factor `W`.", start=0.0)
+    _: KW_ONLY
+    shift: TensorLike | None = SHIFT
+    max_log_scale: float | None = MAX_LOG_SCALE
 
     @classmethod
     def trainable(
@@ -290,7 +159,6 @@ class LowRankAffine(base.Bijector):
         use_shift: bool = True,
         max_log_scale: float | None = 5.0,
         dtype: DType = tf.float32,
-        name: str = "low_rank_affine",
         **kwargs: Any,
     ) -> LowRankAffine:
         """Return a map of new variables that starts as the identity.
@@ -302,8 +170,7 @@ class LowRankAffine(base.Bijector):
             use_shift: Whether to learn a shift.
             max_log_scale: Soft bound of the log-diagonal, see the class.
             dtype: Dtype of the variables.
-            name: Name of the map.
-            **kwargs: Further arguments of the constructor.
+            **kwargs: `name` and `validate_args`.
 
         Returns:
             The map.
@@ -311,89 +178,33 @@ class LowRankAffine(base.Bijector):
         _checks.at_least(size, 1, "size")
         _checks.at_least(rank, 1, "rank")
         left = arguments.generator(seed).normal(size=[size, rank])
-        with tf.name_scope(name):
-            variable, zeros = arguments.variable, np.zeros([size])
-            return cls(
-                variable(np.zeros([size, size]), "off_diagonal", dtype),
-                variable(zeros, "log_diagonal", dtype),
-                variable(_INITIAL_FACTOR / size**0.5 * left, "left", dtype),
-                variable(np.zeros([size, rank]), "right", dtype),
-                shift=variable(zeros, "shift", dtype) if use_shift else None,
-                max_log_scale=max_log_scale,
-                name=name,
-                **kwargs,
-            )
-
-    @property
-    def off_diagonal(self) -> tf.Tensor | tf.Variable:
-        """Matrix that holds `N` below its diagonal."""
-        return self._off_diagonal
-
-    @property
-    def log_diagonal(self) -> tf.Tensor | tf.Variable:
-        """Logarithm of the diagonal of `T`, before the bound."""
-        return self._log_diagonal
-
-    @property
-    def left(self) -> tf.Tensor | tf.Variable:
-        """The factor `V`."""
-        return self._left
-
-    @property
-    def right(self) -> tf.Tensor | tf.Variable:
-        """The factor `W`."""
-        return self._right
-
-    @property
-    def shift(self) -> tf.Tensor | tf.Variable | None:
-        """What is added to the product."""
-        return self._shift
-
-    @property
-    def max_log_scale(self) -> float | None:
-        """Soft bound of the log-diagonal."""
-        return self._max_log_scale
-
-    _is_increasing = monotone.by_slope
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = properties.free(1)
-        matrix = properties.free(2)
-        return {
-            "off_diagonal": matrix,
-            "log_diagonal": vector,
-            "left": matrix,
-            "right": matrix,
-            "shift": vector,
-        }
+        kwargs.update(
+            left=_INITIAL_FACTOR / size**0.5 * left, max_log_scale=max_log_scale
+        )
+        if not use_shift:
+            kwargs.update(shift=None)
+        return cls._of_variables({"D": size, "R": rank}, dtype, **kwargs)
 
     def matrix(self) -> tf.Tensor:
         """Return `A` as a dense matrix, `[..., D, D]`."""
-        triangle, left, right, _ = self._factors()
+        triangle, left, right = self._factors()[0]
         return triangle + tf.matmul(left, right, transpose_b=True)
 
-    def _factors(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return `T`, `V`, `W`, and the log-det."""
+    def _factors(self) -> tuple[Factors, tf.Tensor]:
         log_diagonal = products.bounded_log_scale(
-            tf.convert_to_tensor(self._log_diagonal), self._max_log_scale
+            tf.convert_to_tensor(self.log_diagonal), self.max_log_scale
         )
-        strict = tf.convert_to_tensor(self._off_diagonal)
+        strict = tf.convert_to_tensor(self.off_diagonal)
         triangle = products.lower_triangle(strict, tf.exp(log_diagonal))
-        left = tf.convert_to_tensor(self._left)
-        right = tf.convert_to_tensor(self._right)
+        left, right = tf.convert_to_tensor(self.left), tf.convert_to_tensor(self.right)
         log_det = products.low_rank_log_det(triangle, log_diagonal, left, right)
-        return triangle, left, right, log_det
+        return (triangle, left, right), log_det
 
-    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        triangle, left, right, log_det = self._factors()
+    def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
+        triangle, left, right = factors
         y = products.matvec(left, products.matvec(right, x, transpose=True))
-        y = products.matvec(triangle, x) + y
-        y = y if self._shift is None else y + self._shift
-        return y, products.broadcast_log_det(log_det, y)
+        return products.matvec(triangle, x) + y
 
-    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        triangle, left, right, log_det = self._factors()
-        x = y if self._shift is None else y - self._shift
-        x = products.low_rank_solve(triangle, left, right, x)
-        return x, products.broadcast_log_det(-log_det, x)
+    def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
+        triangle, left, right = factors
+        return products.low_rank_solve(triangle, left, right, y)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import arguments
+from tfp_flows.bijectors._core.parameters import Parameter
+from tfp_flows.bijectors.normalization.base import EVENT_NDIMS, PerChannel
 from tfp_flows.math import moments
-from tfp_flows.math.linear import products
 
 __all__ = ["ActNorm"]
 
 
-class ActNorm(base.Bijector):
+class ActNorm(PerChannel):
     """Scale and shift each channel: `y = x * exp(log_scale) + shift + offset`.
 
     Both directions cost `O(D)`; the log-det is `sum(log_scale)` times the number of
@@ -30,15 +30,6 @@ class ActNorm(base.Bijector):
     `offset`, which is fixed, and the rest into `shift`, which is trained. Data at 1e6
     with deviation 1 thus keep their digits in float32, and a small step of an optimizer
     has an effect.
-
-    Args:
-        log_scale: Logarithm of the scale, `[..., C]`.
-        shift: Trained part of the location, `[..., C]`.
-        offset: Fixed part of the location, `[..., C]`; `None` for nothing.
-        event_ndims: Rank of an event whose last axis are the channels: 1 for vectors
-            `[C]`, 3 for images `[H, W, C]`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
 
     Raises:
         ValueError: If sizes do not agree.
@@ -57,41 +48,19 @@ class ActNorm(base.Bijector):
         Kingma, Dhariwal (2018). Glow. https://arxiv.org/abs/1807.03039, section 3.1
     """
 
-    _of_tensors = True
+    log_scale: TensorLike = Parameter("C", "Logarithm of the scale.", start=0.0)
+    shift: TensorLike = Parameter("C", "Trained part of the location.", start=0.0)
+    _: KW_ONLY
+    offset: TensorLike | None = Parameter(
+        "C",
+        "Fixed part of the location; `None` for nothing.",
+        default=None,
+        start=0.0,
+        trainable=False,
+    )
+    event_ndims: int = EVENT_NDIMS
 
-    def __init__(
-        self,
-        log_scale: TensorLike,
-        shift: TensorLike,
-        *,
-        offset: TensorLike | None = None,
-        event_ndims: int = 1,
-        validate_args: bool = False,
-        name: str = "act_norm",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            dtype = arguments.common_dtype(log_scale, shift, offset, owner=owner)
-            self._log_scale = arguments.as_parameter(log_scale, "log_scale", dtype)
-            self._shift = arguments.as_parameter(shift, "shift", dtype)
-            self._offset = arguments.as_parameter(offset, "offset", dtype)
-            size = arguments.last_size(self._log_scale, "log_scale")
-            for argument, value in (("shift", self._shift), ("offset", self._offset)):
-                if value is not None:
-                    _checks.require_trailing(value.shape, (size,), argument, owner)
-            _checks.at_least(event_ndims, 1, "event_ndims")
-            self._event_ndims = int(event_ndims)
-            self._channels = (size,)
-            super().__init__(
-                event_shape=self._channels,
-                forward_min_event_ndims=self._event_ndims,
-                is_constant_jacobian=True,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    _is_constant_jacobian = True
 
     @classmethod
     def trainable(
@@ -100,7 +69,6 @@ class ActNorm(base.Bijector):
         *,
         event_ndims: int = 1,
         dtype: DType = tf.float32,
-        name: str = "act_norm",
         **kwargs: Any,
     ) -> ActNorm:
         """Return a map of new variables that starts as the identity.
@@ -109,50 +77,13 @@ class ActNorm(base.Bijector):
             size: Number of channels `C`.
             event_ndims: Rank of an event, see the class.
             dtype: Dtype of the variables.
-            name: Name of the map.
-            **kwargs: Further arguments of the constructor.
+            **kwargs: `name` and `validate_args`.
 
         Returns:
             The map.
         """
-        _checks.at_least(size, 1, "size")
-        with tf.name_scope(name):
-            variable, zeros = arguments.variable, np.zeros([size])
-            return cls(
-                variable(zeros, "log_scale", dtype),
-                variable(zeros, "shift", dtype),
-                offset=variable(zeros, "offset", dtype, trainable=False),
-                event_ndims=event_ndims,
-                name=name,
-                **kwargs,
-            )
-
-    @property
-    def log_scale(self) -> tf.Tensor | tf.Variable:
-        """Logarithm of the scale."""
-        return self._log_scale
-
-    @property
-    def shift(self) -> tf.Tensor | tf.Variable:
-        """Trained part of the location."""
-        return self._shift
-
-    @property
-    def offset(self) -> tf.Tensor | tf.Variable | None:
-        """Fixed part of the location."""
-        return self._offset
-
-    @property
-    def event_ndims(self) -> int:
-        """Rank of an event."""
-        return self._event_ndims
-
-    _is_increasing = monotone.increasing
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = properties.free(1)
-        return {"log_scale": vector, "shift": vector, "offset": vector}
+        kwargs.update(event_ndims=event_ndims)
+        return cls._of_variables({"C": size}, dtype, **kwargs)
 
     def adapt(self, y: TensorLike, condition: Condition = None) -> None:
         """Set the parameters such that `inverse(y)` has mean 0 and deviation 1.
@@ -170,51 +101,30 @@ class ActNorm(base.Bijector):
         """
         del condition
         owner = type(self).__name__
-        arguments.require_variables(owner, log_scale=self._log_scale, shift=self._shift)
+        arguments.require_variables(owner, log_scale=self.log_scale, shift=self.shift)
         y = tf.convert_to_tensor(y)
-        _checks.require_trailing(y.shape, self._channels, "y", f"`{owner}`")
-        batch_ndims = self._log_scale.shape.rank - 1
-        rank = batch_ndims + self._event_ndims
-        arguments.require_rank(y.shape, rank, "y", f"`{owner}`")
-        axes = moments.sample_axes(
-            y.shape.rank, batch_ndims=batch_ndims, event_ndims=self._event_ndims, kept=1
-        )
-        location, scale = moments.location_and_scale(y, axes)
-        arguments.require_finite(location + scale, owner)
-        dtype = self._log_scale.dtype
-        if self._offset is None:
-            self._shift.assign(tf.cast(location, dtype))
+        location, scale = self._statistics(y, self.log_scale)
+        dtype = self.log_scale.dtype
+        if self.offset is None:
+            self.shift.assign(tf.cast(location, dtype))
         else:
-            arguments.require_variables(owner, offset=self._offset)
+            arguments.require_variables(owner, offset=self.offset)
             offset, shift = moments.split_location(location, dtype)
-            self._offset.assign(offset)
-            self._shift.assign(shift)
-        self._log_scale.assign(tf.cast(tf.math.log(scale), dtype))
-
-    def _read(
-        self, value: tf.Tensor, argument: str
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None, tf.Tensor]:
-        """Return the parameters, shaped to broadcast with events, and the log-det."""
-        owner = f"`{type(self).__name__}`"
-        arguments.require_rank(value.shape, self._event_ndims, argument, owner)
-        log_scale = tf.convert_to_tensor(self._log_scale)
-        log_det = tf.reduce_sum(log_scale, axis=-1)
-        log_det = log_det * moments.num_positions(value, self._event_ndims)
-        offset = None if self._offset is None else self._expanded(self._offset)
-        return self._expanded(log_scale), self._expanded(self._shift), offset, log_det
-
-    def _expanded(self, parameter: Any) -> tf.Tensor:
-        return moments.expand_channels(parameter, self._event_ndims)
+            self.offset.assign(offset)
+            self.shift.assign(shift)
+        self.log_scale.assign(tf.cast(tf.math.log(scale), dtype))
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        log_scale, shift, offset, log_det = self._read(x, "x")
-        y = x * tf.exp(log_scale) + shift
-        y = y if offset is None else y + offset
-        return y, products.broadcast_log_det(log_det, y, self._event_ndims)
+        self._require_event(x, "x")
+        log_scale = self._expanded(self.log_scale)
+        y = x * tf.exp(log_scale) + self._expanded(self.shift)
+        y = y if self.offset is None else y + self._expanded(self.offset)
+        return y, self._log_det(log_scale, x, y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        log_scale, shift, offset, log_det = self._read(y, "y")
+        self._require_event(y, "y")
+        log_scale = self._expanded(self.log_scale)
         # The offset first: near it, this difference is exact.
-        x = y if offset is None else y - offset
-        x = (x - shift) * tf.exp(-log_scale)
-        return x, products.broadcast_log_det(-log_det, x, self._event_ndims)
+        x = y if self.offset is None else y - self._expanded(self.offset)
+        x = (x - self._expanded(self.shift)) * tf.exp(-log_scale)
+        return x, self._log_det(-log_scale, y, x)

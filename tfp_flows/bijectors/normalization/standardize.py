@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, DType, Shape, TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import arguments, base, monotone
+from tfp_flows.bijectors._core.parameters import Option, Parameter, at_least
+from tfp_flows.bijectors._core.properties import NOT_ZERO
 from tfp_flows.math import moments
 from tfp_flows.math.linear import products
 
@@ -23,16 +26,6 @@ class Standardize(base.Bijector):
     of the data. Location and scale are not trained. Both directions cost `O(D)`, the
     log-det is `sum(log(scale))`.
 
-    Args:
-        loc: Location, `[..., *event_shape]`.
-        scale: Scale, not zero, `[..., *event_shape]`.
-        loc_remainder: What the dtype of `loc` could not hold, of the shape of `loc`;
-            `None` for nothing. `adapt` sets it, so that float32 data far from zero are
-            centred to full precision.
-        event_ndims: Rank of an event; `None` takes the rank of `loc`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Raises:
         ValueError: If shapes do not agree.
 
@@ -41,126 +34,67 @@ class Standardize(base.Bijector):
 
     Example:
         >>> import tfp_flows as tfpf
-        >>> units = tfpf.bijectors.Standardize.build(2)
+        >>> units = tfpf.bijectors.Standardize.trainable(2)
         >>> units.adapt([[10., 5.], [14., 5.]])  # the second column is constant
         >>> units.inverse([[10., 5.], [14., 6.]]).numpy().tolist()
         [[-1.0, 0.0], [1.0, 1.0]]
     """
 
-    _of_tensors = True
+    loc: TensorLike = Parameter("*", "Location.", trainable=False)
+    scale: TensorLike = Parameter(
+        "*",
+        "Scale, not zero.",
+        trainable=False,
+        constraint=NOT_ZERO,
+        remedy="Pass 1 for what does not vary.",
+    )
+    _: KW_ONLY
+    loc_remainder: TensorLike | None = Parameter(
+        "*",
+        "What the dtype of `loc` could not hold; `None` for nothing. `adapt` sets it, "
+        "so that float32 data far from zero are centred to full precision.",
+        default=None,
+        trainable=False,
+    )
+    event_ndims: int | None = Option(
+        "Rank of an event; `None` takes the rank of `loc`.",
+        default=None,
+        check=at_least(0),
+    )
 
-    def __init__(
-        self,
-        loc: TensorLike,
-        scale: TensorLike,
-        *,
-        loc_remainder: TensorLike | None = None,
-        event_ndims: int | None = None,
-        validate_args: bool = False,
-        name: str = "standardize",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            dtype = arguments.common_dtype(loc, scale, loc_remainder, owner=owner)
-            self._loc = arguments.as_parameter(loc, "loc", dtype)
-            self._scale = arguments.as_parameter(scale, "scale", dtype)
-            self._loc_remainder = arguments.as_parameter(
-                loc_remainder, "loc_remainder", dtype
-            )
-            if event_ndims is None:
-                event_ndims = self._loc.shape.rank
-            _checks.at_least(event_ndims, 0, "event_ndims")
-            arguments.require_rank(self._loc.shape, event_ndims, "loc", owner)
-            shape = self._loc.shape.as_list()
-            shape = tuple(shape[len(shape) - event_ndims :])
-            for argument, value in (
-                ("scale", self._scale),
-                ("loc_remainder", self._loc_remainder),
-            ):
-                if value is not None:
-                    _checks.require_trailing(value.shape, shape, argument, owner)
-            self._event_ndims = int(event_ndims)
-            # A copy with a batch of locations has events of the same rank.
-            parameters.update(event_ndims=self._event_ndims)
-            self._event = shape
-            super().__init__(
-                event_shape=self._event,
-                forward_min_event_ndims=self._event_ndims,
-                is_constant_jacobian=True,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    _is_constant_jacobian = True
+    _is_increasing = monotone.by_slope
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        owner, given = f"`{type(self).__name__}`", self.event_ndims
+        # A copy with a batch of locations has events of the same rank.
+        self._event_ndims = ndims = int(self.loc.shape.rank if given is None else given)
+        arguments.require_rank(self.loc.shape, ndims, "loc", owner)
+        shape = tuple(self.loc.shape.as_list())
+        shape = shape[len(shape) - ndims :]
+        for name in ("scale", "loc_remainder"):
+            value = getattr(self, name)
+            if value is not None:
+                _checks.require_trailing(value.shape, shape, name, owner)
+        return {"event_shape": shape, "forward_min_event_ndims": ndims}
 
     @classmethod
-    def build(
-        cls,
-        event_shape: Shape,
-        *,
-        dtype: DType = tf.float32,
-        name: str = "standardize",
-        **kwargs: Any,
+    def trainable(
+        cls, event_shape: Shape, *, dtype: DType = tf.float32, **kwargs: Any
     ) -> Standardize:
         """Return a map of new variables, the identity until `adapt` is called.
 
         Args:
             event_shape: Shape of an event, `()` for scalars.
-            dtype: Dtype of the variables, which are not trainable.
-            name: Name of the map.
-            **kwargs: Further arguments of the constructor.
+            dtype: Dtype of the variables, which `adapt` sets and no optimizer trains.
+            **kwargs: `name` and `validate_args`.
 
         Returns:
             The map.
         """
-        shape = _checks.static_shape(event_shape, "event_shape") or ()
-        with tf.name_scope(name):
-            zeros = np.zeros(shape)
-            loc, scale, remainder = (
-                arguments.variable(value, key, dtype, trainable=False)
-                for key, value in (
-                    ("loc", zeros),
-                    ("scale", zeros + 1.0),
-                    ("loc_remainder", zeros),
-                )
-            )
-            return cls(loc, scale, loc_remainder=remainder, name=name, **kwargs)
-
-    @property
-    def loc(self) -> tf.Tensor | tf.Variable:
-        """Location, rounded to its dtype."""
-        return self._loc
-
-    @property
-    def scale(self) -> tf.Tensor | tf.Variable:
-        """Scale."""
-        return self._scale
-
-    @property
-    def loc_remainder(self) -> tf.Tensor | tf.Variable | None:
-        """What the rounding left of the location."""
-        return self._loc_remainder
-
-    @property
-    def event_ndims(self) -> int:
-        """Rank of an event."""
-        return self._event_ndims
-
-    _is_increasing = monotone.by_slope
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        def event_ndims(self: Standardize, x_event_ndims: int) -> int:
-            return x_event_ndims
-
-        any_number = properties.free(event_ndims)
-        positive = properties.positive(event_ndims, dtype)
-        return {"loc": any_number, "scale": positive, "loc_remainder": any_number}
-
-    def _requirements(self) -> list[arguments.Requirement]:
-        message = "`scale` must not be 0 anywhere. Pass 1 for what does not vary."
-        return [arguments.Requirement(("scale",), _not_zero, message)]
+        zeros = np.zeros(_checks.static_shape(event_shape, "event_shape") or ())
+        kwargs.update(loc=zeros, scale=zeros + 1.0, loc_remainder=zeros)
+        return cls._of_variables({}, dtype, **kwargs)
 
     def adapt(self, y: TensorLike, condition: Condition = None) -> None:
         """Set location and scale to the mean and the standard deviation of data.
@@ -178,13 +112,13 @@ class Standardize(base.Bijector):
         """
         del condition
         owner = type(self).__name__
-        arguments.require_variables(owner, loc=self._loc, scale=self._scale)
+        arguments.require_variables(owner, loc=self.loc, scale=self.scale)
         y = tf.convert_to_tensor(y)
-        _checks.require_trailing(y.shape, self._event, "y", f"`{owner}`")
-        arguments.require_rank(y.shape, self._loc.shape.rank, "y", f"`{owner}`")
+        _checks.require_trailing(y.shape, self.checked_shape, "y", f"`{owner}`")
+        arguments.require_rank(y.shape, self.loc.shape.rank, "y", f"`{owner}`")
         axes = moments.sample_axes(
             y.shape.rank,
-            batch_ndims=self._loc.shape.rank - self._event_ndims,
+            batch_ndims=self.loc.shape.rank - self._event_ndims,
             event_ndims=self._event_ndims,
             kept=self._event_ndims,
         )
@@ -224,39 +158,35 @@ class Standardize(base.Bijector):
             ValueError: If a number is not finite.
         """
         owner = type(self).__name__
-        arguments.require_variables(owner, loc=self._loc, scale=self._scale)
+        arguments.require_variables(owner, loc=self.loc, scale=self.scale)
         location, scale = (
             tf.convert_to_tensor(value, tf.float64) for value in (location, scale)
         )
         arguments.require_finite(location + scale, owner)
-        loc, remainder = moments.split_location(location, self._loc.dtype)
-        self._loc.assign(loc)
-        if self._loc_remainder is not None:
-            arguments.require_variables(owner, loc_remainder=self._loc_remainder)
-            self._loc_remainder.assign(remainder)
-        self._scale.assign(tf.cast(scale, self._scale.dtype))
+        loc, remainder = moments.split_location(location, self.loc.dtype)
+        self.loc.assign(loc)
+        if self.loc_remainder is not None:
+            arguments.require_variables(owner, loc_remainder=self.loc_remainder)
+            self.loc_remainder.assign(remainder)
+        self.scale.assign(tf.cast(scale, self.scale.dtype))
 
     def _log_det(self, scale: tf.Tensor) -> tf.Tensor:
         log_scale = tf.math.log(tf.abs(scale))
         return tf.reduce_sum(log_scale, axis=list(range(-self._event_ndims, 0)))
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        scale = tf.convert_to_tensor(self._scale)
+        scale = tf.convert_to_tensor(self.scale)
         y = x * scale
-        y = y if self._loc_remainder is None else y + self._loc_remainder
-        y = y + self._loc
+        y = y if self.loc_remainder is None else y + self.loc_remainder
+        y = y + self.loc
         log_det = self._log_det(scale)
         return y, products.broadcast_log_det(log_det, y, self._event_ndims)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        scale = tf.convert_to_tensor(self._scale)
+        scale = tf.convert_to_tensor(self.scale)
         # The rounded location first: near it, this difference is exact.
-        x = y - self._loc
-        x = x if self._loc_remainder is None else x - self._loc_remainder
+        x = y - self.loc
+        x = x if self.loc_remainder is None else x - self.loc_remainder
         x = x / scale
         log_det = -self._log_det(scale)
         return x, products.broadcast_log_det(log_det, x, self._event_ndims)
-
-
-def _not_zero(value: tf.Tensor) -> tf.Tensor:
-    return tf.not_equal(value, 0.0)

@@ -94,7 +94,8 @@ class _Layered(base.Flow):
             # A step function has no gradient by its input: rotations stay.
             bins = options["num_bins"]
             tables = histogram.MarginalGaussianize.trainable(size, bins, dtype=dtype)
-            return [rotation.Rotation.fixed(start, dtype=dtype), tables]
+            fixed = rotation.Rotation.trainable(start, turns=False, dtype=dtype)
+            return [fixed, tables]
         rotated = rotation.Rotation.trainable(start, dtype=dtype)
         if layer_type == "spline":
             return [rotated, self._marginal(size, condition_shape)]

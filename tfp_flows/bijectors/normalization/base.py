@@ -1,0 +1,81 @@
+"""What maps that normalise channels share: axes, statistics, and the log-det."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_flows import _checks
+from tfp_flows.bijectors._core import arguments, base, monotone, parameters
+from tfp_flows.math import moments
+from tfp_flows.math.linear import products
+
+__all__ = ["EVENT_NDIMS", "PerChannel"]
+
+
+def _whole(value: Any, name: str) -> int:
+    del name
+    return int(value)
+
+
+EVENT_NDIMS: Any = parameters.Option(
+    "Rank of an event whose last axis are the channels: 1 for vectors `[C]`, 3 for "
+    "images `[H, W, C]`.",
+    default=1,
+    check=parameters.at_least(1),
+    convert=_whole,
+)
+
+
+class PerChannel(base.Bijector):
+    """Base class of maps that scale and shift channels, the last axis of events.
+
+    Subclasses declare a tensor per channel, and `event_ndims`.
+    """
+
+    _event = "C"
+    _is_increasing = monotone.increasing
+    _event_ndims: int
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        return {"forward_min_event_ndims": self._event_ndims}
+
+    def _axes(self, value: tf.Tensor, argument: str, parameter: Any) -> list[int]:
+        """Return the axes of the events of a batch that share one parameter."""
+        batch_ndims = parameter.shape.rank - 1
+        self._require_event(value, argument, batch_ndims)
+        return moments.sample_axes(
+            value.shape.rank,
+            batch_ndims=batch_ndims,
+            event_ndims=self._event_ndims,
+            kept=1,
+        )
+
+    def _statistics(self, y: tf.Tensor, parameter: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return location and scale of the channels of data, in float64."""
+        owner = type(self).__name__
+        _checks.require_trailing(y.shape, self.checked_shape, "y", f"`{owner}`")
+        axes = self._axes(y, "y", parameter)
+        location, scale = moments.location_and_scale(y, axes)
+        arguments.require_finite(location + scale, owner)
+        return location, scale
+
+    def _require_event(self, value: tf.Tensor, argument: str, more: int = 0) -> None:
+        owner = f"`{type(self).__name__}`"
+        rank = more + self._event_ndims
+        arguments.require_rank(value.shape, rank, argument, owner)
+
+    def _expanded(self, parameter: Any) -> tf.Tensor:
+        """Return a parameter, shaped to broadcast with events."""
+        return moments.expand_channels(parameter, self._event_ndims)
+
+    def _log_det(
+        self, log_factor: tf.Tensor, value: tf.Tensor, output: tf.Tensor
+    ) -> tf.Tensor:
+        """Sum log-derivatives `[..., 1, 1, C]` over the channels of all positions."""
+        ndims = self._event_ndims
+        drop = range(-min(ndims, log_factor.shape.rank), 0)
+        log_det = tf.reduce_sum(log_factor, axis=list(drop))
+        log_det = log_det * moments.num_positions(value, ndims)
+        return products.broadcast_log_det(log_det, output, ndims)
