@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfp_flows import _checks, _serialize, networks
@@ -19,7 +19,10 @@ from tfp_flows.bijectors.gaussianization import (
 from tfp_flows.bijectors.linear import rotation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows import base
-from tfp_flows.flows._model import compiled, policy, variables
+from tfp_flows.flows._model import compiled, options, policy, variables
+from tfp_flows.flows._model.options import option
+from tfp_flows.flows._model.recipe import Recipe
+from tfp_flows.flows.vectors.base import VectorFlow
 from tfp_flows.flows.vectors.layers import conditional_elementwise
 from tfp_flows.math.linear import rotations
 
@@ -43,28 +46,53 @@ MARGINALS = {"spline": 64, "table": 100}
 CONDITIONAL_KNOTS = 64
 
 
-class _Layered(base.Flow):
-    """What both flows share: layers of a rotation and a map of what it rotated."""
+def _read_types(value: Sequence[str] | None, name: str) -> list[str] | None:
+    for layer_type in value or ():
+        _checks.one_of(layer_type, LAYERS, name)
+    return None if value is None else [str(layer_type) for layer_type in value]
 
-    def __init__(
-        self,
-        event_shape: Shape,
-        condition_shape: Shape | None,
-        *,
-        options: dict[str, Any],
-        **kwargs: Any,
-    ) -> None:
-        _checks.one_of(options["marginals"], tuple(MARGINALS), "marginals")
-        _checks.at_least(options["num_layers"], 1, "num_layers")
-        _checks.at_least(options["num_bins"], 2, "num_bins")
-        _checks.at_least(options["num_components"], 1, "num_components")
-        layer_types = options["layer_types"]
-        if layer_types is not None:
-            for layer_type in layer_types:
-                _checks.one_of(layer_type, LAYERS, "layer_types")
-            options["layer_types"] = [str(layer_type) for layer_type in layer_types]
-            options["num_layers"] = max(1, len(layer_types))
-        super().__init__(event_shape, condition_shape, options=options, **kwargs)
+
+def _read_step(value: float, name: str) -> float:
+    if not 0 < value <= 1:
+        msg = f"`{name}` must be in (0, 1], got {value!r}. The default is 0.4."
+        raise ValueError(msg)
+    return value
+
+
+class _Options(Recipe):
+    """The options of layers of a rotation and a map of what it rotated."""
+
+    num_layers: int = option(1, "Number of layers.", options.at_least(1))
+    num_bins: int = option(24, "Bins of each marginal map.", options.at_least(2))
+    layer_types: Sequence[str] | None = option(
+        None,
+        'Type of each layer, from the data side: `"spline"` for a rotation and '
+        'marginal splines, `"table"` for one and tables, `"conditional-affine"` for '
+        "one and shifts and scales that depend on its first feature, "
+        '`"radial"`, `"mixture"`; a fit sets them. `None` for `num_layers` of what '
+        "`marginals` says.",
+        _read_types,
+    )
+    num_components: int = option(
+        5, 'Components of a `"mixture"`; a fit sets it.', options.at_least(1)
+    )
+    marginals: str = option(
+        "spline",
+        '`"spline"`, or `"table"` for steps of a density without a condition.',
+        options.one_of(*MARGINALS),
+    )
+
+    @classmethod
+    def read_options(cls, given: Mapping[str, Any]) -> tuple[dict, dict]:
+        """Return the options of the class and the common ones, the open ones chosen."""
+        own, common = super().read_options(given)
+        if own["layer_types"] is not None:
+            own["num_layers"] = max(1, len(own["layer_types"]))
+        return own, common
+
+
+class _Layered(_Options):
+    """What both flows share: layers of a rotation and a map of what it rotated."""
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
@@ -82,17 +110,17 @@ class _Layered(base.Flow):
         condition_shape: tuple[int, ...] | None,
     ) -> list[bijector_base.Bijector]:
         """Return the maps of one layer, the one next to the data first."""
-        options, dtype = self._options, self.variable_dtype
+        dtype = self.variable_dtype
         if layer_type == "radial":
-            bins = options["num_bins"]
+            bins = self.num_bins
             return [radius.RadialGaussianize.trainable(size, bins, dtype=dtype)]
         if layer_type == "mixture":
-            count = options["num_components"]
+            count = self.num_components
             return [rosenblatt.MixtureGaussianize.trainable(size, count, dtype=dtype)]
         start = self._start(position)
         if layer_type == "table":
             # A step function has no gradient by its input: rotations stay.
-            bins = options["num_bins"]
+            bins = self.num_bins
             tables = histogram.MarginalGaussianize.trainable(size, bins, dtype=dtype)
             fixed = rotation.Rotation.trainable(start, turns=False, dtype=dtype)
             return [fixed, tables]
@@ -115,7 +143,7 @@ class _Layered(base.Flow):
     ) -> bijector_base.Bijector:
         """Return the map of single features of one layer."""
         del condition_shape
-        bins = self._options["num_bins"]
+        bins = self.num_bins
         return marginal_spline.MarginalSpline.trainable(
             size, bins, dtype=self.variable_dtype
         )
@@ -139,12 +167,11 @@ class _Layered(base.Flow):
             config["layer_types"] = found and [_RENAMED.get(k, k) for k in found]
         return super().from_config(config, custom_objects)
 
-    @property
+    @property  # type: ignore[misc]
     def layer_types(self) -> tuple[str, ...]:
         """Type of each layer, from the data side."""
-        layer_types = self._options["layer_types"]
-        single = [self._options["marginals"]]
-        return tuple(layer_types or single * self._options["num_layers"])
+        layer_types = self.options["layer_types"]
+        return tuple(layer_types or [self.marginals] * self.num_layers)
 
     @property
     def standardization(self) -> standardize.Standardize:
@@ -192,26 +219,6 @@ class RBIG(_Layered):
     density is a step function; splines are the better density. Training on changes the
     masses of the tables, not the rotations.
 
-    Args:
-        event_shape: Shape of one event; an int for vectors.
-        condition_shape: Must be `None`: `Gaussianization` has a conditional form.
-        num_layers: Number of layers; a fit changes it to what the data need.
-        num_bins: Bins of each marginal map; `None` for 64 of splines, 100 of tables.
-        layer_types: Type of each layer, from the data side: `"spline"` for a rotation
-            and marginal splines, `"table"` for one and tables, `"conditional-affine"`
-            for one and shifts and scales that depend on its first feature, `"radial"`,
-            `"mixture"`; a fit sets them. `None` for `num_layers` of what `marginals`
-            says.
-        num_components: Components of a `"mixture"`; a fit sets it.
-        max_layers: Most layers of a fit.
-        rotation: How a fit finds rotations: `"pca"`, `"random"`, `"ica"` (independent
-            components), `"sliced"` (directions far from normal), or `"auto"`, which
-            alternates the last two. Only `"auto"` uses all types of layers; with the
-            others all layers but the first are splines.
-        marginals: `"spline"`, or `"table"`, with which all layers of a fit are tables.
-        step: Share of the change that a layer of a fit makes, in (0, 1].
-        **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
-
     Raises:
         ValueError: If an option is out of range, or a condition is asked for.
 
@@ -227,22 +234,34 @@ class RBIG(_Layered):
         Random Rotations. https://arxiv.org/abs/1602.00229
     """
 
+    num_layers: int = option(
+        1, "Number of layers; a fit changes it to what the data need."
+    )
+    num_bins: int | None = option(  # type: ignore[assignment]
+        None,
+        "Bins of each marginal map; `None` for 64 of splines, 100 of tables.",
+        lambda value, name: value and options.at_least(4)(value, name),
+    )
+    max_layers: int = option(200, "Most layers of a fit.", options.at_least(1))
+    rotation: str = option(
+        "auto",
+        'How a fit finds rotations: `"pca"`, `"random"`, `"ica"` (independent '
+        'components), `"sliced"` (directions far from normal), or `"auto"`, which '
+        'alternates the last two. Only `"auto"` uses all types of layers; with the '
+        "others all layers but the first are splines.",
+        options.one_of(*ROTATIONS),
+    )
+    marginals: str = option(
+        "spline", '`"spline"`, or `"table"`, with which all layers of a fit are tables.'
+    )
+    step: float = option(
+        0.4, "Share of the change that a layer of a fit makes, in (0, 1].", _read_step
+    )
+
     fit_policy = policy.FitPolicy(method="greedy")
 
     def __init__(
-        self,
-        event_shape: Shape,
-        condition_shape: Shape | None = None,
-        *,
-        num_layers: int = 1,
-        num_bins: int | None = None,
-        layer_types: Sequence[str] | None = None,
-        num_components: int = 5,
-        max_layers: int = 200,
-        rotation: str = "auto",
-        marginals: str = "spline",
-        step: float = 0.4,
-        **kwargs: Any,
+        self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any
     ) -> None:
         if condition_shape is not None:
             msg = (
@@ -251,31 +270,21 @@ class RBIG(_Layered):
                 "densities."
             )
             raise ValueError(msg)
-        _checks.one_of(rotation, ROTATIONS, "rotation")
-        _checks.one_of(marginals, tuple(MARGINALS), "marginals")
-        num_bins = MARGINALS[marginals] if num_bins is None else num_bins
-        _checks.at_least(num_bins, 4, "num_bins")
-        _checks.at_least(max_layers, 1, "max_layers")
-        if not 0 < step <= 1:
-            msg = f"`step` must be in (0, 1], got {step!r}. The default is 0.4."
-            raise ValueError(msg)
-        options = {
-            "num_layers": num_layers,
-            "num_bins": num_bins,
-            "layer_types": layer_types,
-            "num_components": num_components,
-            "max_layers": max_layers,
-            "rotation": rotation,
-            "marginals": marginals,
-            "step": step,
-        }
-        super().__init__(event_shape, condition_shape, options=options, **kwargs)
+        super().__init__(event_shape, None, **given)
+
+    @classmethod
+    def read_options(cls, given: Mapping[str, Any]) -> tuple[dict, dict]:
+        """Return the options of the class and the common ones, the open ones chosen."""
+        own, common = super().read_options(given)
+        if own["num_bins"] is None:
+            own["num_bins"] = MARGINALS[own.get("marginals", cls.marginals)]
+        return own, common
 
     @property
     def fit_options(self) -> dict[str, Any]:
         """What a greedy fit reads: sizes, the rotation, the marginals, the step."""
         names = ("max_layers", "num_bins", "rotation", "marginals", "step")
-        return {name: self._options[name] for name in names}
+        return {name: getattr(self, name) for name in names}
 
     def trainable_flow(self, **options: Any) -> Gaussianization:
         """Return a `Gaussianization` of the same density, to go on training.
@@ -287,7 +296,7 @@ class RBIG(_Layered):
 
 
 @_serialize.register()
-class Gaussianization(_Layered):
+class Gaussianization(_Layered, VectorFlow):
     """Gaussianization flow: trained rotations and marginal splines.
 
     Untrained, the marginal maps are the identity and the rotations random. A fitted
@@ -297,20 +306,6 @@ class Gaussianization(_Layered):
     With a condition, the marginal splines get their parameters from it through a
     network; rotations do not depend on it.
 
-    Args:
-        event_shape: Shape of one event; an int for vectors.
-        condition_shape: Shape of the condition, `None` for an unconditional density.
-        num_layers: Number of layers.
-        num_bins: Bins of each marginal map.
-        layer_types: Type of each layer, see `RBIG`; `None` for `num_layers` of what
-            `marginals` says.
-        num_components: Components of a `"mixture"`.
-        marginals: `"spline"`, or `"table"` for steps of a density without a condition.
-        hidden_units: Widths of the networks of a conditional flow.
-        activation: Their activation, a name in `tf.nn`.
-        dropout: Share of their hidden units dropped while training.
-        **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
-
     Raises:
         ValueError: If an option is out of range.
 
@@ -319,39 +314,18 @@ class Gaussianization(_Layered):
         https://arxiv.org/abs/2003.01941
     """
 
+    num_layers: int = option(6)
+
     def __init__(
-        self,
-        event_shape: Shape,
-        condition_shape: Shape | None = None,
-        *,
-        num_layers: int = 6,
-        num_bins: int = 24,
-        layer_types: Sequence[str] | None = None,
-        num_components: int = 5,
-        marginals: str = "spline",
-        hidden_units: Sequence[int] = (64, 64),
-        activation: str = "relu",
-        dropout: float = 0.0,
-        **kwargs: Any,
+        self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any
     ) -> None:
-        if condition_shape is not None and marginals == "table":
+        if condition_shape is not None and given.get("marginals") == "table":
             msg = (
                 "`marginals` must be 'spline' with a condition, got 'table': tables do "
                 "not depend on one. Leave it out."
             )
             raise ValueError(msg)
-        _checks.fraction(dropout, "dropout")
-        options = {
-            "num_layers": num_layers,
-            "num_bins": num_bins,
-            "layer_types": layer_types,
-            "num_components": num_components,
-            "marginals": marginals,
-            "hidden_units": _checks.static_shape(hidden_units, "hidden_units"),
-            "activation": activation,
-            "dropout": dropout,
-        }
-        super().__init__(event_shape, condition_shape, options=options, **kwargs)
+        super().__init__(event_shape, condition_shape, **given)
 
     def _start(self, position: int) -> Any:
         # The first layer sees the features as they are.
@@ -364,31 +338,22 @@ class Gaussianization(_Layered):
     ) -> bijector_base.Bijector:
         if condition_shape is None:
             return super()._marginal(size, None)
-        options = self._options
-        spline = transformers.RationalQuadratic(options["num_bins"], tails="linear")
-        network = {
-            "hidden_units": options["hidden_units"],
-            "activation": options["activation"],
-            "dropout": options["dropout"],
-            "dtype": self.variable_dtype,
-            "compute_dtype": self.compute_dtype,
-            "seed": self._next_seed(),
-        }
-        return conditional_elementwise(spline, size, condition_shape, network)
+        spline = transformers.RationalQuadratic(self.num_bins, tails="linear")
+        return conditional_elementwise(spline, size, condition_shape, self._network())
 
     @classmethod
-    def from_rbig(cls, rbig: RBIG, **options: Any) -> Gaussianization:
+    def from_rbig(cls, rbig: RBIG, **more: Any) -> Gaussianization:
         """Return a flow with the layers and the density of a fitted `RBIG`.
 
         Args:
             rbig: The fitted flow.
-            **options: Further ones of the class, such as `name`.
+            **more: Further options of the class, such as `name`.
         """
         config = rbig.get_config()
         for key in (*rbig.fit_options, "name", "format_version", "embedding"):
             config.pop(key, None)
         config |= {k: rbig.fit_options[k] for k in ("num_bins", "marginals")}
-        flow = cls(**{**config, **options})
+        flow = cls.from_config({**config, **more})
         for new, old in zip(flow.variables, rbig.variables, strict=True):
             new.assign(old.value)
         return flow

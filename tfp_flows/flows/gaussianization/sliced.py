@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from tfp_flows import _serialize
-from tfp_flows._types import Shape
 from tfp_flows.flows._model import policy
 from tfp_flows.flows.gaussianization import rbig
 
@@ -16,37 +12,8 @@ __all__ = ["GIS", "SIG"]
 class _Sliced(rbig.RBIG):
     """An `RBIG` whose fit rotates to the worst slices only."""
 
-    def __init__(
-        self,
-        event_shape: Shape,
-        condition_shape: Shape | None = None,
-        *,
-        num_layers: int = 1,
-        num_bins: int | None = None,
-        layer_types: Sequence[str] | None = None,
-        num_components: int = 5,
-        max_layers: int = 200,
-        step: float = 0.4,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            event_shape,
-            condition_shape,
-            num_layers=num_layers,
-            num_bins=num_bins,
-            layer_types=layer_types,
-            num_components=num_components,
-            max_layers=max_layers,
-            rotation="sliced",
-            step=step,
-            **kwargs,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs; rotation and marginals are set."""
-        config = super().get_config()
-        del config["rotation"], config["marginals"]
-        return config
+    rotation = "sliced"
+    marginals = "spline"
 
 
 @_serialize.register()
@@ -58,17 +25,6 @@ class GIS(_Sliced):
     by `tfp_flows.fit("gis", x)` like `RBIG`, of which it is the form
     `rotation="sliced"`; where other layers may help as well, `RBIG` is the better
     density.
-
-    Args:
-        event_shape: Shape of one event; an int for vectors.
-        condition_shape: Must be `None`.
-        num_layers: Number of layers; a fit changes it to what the data need.
-        num_bins: Bins of each marginal spline; `None` for 64.
-        layer_types: Type of each layer, see `RBIG`; a fit sets them.
-        num_components: See `RBIG`.
-        max_layers: Most layers of a fit.
-        step: Share of the change that a layer of a fit makes, in (0, 1].
-        **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
         ValueError: If an option is out of range, or a condition is asked for.
@@ -88,17 +44,6 @@ class SIG(_Sliced):
     distance, and moves the noise by the optimal map of each direction. `GIS` goes the
     other way, from data to noise, and is mostly the better density; what `SIG` brings
     closer to the data from its first layer on are samples.
-
-    Args:
-        event_shape: Shape of one event; an int for vectors.
-        condition_shape: Must be `None`.
-        num_layers: Number of layers; a fit changes it to what the data need.
-        num_bins: Bins of each marginal spline; `None` for 64.
-        layer_types: Type of each layer, see `RBIG`; a fit sets them, all to `"spline"`.
-        num_components: See `RBIG`.
-        max_layers: Most layers of a fit.
-        step: Share of the way that a layer of a fit moves the noise, in (0, 1].
-        **kwargs: `base`, `columns`, `seed`, `name`, `dtype`: see `Flow`.
 
     Raises:
         ValueError: If an option is out of range, or a condition is asked for.
