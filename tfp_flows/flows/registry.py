@@ -88,7 +88,7 @@ def build(
     """
     cls = flow_class(name)
     options.require_known(cls, given, f"the flow {name!r}")
-    kinds = options.annotations(cls)
+    kinds = options.types_of(cls)
     for word, value in given.items():
         _checks.of_kind(value, kinds[word], word)
     return cls(event_shape, condition_shape, **given)

@@ -32,7 +32,6 @@ else:
 __all__ = [
     "Declared",
     "Option",
-    "annotations",
     "at_least",
     "describe",
     "fraction",
@@ -42,6 +41,7 @@ __all__ = [
     "plain",
     "require_known",
     "sizes",
+    "types_of",
 ]
 
 Reader = Callable[[Any, str], Any]
@@ -207,10 +207,10 @@ def _common(cls: type) -> dict[str, Option]:
 
 def names(cls: type) -> list[str]:
     """Return the names of the options of a flow's class, its own ones first."""
-    return list(annotations(cls))
+    return list(types_of(cls))
 
 
-def annotations(cls: type) -> dict[str, str]:
+def types_of(cls: type) -> dict[str, str]:
     """Return the options of a flow's class with their types, its own ones first."""
     parameters = list(inspect.signature(cls).parameters.values())
     for above in cls.__mro__[1:]:
