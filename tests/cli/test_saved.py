@@ -154,6 +154,7 @@ def test_samples_follow_the_condition(run, unnamed_flow):
         ("1,2", "must give 1 values, got 2 values"),
         ("red", "must give finite numbers, got 'red'"),
         ("inf", "must give finite numbers, got 'inf'"),
+        ("1e39", "got '1e39', which float32 does not hold"),
         ("c=1", "does not know the names"),
     ],
 )

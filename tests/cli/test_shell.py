@@ -247,6 +247,8 @@ def test_fit_judges_the_flow(run, table, rows, tmp_path):
         ("learning_rate=0", "--option learning_rate must be a number above 0"),
         ("patience=2.5", "--option patience must be a whole number from 1 on"),
         ("average=1", "below 1, got 1"),
+        ("hidden_units=()", "--option hidden_units must not be empty"),
+        ("num_layers=999999", "--option num_layers must be at most 100,000"),
         ("num_layers=2.5", "num_layers"),
         ("hidden_units=-3", "hidden_units"),
         ("hidden_units=2.5", "hidden_units"),
@@ -280,7 +282,7 @@ def test_bad_sizes_and_numbers_are_named(refused, table, tmp_path):
     lines = [f"{i},{i * i}" for i in range(20)]
     path.write_text("\n".join(["a,b", *lines, "1e39,2"]))
     assert "float32 can hold, got 1e+39 in row 21" in refused("fit", path, *argv)
-    for name in ("a\0b.csv", "~nobody-here/t.csv", "x" * 5000 + ".csv"):
+    for name in ("a\0b.csv", "~nobody-here/t.csv", "x" * 5000 + ".csv", "", " "):
         assert refused("fit", name, *argv)
 
 

@@ -62,6 +62,8 @@ def check_input(path: str, suffixes: Sequence[str]) -> Path:
 @contextlib.contextmanager
 def named(path: str) -> Iterator[Path]:
     """Give the path of a name, and explain names that the system does not take."""
+    if not path.strip():
+        raise UsageError(f"the name of a file is missing, got {path!r}.")
     with explained(f"'{path}'", also=(RuntimeError,)):  # no home folder of this user
         yield Path(path).expanduser()
 

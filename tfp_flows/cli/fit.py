@@ -315,7 +315,7 @@ def _flow_name(name: str | None, options: dict[str, Any]) -> str:
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     options = dict(_option(text) for text in arguments.option)
-    flow_options.check_fit_options(options)
+    flow_options.check_values(options)
     return options
 
 

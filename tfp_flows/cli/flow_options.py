@@ -9,7 +9,7 @@ from typing import Any
 from tfp_flows.cli import columns, quiet
 from tfp_flows.cli.errors import UsageError
 
-__all__ = ["PrintOptions", "check_fit_options", "flow_name", "known", "no_flow"]
+__all__ = ["PrintOptions", "check_values", "flow_name", "known", "no_flow"]
 
 # Names that flows had before.
 RENAMED = {"maf-mog": "maf-mol"}
@@ -21,6 +21,8 @@ FIT_OPTIONS = {
     "patience": (1, 10**9, "a whole number from 1 on"),
     "weight_decay": (0.0, 1e30, "a number from 0 on"),
 }
+# A flow with larger numbers is not built in a lifetime.
+LARGEST = 100_000
 _OPEN = ("average", "learning_rate", "patience")
 NOT_OPTIONS = ("columns", "condition_columns", "embedding", "seed")
 
@@ -46,16 +48,23 @@ def known(name: str) -> list[str]:
     return sorted(found - set(NOT_OPTIONS))
 
 
-def check_fit_options(options: Mapping[str, Any]) -> None:
-    """Raise if an option of the fit is no number, or out of its range.
+def check_values(options: Mapping[str, Any]) -> None:
+    """Raise if an option is empty, out of its range, or no number where it must be.
 
     Raises:
         UsageError: With what it must be.
     """
+    for name, value in options.items():
+        sizes = value if isinstance(value, (list, tuple)) else [value]
+        numbers = [size for size in sizes if isinstance(size, int)]
+        if name not in FIT_OPTIONS and any(abs(n) > LARGEST for n in numbers):
+            raise UsageError(f"--option {name} must be at most {LARGEST:,}.")
+        if isinstance(value, (list, tuple)) and not value:
+            raise UsageError(f"--option {name} must not be empty.")
     for name, (minimum, maximum, words) in FIT_OPTIONS.items():
         if name not in options or (options[name] is None and name in _OPEN):
             continue
-        value: Any = options[name]
+        value = options[name]
         fits = isinstance(value, (int, float)) and not isinstance(value, bool)
         fits = fits and minimum <= value <= maximum
         if name == "patience":

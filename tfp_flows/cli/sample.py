@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_LARGEST = 3.4e38
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser of the command line."""
@@ -214,6 +216,9 @@ def _number(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"--condition must give finite numbers, got {text.strip()!r}.")
+    if not math.isfinite(value) or abs(value) > _LARGEST:
+        raise UsageError(
+            f"--condition must give finite numbers, got {text.strip()!r}"
+            f"{', which float32 does not hold' if math.isfinite(value) else ''}."
+        )
     return value
