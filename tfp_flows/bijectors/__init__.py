@@ -3,6 +3,7 @@
 from tfp_flows._context import training_scope
 from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.bijectors._core.cache import caching
+from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
@@ -79,8 +80,11 @@ __all__ = [
     "MultiScale",
     "NormalCDF",
     "OnFlattened",
+    "Option",
     "Orthogonal",
     "PReLU",
+    "Parameter",
+    "Part",
     "Permutation",
     "PixelSigmoid",
     "RadialGaussianize",
