@@ -82,7 +82,7 @@ def test_values_by_name_may_have_commas_in_names(text, found):
 
 def test_near_names_are_suggested(refused, table, tmp_path):
     argv = ("fit", table, "--out", tmp_path / "f.keras")
-    assert "did you mean 'nsf'?" in refused(*argv, "--flow", "nfs")
+    assert "did you mean 'nsf'?\n" in refused(*argv, "--flow", "nfs")
     assert "did you mean 'num_layers'?" in refused(
         *argv, "--flow", "maf", "--option", "num_layer=2"
     )
@@ -166,6 +166,9 @@ def test_score_keeps_identifiers(run, refused, priced_flow, priced, tmp_path):
     assert run(*argv, "--id", "=id", "--out", out)[0] == 0
     assert datasets.readers.open_table(out).labels("=id")[7] == "007"
     assert "there is no column 'idd'" in refused(*argv, "--id", "idd")
+    code, text, _ = run(*argv, "--id", "b")  # which the flow models
+    assert (code, text.splitlines()[0]) == (0, "b,log_prob")
+    assert [line.split(",")[1] for line in text.split()] == plain.split()
 
 
 def test_scores_as_json(run, linear_flow, table, tmp_path):
@@ -353,7 +356,7 @@ def line_of(width, monkeypatch, **state):
 
 def test_progress_shows_steps_and_time_left_within_the_width(monkeypatch):
     text, line = line_of(70, monkeypatch)
-    assert text == "step 0 of 1000, compiling for 0 s"
+    assert text == "step 0 of 1000, starting for 0 s"
     now = line._start
     monkeypatch.setattr(progress.time, "monotonic", lambda: now + 12.0)
     state = {"_step": 51, "_first": (1, now + 2.0)}

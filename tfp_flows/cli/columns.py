@@ -72,18 +72,17 @@ def pairs(text: str) -> list[tuple[str, str]]:
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean ...? `, or nothing if no name is near."""
+    """Return `: did you mean ...?`, or nothing if no name is near."""
     names = list(known)
     lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
     if not near:
         letters = sorted(word.lower())
         near = [name for name in lower if sorted(name) == letters][:1]
-    return f"did you mean {lower[near[0]]!r}? " if near else ""
+    return f": did you mean {lower[near[0]]!r}?" if near else ""
 
 
 def missing(name: str, known: Sequence[str]) -> str:
     """Return the sentence about a column that there is not."""
     there = ", ".join(map(repr, known))
-    near = hint(name, known).rstrip("? ")
-    return f"there is no column {name!r}, only {there}{f': {near}?' if near else '.'}"
+    return f"there is no column {name!r}, only {there}{hint(name, known) or '.'}"

@@ -117,6 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
     out, options = _output(arguments, path), _options(arguments)
     _check_resume(arguments, out)
+    quiet.notice(f"reading {path.name}", quiet=arguments.quiet)
     try:
         source = tables.open_source(path, arguments.sheet)
         flow = _saved(arguments, options)
@@ -138,6 +139,7 @@ def run(arguments: argparse.Namespace) -> None:
         None if conditions is None else conditions.x,
     )
     _check_training_rows(path, arguments.test_fraction, train, events, conditions)
+    quiet.notice("loading TensorFlow", quiet=arguments.quiet)
     quiet.import_tensorflow()
     more: dict[str, Any] = {"adapt": False}
     if flow is None:
@@ -305,10 +307,9 @@ def _flow_name(name: str | None, options: dict[str, Any]) -> str:
     known = flow_options.known(name)
     wrong = sorted(set(options) - set(known))
     if wrong:
+        end = columns.hint(wrong[0], known) or "."
         raise UsageError(
-            f"flow {name} has no option {wrong[0]!r}, only {', '.join(known)}: "
-            f"{columns.hint(wrong[0], known)}".rstrip(": ")
-            + "."
+            f"flow {name} has no option {wrong[0]!r}, only {', '.join(known)}{end}"
         )
     return name
 

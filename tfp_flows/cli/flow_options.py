@@ -75,8 +75,8 @@ def check_values(options: Mapping[str, Any]) -> None:
 
 def no_flow(name: str, names: Sequence[str]) -> str:
     """Return the sentence about a flow that there is not."""
-    near = columns.hint(name, names).rstrip()
-    return f"there is no flow {name!r}, only {', '.join(names)}{near and f': {near}'}."
+    end = columns.hint(name, names) or "."
+    return f"there is no flow {name!r}, only {', '.join(names)}{end}"
 
 
 class PrintOptions(argparse.Action):

@@ -18,6 +18,7 @@ from tfp_flows.cli import (
     errors,
     fit,
     info,
+    quiet,
     sample,
     score,
 )
@@ -39,10 +40,10 @@ class _Parser(argparse.ArgumentParser):
         choice = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
         if choice:
             known = re.findall(r"[\w-]+", choice[2])
-            message += f": {columns.hint(choice[1], known)}".rstrip(": ")
+            message += columns.hint(choice[1], known)
         unknown = re.fullmatch(r"unrecognized arguments: (--[\w-]+).*", message)
         if unknown:
-            message += f": {columns.hint(unknown[1], self.every_option())}".rstrip(": ")
+            message += columns.hint(unknown[1], self.every_option())
         self.exit(_BAD_USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
     def every_option(self) -> list[str]:
@@ -123,11 +124,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.UsageError as error:
         if arguments.debug:
             raise
-        print(f"{name}: {error}", file=sys.stderr)
+        _complain(f"{name}: {error}")
         return _BAD_USAGE
     except Exception as error:
         if arguments.debug:
             raise
-        print(f"{name}: {errors.unexpected(error)}", file=sys.stderr)
+        _complain(f"{name}: {errors.unexpected(error)}")
         return _BUG
     return 0
+
+
+def _complain(text: str) -> None:
+    """Print an error, in place of what a terminal shows of the progress."""
+    start = quiet.CLEAR if sys.stderr.isatty() else ""
+    print(f"{start}{text}", file=sys.stderr)

@@ -65,9 +65,8 @@ def parse(text: str) -> list[Request]:
 def _parse_one(text: str) -> Request:
     word, colon, rest = text.partition(":")
     if word not in MEASURES:
-        near = columns.hint(word, MEASURES).rstrip()
-        known = ", ".join(MEASURES) + (near and f": {near}")
-        raise UsageError(f"there is no measure {word!r}, only {known}.")
+        known = ", ".join(MEASURES) + (columns.hint(word, MEASURES) or ".")
+        raise UsageError(f"there is no measure {word!r}, only {known}")
     function, count = MEASURES[word]
     if count == 0:
         if not rest:

@@ -125,7 +125,7 @@ class ProgressLine(keras.callbacks.Callback):
         elif not self.epochs_done:
             seconds = duration(time.monotonic() - self._start)
             total = f" of {steps}" if steps else ""
-            parts.append(f"step 0{total}, compiling for {seconds}")
+            parts.append(f"step 0{total}, starting for {seconds}")
         left = self._left()
         if left:
             parts.append(left)

@@ -8,7 +8,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-__all__ = ["import_tensorflow"]
+__all__ = ["CLEAR", "import_tensorflow", "notice"]
+
+# Takes a terminal back to the start of an empty line.
+CLEAR = "\r\x1b[K"
+
+
+def notice(text: str, *, quiet: bool = False) -> None:
+    """Show what goes on in the line that progress writes over, on a terminal only."""
+    if sys.stderr.isatty() and not quiet:
+        sys.stderr.write(f"{CLEAR}{text}")
+        sys.stderr.flush()
 
 
 def import_tensorflow() -> None:

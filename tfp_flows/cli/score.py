@@ -83,7 +83,9 @@ def run(arguments: argparse.Namespace) -> None:
         _report(arguments, out, bits, "bits_per_dim", "images, mean bits/dim", "")
         return
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
-    source = tables.open_source(path, arguments.sheet, () if name is None else [name])
+    known = [part for names in tables.names_of(flow) for part in names or ()]
+    as_written = [] if name is None or name in known else [name]
+    source = tables.open_source(path, arguments.sheet, as_written)
     labels = _labels(source, name)
     x, condition = tables.read_for_flow(source, flow, arguments.condition, name)
     values = models.log_prob(flow, x, condition)
