@@ -19,8 +19,8 @@ def mixed(rows, seed=0):
     """Return a rotated pair of a uniform and a Laplace variable, and its entropy."""
     rng = np.random.default_rng(seed)
     parts = np.stack([rng.uniform(-1, 1, rows), rng.laplace(size=rows)], axis=1)
-    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
-    return (parts @ turn.T).astype("float32"), np.log(2.0) + 1.0 + np.log(2.0)
+    rotation = np.array([[0.8, -0.6], [0.6, 0.8]])
+    return (parts @ rotation.T).astype("float32"), np.log(2.0) + 1.0 + np.log(2.0)
 
 
 def student(rows, seed=0, degrees=3.0, size=3):
@@ -114,7 +114,7 @@ def test_warm_start_keeps_the_density_and_goes_on_training(fitted):
     assert np.mean(warm.log_prob(x) - flow.log_prob(x)) > -0.02
 
 
-def test_radial_start_wins_on_elliptical_data():
+def test_radial_layer_wins_the_race_on_elliptical_data():
     x = student(3000, size=8)
     flow, history = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=2)
     assert history.history["layer_type"][0] == "radius"
@@ -134,7 +134,7 @@ def clusters(rows, seed):
     return x.astype("float32"), np.mean(log_prob) - np.log(3)
 
 
-def test_mixture_start_finds_clusters():
+def test_initial_mixture_finds_clusters():
     flow, history = tfpf.fit("rbig", clusters(2000, 0)[0], seed=0, verbose=0, epochs=2)
     assert history.history["layer_type"][0] == "mixture"
     assert flow.layer_types[0] == "mixture"

@@ -26,8 +26,8 @@ def fitted(spirals):
 def _distance(x, y):
     """Return the sliced Wasserstein distance over 32 directions of the plane."""
     angles = np.pi * np.arange(32) / 32
-    turn = np.stack([np.cos(angles), np.sin(angles)])
-    gaps = np.sort(x @ turn, axis=0) - np.sort(y @ turn, axis=0)
+    basis = np.stack([np.cos(angles), np.sin(angles)])
+    gaps = np.sort(x @ basis, axis=0) - np.sort(y @ basis, axis=0)
     return np.sqrt(np.mean(np.square(gaps)))
 
 

@@ -44,9 +44,9 @@ def test_tables_come_near_the_entropy_of_the_sine_wave():
 
 
 def test_layers_are_rotations_and_tables(fitted):
-    kinds = [type(part) for part in fitted.inner_maps()]
+    found = [type(part) for part in fitted.inner_maps()]
     layers = len(fitted.layer_types)
-    assert kinds == [maps.Rotation, maps.MarginalGaussianize] * layers
+    assert found == [maps.Rotation, maps.MarginalGaussianize] * layers
     assert fitted.layer_types == ("table",) * layers
 
 
