@@ -18,7 +18,7 @@ from tfp_flows import testing
 
 __all__ = ["pairs", "run"]
 
-# Further cases of classes that another case stands for.
+# Further cases of classes, and presets, that another case stands for.
 FURTHER: dict[str, set[str]] = {
     "bijector": {
         "act_norm_adapted",
@@ -49,12 +49,18 @@ FURTHER: dict[str, set[str]] = {
         "triangular_upper",
     },
     "flow": {
+        "coupling",
         "gaussianization_condition",
         "glow_mixture",
         "glow_spline",
+        "maf-mol",
+        "nice",
+        "nsf-ar",
+        "nsf-image",
         "nsf_one",
         "rbig_table",
         "realnvp_image",
+        "sig",
     },
 }
 
@@ -71,7 +77,17 @@ QUICK: dict[str, set[str]] = {
         "opposite_log_dets",
         "round_trip",
     },
-    "flow": {"condition_rank", "errors", "partial", "sample", "seed"},
+    "flow": {
+        "adapt",
+        "condition_rank",
+        "errors",
+        "gradients",
+        "mass",
+        "partial",
+        "sample",
+        "save_load",
+        "seed",
+    },
 }
 
 # Checks that compile in each dtype: by default in one, turn by turn.
@@ -117,9 +133,9 @@ DEAR: dict[str, dict[str, set[str]]] = {
         # TensorFlow traces a function for each operation that it passes forwards.
         "forward_mode": {"nsf", "iaf"},
         # A minute of CPU for all: one of each kind of layer.
-        "second_derivatives": {"nsf", "maf", "iaf", "maf-mol", "linear", "rbig"},
-        "xla_gradients": {"maf", "iaf"},
-        "empty": {"nsf", "maf", "nsf-ar", "glow"},
+        "second_derivatives": {"nsf", "maf", "autoregressive", "linear", "rbig"},
+        "xla_gradients": {"maf"},
+        "empty": {"nsf", "maf", "glow"},
         # Compiles the density by XLA.
         "unknown_batch": {"nsf", "maf", "linear", "rbig", "realnvp-image"},
     },
