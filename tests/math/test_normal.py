@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import special, stats
 
 from tfp_flows.math import normal
 
@@ -95,3 +96,63 @@ def test_forward_mode_agrees_with_reverse_mode():
     found = tf.function(tangents, autograph=False)(p)
     for one, other in zip(found, (slope, curvature), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal_quantile_inverts_both_tails(dtype):
+    x = tf.constant(np.linspace(-8, 8, 65), dtype)
+    back = normal.quantile(*normal.tails(x))
+    tolerance = 2e-5 if dtype == "float32" else 1e-10
+    np.testing.assert_allclose(back, x, rtol=tolerance, atol=tolerance)
+
+
+def test_quantiles_of_arrays_of_any_shape_are_those_of_tensors():
+    for shape in ((), (5,), (3, 4)):
+        below = np.random.default_rng(0).uniform(0.0, 1.0, size=shape) ** 20
+        want = normal.quantile(tf.constant(below), tf.constant(1.0 - below))
+        found = normal.quantiles_of_arrays(below, 1.0 - below)
+        np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+def test_cells_of_the_normal_distribution_sum_to_one():
+    cells = normal.cell_probabilities(np.linspace(-9, 9, 100))
+    assert abs(cells.sum() - 1) < 1e-14
+    assert cells.min() > 0
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-5), ("float64", 1e-11)])
+def test_tails_and_quantiles_are_those_of_scipy(dtype, rtol):
+    x = np.array([-37.0, -12.0, -5.0, -1.0, 0.0, 0.3, 2.0, 7.0]).astype(dtype)
+    exact = x.astype("float64")
+    below, above = normal.tails(tf.constant(x))
+    seen = exact > (-12.5 if dtype == "float32" else -40.0)
+    np.testing.assert_allclose(below[seen], special.ndtr(exact[seen]), rtol=10 * rtol)
+    np.testing.assert_allclose(above[seen], special.ndtr(-exact[seen]), rtol=10 * rtol)
+    log_below, log_above = normal.log_tails(tf.constant(x))
+    # The log of a probability near 1 is known to the digits of that probability.
+    atol = float(np.finfo(dtype).eps)
+    for found, side in ((log_below, exact), (log_above, -exact)):
+        np.testing.assert_allclose(found, special.log_ndtr(side), rtol=rtol, atol=atol)
+    np.testing.assert_allclose(
+        normal.log_prob(tf.constant(x)), stats.norm.logpdf(exact), rtol=rtol
+    )
+    p = np.array([1e-30, 1e-9, 1e-3, 0.3, 0.5, 0.9], dtype)
+    found = normal.quantile(tf.constant(p), tf.constant(1.0 - p))
+    wanted = special.ndtri(p.astype("float64"))
+    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=atol)
+    by_logs = normal.quantile_of_logs(tf.math.log(p), tf.math.log1p(-p))
+    np.testing.assert_allclose(by_logs, found, rtol=rtol, atol=1e-6)
+
+
+def test_quantiles_of_logs_reach_far_beyond_what_is_a_probability():
+    x = tf.constant([-1e3, -40.0, 40.0, 1e3], tf.float64)
+    found = normal.quantile_of_logs(*normal.log_tails(x))
+    np.testing.assert_allclose(found, x, rtol=1e-10)
+
+
+def test_cells_have_the_probabilities_of_scipy_and_the_ends_what_lies_beyond():
+    edges = np.array([-9.0, -1.0, 0.5, 8.0, 8.5])
+    found = normal.cell_probabilities(edges)
+    np.testing.assert_allclose(found[1:3], np.diff(special.ndtr(edges))[1:3])
+    np.testing.assert_allclose(found[0], special.ndtr(-1.0))
+    np.testing.assert_allclose(found[-1], special.ndtr(-8.0), rtol=1e-12)

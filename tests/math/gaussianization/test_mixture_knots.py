@@ -7,7 +7,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.math.gaussianization import mixture_fits, mixture_knots
+from tfp_flows.math.gaussianization import mixture_knots
 from tfp_flows.math.splines import tables
 
 
@@ -45,18 +45,3 @@ def test_one_component_is_the_normal_law_of_the_rows():
     loss = _loss(x, mixture_knots.mixture_knots(x, 1, 32))
     want = 0.5 * math.log(2 * math.pi * math.e) + math.log(x.std())
     np.testing.assert_allclose(loss, want, atol=2e-3)
-
-
-def test_weights_count_as_repeated_rows():
-    rng = np.random.default_rng(2)
-    x = rng.normal(size=[40, 2]) + 4.0 * rng.integers(0, 2, [40, 1])
-    times = rng.integers(1, 4, size=40)
-    repeated = np.repeat(x, times, axis=0)
-    start = np.array([[0.0, 4.0], [0.0, 4.0]])
-    weights = np.stack([times, times], axis=1).astype(float)
-    found = [
-        mixture_fits.expectation_maximisation(rows, 2, "normal", start=start, **more)
-        for rows, more in ((x, {"weights": weights}), (repeated, {}))
-    ]
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)

@@ -1,0 +1,29 @@
+"""Densities of values outside a support."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_flows.math import support
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ends_belong_to_the_support(dtype):
+    near = np.nextafter(np.array([-1.0, 2.0], dtype), np.array([-9.0, 9.0], dtype))
+    value = tf.constant([near[0], -1.0, 0.0, 2.0, near[1], -np.inf, np.inf], dtype)
+    found = support.log_inside(value, -1.0, 2.0)
+    none = -np.inf
+    np.testing.assert_array_equal(found, [none, 0.0, 0.0, 0.0, none, none, none])
+    assert found.dtype == dtype
+
+
+def test_nan_is_left_to_the_value_and_gradients_are_zero():
+    value = tf.constant([-3.0, 0.5, np.nan])
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        log_inside = support.log_inside(value, 0.0, 1.0)
+    assert log_inside.numpy()[2] == 0.0
+    zero = tf.UnconnectedGradients.ZERO
+    np.testing.assert_array_equal(tape.gradient(log_inside, value, None, zero), 0.0)
