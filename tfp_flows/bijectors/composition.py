@@ -12,6 +12,7 @@ from tensorflow_probability import bijectors as tfb
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition
 from tfp_flows.bijectors._core import arguments, base, monotone, properties, scan
+from tfp_flows.bijectors._core.parameters import Part
 
 __all__ = ["Chain", "Conditioned", "Invert"]
 
@@ -215,77 +216,44 @@ class Invert(base.Bijector):
 
     The condition passes through. Each direction costs what the other one costs in the
     wrapped map: an inverted masked autoregressive map is an inverse autoregressive one.
-
-    Args:
-        bijector: The map to invert, of this package or of TFP.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
     """
 
-    def __init__(
-        self,
-        bijector: tfb.Bijector,
-        *,
-        validate_args: bool = False,
-        name: str = "invert",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._bijector = bijector
-            super().__init__(
-                forward_min_event_ndims=bijector.inverse_min_event_ndims,
-                condition_shape=getattr(bijector, "condition_shape", None),
-                is_constant_jacobian=bijector.is_constant_jacobian,
-                validate_args=validate_args,
-                parameters=parameters,
-                dtype=bijector.dtype,
-                name=name,
-            )
+    bijector: tfb.Bijector = Part(
+        "The map to invert, of this package or of TFP.", event_ndims=_same_event_ndims
+    )
 
-    @property
-    def bijector(self) -> tfb.Bijector:
-        """The wrapped map."""
-        return self._bijector
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether the wrapped map is."""
-        return getattr(self._bijector, "repeatable", False)
-
-    def loop_form(self) -> base.Bijector:
-        """Return the inversion of the wrapped map in the form that loops go through."""
-        return Invert(self._bijector.loop_form()) if self.repeatable else self
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"bijector": tfp.util.BatchedComponentProperties(_same_event_ndims)}
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        return {
+            "forward_min_event_ndims": self.bijector.inverse_min_event_ndims,
+            "is_constant_jacobian": self.bijector.is_constant_jacobian,
+        }
 
     def _forward_event_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
-        return self._bijector.inverse_event_shape(input_shape)
+        return self.bijector.inverse_event_shape(input_shape)
 
     def _forward_event_shape_tensor(self, input_shape: tf.Tensor) -> tf.Tensor:
-        return self._bijector.inverse_event_shape_tensor(input_shape)
+        return self.bijector.inverse_event_shape_tensor(input_shape)
 
     def _inverse_event_shape(self, output_shape: tf.TensorShape) -> tf.TensorShape:
-        return self._bijector.forward_event_shape(output_shape)
+        return self.bijector.forward_event_shape(output_shape)
 
     def _inverse_event_shape_tensor(self, output_shape: tf.Tensor) -> tf.Tensor:
-        return self._bijector.forward_event_shape_tensor(output_shape)
+        return self.bijector.forward_event_shape_tensor(output_shape)
 
     def _is_increasing(self, condition: Condition = None) -> tf.Tensor | bool:
-        return monotone.of(self._bijector, condition)
+        return monotone.of(self.bijector, condition)
 
     def _forward_and_log_det(
         self, x: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         rank = self.forward_min_event_ndims
-        return base.inverse_and_log_det(self._bijector, x, condition, event_ndims=rank)
+        return base.inverse_and_log_det(self.bijector, x, condition, event_ndims=rank)
 
     def _inverse_and_log_det(
         self, y: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         rank = self.forward_min_event_ndims
-        return base.forward_and_log_det(self._bijector, y, condition, event_ndims=rank)
+        return base.forward_and_log_det(self.bijector, y, condition, event_ndims=rank)
 
 
 class Conditioned(base.Bijector):
@@ -347,7 +315,7 @@ class Conditioned(base.Bijector):
         # The rank of the condition belongs to the minimal event of the map.
         def condition_ndims(self: Conditioned, x_event_ndims: int) -> int:
             extra = x_event_ndims - self.forward_min_event_ndims
-            return len(self.bijector.condition_shape or ()) + extra
+            return len(self._bijector.condition_shape or ()) + extra
 
         return {
             "bijector": tfp.util.BatchedComponentProperties(_same_event_ndims),

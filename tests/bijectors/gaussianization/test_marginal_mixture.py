@@ -92,7 +92,7 @@ def test_kernels_smooth_by_their_bandwidth():
 
 
 def test_bad_parameters_are_refused():
-    with pytest.raises(ValueError, match=r"`locations` must be a matrix \[D, K\]"):
+    with pytest.raises(ValueError, match=r"`locations` must have shape \(2, 3\)"):
         maps.MarginalMixture(np.zeros([2, 3]), np.zeros([2, 4]), np.zeros([2, 3]))
     with pytest.raises(ValueError, match=r"`x` must be a matrix \[N, D\] of finite"):
         maps.MarginalMixture.fit([1.0, 2.0], 2)

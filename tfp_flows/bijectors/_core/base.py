@@ -174,7 +174,7 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        if not cls._declared:
+        if not cls._declares:
             return super()._parameter_properties(dtype)
         return cls._stated_properties(dtype)
 

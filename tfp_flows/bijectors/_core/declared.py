@@ -45,6 +45,7 @@ class Declared:
     """What a class of maps declares, and what follows for the class."""
 
     _declared: ClassVar[dict[str, Declaration]] = {}
+    _declares: ClassVar[bool] = False
     _of_tensors: ClassVar[bool] = False
     _event: ClassVar[str] = "D"
     _is_constant_jacobian: ClassVar[bool] = False
@@ -53,7 +54,9 @@ class Declared:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {k: v for k, v in vars(cls).items() if isinstance(v, Declaration)}
-        if not own:
+        # A map without parameters says the rank of its events.
+        cls._declares = cls._declares or bool(own) or "_event" in vars(cls)
+        if not cls._declares:
             return
         cls._declared = {**cls._declared, **own}
         for name, declared in own.items():
@@ -62,7 +65,7 @@ class Declared:
         if "_default_name" not in vars(cls):
             words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.lstrip("_"))
             cls._default_name = words.lower()
-        if "_of_tensors" not in vars(cls):
+        if own and "_of_tensors" not in vars(cls):
             kinds = (ParameterOf, PartOf)
             cls._of_tensors = any(isinstance(v, kinds) for v in cls._declared.values())
         if "__init__" not in vars(cls):
@@ -77,12 +80,15 @@ class Declared:
         return {k: v for k, v in found if isinstance(v, ParameterOf)}
 
     @classmethod
-    def _of_variables(cls, sizes: dict[str, int], dtype: Any, **given: Any) -> Any:
+    def _of_variables(
+        cls, sizes: dict[str, int], dtype: Any, *, trains: bool = True, **given: Any
+    ) -> Any:
         """Return a map of new variables, named as the parameters.
 
         Args:
             sizes: Sizes of the letters in shapes.
             dtype: Dtype of the variables.
+            trains: Whether those that are trainable by declaration are trained.
             **given: Arrays to start from instead of the declared start; `None` for no
                 such parameter. Options as they are.
 
@@ -97,7 +103,10 @@ class Declared:
                     given[name] = np.full(declared.sizes(sizes), declared.start)
                 if given.get(name) is not None:
                     given[name] = arguments.variable(
-                        given[name], name, dtype, trainable=declared.trainable
+                        given[name],
+                        name,
+                        dtype,
+                        trainable=trains and declared.trainable,
                     )
             return cls(**given)
 

@@ -33,7 +33,7 @@ keyword-only. A type checker or an editor reads them as the fields of a dataclas
   called with value and name and raises; `convert` returns what is kept.
 - `Part(doc)` is a bijector or a conditioner inside of the map: the map is repeatable if
   its parts are, and has their dtype and `condition_shape`. `event_ndims` says on which
-  events a batch of bijectors acts.
+  events a batch of bijectors acts, as a number or as TFP's function.
 
 From these follow `__init__`, the attributes (`self.slope`, read-only), the conversion,
 the shape checks, the dtype, `_parameter_properties`, `_requirements`, slicing and
@@ -114,7 +114,7 @@ class OptionOf(Declaration):
 class PartOf(Declaration):
     """A bijector or conditioner."""
 
-    event_ndims: int | None = None
+    event_ndims: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +212,7 @@ def Option(
     return OptionOf(doc, default, check, convert)
 
 
-def Part(doc: str, *, default: Any = REQUIRED, event_ndims: int | None = None) -> Any:
+def Part(doc: str, *, default: Any = REQUIRED, event_ndims: Any = None) -> Any:
     """Declare a bijector or a conditioner inside of the map."""
     return PartOf(doc, default, event_ndims)
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
-from tfp_flows.bijectors._core import base, monotone
-from tfp_flows.bijectors._core import batch as columns
+from tfp_flows.bijectors._core import base, conditioned, monotone
+from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
 from tfp_flows.math.linear import products
 
@@ -70,7 +70,7 @@ class Elementwise(base.Bijector):
         return self.transformer.inverse(*self._broadcast(y))
 
 
-class ConditionalElementwise(base.Bijector):
+class ConditionalElementwise(conditioned.ByConditioner):
     """A transformer on each coordinate whose parameters depend on the condition only.
 
     Without a condition the parameters are the conditioner's own numbers. This is what
@@ -98,26 +98,11 @@ class ConditionalElementwise(base.Bijector):
             raise ValueError(msg)
         return {}
 
-    def _evaluate_columns(
-        self,
-        value: tf.Tensor,
-        condition: tf.Tensor | None,
-        *,
-        inverse: bool,
+    def _either(
+        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         ndims = len(self.condition_shape or ())
-        value, condition, batch = columns.to_columns(value, condition, ndims)
+        value, condition, batch = to_columns(value, condition, ndims)
         params = self.conditioner.columns(value[:0], condition)
-        direction = self.transformer.inverse if inverse else self.transformer.forward
-        out, log_det = direction(value, params)
+        out, log_det = self._transformed(value, params, inverse=inverse)
         return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))
-
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._evaluate_columns(x, condition, inverse=False)
-
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._evaluate_columns(y, condition, inverse=True)

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import arguments, base, monotone
+from tfp_flows.bijectors._core.parameters import Parameter
+from tfp_flows.bijectors._core.properties import FIXED
 from tfp_flows.math import normal, support
 from tfp_flows.math.gaussianization import cdf_tables, histograms, smoothing
 
@@ -40,10 +42,6 @@ class NormalCDF(base.Bijector):
 
     Both directions are closed forms.
 
-    Args:
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Shapes:
         Scalars `[...]`.
 
@@ -53,25 +51,8 @@ class NormalCDF(base.Bijector):
         [0.5]
     """
 
-    def __init__(
-        self, *, validate_args: bool = False, name: str = "normal_cdf"
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            super().__init__(
-                forward_min_event_ndims=0,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {}
-
-    @classmethod
-    def _is_increasing(cls) -> bool:
-        return True
+    _event = ""
+    _is_increasing = monotone.increasing
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         kind = x.dtype.as_numpy_dtype
@@ -89,41 +70,24 @@ class NormalCDF(base.Bijector):
 class _Table(base.Bijector):
     """What both maps by CDF tables share: a regular grid and its log-masses."""
 
-    _of_tensors = True
+    low: TensorLike = Parameter(
+        "D", "Where the grid of each feature starts.", trainable=False, batched=False
+    )
+    high: TensorLike = Parameter(
+        "D", "Where it ends.", trainable=False, batched=False, constraint=FIXED
+    )
+    log_masses: TensorLike = Parameter(
+        "D G+2",
+        "Logs of the probabilities, up to a constant, of what lies below, of the `G` "
+        "cells, and of what lies above.",
+        batched=False,
+    )
 
-    def __init__(
-        self,
-        low: TensorLike,
-        high: TensorLike,
-        log_masses: TensorLike,
-        *,
-        validate_args: bool,
-        parameters: dict[str, Any],
-        name: str,
-    ) -> None:
-        owner = f"`{type(self).__name__}`"
-        dtype = arguments.common_dtype(low, high, log_masses, owner=owner)
-        self._low = arguments.as_parameter(low, "low", dtype)
-        self._high = arguments.as_parameter(high, "high", dtype)
-        self._log_masses = arguments.as_parameter(log_masses, "log_masses", dtype)
-        size = arguments.last_size(self._low, "low")
-        cells = arguments.last_size(self._log_masses, "log_masses")
-        for argument, shape in (
-            ("low", (size,)),
-            ("high", (size,)),
-            ("log_masses", (size, cells)),
-        ):
-            value = getattr(self, f"_{argument}")
-            arguments.require_exact(value, shape, argument, owner)
-        _checks.at_least(cells, 4, "log_masses.shape[-1]")
-        super().__init__(
-            event_shape=(size,),
-            forward_min_event_ndims=1,
-            dtype=dtype,
-            validate_args=validate_args,
-            parameters=parameters,
-            name=name,
-        )
+    _is_increasing = monotone.increasing
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        _checks.at_least(sizes["G"] + 2, 4, "log_masses.shape[-1]")
+        return {}
 
     @classmethod
     def from_samples(
@@ -167,12 +131,8 @@ class _Table(base.Bijector):
         if bandwidth is not None:
             counts = _smoothed(counts, bandwidth * x.std(axis=0) / (high - low))
         values = cdf_tables.log_masses(counts, pseudo_counts)
-        variables = (
-            arguments.variable(low, "low", dtype, trainable=False),
-            arguments.variable(high, "high", dtype, trainable=False),
-            arguments.variable(values, "log_masses", dtype, trainable=trainable),
-        )
-        return cls(*variables, **kwargs)
+        kwargs.update(low=low, high=high, log_masses=values)
+        return cls._of_variables({}, dtype, trains=trainable, **kwargs)
 
     @classmethod
     def trainable(
@@ -194,50 +154,20 @@ class _Table(base.Bijector):
         Returns:
             The map.
         """
-        _checks.at_least(size, 1, "size")
         _checks.at_least(num_bins, 2, "num_bins")
         edges = np.tile(histograms.edges(-HALF_WIDTH, HALF_WIDTH, num_bins), [size, 1])
         values = cdf_tables.log_masses_at(edges)
-        variables = (
-            arguments.variable(edges[:, 0], "low", dtype, trainable=False),
-            arguments.variable(edges[:, -1], "high", dtype, trainable=False),
-            arguments.variable(values, "log_masses", dtype),
+        low, high = edges[:, 0], edges[:, -1]
+        return cls._of_variables(
+            {"D": size}, dtype, low=low, high=high, log_masses=values, **kwargs
         )
-        return cls(*variables, **kwargs)
-
-    @property
-    def low(self) -> tf.Tensor | tf.Variable:
-        """Where the grid starts."""
-        return self._low
-
-    @property
-    def high(self) -> tf.Tensor | tf.Variable:
-        """Where the grid ends."""
-        return self._high
-
-    @property
-    def log_masses(self) -> tf.Tensor | tf.Variable:
-        """Logs of the probabilities of the cells, the two outer ones included."""
-        return self._log_masses
-
-    _is_increasing = monotone.increasing
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {
-            "low": properties.free(1),
-            "high": properties.fixed(1),
-            "log_masses": properties.free(2),
-        }
 
     def _requirements(self) -> list[arguments.Requirement]:
         message = "`high` must be above `low` for each feature. Swap or widen them."
         return [arguments.Requirement(("low", "high"), tf.less, message)]
 
     def _table(self) -> tuple[tf.Tensor, ...]:
-        given = (self._low, self._high, self._log_masses)
-        low, high, log_masses = map(tf.convert_to_tensor, given)
-        return low, high, log_masses
+        return tuple(map(tf.convert_to_tensor, (self.low, self.high, self.log_masses)))
 
 
 def _smoothed(counts: np.ndarray, bandwidths: np.ndarray) -> np.ndarray:
@@ -258,37 +188,9 @@ class HistogramCDF(_Table):
 
     Both directions are closed forms; the density is a step function.
 
-    Args:
-        low: Where the grid of each feature starts, `[D]`.
-        high: Where it ends, `[D]`.
-        log_masses: Logs of the probabilities, up to a constant, of what lies below, of
-            the `G` cells, and of what lies above, `[D, G + 2]`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Shapes:
         `[..., D]` to `[..., D]`.
     """
-
-    def __init__(
-        self,
-        low: TensorLike,
-        high: TensorLike,
-        log_masses: TensorLike,
-        *,
-        validate_args: bool = False,
-        name: str = "histogram_cdf",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            super().__init__(
-                low,
-                high,
-                log_masses,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         z, log_det = cdf_tables.gaussianize(x, *self._table())
@@ -311,13 +213,6 @@ class MarginalGaussianize(_Table):
 
     Both directions are closed forms; the density is a step function.
 
-    Args:
-        low: Where the grid of each feature starts, `[D]`.
-        high: Where it ends, `[D]`.
-        log_masses: See `HistogramCDF`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Shapes:
         `[..., D]` to `[..., D]`.
 
@@ -329,26 +224,6 @@ class MarginalGaussianize(_Table):
         >>> bool(abs(np.std(normal.inverse(x.astype("float32"))) - 1) < 0.05)
         True
     """
-
-    def __init__(
-        self,
-        low: TensorLike,
-        high: TensorLike,
-        log_masses: TensorLike,
-        *,
-        validate_args: bool = False,
-        name: str = "marginal_gaussianize",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            super().__init__(
-                low,
-                high,
-                log_masses,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y, log_det = cdf_tables.sample_map(x, *self._table())

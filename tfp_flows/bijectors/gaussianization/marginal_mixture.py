@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import KW_ONLY
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import arguments, base, monotone
+from tfp_flows.bijectors._core.parameters import Option, Parameter, one_of
 from tfp_flows.math.gaussianization import mixture_fits, mixture_maps
 
 __all__ = ["MarginalMixture"]
@@ -26,14 +27,6 @@ class MarginalMixture(base.Bijector):
 
     The inverse is a closed form, at the cost of `K` components; `forward` solves for it
     by some ten Newton steps.
-
-    Args:
-        logits: Log-weights of the `K` components, up to a constant, `[D, K]`.
-        locations: Their locations, `[D, K]`.
-        log_scales: Logs of their scales, `[D, K]`.
-        kind: `"normal"` or `"logistic"`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
 
     Raises:
         ValueError: If shapes do not agree.
@@ -55,46 +48,19 @@ class MarginalMixture(base.Bijector):
         https://arxiv.org/abs/2003.01941
     """
 
-    _of_tensors = True
+    logits: TensorLike = Parameter(
+        "D K", "Log-weights of the `K` components, up to a constant.", batched=False
+    )
+    locations: TensorLike = Parameter("D K", "Their locations.", batched=False)
+    log_scales: TensorLike = Parameter("D K", "Logs of their scales.", batched=False)
+    _: KW_ONLY
+    kind: str = Option(
+        '`"normal"` or `"logistic"`.',
+        default="normal",
+        check=one_of(*mixture_maps.KINDS),
+    )
 
-    def __init__(
-        self,
-        logits: TensorLike,
-        locations: TensorLike,
-        log_scales: TensorLike,
-        *,
-        kind: str = "normal",
-        validate_args: bool = False,
-        name: str = "marginal_mixture",
-    ) -> None:
-        parameters = dict(locals())
-        _checks.one_of(kind, mixture_maps.KINDS, "kind")
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            given = (logits, locations, log_scales)
-            dtype = arguments.common_dtype(*given, owner=owner)
-            self._logits = arguments.as_parameter(logits, "logits", dtype)
-            self._locations = arguments.as_parameter(locations, "locations", dtype)
-            self._log_scales = arguments.as_parameter(log_scales, "log_scales", dtype)
-            self._kind = kind
-            shape = tuple(self._logits.shape.as_list())
-            for argument in ("logits", "locations", "log_scales"):
-                found = tuple(getattr(self, f"_{argument}").shape.as_list())
-                if len(found) != 2 or found != shape:
-                    msg = (
-                        f"`{argument}` must be a matrix [D, K] of the shape of "
-                        f"`logits`, {shape}, for {owner}, got {found}. Give one row "
-                        "per feature, without a batch."
-                    )
-                    raise ValueError(msg)
-            super().__init__(
-                event_shape=(shape[0],),
-                forward_min_event_ndims=1,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    _is_increasing = monotone.increasing
 
     @classmethod
     def fit(
@@ -127,7 +93,9 @@ class MarginalMixture(base.Bijector):
         _checks.one_of(kind, mixture_maps.KINDS, "kind")
         rows = _matrix(x)
         values = mixture_fits.expectation_maximisation(rows, num_components, kind)
-        return cls._of(values, kind, dtype, trainable, name)
+        return cls._of_variables(
+            {}, dtype, trains=trainable, kind=kind, name=name, **_named(values)
+        )
 
     @classmethod
     def from_kernel(
@@ -159,64 +127,26 @@ class MarginalMixture(base.Bijector):
         """
         _checks.at_least(num_kernels, 2, "num_kernels")
         values = mixture_fits.kernels(_matrix(x), num_kernels, bandwidth)
-        return cls._of(values, "normal", dtype, trainable, name)
-
-    @classmethod
-    def _of(
-        cls,
-        values: tuple[np.ndarray, np.ndarray, np.ndarray],
-        kind: str,
-        dtype: DType,
-        trainable: bool,  # noqa: FBT001
-        name: str,
-    ) -> MarginalMixture:
-        names = ("logits", "locations", "log_scales")
-        with tf.name_scope(name):
-            variables = {
-                key: arguments.variable(value, key, dtype, trainable=trainable)
-                for key, value in zip(names, values, strict=True)
-            }
-            return cls(**variables, kind=kind, name=name)
-
-    @property
-    def logits(self) -> tf.Tensor | tf.Variable:
-        """Log-weights of the components, up to a constant."""
-        return self._logits
-
-    @property
-    def locations(self) -> tf.Tensor | tf.Variable:
-        """Locations of the components."""
-        return self._locations
-
-    @property
-    def log_scales(self) -> tf.Tensor | tf.Variable:
-        """Logs of the scales of the components."""
-        return self._log_scales
-
-    @property
-    def kind(self) -> str:
-        """What the components are: `"normal"` or `"logistic"`."""
-        return self._kind
-
-    _is_increasing = monotone.increasing
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        matrix = properties.free(2)
-        return {"logits": matrix, "locations": matrix, "log_scales": matrix}
+        return cls._of_variables(
+            {}, dtype, trains=trainable, name=name, **_named(values)
+        )
 
     def _mixture(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        given = (self._logits, self._locations, self._log_scales)
+        given = (self.logits, self.locations, self.log_scales)
         logits, locations, log_scales = map(tf.convert_to_tensor, given)
         return logits, locations, log_scales
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        y, log_det = mixture_maps.sample_map(x, *self._mixture(), self._kind)
+        y, log_det = mixture_maps.sample_map(x, *self._mixture(), self.kind)
         return y, tf.reduce_sum(log_det, axis=-1)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x, log_det = mixture_maps.gaussianize(y, *self._mixture(), self._kind)
+        x, log_det = mixture_maps.gaussianize(y, *self._mixture(), self.kind)
         return x, tf.reduce_sum(log_det, axis=-1)
+
+
+def _named(values: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+    return dict(zip(("logits", "locations", "log_scales"), values, strict=True))
 
 
 def _matrix(x: TensorLike) -> np.ndarray:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import arguments, base, monotone
+from tfp_flows.bijectors._core.parameters import Parameter
 from tfp_flows.math.gaussianization import histograms, smoothing
 from tfp_flows.math.splines import tables
 
@@ -35,15 +34,6 @@ class MarginalSpline(base.Bijector):
 
     Both directions are closed forms; the inverse is the cheaper one.
 
-    Args:
-        x_middle: Middle knot in the domain, number `K // 2`, `[D]`.
-        log_x_bins: Logs of the distances of the knots in the domain, `[D, K]`.
-        y_middle: Middle knot in the codomain, `[D]`.
-        log_y_bins: Logs of the distances of the knots in the codomain, `[D, K]`.
-        log_knot_slopes: Logs of `dx / dy` at the knots, `[D, K + 1]`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Raises:
         ValueError: If shapes do not agree.
 
@@ -64,50 +54,21 @@ class MarginalSpline(base.Bijector):
         https://arxiv.org/abs/2003.01941
     """
 
-    _of_tensors = True
+    x_middle: TensorLike = Parameter(
+        "D", "Middle knot in the domain, number `K // 2`.", batched=False
+    )
+    log_x_bins: TensorLike = Parameter(
+        "D K", "Logs of the distances of the knots in the domain.", batched=False
+    )
+    y_middle: TensorLike = Parameter("D", "Middle knot in the codomain.", batched=False)
+    log_y_bins: TensorLike = Parameter(
+        "D K", "Logs of the distances of the knots in the codomain.", batched=False
+    )
+    log_knot_slopes: TensorLike = Parameter(
+        "D K+1", "Logs of `dx / dy` at the knots.", batched=False
+    )
 
-    def __init__(
-        self,
-        x_middle: TensorLike,
-        log_x_bins: TensorLike,
-        y_middle: TensorLike,
-        log_y_bins: TensorLike,
-        log_knot_slopes: TensorLike,
-        *,
-        validate_args: bool = False,
-        name: str = "marginal_spline",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            given = (x_middle, log_x_bins, y_middle, log_y_bins, log_knot_slopes)
-            dtype = arguments.common_dtype(*given, owner=owner)
-            self._x_middle = arguments.as_parameter(x_middle, "x_middle", dtype)
-            self._log_x_bins = arguments.as_parameter(log_x_bins, "log_x_bins", dtype)
-            self._y_middle = arguments.as_parameter(y_middle, "y_middle", dtype)
-            self._log_y_bins = arguments.as_parameter(log_y_bins, "log_y_bins", dtype)
-            self._log_knot_slopes = arguments.as_parameter(
-                log_knot_slopes, "log_knot_slopes", dtype
-            )
-            size = arguments.last_size(self._x_middle, "x_middle")
-            bins = arguments.last_size(self._log_x_bins, "log_x_bins")
-            for argument, shape in (
-                ("x_middle", (size,)),
-                ("log_x_bins", (size, bins)),
-                ("y_middle", (size,)),
-                ("log_y_bins", (size, bins)),
-                ("log_knot_slopes", (size, bins + 1)),
-            ):
-                value = getattr(self, f"_{argument}")
-                arguments.require_exact(value, shape, argument, owner)
-            super().__init__(
-                event_shape=(size,),
-                forward_min_event_ndims=1,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    _is_increasing = monotone.increasing
 
     @classmethod
     def from_knots(
@@ -150,12 +111,7 @@ class MarginalSpline(base.Bijector):
             values[f"{axis}_middle"] = knots[:, steps.shape[1] // 2]
             values[f"log_{axis}_bins"] = np.log(steps)
         values["log_knot_slopes"] = np.asarray(log_knot_slopes, np.float64)
-        with tf.name_scope(name):
-            variables = {
-                key: arguments.variable(value, key, dtype, trainable=trainable)
-                for key, value in values.items()
-            }
-            return cls(**variables, name=name)
+        return cls._of_variables({}, dtype, trains=trainable, name=name, **values)
 
     @classmethod
     def trainable(
@@ -244,57 +200,17 @@ class MarginalSpline(base.Bijector):
             name=name,
         )
 
-    @property
-    def x_middle(self) -> tf.Tensor | tf.Variable:
-        """Middle knot in the domain."""
-        return self._x_middle
-
-    @property
-    def log_x_bins(self) -> tf.Tensor | tf.Variable:
-        """Logs of the distances of the knots in the domain."""
-        return self._log_x_bins
-
-    @property
-    def y_middle(self) -> tf.Tensor | tf.Variable:
-        """Middle knot in the codomain."""
-        return self._y_middle
-
-    @property
-    def log_y_bins(self) -> tf.Tensor | tf.Variable:
-        """Logs of the distances of the knots in the codomain."""
-        return self._log_y_bins
-
-    @property
-    def log_knot_slopes(self) -> tf.Tensor | tf.Variable:
-        """Logs of the slopes of the inverse at the knots."""
-        return self._log_knot_slopes
-
-    _is_increasing = monotone.increasing
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = properties.free(1)
-        matrix = properties.free(2)
-        return {
-            "x_middle": vector,
-            "log_x_bins": matrix,
-            "y_middle": vector,
-            "log_y_bins": matrix,
-            "log_knot_slopes": matrix,
-        }
-
     def knots(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the knots in the domain and in the codomain, `[D, K + 1]` each."""
-        pairs = (
-            (self._x_middle, self._log_x_bins),
-            (self._y_middle, self._log_y_bins),
+        x, y = (self.x_middle, self.log_x_bins), (self.y_middle, self.log_y_bins)
+        return (
+            tables.knots(*map(tf.convert_to_tensor, x)),
+            tables.knots(*map(tf.convert_to_tensor, y)),
         )
-        x, y = (tables.knots(*map(tf.convert_to_tensor, pair)) for pair in pairs)
-        return x, y
 
     def _tables(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         x_knots, y_knots = self.knots()
-        return y_knots, x_knots, tf.exp(tf.convert_to_tensor(self._log_knot_slopes))
+        return y_knots, x_knots, tf.exp(tf.convert_to_tensor(self.log_knot_slopes))
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y, log_det = tables.invert(x, *self._tables())

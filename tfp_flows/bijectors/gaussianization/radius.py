@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows._types import DType
 from tfp_flows.bijectors._core import base, monotone
+from tfp_flows.bijectors._core.parameters import Option, Part, at_least
 from tfp_flows.bijectors.gaussianization import marginal_spline
 
 __all__ = ["RadialGaussianize"]
@@ -25,12 +25,6 @@ class RadialGaussianize(base.Bijector):
 
     Both directions are closed forms of `O(D)` per event.
 
-    Args:
-        bijector: The map of the log-radius, a `MarginalSpline` of one feature.
-        event_size: Number of features `D`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Shapes:
         `[..., D]` to `[..., D]`.
 
@@ -40,34 +34,23 @@ class RadialGaussianize(base.Bijector):
         https://doi.org/10.1162/neco.2009.04-08-773
     """
 
-    _of_tensors = True
+    bijector: marginal_spline.MarginalSpline = Part(
+        "The map of the log-radius, a `MarginalSpline` of one feature.", event_ndims=1
+    )
+    event_size: int = Option("Number of features `D`.", check=at_least(1))
 
-    def __init__(
-        self,
-        bijector: marginal_spline.MarginalSpline,
-        event_size: int,
-        *,
-        validate_args: bool = False,
-        name: str = "radial_gaussianize",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._bijector = bijector
-            self._event_size = event_size
-            if bijector.checked_shape != (1,):
-                msg = (
-                    "`bijector` must be a map of one feature, got events of shape "
-                    f"{bijector.checked_shape}. Build a MarginalSpline of size 1."
-                )
-                raise ValueError(msg)
-            super().__init__(
-                event_shape=(event_size,),
-                forward_min_event_ndims=1,
-                dtype=bijector.dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
+    _is_increasing = monotone.increasing_of_one
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        shape = self.bijector.checked_shape
+        if shape != (1,):
+            msg = (
+                "`bijector` must be a map of one feature, got events of shape "
+                f"{shape}. Build a MarginalSpline of size 1."
             )
+            raise ValueError(msg)
+        sizes["D"] = self.event_size
+        return {}
 
     @classmethod
     def trainable(
@@ -93,22 +76,6 @@ class RadialGaussianize(base.Bijector):
             spline = marginal_spline.MarginalSpline.trainable(1, num_bins, dtype=dtype)
             return cls(spline, size, name=name)
 
-    @property
-    def bijector(self) -> marginal_spline.MarginalSpline:
-        """The map of the log-radius."""
-        return self._bijector
-
-    @property
-    def event_size(self) -> int:
-        """Number of features."""
-        return self._event_size
-
-    _is_increasing = monotone.increasing_of_one
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {"bijector": tfp.util.BatchedComponentProperties(1)}
-
     def _scaled(self, value: tf.Tensor, *, inverse: bool) -> tuple:
         kind = value.dtype.as_numpy_dtype
         # Below, the radius counts as this; the map is linear there.
@@ -121,12 +88,12 @@ class RadialGaussianize(base.Bijector):
         floor = tf.square(smallest / largest)
         square = tf.where(square > floor, square, floor)
         radius = tf.math.log(largest) + 0.5 * tf.math.log(square)
-        spline = self._bijector
+        spline = self.bijector
         method = spline.inverse_and_log_det if inverse else spline.forward_and_log_det
         moved, log_slope = method(radius)
         change = moved - radius
         out = value * tf.exp(change)
-        log_det = self._event_size * tf.squeeze(change, -1) + log_slope
+        log_det = self.event_size * tf.squeeze(change, -1) + log_slope
         return out, log_det
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import DType, TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone, properties
+from tfp_flows.bijectors._core import base, monotone
+from tfp_flows.bijectors._core.parameters import Parameter
 from tfp_flows.math.gaussianization import rosenblatt, rosenblatt_inverse
 
 __all__ = ["MixtureGaussianize"]
@@ -26,16 +27,6 @@ class MixtureGaussianize(base.Bijector):
 
     The inverse, and with it the density, is fast: `O(K D**2)` per event. The forward
     map solves for one coordinate after the other.
-
-    Args:
-        log_weights: Unnormalised log-weights of the components, `[K]`.
-        means: Means, `[K, D]`.
-        log_diagonals: Logs of the diagonals of the whitening factors, `[K, D]`; a
-            factor times its transpose is the precision, from the right.
-        lower: `[K, D, D]`, of which the parts below the diagonal are those of the
-            factors.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
 
     Raises:
         ValueError: If shapes do not agree.
@@ -55,50 +46,23 @@ class MixtureGaussianize(base.Bijector):
         https://doi.org/10.1214/aoms/1177729394
     """
 
-    _of_tensors = True
+    log_weights: TensorLike = Parameter(
+        "K", "Unnormalised log-weights of the components.", batched=False
+    )
+    means: TensorLike = Parameter("K D", "Means.", batched=False)
+    log_diagonals: TensorLike = Parameter(
+        "K D",
+        "Logs of the diagonals of the whitening factors; a factor times its transpose "
+        "is the precision, from the right.",
+        batched=False,
+    )
+    lower: TensorLike = Parameter(
+        "K D D",
+        "Matrices of which the parts below the diagonal are those of the factors.",
+        batched=False,
+    )
 
-    def __init__(
-        self,
-        log_weights: TensorLike,
-        means: TensorLike,
-        log_diagonals: TensorLike,
-        lower: TensorLike,
-        *,
-        validate_args: bool = False,
-        name: str = "mixture_gaussianize",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            owner = f"`{type(self).__name__}`"
-            dtype = arguments.common_dtype(
-                means, log_weights, log_diagonals, lower, owner=owner
-            )
-            self._log_weights = arguments.as_parameter(
-                log_weights, "log_weights", dtype
-            )
-            self._means = arguments.as_parameter(means, "means", dtype)
-            self._log_diagonals = arguments.as_parameter(
-                log_diagonals, "log_diagonals", dtype
-            )
-            self._lower = arguments.as_parameter(lower, "lower", dtype)
-            count = arguments.last_size(self._log_weights, "log_weights")
-            size = arguments.last_size(self._means, "means")
-            for argument, shape in (
-                ("log_weights", (count,)),
-                ("means", (count, size)),
-                ("log_diagonals", (count, size)),
-                ("lower", (count, size, size)),
-            ):
-                value = getattr(self, f"_{argument}")
-                arguments.require_exact(value, shape, argument, owner)
-            super().__init__(
-                event_shape=(size,),
-                forward_min_event_ndims=1,
-                dtype=dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
+    _is_increasing = monotone.increasing_of_one
 
     @classmethod
     def from_components(
@@ -132,12 +96,7 @@ class MixtureGaussianize(base.Bijector):
             "log_diagonals": np.log(np.diagonal(factors, axis1=1, axis2=2)),
             "lower": np.tril(factors, -1),
         }
-        with tf.name_scope(name):
-            variables = {
-                key: arguments.variable(value, key, dtype, trainable=trainable)
-                for key, value in values.items()
-            }
-            return cls(**variables, name=name)
+        return cls._of_variables({}, dtype, trains=trainable, name=name, **values)
 
     @classmethod
     def trainable(
@@ -170,43 +129,10 @@ class MixtureGaussianize(base.Bijector):
             name=name,
         )
 
-    @property
-    def log_weights(self) -> tf.Tensor | tf.Variable:
-        """Unnormalised log-weights of the components."""
-        return self._log_weights
-
-    @property
-    def means(self) -> tf.Tensor | tf.Variable:
-        """Means of the components."""
-        return self._means
-
-    @property
-    def log_diagonals(self) -> tf.Tensor | tf.Variable:
-        """Logs of the diagonals of the whitening factors."""
-        return self._log_diagonals
-
-    @property
-    def lower(self) -> tf.Tensor | tf.Variable:
-        """Parts of the whitening factors below the diagonal."""
-        return self._lower
-
-    _is_increasing = monotone.increasing_of_one
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        vector = properties.free(1)
-        matrix = properties.free(2)
-        return {
-            "log_weights": vector,
-            "means": matrix,
-            "log_diagonals": matrix,
-            "lower": properties.free(3),
-        }
-
     def _flat(self, function: Any, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         parameters = (
             tf.convert_to_tensor(p)
-            for p in (self._log_weights, self._means, self._log_diagonals, self._lower)
+            for p in (self.log_weights, self.means, self.log_diagonals, self.lower)
         )
         flat = tf.reshape(value, [-1, value.shape[-1]])
         out, log_det = function(flat, *parameters)

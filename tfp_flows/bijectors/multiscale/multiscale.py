@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import arguments, base, image_batch
+from tfp_flows.bijectors._core.parameters import Option, at_least, one_of
 from tfp_flows.math import images as image_math
 
 __all__ = ["MultiScale"]
@@ -30,16 +32,6 @@ class MultiScale(base.Bijector):
 
     What was set aside is put back where it was, so that base and data have one shape.
     Both directions cost what the parts cost.
-
-    Args:
-        levels: One map for each level, the finest first; on images of the squeezed
-            shape, see `level_shape`.
-        priors: One map for each level but the last, on the same shape; it should change
-            no channel but those of the second half. Empty for none.
-        factor: Side of the blocks that each level squeezes.
-        order: Order of squeezed channels, see `Squeeze`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
 
     Raises:
         ValueError: If the numbers of levels and priors do not fit; in a call, if a side
@@ -61,64 +53,48 @@ class MultiScale(base.Bijector):
         Kingma, Dhariwal (2018). Glow. https://arxiv.org/abs/1807.03039, figure 2b
     """
 
-    def __init__(
-        self,
-        levels: Sequence[tfb.Bijector],
-        priors: Sequence[tfb.Bijector] = (),
-        *,
-        factor: int = 2,
-        order: str = "pixels",
-        validate_args: bool = False,
-        name: str = "multi_scale",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._levels = list(levels)
-            self._priors = list(priors)
-            _checks.at_least(len(self._levels), 1, "levels")
-            _checks.at_least(factor, 2, "factor")
-            _checks.one_of(order, image_math.ORDERS, "order")
-            if self._priors and len(self._priors) != len(self._levels) - 1:
-                msg = (
-                    "`priors` must be empty or one for each level but the last, got "
-                    f"{len(self._priors)} for {len(self._levels)} levels. Drop or add "
-                    "some."
-                )
-                raise ValueError(msg)
-            self._factor = int(factor)
-            self._order = order
-            parts = [*self._levels, *self._priors]
-            # A chain knows how parts agree on a condition and on a dtype.
-            whole = composition.Chain(parts)
-            super().__init__(
-                forward_min_event_ndims=3,
-                condition_shape=whole.condition_shape,
-                is_constant_jacobian=whole.is_constant_jacobian,
-                dtype=whole.dtype,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
+    levels: Sequence[tfb.Bijector] = Option(
+        "One map for each level, the finest first; on images of the squeezed shape, "
+        "see `level_shape`.",
+        convert=lambda value, name: list(value),
+    )
+    priors: Sequence[tfb.Bijector] = Option(
+        "One map for each level but the last, on the same shape; it should change no "
+        "channel but those of the second half. Empty for none.",
+        default=(),
+        convert=lambda value, name: list(value),
+    )
+    _: KW_ONLY
+    factor: int = Option(
+        "Side of the blocks that each level squeezes.",
+        default=2,
+        check=at_least(2),
+        convert=lambda value, name: int(value),
+    )
+    order: str = Option(
+        "Order of squeezed channels, see `Squeeze`.",
+        default="pixels",
+        check=one_of(*image_math.ORDERS),
+    )
+
+    _event = "H W C"
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        levels, priors = self.levels, self.priors
+        _checks.at_least(len(levels), 1, "levels")
+        if priors and len(priors) != len(levels) - 1:
+            msg = (
+                "`priors` must be empty or one for each level but the last, got "
+                f"{len(priors)} for {len(levels)} levels. Drop or add some."
             )
-
-    @property
-    def levels(self) -> Sequence[tfb.Bijector]:
-        """The map of each level, the finest first."""
-        return self._levels
-
-    @property
-    def priors(self) -> Sequence[tfb.Bijector]:
-        """The maps of what is set aside."""
-        return self._priors
-
-    @property
-    def factor(self) -> int:
-        """Side of the blocks that each level squeezes."""
-        return self._factor
-
-    @property
-    def order(self) -> str:
-        """Order of squeezed channels."""
-        return self._order
+            raise ValueError(msg)
+        # A chain knows how parts agree on a condition and on a dtype.
+        whole = composition.Chain([*levels, *priors])
+        return {
+            "condition_shape": whole.condition_shape,
+            "is_constant_jacobian": whole.is_constant_jacobian,
+            "dtype": whole.dtype,
+        }
 
     @staticmethod
     def level_shape(
@@ -165,19 +141,17 @@ class MultiScale(base.Bijector):
 
     def _require(self, value: tf.Tensor, argument: str) -> None:
         arguments.require_sides(value.shape, argument, "`MultiScale`")
-        self.level_shape(
-            value.shape[-3:].as_list(), len(self._levels) - 1, self._factor
-        )
+        self.level_shape(value.shape[-3:].as_list(), len(self.levels) - 1, self.factor)
 
     def _squeeze(self, value: tf.Tensor) -> tf.Tensor:
-        return image_math.squeeze(value, self._factor, self._order)
+        return image_math.squeeze(value, self.factor, self.order)
 
     def _unsqueeze(self, value: tf.Tensor) -> tf.Tensor:
-        return image_math.unsqueeze(value, self._factor, self._order)
+        return image_math.unsqueeze(value, self.factor, self.order)
 
     def _maps(self, level: int) -> list[tfb.Bijector]:
         """Return the maps of a level in the order in which data pass them."""
-        return [self._levels[level], *self._priors[level : level + 1]]
+        return [self.levels[level], *self.priors[level : level + 1]]
 
     def _split(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         channels = value.shape[-1]
@@ -193,12 +167,12 @@ class MultiScale(base.Bijector):
         y, condition, batch = image_batch.to_images(y, condition, ndims, flat=False)
         log_det = tf.zeros(tf.shape(y)[:1], y.dtype)
         aside: list[tf.Tensor] = []
-        for level in range(len(self._levels)):
+        for level in range(len(self.levels)):
             y = self._squeeze(y)
             for part in self._maps(level):
                 y, more = base.inverse_and_log_det(part, y, condition, event_ndims=3)
                 log_det += more
-            if level < len(self._levels) - 1:
+            if level < len(self.levels) - 1:
                 y, rest = self._split(y)
                 aside.append(rest)
         x = self._unsqueeze(y)
@@ -214,12 +188,12 @@ class MultiScale(base.Bijector):
         x, condition, batch = image_batch.to_images(x, condition, ndims, flat=False)
         log_det = tf.zeros(tf.shape(x)[:1], x.dtype)
         aside: list[tf.Tensor] = []
-        for _ in self._levels[1:]:
+        for _ in self.levels[1:]:
             x, rest = self._split(self._squeeze(x))
             aside.append(rest)
         y = self._squeeze(x)
-        for level in reversed(range(len(self._levels))):
-            if level < len(self._levels) - 1:
+        for level in reversed(range(len(self.levels))):
+            if level < len(self.levels) - 1:
                 y = tf.concat([y, aside[level]], axis=-1)
             for part in reversed(self._maps(level)):
                 y, more = base.forward_and_log_det(part, y, condition, event_ndims=3)
@@ -236,11 +210,11 @@ class MultiScale(base.Bijector):
         """
         y = tf.convert_to_tensor(y, dtype_hint=self.dtype)
         self._require(y, "y")
-        for level in range(len(self._levels)):
+        for level in range(len(self.levels)):
             y = self._squeeze(y)
             for part in self._maps(level):
                 y = _adapted(part, y, condition)
-            if level < len(self._levels) - 1:
+            if level < len(self.levels) - 1:
                 y = self._split(y)[0]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import KW_ONLY
 
 import tensorflow as tf
 
-from tfp_flows import _checks
 from tfp_flows.bijectors._core import arguments, base
+from tfp_flows.bijectors._core.parameters import Option, at_least, one_of
 from tfp_flows.math import images
 
 __all__ = ["Blocks", "Squeeze"]
@@ -20,6 +20,8 @@ class Blocks(base.Bijector):
     """
 
     _factor: int
+    _event = "H W C"
+    _is_constant_jacobian = True
 
     def _forward_event_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         sizes = tf.TensorShape(input_shape).as_list()
@@ -46,14 +48,6 @@ class Squeeze(Blocks):
     A permutation: the log-det is 0, both directions move memory only. `Invert` of it
     turns channels into pixels.
 
-    Args:
-        factor: Side of a block, a divisor of both sides of the image.
-        order: `"pixels"`: new channel `(i * factor + j) * C + c` is pixel `(i, j)` of
-            the block, as in `tf.nn.space_to_depth`. `"channels"`: new channel
-            `(c * factor + i) * factor + j`, as in `torch.nn.PixelUnshuffle`.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Raises:
         ValueError: If the order is unknown; in a call, if a side does not divide.
 
@@ -71,48 +65,27 @@ class Squeeze(Blocks):
         Dinh et al. (2016). RealNVP. https://arxiv.org/abs/1605.08803, section 3.6
     """
 
-    def __init__(
-        self,
-        *,
-        factor: int = 2,
-        order: str = "pixels",
-        validate_args: bool = False,
-        name: str = "squeeze",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            _checks.at_least(factor, 1, "factor")
-            _checks.one_of(order, images.ORDERS, "order")
-            self._factor = int(factor)
-            self._order = order
-            super().__init__(
-                forward_min_event_ndims=3,
-                is_constant_jacobian=True,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
-
-    @property
-    def factor(self) -> int:
-        """Side of a block."""
-        return self._factor
-
-    @property
-    def order(self) -> str:
-        """Order of the new channels."""
-        return self._order
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {}
+    _: KW_ONLY
+    factor: int = Option(
+        "Side of a block, a divisor of both sides of the image.",
+        default=2,
+        check=at_least(1),
+        convert=lambda value, name: int(value),
+    )
+    order: str = Option(
+        '`"pixels"`: new channel `(i * factor + j) * C + c` is pixel `(i, j)` of the '
+        'block, as in `tf.nn.space_to_depth`. `"channels"`: new channel '
+        "`(c * factor + i) * factor + j`, as in `torch.nn.PixelUnshuffle`.",
+        default="pixels",
+        check=one_of(*images.ORDERS),
+    )
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         arguments.require_sides(x.shape, "x", "`Squeeze`")
-        y = images.squeeze(x, self._factor, self._order)
+        y = images.squeeze(x, self._factor, self.order)
         return y, tf.zeros(tf.shape(x)[:-3], x.dtype)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         arguments.require_sides(y.shape, "y", "`Squeeze`")
-        x = images.unsqueeze(y, self._factor, self._order)
+        x = images.unsqueeze(y, self._factor, self.order)
         return x, tf.zeros(tf.shape(y)[:-3], y.dtype)

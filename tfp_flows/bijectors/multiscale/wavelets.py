@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from tfp_flows.bijectors._core import arguments, base
@@ -22,10 +20,6 @@ class HaarWavelet(squeeze.Blocks):
     directions cost additions only. Before a multi-scale split it keeps the coarse
     picture and sets the detail aside.
 
-    Args:
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Raises:
         ValueError: In a call, if a side of the images is odd.
 
@@ -43,23 +37,7 @@ class HaarWavelet(squeeze.Blocks):
         Yu et al. (2020). Wavelet Flow. https://arxiv.org/abs/2010.13821
     """
 
-    def __init__(
-        self, *, validate_args: bool = False, name: str = "haar_wavelet"
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._factor = 2
-            super().__init__(
-                forward_min_event_ndims=3,
-                is_constant_jacobian=True,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {}
+    _factor = 2
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         arguments.require_sides(x.shape, "x", "`HaarWavelet`")
@@ -81,10 +59,6 @@ class CosineTransform(base.Bijector):
     `(0, 0)` is `sqrt(H * W)` times the mean. Both directions cost `H + W` products per
     number.
 
-    Args:
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Shapes:
         `[..., H, W, C]`, with static sides.
 
@@ -100,22 +74,8 @@ class CosineTransform(base.Bijector):
         Computers C-23(1)
     """
 
-    def __init__(
-        self, *, validate_args: bool = False, name: str = "cosine_transform"
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            super().__init__(
-                forward_min_event_ndims=3,
-                is_constant_jacobian=True,
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return {}
+    _event = "H W C"
+    _is_constant_jacobian = True
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         arguments.require_sides(x.shape, "x", "`CosineTransform`")
