@@ -317,6 +317,22 @@ def test_interrupted_fit_keeps_the_best_weights(run, table, tmp_path, monkeypatc
     assert tfp_flows.load(out).columns == before.columns
 
 
+def test_checkpoints_are_written_meanwhile(run, table, tmp_path, monkeypatch):
+    out, seen = tmp_path / "f.keras", []
+    ended = progress.ProgressLine.on_epoch_end
+
+    def look(self, epoch, logs=None):
+        seen.append(out.exists() and out.read_bytes())
+        ended(self, epoch, logs)
+
+    monkeypatch.setattr(progress.ProgressLine, "on_epoch_end", look)
+    argv = ("fit", table, "--flow", "linear", "--out", out, "--quiet")
+    assert run(*argv, "--epochs", 5, "--checkpoint", 2)[0] == 0
+    assert seen[:2] == [False, False]
+    assert seen[2]
+    assert seen[2] == seen[3] != seen[4]
+
+
 def test_interrupt_before_an_epoch_writes_nothing(run, table, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -78,6 +78,12 @@ def add_parser(commands: Any) -> None:
         help="share of rows held out for the figure printed, equal rows on one side; "
         "default 0.1",
     )
+    add(
+        "--checkpoint",
+        type=ranges.count,
+        metavar="N",
+        help="write the flow as it is each N epochs, too, for --resume after a crash",
+    )
     add("--epochs", type=ranges.count, metavar="N", help="most passes over the rows")
     add("--batch-size", type=ranges.count, metavar="N", help="rows of one update")
     add(
@@ -157,6 +163,7 @@ def run(arguments: argparse.Namespace) -> None:
         None if given is None else given[train],
         arguments,
         options,
+        out=out,
         **more,
     )
     models.save(done.flow, out)

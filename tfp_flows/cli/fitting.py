@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfp_flows.cli import models
 from tfp_flows.cli.errors import Interrupted, explained
 from tfp_flows.cli.output import Report
 
@@ -64,6 +65,7 @@ def run(
     arguments: argparse.Namespace,
     options: dict[str, Any],
     *,
+    out: Path,
     event_shape: Sequence[int] = (),
     **more: Any,
 ) -> Done:
@@ -75,6 +77,7 @@ def run(
         condition: Conditions, if there are any.
         arguments: Of the command.
         options: Of the flow and of the fit.
+        out: File to write to each `--checkpoint` epochs.
         event_shape: Of images, whose progress counts bits.
         **more: Further arguments of `training.fit`.
 
@@ -97,7 +100,7 @@ def run(
                 x,
                 condition,
                 seed=arguments.seed,
-                callbacks=[line],
+                callbacks=[line, *_checkpoints(arguments.checkpoint, out)],
                 verbose=0,
                 epochs=arguments.epochs,
                 batch_size=arguments.batch_size,
@@ -109,3 +112,19 @@ def run(
             if not line.epochs_done or flow.fit_policy.method != "gradients":
                 raise
     return Done(flow, time.monotonic() - start, line.epochs_done, interrupted)
+
+
+def _checkpoints(every: int | None, out: Path) -> list[Any]:
+    """Return what writes the flow as it is each so many epochs, if it is asked for."""
+    if every is None:
+        return []
+    import keras
+
+    def save(epoch: int, logs: Any = None) -> None:
+        del logs
+        flow = callback.model  # one that is fitted by layers is whole at the end only
+        if (epoch + 1) % every == 0 and flow.fit_policy.method == "gradients":
+            models.save(flow, out)
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=save)
+    return [callback]

@@ -177,6 +177,7 @@ def fit(
         None if labels is None else labels[train],
         arguments,
         options,
+        out=out,
         event_shape=x.shape[1:],
         condition_columns=classes,
     )
