@@ -14,8 +14,8 @@ __all__ = ["Stack"]
 class Stack(flows.Recipe):
     """Blocks of one layer each of a named flow, in turn with simple maps."""
 
-    block: str = option("realnvp", "Name of the flow that the blocks are.")
-    num_layers: int = option(1, "Number of blocks.")
+    block: str = option(default="realnvp", doc="Name of the flow that the blocks are.")
+    num_layers: int = option(default=1, doc="Number of blocks.")
     convolve: bool = option(
         default=False, doc="Whether a trainable linear map follows each block."
     )

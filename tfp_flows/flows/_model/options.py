@@ -2,11 +2,11 @@
 
 An option is declared in the body of a flow's class,
 
-    num_layers: int = option(6, "Number of coupling layers.", at_least(1))
+    num_layers: int = option(default=6, doc="Number of layers.", read=at_least(1))
 
 with its type, its default, what it means and how values are read. Signature, docstring,
 attribute and configuration of the class follow, and what the shell and errors list. A
-subclass changes a default by `num_layers: int = option(5)`.
+subclass changes a default by `num_layers: int = option(default=5)`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,11 @@ class Option:
 
 
 def option(
-    default: Any, doc: str = "", read: Reader | None = None, *, kw_only: bool = True
+    *,
+    default: Any = None,
+    doc: str = "",
+    read: Reader | None = None,
+    kw_only: bool = True,
 ) -> Any:
     """Declare an option in the body of a flow's class, see `Option`.
 

@@ -21,16 +21,16 @@ class Recipe(options.Declared, base.Flow):
     """
 
     if TYPE_CHECKING:  # what editors show of arguments that all flows have
-        event_shape: Any = option(..., kw_only=False)
-        condition_shape: Any = option(None, kw_only=False)
-        base: Any = option("normal")
-        embedding: Any = option(None)
-        columns: Any = option(None)
-        condition_columns: Any = option(None)
+        event_shape: Any = option(kw_only=False)
+        condition_shape: Any = option(default=None, kw_only=False)
+        base: Any = option(default="normal")
+        embedding: Any = option(default=None)
+        columns: Any = option(default=None)
+        condition_columns: Any = option(default=None)
         checkpoint: bool = option(default=False)
-        seed: int | None = option(None)
-        name: str | None = option(None)
-        dtype: Any = option(None)
+        seed: int | None = option(default=None)
+        name: str | None = option(default=None)
+        dtype: Any = option(default=None)
 
     def __init__(
         self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any

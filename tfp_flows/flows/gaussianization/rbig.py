@@ -62,24 +62,30 @@ def _read_step(value: float, name: str) -> float:
 class _Options(Recipe):
     """The options of layers of a rotation and a map of what it rotated."""
 
-    num_layers: int = option(1, "Number of layers.", options.at_least(1))
-    num_bins: int = option(24, "Bins of each marginal map.", options.at_least(2))
+    num_layers: int = option(
+        default=1, doc="Number of layers.", read=options.at_least(1)
+    )
+    num_bins: int = option(
+        default=24, doc="Bins of each marginal map.", read=options.at_least(2)
+    )
     layer_types: Sequence[str] | None = option(
-        None,
-        'Type of each layer, from the data side: `"spline"` for a rotation and '
+        default=None,
+        doc='Type of each layer, from the data side: `"spline"` for a rotation and '
         'marginal splines, `"table"` for one and tables, `"conditional-affine"` for '
         "one and shifts and scales that depend on its first feature, "
         '`"radial"`, `"mixture"`; a fit sets them. `None` for `num_layers` of what '
         "`marginals` says.",
-        _read_types,
+        read=_read_types,
     )
     num_components: int = option(
-        5, 'Components of a `"mixture"`; a fit sets it.', options.at_least(1)
+        default=5,
+        doc='Components of a `"mixture"`; a fit sets it.',
+        read=options.at_least(1),
     )
     marginals: str = option(
-        "spline",
-        '`"spline"`, or `"table"` for steps of a density without a condition.',
-        options.one_of(*MARGINALS),
+        default="spline",
+        doc='`"spline"`, or `"table"` for steps of a density without a condition.',
+        read=options.one_of(*MARGINALS),
     )
 
     @classmethod
@@ -235,27 +241,32 @@ class RBIG(_Layered):
     """
 
     num_layers: int = option(
-        1, "Number of layers; a fit changes it to what the data need."
+        default=1, doc="Number of layers; a fit changes it to what the data need."
     )
     num_bins: int | None = option(  # type: ignore[assignment]
-        None,
-        "Bins of each marginal map; `None` for 64 of splines, 100 of tables.",
-        lambda value, name: value and options.at_least(4)(value, name),
+        default=None,
+        doc="Bins of each marginal map; `None` for 64 of splines, 100 of tables.",
+        read=lambda value, name: value and options.at_least(4)(value, name),
     )
-    max_layers: int = option(200, "Most layers of a fit.", options.at_least(1))
+    max_layers: int = option(
+        default=200, doc="Most layers of a fit.", read=options.at_least(1)
+    )
     rotation: str = option(
-        "auto",
-        'How a fit finds rotations: `"pca"`, `"random"`, `"ica"` (independent '
+        default="auto",
+        doc='How a fit finds rotations: `"pca"`, `"random"`, `"ica"` (independent '
         'components), `"sliced"` (directions far from normal), or `"auto"`, which '
         'alternates the last two. Only `"auto"` uses all types of layers; with the '
         "others all layers but the first are splines.",
-        options.one_of(*ROTATIONS),
+        read=options.one_of(*ROTATIONS),
     )
     marginals: str = option(
-        "spline", '`"spline"`, or `"table"`, with which all layers of a fit are tables.'
+        default="spline",
+        doc='`"spline"`, or `"table"`, with which all layers of a fit are tables.',
     )
     step: float = option(
-        0.4, "Share of the change that a layer of a fit makes, in (0, 1].", _read_step
+        default=0.4,
+        doc="Share of the change that a layer of a fit makes, in (0, 1].",
+        read=_read_step,
     )
 
     fit_policy = policy.FitPolicy(method="greedy")
@@ -314,7 +325,7 @@ class Gaussianization(_Layered, VectorFlow):
         https://arxiv.org/abs/2003.01941
     """
 
-    num_layers: int = option(6)
+    num_layers: int = option(default=6)
 
     def __init__(
         self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any

@@ -80,6 +80,6 @@ class NeuralSplineImageFlow(_Steps):
         section 5.2
     """
 
-    num_steps: int = option(7)
-    hidden_units: Sequence[int] = option((48, 48))
+    num_steps: int = option(default=7)
+    hidden_units: Sequence[int] = option(default=(48, 48))
     residual: bool = option(default=True)

@@ -42,37 +42,51 @@ class MultiScaleFlow(image.ImageFlow):
     """
 
     num_levels: int | None = option(
-        None,
-        "Number of levels; both sides must be multiples of `2 ** num_levels`. `None`: "
-        "as many as possible, up to 3.",
+        default=None,
+        doc=(
+            "Number of levels; both sides must be multiples of `2 ** num_levels`. "
+            "`None`: as many as possible, up to 3."
+        ),
     )
-    num_steps: int = option(8, "Number of steps in each level.", options.at_least(1))
+    num_steps: int = option(
+        default=8, doc="Number of steps in each level.", read=options.at_least(1)
+    )
     hidden_units: Sequence[int] = option(
-        (64, 64),
-        "Channels of the hidden layers of the networks; of residual ones once for the "
-        "first layer and once for each block.",
-        options.sizes,
+        default=(64, 64),
+        doc=(
+            "Channels of the hidden layers of the networks; of residual ones once for "
+            "the first layer and once for each block."
+        ),
+        read=options.sizes,
     )
     residual: bool = option(
         default=False,
         doc="Whether networks are gated residual ones, see `networks.ConvNet`.",
     )
-    num_bins: int = option(8, "Bins of each spline.")
-    tail_bound: float = option(5.0, "The splines act on `[-tail_bound, tail_bound]`.")
+    num_bins: int = option(default=8, doc="Bins of each spline.")
+    tail_bound: float = option(
+        default=5.0, doc="The splines act on `[-tail_bound, tail_bound]`."
+    )
     positions: bool = option(
         default=True, doc="Whether networks see row and column of each pixel."
     )
-    activation: str = option("relu", "Name in `tf.nn`.")
+    activation: str = option(default="relu", doc="Name in `tf.nn`.")
     dropout: float = option(
-        0.0, "Share of hidden units dropped while training.", options.fraction
+        default=0.0,
+        doc="Share of hidden units dropped while training.",
+        read=options.fraction,
     )
-    num_values: int = option(256, "Number of values of a pixel: 256 for 8 bits.")
+    num_values: int = option(
+        default=256, doc="Number of values of a pixel: 256 for 8 bits."
+    )
     logit_alpha: float | None = option(
-        LOGIT_ALPHA,
-        "Models the logit of pixels, squeezed into `[alpha, 1 - alpha]`, as RealNVP "
-        "does: black and white get room, and samples exceed `[0, num_values]` by at "
-        "most half a value. `None`: pixels as they are, centred and scaled, as in "
-        "Glow's paper.",
+        default=LOGIT_ALPHA,
+        doc=(
+            "Models the logit of pixels, squeezed into `[alpha, 1 - alpha]`, as "
+            "RealNVP does: black and white get room, and samples exceed "
+            "`[0, num_values]` by at most half a value. `None`: pixels as they are, "
+            "centred and scaled, as in Glow's paper."
+        ),
     )
     dequantize: bool | str = option(  # type: ignore[assignment]
         default=True,
@@ -219,17 +233,23 @@ class AnyCoupling(MultiScaleFlow):
     """Levels whose couplings have any transformer."""
 
     coupling: str = option(
-        "affine",
-        '`"affine"`, `"spline"` (rational-quadratic), `"mixture"` (CDF of a mixture of '
-        'logistics, as in Flow++: samples need a root search), or `"additive"`.',
-        options.one_of(*COUPLINGS),
+        default="affine",
+        doc=(
+            '`"affine"`, `"spline"` (rational-quadratic), `"mixture"` (CDF of a '
+            "mixture of logistics, as in Flow++: samples need a root search), or "
+            '`"additive"`.'
+        ),
+        read=options.one_of(*COUPLINGS),
     )
     transformer: transformers.Transformer | None = option(
-        None,
-        "The scalar map of the couplings, or its name; `None` for that of `coupling`.",
-        lambda value, name: value and transformers.transformer(value, name),
+        default=None,
+        doc=(
+            "The scalar map of the couplings, or its name; `None` for that of "
+            "`coupling`."
+        ),
+        read=lambda value, name: value and transformers.transformer(value, name),
     )
-    num_components: int = option(8, "Logistics of each mixture.")
+    num_components: int = option(default=8, doc="Logistics of each mixture.")
 
     def _scalar_map(self) -> transformers.Transformer:
         if self.transformer is not None:

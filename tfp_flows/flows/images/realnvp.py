@@ -37,9 +37,9 @@ class RealNVPImage(multiscale.AnyCoupling):
     """
 
     num_steps: int = option(
-        3, "Number of couplings of each of the two kinds in each level."
+        default=3, doc="Number of couplings of each of the two kinds in each level."
     )
-    hidden_units: Sequence[int] = option((32, 32, 32))
+    hidden_units: Sequence[int] = option(default=(32, 32, 32))
     residual: bool = option(default=True)
 
     def _level(

@@ -22,12 +22,12 @@ __all__ = [
 class _Autoregressive(base.LayeredFlow):
     """Layers that map each coordinate given those before it, in alternating order."""
 
-    num_layers: int = option(5)
+    num_layers: int = option(default=5)
     order: str = option(
-        "alternate",
-        '`"alternate"` (from left to right next to the data, then back and forth), '
+        default="alternate",
+        doc='`"alternate"` (from left to right next to the data, then back and forth), '
         '`"left-to-right"`, `"right-to-left"` or `"random"` in each layer.',
-        options.one_of("alternate", "left-to-right", "right-to-left", "random"),
+        read=options.one_of("alternate", "left-to-right", "right-to-left", "random"),
     )
     _inverted = False
 
@@ -78,7 +78,9 @@ class AutoregressiveFlow(_Autoregressive):
     """
 
     transformer: Transformer = option(
-        Affine(), "The scalar map of every layer, or its name.", transformer
+        default=Affine(),
+        doc="The scalar map of every layer, or its name.",
+        read=transformer,
     )
     inverted: bool = option(
         default=False, doc="Whether sampling is the fast direction."
@@ -131,7 +133,7 @@ class AutoregressiveSplineFlow(base.SplineLayers, _Autoregressive):
         Durkan et al. (2019). Neural Spline Flows. https://arxiv.org/abs/1906.04032
     """
 
-    num_layers: int = option(3)
+    num_layers: int = option(default=3)
     residual: bool = option(default=True)
 
 
@@ -147,4 +149,4 @@ class MixtureAutoregressiveFlow(base.MixtureLayers, _Autoregressive):
         https://arxiv.org/abs/1705.07057
     """
 
-    num_layers: int = option(2)
+    num_layers: int = option(default=2)

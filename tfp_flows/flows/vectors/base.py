@@ -22,16 +22,22 @@ __all__ = ["LayeredFlow", "MixtureLayers", "SplineLayers", "VectorFlow"]
 class VectorFlow(Recipe):
     """A flow of some layers whose networks have hidden units."""
 
-    num_layers: int = option(6, "Number of layers.", options.at_least(1))
-    hidden_units: Sequence[int] = option(
-        (64, 64),
-        "Widths of the networks' hidden layers; of residual ones once for the first "
-        "layer and once for each block of two, all equal.",
-        options.sizes,
+    num_layers: int = option(
+        default=6, doc="Number of layers.", read=options.at_least(1)
     )
-    activation: str = option("relu", "Name in `tf.nn`.")
+    hidden_units: Sequence[int] = option(
+        default=(64, 64),
+        doc=(
+            "Widths of the networks' hidden layers; of residual ones once for the "
+            "first layer and once for each block of two, all equal."
+        ),
+        read=options.sizes,
+    )
+    activation: str = option(default="relu", doc="Name in `tf.nn`.")
     dropout: float = option(
-        0.0, "Share of hidden units dropped while training.", options.fraction
+        default=0.0,
+        doc="Share of hidden units dropped while training.",
+        read=options.fraction,
     )
 
     def _network(self, **more: Any) -> dict[str, Any]:
@@ -55,10 +61,13 @@ class LayeredFlow(VectorFlow):
         doc="Whether the networks are residual; then all widths must be equal.",
     )
     mixing: str = option(
-        "none",
-        'Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`. With '
-        'the base "uniform" `"lu"`, which would leave its cube, permutes alone.',
-        options.one_of(*layers.MIXINGS),
+        default="none",
+        doc=(
+            'Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`. '
+            'With the base "uniform" `"lu"`, which would leave its cube, permutes '
+            "alone."
+        ),
+        read=options.one_of(*layers.MIXINGS),
     )
 
     # Networks remember single events of small tables, and tails of tables vary.
@@ -94,10 +103,12 @@ class LayeredFlow(VectorFlow):
 class SplineLayers(LayeredFlow):
     """Layers of rational-quadratic splines."""
 
-    num_bins: int = option(8, "Bins of each spline.", options.at_least(1))
+    num_bins: int = option(
+        default=8, doc="Bins of each spline.", read=options.at_least(1)
+    )
     tail_bound: float = option(
-        5.0,
-        "The splines act on `[-tail_bound, tail_bound]` in units of standard "
+        default=5.0,
+        doc="The splines act on `[-tail_bound, tail_bound]` in units of standard "
         "deviations of the data; outside, each layer is the identity. With the base "
         '"uniform" they act on its cube.',
     )
@@ -112,7 +123,9 @@ class SplineLayers(LayeredFlow):
 class MixtureLayers(LayeredFlow):
     """Layers of mixtures of logistics."""
 
-    num_components: int = option(8, "Logistics in each mixture.", options.at_least(1))
+    num_components: int = option(
+        default=8, doc="Logistics in each mixture.", read=options.at_least(1)
+    )
 
     @property
     def transformer(self) -> Transformer:

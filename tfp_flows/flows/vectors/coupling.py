@@ -48,7 +48,9 @@ class CouplingFlow(_Coupling):
     """
 
     transformer: Transformer = option(
-        Affine(), "The scalar map of every layer, or its name.", transformer
+        default=Affine(),
+        doc="The scalar map of every layer, or its name.",
+        read=transformer,
     )
 
 
@@ -62,7 +64,7 @@ class NICE(_Coupling):
         Dinh et al. (2014). NICE. https://arxiv.org/abs/1410.8516
     """
 
-    base: Any = option("diagonal-normal")
+    base: Any = option(default="diagonal-normal")
     transformer = Additive()
 
 
@@ -90,4 +92,4 @@ class NeuralSplineFlow(base.SplineLayers, _Coupling):
     """
 
     residual: bool = option(default=True)
-    mixing: str = option("lu")
+    mixing: str = option(default="lu")
