@@ -5,7 +5,6 @@ The component axis is first: logits, locations and log-scales are `[K, ...]`.
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from tfp_flows.math import roots
@@ -68,10 +67,9 @@ def logit_cdf_inverse(
         Value and log-derivative of the inverse map, `[...]`.
     """
     parameters = (log_weights, locations, log_scales)
-    infinite, sign = tf.math.is_inf(y), tf.sign(y)
-    y = tf.clip_by_value(y, -FAR, FAR)
-    quantiles = locations + y * tf.exp(log_scales)
+    clipped = tf.clip_by_value(y, -FAR, FAR)
+    quantiles = locations + clipped * tf.exp(log_scales)
     low, high = tf.reduce_min(quantiles, axis=0), tf.reduce_max(quantiles, axis=0)
-    x = roots.solve(logit_cdf, y, low, high, parameters, bracketed=True).root
+    x = roots.solve(logit_cdf, clipped, low, high, parameters, bracketed=True).root
     log_det = -logit_cdf(x, *parameters)[1]
-    return tf.where(infinite, sign * x.dtype.as_numpy_dtype(np.inf), x), log_det
+    return tf.where(tf.math.is_inf(y), tf.stop_gradient(y), x), log_det

@@ -170,10 +170,12 @@ def _shrunk(
     ) -> tuple[tf.Tensor, ...]:
         wrong, log_slope = error(x)
         low, high = tf.where(wrong < 0, x, low), tf.where(wrong > 0, x, high)
-        change = tf.math.multiply_no_nan(tf.exp(-log_slope), wrong)
+        change = _inverse_slope(log_slope) * wrong
         newton, length, width = x - change, tf.abs(change), high - low
         margin = tolerance * (1.0 + tf.abs(x))
         outside = (newton < low - margin) | (newton > high + margin)
+        # Where the slope underflows, the step says nothing: its length was bounded.
+        outside |= (-log_slope > _steepest(x)) & tf.not_equal(wrong, 0.0)
         # What is found stays so: rounding would throw it back to its bracket.
         unsettled &= outside | (length > near * margin)
         # Steps that do not shrink may repeat for ever: the bracket is halved between.
@@ -242,5 +244,9 @@ def _half_the_digits(x: tf.Tensor) -> float:
 
 def _inverse_slope(log_slope: tf.Tensor) -> tf.Tensor:
     """Return one over the slope, bounded where the slope underflows."""
-    steepest = 0.5 * np.log(np.finfo(log_slope.dtype.as_numpy_dtype).max)
-    return tf.exp(tf.minimum(-log_slope, steepest))
+    return tf.exp(tf.minimum(-log_slope, _steepest(log_slope)))
+
+
+def _steepest(x: tf.Tensor) -> float:
+    """Return the log up to which one over a slope is not bounded."""
+    return 0.5 * float(np.log(np.finfo(x.dtype.as_numpy_dtype).max))
