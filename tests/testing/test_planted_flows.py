@@ -52,6 +52,15 @@ def test_unknown_check_to_skip_is_an_error():
         testing.check_flow(Planted(), skip=("round_trip",))
 
 
+def test_infinite_intermediate_number_of_a_flow():
+    class Layer(Increasing):
+        def _inverse_and_log_det(self, y):
+            x, log_det = super()._inverse_and_log_det(y)
+            return x, log_det + tf.exp(-tf.exp(1e3 * tf.ones_like(log_det)))
+
+    must_catch("numerics", type("Steep", (Planted,), {"layer": Layer}), "of log_prob")
+
+
 def test_density_that_does_not_integrate_to_one():
     class Layer(Affine):
         def _inverse_and_log_det(self, y):

@@ -70,7 +70,7 @@ from tfp_flows.testing.modes import (
     check_vectorized_map,
     check_xla,
 )
-from tfp_flows.testing.numerics import check_numerics
+from tfp_flows.testing.numerics import check_flow_numerics, check_numerics
 from tfp_flows.testing.one_dimension import (
     check_flow_one_dimension,
     check_is_increasing,
@@ -123,6 +123,7 @@ __all__ = [
     "check_flow_gradients",
     "check_flow_mass",
     "check_flow_modes",
+    "check_flow_numerics",
     "check_flow_one_dimension",
     "check_flow_partial",
     "check_flow_pickle",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase
+from tfp_flows.testing.flow_case import FlowCase
 
-__all__ = ["check_numerics"]
+__all__ = ["check_flow_numerics", "check_numerics"]
 
 
 @contextlib.contextmanager
@@ -20,6 +23,21 @@ def _checked() -> Iterator[None]:
         yield
     finally:
         tf.debugging.disable_check_numerics()
+
+
+def _require_numbers(
+    case: Any, function: Callable[[], tf.Tensor], sources: Sequence[Any], name: str
+) -> None:
+    """Require that a number and its gradient are computed from finite numbers."""
+    try:
+        with _checked():
+            with tf.GradientTape() as tape:
+                tape.watch(sources)
+                total = function()
+            tape.gradient(total, sources)
+    except tf.errors.InvalidArgumentError as error:
+        found = " ".join(str(error).split())[:300]
+        case.fail("numerics", f"an intermediate number of {name}: {found}")
 
 
 @registry.bijector_check
@@ -34,13 +52,30 @@ def check_numerics(case: BijectorCase) -> None:
         ("forward", bijector.forward, registry.forward_log_det, x),
         ("inverse", bijector.inverse, registry.inverse_log_det, y),
     ):
-        try:
-            with _checked():
-                with tf.GradientTape() as tape:
-                    tape.watch(value)
-                    total = tf.reduce_sum(method(value, **condition))
-                    total += tf.reduce_sum(log_det(case, bijector, value, **condition))
-                tape.gradient(total, [value, *bijector.trainable_variables])
-        except tf.errors.InvalidArgumentError as error:
-            found = " ".join(str(error).split())[:300]
-            case.fail("numerics", f"an intermediate number of {name}: {found}")
+        total = functools.partial(
+            lambda method, log_det, value: (
+                tf.reduce_sum(method(value, **condition))
+                + tf.reduce_sum(log_det(case, bijector, value, **condition))
+            ),
+            *(method, log_det, value),
+        )
+        sources = [value, *bijector.trainable_variables]
+        _require_numbers(case, total, sources, name)
+
+
+@registry.flow_check
+def check_flow_numerics(case: FlowCase) -> None:
+    """`tf.debugging.enable_check_numerics()` finds nothing in a flow at its data.
+
+    Neither in densities and samples nor in their gradients.
+    """
+    flow = case.flow(case.dtypes[0])
+    x, *condition = (tf.constant(value) for value in case.data(flow, 4))
+    z = flow.base.distribution().sample(4, seed=[case.seed, 5])
+    variables = [variable.value for variable in flow.trainable_variables]
+    for name, function, value in (
+        ("log_prob", flow.distribution(*condition).log_prob, x),
+        ("samples", flow.bijector(*condition).forward, z),
+    ):
+        total = functools.partial(lambda f, v: tf.reduce_sum(f(v)), function, value)
+        _require_numbers(case, total, [value, *variables], name)
