@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tfpf
+from tests.flows import small
 from tfp_flows.flows._model import shared
 
 
@@ -27,18 +28,14 @@ def _counter(factor, start):
         return {"steps": steps[0], "data": data["x"], "nothing": None}
 
     function = tf.function(count, jit_compile=True, autograph=False)
-    return lambda data: shared.call(
-        function.get_concrete_function(data), data
-    ), variable
-
-
-def _data(*values):
-    return {"x": tf.constant(values), "missing": None}
+    spec = {"x": tf.TensorSpec([None]), "missing": None}
+    bound = shared.bound(function.get_concrete_function(spec))
+    return lambda *values: bound(tf.constant(values)), variable
 
 
 def test_equal_functions_share_a_program_and_keep_their_variables():
     first, one = _counter(2.0, 10.0)
-    out = first(_data(1.0, 2.0))
+    out = first(1.0, 2.0)
     assert one.numpy() == 16.0
     assert out["steps"].numpy() == 4
     assert out["data"].numpy().tolist() == [1.0, 2.0]
@@ -47,16 +44,16 @@ def test_equal_functions_share_a_program_and_keep_their_variables():
     del first, out
     gc.collect()  # the program outlives the function that it was made of
     second, other = _counter(2.0, -1.0)
-    assert second(_data(-3.0, 1.0))["steps"].numpy() == 3
+    assert second(-3.0, 1.0)["steps"].numpy() == 3
     assert (one.numpy(), other.numpy()) == (16.0, -5.0)
     assert shared.num_programs() == programs
 
 
 def test_functions_with_other_constants_do_not_share():
-    _counter(3.0, 0.0)[0](_data(1.0))
+    _counter(3.0, 0.0)[0](1.0)
     programs = shared.num_programs()
     function, variable = _counter(4.0, 0.0)
-    function(_data(1.0))
+    function(1.0)
     assert variable.numpy() == 4.0
     assert shared.num_programs() == programs + 1
 
@@ -65,7 +62,7 @@ def test_programs_beyond_the_most_are_built_anew(monkeypatch):
     monkeypatch.setattr(shared, "MAX_PROGRAMS", 1)
     for factor in (5.0, 6.0, 5.0):
         function, variable = _counter(factor, 0.0)
-        function(_data(1.0))
+        function(1.0)
         assert variable.numpy() == factor
         assert shared.num_programs() == 1
 
@@ -99,3 +96,19 @@ def test_flow_trained_by_a_shared_program_is_that_without_xla(steps_per_executio
     for key in losses:
         np.testing.assert_allclose(history[key], losses[key], rtol=1e-5)
     assert shared.num_programs() == programs
+
+
+def test_densities_of_equal_flows_share_a_program_and_keep_their_gradients():
+    x = tf.constant([[0.5, -1.0], [2.0, 0.3]])
+    flows = [small.perturbed(small.build("nice"), seed=seed) for seed in range(2)]
+    found = flows[0].log_prob(x, jit_compile=True)
+    programs = shared.num_programs()
+    found = found, flows[1].log_prob(x, jit_compile=True)
+    assert shared.num_programs() == programs
+    for flow, values in zip(flows, found, strict=True):
+        np.testing.assert_allclose(values, flow.log_prob(x), rtol=1e-5)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        density = flows[1].log_prob(x, jit_compile=True)
+    np.testing.assert_allclose(density, found[1], rtol=1e-6)
+    assert np.all(np.isfinite(tape.gradient(density, x)))

@@ -13,6 +13,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks, _context, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
+from tfp_flows.flows._model import shared
 
 __all__ = ["CompiledFlow", "export", "stateless_seed"]
 
@@ -26,7 +27,8 @@ class CompiledFlow:
 
     Inputs are flattened to one batch dimension of unknown size, so that changing batch
     sizes do not trace again. Under XLA, which compiles for one size, batches are filled
-    up to the next power of two. Weights are read in each call.
+    up to the next power of two; calls outside of tapes and functions share what it
+    compiles with flows of equal structure. Weights are read in each call.
 
     Second derivatives, persistent tapes and forward mode evaluate the operations one by
     one: TensorFlow would build, for each order, a function of the whole flow.
@@ -38,6 +40,7 @@ class CompiledFlow:
     def __init__(self, flow: Any) -> None:
         self._flow = flow
         self._functions: dict[tuple[str, bool], Any] = {}
+        self._programs: dict[str, Any] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFlow:
         """Return functions for the copy of the flow, traced when first used."""
@@ -51,6 +54,8 @@ class CompiledFlow:
                 variable.value()
             if _tapes.wants_higher_orders([*arguments, *function.captured_inputs]):
                 return _MAKERS[kind](self._flow)[0](*arguments)
+        elif jit_compile and tf.executing_eagerly():
+            function = self._shared(kind, function)
         return _in_bucket(function, *arguments) if jit_compile else function(*arguments)
 
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
@@ -68,6 +73,12 @@ class CompiledFlow:
             with _context.values_scope():
                 self._functions[key] = traced.get_concrete_function()
         return self._functions[key]
+
+    def _shared(self, kind: str, traced: Any) -> Any:
+        """Return the program that equal flows share, for calls without derivatives."""
+        if kind not in self._programs:
+            self._programs[kind] = shared.bound(traced)
+        return self._programs[kind]
 
     def _owner(self) -> str:
         return f"this flow (`{type(self._flow).__name__}`)"

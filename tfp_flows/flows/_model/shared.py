@@ -11,16 +11,19 @@ differ: what is called is the same graph.
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import hashlib
 import itertools
 import threading
+import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["MAX_PROGRAMS", "call", "compiled_steps", "num_programs"]
+__all__ = ["MAX_PROGRAMS", "Steps", "bound", "compiled_steps", "num_programs"]
 
 # Beyond, the program that was not called for longest is built anew when it is needed.
 MAX_PROGRAMS = 64
@@ -45,31 +48,71 @@ def num_programs() -> int:
     return len(_programs)
 
 
-def call(traced: Any, arguments: Any) -> Any:
-    """Call a traced function by the program that equal ones share.
+def bound(traced: Any, *, jit_compile: bool = True) -> Any:
+    """Return the program that equal functions share, bound to what one of them holds.
 
     What it returns has no derivatives.
 
     Args:
-        traced: Concrete function that XLA is to compile.
-        arguments: What it was traced for: tensors in a structure.
+        traced: Concrete function whose tensors from outside are variables and other
+            tensors of eager mode.
+        jit_compile: Whether XLA is to compile it; otherwise only what in it was marked.
 
     Returns:
-        What it returns.
+        A function of the tensors that `traced` takes, flattened.
     """
-    flat = tf.nest.flatten(arguments, expand_composites=True)
-    tensors = [value for value in flat if tf.is_tensor(value)]
-    out = _program(traced)(*tensors, *traced.captured_inputs)
-    results = iter(out)
-    structure = traced.structured_outputs
-    return tf.nest.pack_sequence_as(
-        structure,
-        [
-            next(results) if tf.is_tensor(value) else value
-            for value in tf.nest.flatten(structure, expand_composites=True)
-        ],
-        expand_composites=True,
-    )
+    own = copy.copy(_program(traced, jit_compile=jit_compile))
+    own.set_external_captures(traced.captured_inputs)
+    return own
+
+
+def _tensors(structure: Any) -> list[tf.Tensor]:
+    flat = tf.nest.flatten(structure, expand_composites=True)
+    return [value for value in flat if tf.is_tensor(value)]
+
+
+class Steps:
+    """What Keras calls for each step: a shared program of an iterator.
+
+    TensorFlow keeps the operations of a compiled function once for each graph that
+    calls it. Hence all of the graph is shared, the reading of the data, too.
+
+    Args:
+        step: Does one step on data.
+        otherwise: What does it for anything but an iterator of tensors.
+    """
+
+    def __init__(self, step: Callable[[Any], Any], otherwise: Callable) -> None:
+        compiled = tf.function(step, jit_compile=True, autograph=False)
+
+        def whole(iterator: Any) -> Any:
+            return compiled(iterator.get_next())
+
+        self._whole = tf.function(whole, autograph=False)
+        self._otherwise = otherwise
+        self._known: list[tuple[Any, Any]] = []
+        self._iterator: Any = lambda: None
+        self._run: Callable[[], Any] = lambda: None
+
+    def __call__(self, iterator: Any) -> Any:
+        """Do one step; raise `tf.errors.OutOfRangeError` at the end of the data."""
+        if not isinstance(iterator, tf.data.Iterator):
+            return self._otherwise(iterator)
+        if self._iterator() is not iterator:
+            self._run = self._read(iterator)
+            self._iterator = weakref.ref(iterator)
+        return self._run()
+
+    def _read(self, iterator: Any) -> Callable[[], Any]:
+        spec = iterator.element_spec
+        if any(isinstance(each, tf.OptionalSpec) for each in tf.nest.flatten(spec)):
+            return functools.partial(self._otherwise, iterator)
+        program = next((found for known, found in self._known if known == spec), None)
+        if program is None:
+            traced = self._whole.get_concrete_function(iterator)
+            program = bound(traced, jit_compile=False)
+            self._known.append((spec, program))
+        return functools.partial(program, *_tensors(iterator))
 
 
 @contextlib.contextmanager
@@ -78,45 +121,41 @@ def compiled_steps(model: Any, name: str) -> Iterator[None]:
 
     Args:
         model: The model.
-        name: Method that does one step, as `"train_step"`.
+        name: Which function, `"train"` or `"test"`.
 
     Yields:
-        Nothing; the function is to be made meanwhile. Its outer part is left to
-        TensorFlow, and the step to XLA.
+        Nothing; the function is to be made meanwhile.
     """
     is_alone = model.distribute_strategy.num_replicas_in_sync == 1
     if not (model.jit_compile and is_alone) or model.run_eagerly:
         yield
         return
-    step = tf.function(getattr(model, name), jit_compile=True, autograph=False)
-
-    def shared_step(data: Any) -> Any:
-        return call(step.get_concrete_function(data), data)
-
-    # Past Keras, which would track what is set on a model.
-    vars(model)[name] = shared_step
-    model.jit_compile = False
-    try:
-        yield
-    finally:
-        model.jit_compile = True
-        del vars(model)[name]
+    before = getattr(model, f"{name}_function")
+    yield
+    made = getattr(model, f"{name}_function")
+    if made is not before and model.steps_per_execution == 1:
+        steps = Steps(getattr(model, f"{name}_step"), made)
+        setattr(model, f"{name}_function", steps)
 
 
-def _program(traced: Any) -> Any:
+def _program(traced: Any, *, jit_compile: bool) -> Any:
     """Return the program of a traced function, built if there is none."""
     graph = traced.graph.as_graph_def()
     inputs = [tensor.name for tensor in traced.inputs]
     outputs = [tensor.name for tensor in traced.outputs]
     key, functions = _fingerprint(graph, inputs, outputs)
+    structure = traced.structured_outputs
+    form = tf.nest.map_structure(
+        lambda value: "" if tf.is_tensor(value) else value, structure
+    )
+    key = f"{key} {jit_compile} {form}"
     with _lock:
         if key not in _programs:
             built = next(_numbers)
             names = {name: f"shared_{built}_{i}" for name, i in functions.items()}
-            specs = [tf.TensorSpec(t.shape, t.dtype) for t in traced.inputs]
             with tf.init_scope():
                 body = _body(graph, {_node(tensor) for tensor in inputs}, names)
-                _programs[key] = _built(body, specs, inputs, outputs)
+                _programs[key] = _built(body, traced, jit_compile=jit_compile)
         _programs.move_to_end(key)
         while len(_programs) > MAX_PROGRAMS:
             _programs.popitem(last=False)
@@ -146,26 +185,35 @@ def _body(graph: Any, inputs: Set[str], names: Mapping[str, str]) -> Any:
     return body
 
 
-def _built(
-    body: Any, specs: Sequence[tf.TensorSpec], inputs: list[str], outputs: list[str]
-) -> Any:
-    """Return the body of a graph as a function that XLA compiles."""
+def _built(body: Any, traced: Any, *, jit_compile: bool) -> Any:
+    """Return the body of a graph as a function like the one that was traced."""
     used = {_node(tensor) for node in body.node for tensor in node.input}
     # In eager mode this makes functions known that graphs then call by name.
     library = tf.compat.v1.GraphDef(versions=body.versions, library=body.library)
     tf.graph_util.import_graph_def(library, name="")
+    inputs = [tensor.name for tensor in traced.inputs]
+    outputs = [tensor.name for tensor in traced.outputs]
+    held, structure = traced.captured_inputs, traced.structured_outputs
+    given_inputs = traced.inputs[: len(inputs) - len(held)]
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in given_inputs]
 
-    @tf.function(input_signature=specs, jit_compile=True, autograph=False)
-    def program(*values: tf.Tensor) -> list[tf.Tensor]:
-        given = dict(zip(inputs, values, strict=True))
-        found = tf.graph_util.import_graph_def(
-            body,
-            input_map={k: value for k, value in given.items() if _node(k) in used},
-            return_elements=[name for name in outputs if name not in given],
-            name="",
+    @tf.function(input_signature=specs, jit_compile=jit_compile, autograph=False)
+    def program(*values: tf.Tensor) -> Any:
+        graph = tf.compat.v1.get_default_graph()
+        captured = [graph.capture(tensor) for tensor in held]
+        given = dict(zip(inputs, [*values, *captured], strict=True))
+        found = iter(
+            tf.graph_util.import_graph_def(
+                body,
+                input_map={k: value for k, value in given.items() if _node(k) in used},
+                return_elements=[name for name in outputs if name not in given],
+                name="",
+            )
         )
-        computed = iter(found)
-        return [given[k] if k in given else next(computed) for k in outputs]
+        results = iter([given[k] if k in given else next(found) for k in outputs])
+        flat = tf.nest.flatten(structure, expand_composites=True)
+        flat = [next(results) if tf.is_tensor(value) else value for value in flat]
+        return tf.nest.pack_sequence_as(structure, flat, expand_composites=True)
 
     return program.get_concrete_function()
 

@@ -166,12 +166,12 @@ class TrainableModel(keras.Model):
         if optimizer is not None and not optimizer.built:
             with self.distribute_strategy.scope():
                 optimizer.build(self._trained())
-        with shared.compiled_steps(self, "train_step"):
+        with shared.compiled_steps(self, "train"):
             return super().make_train_function(force)
 
     def make_test_function(self, force: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Make the compiled step of `evaluate`."""
-        with shared.compiled_steps(self, "test_step"):
+        with shared.compiled_steps(self, "test"):
             return super().make_test_function(force)
 
     def train_step(self, data: Any) -> Any:
