@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfp_flows.datasets import folds
+from tfp_flows.datasets import folds, numeric
 
 __all__ = ["Table", "check_columns", "default_columns", "to_table"]
-
-# Beyond these, floats skip integers.
-_EXACT_FLOAT32, _EXACT_FLOAT64 = 2**24, 2**53
-# Integers of so many digits are within.
-_DIGITS = 15
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +37,7 @@ class Table:
     fold: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        x = _numbers(self.x, "`x`")
+        x = numeric.of_array(self.x, "`x`")
         if x.ndim != 2:
             raise ValueError(
                 f"`x` must have shape [n, d], got {x.shape}. Put one row of numbers "
@@ -230,7 +224,7 @@ def to_table(data: Any) -> Table:
         data = data.to_frame(name="x0" if data.name is None else data.name)
     if hasattr(data, "iloc") and hasattr(data, "columns"):
         return _from_frame(data)
-    array = _numbers(data, "`data`")
+    array = numeric.of_array(data, "`data`")
     if array.ndim not in (1, 2):
         raise ValueError(
             f"`data` must have shape [n, d] or [n], got {array.shape}. Put one row of "
@@ -247,20 +241,20 @@ def _from_frame(frame: Any) -> Table:
     values, wrong = [], []
     for i, name in enumerate(names):
         series = frame.iloc[:, i]
-        column = _numeric(series)
+        column = numeric.of_series(series)
         if column is None:
             wrong.append((name, series))
         else:
-            values.append(_floating(column, f"column {name!r}"))
+            values.append(numeric.floating(column, f"column {name!r}"))
     if wrong:
         name, series = wrong[0]
-        row, cell = _first_text(series)
+        row, cell = numeric.first_text(series)
         if (
             isinstance(cell, str)
             and cell.lstrip("-").isdecimal()
-            and len(cell) > _DIGITS
+            and len(cell) > numeric.DIGITS
         ):
-            raise _too_long(f"column {name!r}", cell, row)
+            raise numeric.too_long(f"column {name!r}", cell, row)
         others = ", ".join(repr(other) for other, _ in wrong[1:])
         more = f" (nor are {others})" if others else ""
         comma = isinstance(cell, str) and cell.replace(",", "", 1).lstrip("-").isdigit()
@@ -278,108 +272,6 @@ def _from_frame(frame: Any) -> Table:
     dtype = np.result_type(*(column.dtype for column in values))
     x = np.stack([column.astype(dtype, copy=False) for column in values], axis=1)
     return Table(x, tuple(names))
-
-
-def _numeric(series: Any) -> np.ndarray | None:
-    """Return a column as numbers, or None if a cell is not a number."""
-    kind = getattr(series.dtype, "kind", "O")
-    if kind in "fiub":
-        # pandas' own types say which NumPy type they mask or compress; missing cells
-        # become NaN.
-        dtype = getattr(series.dtype, "subtype", series.dtype)
-        dtype = getattr(dtype, "numpy_dtype", dtype)
-        if series.hasnans and kind != "f":
-            if kind in "iu":
-                there = np.flatnonzero(series.notna())
-                whole = series.iloc[there].to_numpy(dtype)
-                _check_digits(whole, f"column {series.name!r}", there)
-            dtype = np.float64
-        # pandas 2 converts the filler even if no cell is missing: None is no integer.
-        missing = {"na_value": np.nan} if series.hasnans else {}
-        return series.to_numpy(dtype=dtype, **missing)
-    if kind != "O" or not all(_is_number(cell) for cell in series):
-        return None
-    whole = [(i, cell) for i, cell in enumerate(series) if isinstance(cell, int)]
-    if whole:
-        rows, cells = zip(*whole, strict=True)
-        _check_digits(np.array(cells, object), f"column {series.name!r}", rows)
-    return series.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _is_number(cell: Any) -> bool:
-    """Say whether a cell is a real number, a boolean or missing."""
-    if cell is None or isinstance(cell, (numbers.Real, np.bool_)):
-        return True
-    return type(cell).__name__ in ("Decimal", "NAType")
-
-
-def _first_text(series: Any) -> tuple[int, Any]:
-    """Return position and value of the first cell that no number can be read from."""
-    cells = list(series)
-    for row, cell in enumerate(cells):
-        try:
-            float(cell)
-        except (TypeError, ValueError):
-            if not _is_number(cell):
-                return row, cell
-    # All can be read: integers of many digits, text that looks like numbers, or dates.
-    for row, cell in enumerate(cells):
-        if isinstance(cell, str) and len(cell) > _DIGITS:
-            return row, cell
-    return 0, cells[0] if cells else ""
-
-
-def _numbers(data: Any, where: str) -> np.ndarray:
-    """Return an array of floats, or say that the data are not numeric."""
-    try:
-        array = np.asarray(data)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(
-            f"{where} must be rows of one length, got {type(data).__name__} that NumPy "
-            f"cannot stack: {error} Make all rows equally long."
-        ) from error
-    if array.dtype.kind not in "fiub":
-        raise ValueError(
-            f"{where} must be numeric, got an array of type {array.dtype}. Convert it "
-            "with astype(float)."
-        )
-    return _floating(array, where)
-
-
-def _floating(array: np.ndarray, where: str) -> np.ndarray:
-    """Keep float32 and float64; turn other numbers into a float that holds them."""
-    if array.dtype in (np.float32, np.float64):
-        return array
-    wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
-    if array.dtype.kind in "iu" and array.size:
-        wide = max(-int(array.min()), int(array.max())) > _EXACT_FLOAT32
-        _check_digits(array, where)
-    return array.astype(np.float64 if wide else np.float32)
-
-
-def _check_digits(
-    array: np.ndarray, where: str, rows: Sequence[int] | np.ndarray | None = None
-) -> None:
-    """Raise if an integer has more digits than float64.
-
-    Args:
-        array: Integers.
-        where: What they are, for the error.
-        rows: The row of each; by default in order.
-    """
-    beyond = np.asarray((array > _EXACT_FLOAT64) | (array < -_EXACT_FLOAT64), bool)
-    if beyond.any():
-        first = int(np.argwhere(beyond)[0][0])
-        row = first if rows is None else rows[first]
-        raise _too_long(where, array[beyond][0], row)
-
-
-def _too_long(where: str, integer: object, row: int) -> ValueError:
-    return ValueError(
-        f"{where} must hold integers within +-2**53, got {integer} in row {row + 1}, "
-        "whose last digits a float does not hold. Subtract an offset, or drop the "
-        "column if it is an identifier."
-    )
 
 
 def _check_different(names: Iterable[str], where: str) -> None:

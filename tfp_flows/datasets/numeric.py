@@ -1,0 +1,119 @@
+"""Columns as they come, as numbers, without the loss of a digit."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["DIGITS", "first_text", "floating", "of_array", "of_series", "too_long"]
+
+# Beyond these, floats skip integers.
+_EXACT_FLOAT32, _EXACT_FLOAT64 = 2**24, 2**53
+# Integers of so many digits are within.
+DIGITS = 15
+
+
+def of_series(series: Any) -> np.ndarray | None:
+    """Return a column as numbers, or None if a cell is not a number."""
+    kind = getattr(series.dtype, "kind", "O")
+    if kind in "fiub":
+        # pandas' own types say which NumPy type they mask or compress; missing cells
+        # become NaN.
+        dtype = getattr(series.dtype, "subtype", series.dtype)
+        dtype = getattr(dtype, "numpy_dtype", dtype)
+        if series.hasnans and kind != "f":
+            if kind in "iu":
+                there = np.flatnonzero(series.notna())
+                whole = series.iloc[there].to_numpy(dtype)
+                _check_digits(whole, f"column {series.name!r}", there)
+            dtype = np.float64
+        # pandas 2 converts the filler even if no cell is missing: None is no integer.
+        missing = {"na_value": np.nan} if series.hasnans else {}
+        return series.to_numpy(dtype=dtype, **missing)
+    if kind != "O" or not all(_is_number(cell) for cell in series):
+        return None
+    whole = [(i, cell) for i, cell in enumerate(series) if isinstance(cell, int)]
+    if whole:
+        rows, cells = zip(*whole, strict=True)
+        _check_digits(np.array(cells, object), f"column {series.name!r}", rows)
+    return series.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_number(cell: Any) -> bool:
+    """Say whether a cell is a real number, a boolean or missing."""
+    if cell is None or isinstance(cell, (numbers.Real, np.bool_)):
+        return True
+    return type(cell).__name__ in ("Decimal", "NAType")
+
+
+def first_text(series: Any) -> tuple[int, Any]:
+    """Return position and value of the first cell that no number can be read from."""
+    cells = list(series)
+    for row, cell in enumerate(cells):
+        try:
+            float(cell)
+        except (TypeError, ValueError):
+            if not _is_number(cell):
+                return row, cell
+    # All can be read: integers of many digits, text that looks like numbers, or dates.
+    for row, cell in enumerate(cells):
+        if isinstance(cell, str) and len(cell) > DIGITS:
+            return row, cell
+    return 0, cells[0] if cells else ""
+
+
+def of_array(data: Any, where: str) -> np.ndarray:
+    """Return an array of floats, or say that the data are not numeric."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(
+            f"{where} must be rows of one length, got {type(data).__name__} that NumPy "
+            f"cannot stack: {error} Make all rows equally long."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{where} must be numeric, got an array of type {array.dtype}. Convert it "
+            "with astype(float)."
+        )
+    return floating(array, where)
+
+
+def floating(array: np.ndarray, where: str) -> np.ndarray:
+    """Keep float32 and float64; turn other numbers into a float that holds them."""
+    if array.dtype in (np.float32, np.float64):
+        return array
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+    if array.dtype.kind in "iu" and array.size:
+        wide = max(-int(array.min()), int(array.max())) > _EXACT_FLOAT32
+        _check_digits(array, where)
+    return array.astype(np.float64 if wide else np.float32)
+
+
+def _check_digits(
+    array: np.ndarray, where: str, rows: Sequence[int] | np.ndarray | None = None
+) -> None:
+    """Raise if an integer has more digits than float64.
+
+    Args:
+        array: Integers.
+        where: What they are, for the error.
+        rows: The row of each; by default in order.
+    """
+    beyond = np.asarray((array > _EXACT_FLOAT64) | (array < -_EXACT_FLOAT64), bool)
+    if beyond.any():
+        first = int(np.argwhere(beyond)[0][0])
+        row = first if rows is None else rows[first]
+        raise too_long(where, array[beyond][0], row)
+
+
+def too_long(where: str, integer: object, row: int) -> ValueError:
+    """Return the error of an integer that a float cannot hold."""
+    return ValueError(
+        f"{where} must hold integers within +-2**53, got {integer} in row {row + 1}, "
+        "whose last digits a float does not hold. Subtract an offset, or drop the "
+        "column if it is an identifier."
+    )
