@@ -106,6 +106,11 @@ def test_what_makes_no_flow_is_refused(tmp_path):
     build = flows.Flow.from_maps
     with pytest.raises(ValueError, match="`event_shape` must be given"):
         build([tfb.Exp()])
+    for shape in (3, ()):
+        with pytest.raises(
+            ValueError, match=r"`event_shape` must be \(2,\), as the maps"
+        ):
+            build([Swap()], shape)
     with pytest.raises(TypeError, match="`maps` must be bijectors of TFP or tfp_flows"):
         build([bijectors.Affine()], 2)
     flow = build([Unregistered()])

@@ -66,7 +66,15 @@ class MapsFlow(base.Flow):
                 "example event_shape=2."
             )
             raise ValueError(msg)
-        shape = shape or known[0]
+        tail = None if shape is None else shape[max(0, len(shape) - rank) :]
+        if tail is not None and (len(tail) < rank or {tail, *known} != {tail}):
+            need = str(known[0]) if known else f"of rank {rank} or more"
+            msg = (
+                f"`event_shape` must be {need}, as the maps need, got {shape}. Leave "
+                "it out, or build the maps for it."
+            )
+            raise ValueError(msg)
+        shape = known[0] if shape is None else shape
         if condition_shape is None and kwargs.get("embedding") is None:
             shapes = [getattr(part, "condition_shape", None) for part in parts]
             condition_shape = next((s for s in shapes if s is not None), None)
