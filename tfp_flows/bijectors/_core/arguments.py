@@ -27,9 +27,7 @@ __all__ = [
     "require_rank",
     "require_rows",
     "require_sides",
-    "require_square",
     "require_variables",
-    "unbatched",
     "variable",
 ]
 
@@ -249,11 +247,6 @@ def require_sides(shape: tf.TensorShape, argument: str, owner: str) -> None:
         raise ValueError(msg)
 
 
-def require_square(shape: tf.TensorShape, size: int, argument: str, owner: str) -> None:
-    """Raise unless a shape ends in `(size, size)`."""
-    _checks.require_trailing(shape, (size, size), argument, owner)
-
-
 def require_variables(owner: str, **values: Any) -> None:
     """Raise unless every value can be assigned to."""
     for argument, value in values.items():
@@ -284,17 +277,3 @@ def require_rows(x: np.ndarray) -> None:
             f"{x.shape}. Drop or impute bad rows."
         )
         raise ValueError(msg)
-
-
-def unbatched(bijector: Any) -> bool:
-    """Return whether no parameter of a map has more dimensions than one map needs."""
-    for name, properties in bijector.parameter_properties().items():
-        value = getattr(bijector, f"_{name}", None)
-        rank = getattr(properties, "event_ndims", None)
-        if value is None or not hasattr(value, "shape") or rank is None:
-            continue
-        if callable(rank):
-            rank = rank(bijector, bijector.forward_min_event_ndims)
-        if len(value.shape) > rank:
-            return False
-    return True

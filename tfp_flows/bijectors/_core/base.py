@@ -100,7 +100,7 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
         equal maps or to run it once more for its gradient. Batches of parameters widen
         the input, which a loop cannot.
         """
-        if not (self._of_tensors and arguments.unbatched(self)):
+        if not self._of_tensors or self._has_batch(self.forward_min_event_ndims):
             return False
         parts = self._parts().values()
         return all(getattr(part, "repeatable", False) for part in parts)

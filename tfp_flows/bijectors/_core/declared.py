@@ -46,6 +46,8 @@ class Declared:
 
     _declared: ClassVar[dict[str, Declaration]] = {}
     _declares: ClassVar[bool] = False
+    # Those of the declared that are tensors.
+    _tensors: ClassVar[dict[str, ParameterOf]] = {}
     _of_tensors: ClassVar[bool] = False
     _event: ClassVar[str] = "D"
     _is_constant_jacobian: ClassVar[bool] = False
@@ -59,6 +61,8 @@ class Declared:
         if not cls._declares:
             return
         cls._declared = {**cls._declared, **own}
+        found = cls._declared.items()
+        cls._tensors = {k: v for k, v in found if isinstance(v, ParameterOf)}
         for name, declared in own.items():
             attribute = property(operator.attrgetter(f"_{name}"), doc=declared.text)
             setattr(cls, name, attribute)
@@ -72,12 +76,6 @@ class Declared:
             setattr(cls, "__init__", _constructor(cls))  # noqa: B010
         if cls.__doc__:
             cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__), cls._declared)
-
-    @classmethod
-    def _tensors(cls) -> dict[str, ParameterOf]:
-        """Return the declared tensors."""
-        found = cls._declared.items()
-        return {k: v for k, v in found if isinstance(v, ParameterOf)}
 
     @classmethod
     def _of_variables(
@@ -98,7 +96,7 @@ class Declared:
         for size in sizes.values():
             _checks.at_least(size, 1, "size")
         with tf.name_scope(given.setdefault("name", cls._default_name)):
-            for name, declared in cls._tensors().items():
+            for name, declared in cls._tensors.items():
                 if name not in given and declared.start is not None:
                     given[name] = np.full(declared.sizes(sizes), declared.start)
                 if given.get(name) is not None:
@@ -131,7 +129,7 @@ class Declared:
                 value = declared.value(value, name)
             if not isinstance(declared, ParameterOf):
                 setattr(self, f"_{name}", value)
-        tensors = self._tensors()
+        tensors = self._tensors
         # Vectors teach more than matrices: what is wrong with a matrix is its shape.
         order = sorted(tensors, key=lambda name: len(tensors[name].shape))
         for name in [name for name in order if tensors[name].exact]:
@@ -180,7 +178,7 @@ class Declared:
     def _stated_requirements(self) -> list[arguments.Requirement]:
         """Return what the values of declared parameters must fulfil."""
         found = []
-        for name, declared in self._tensors().items():
+        for name, declared in self._tensors.items():
             constraint = declared.constraint
             if constraint.holds is not None:
                 message = (
@@ -201,6 +199,16 @@ class Declared:
             elif isinstance(declared, PartOf) and declared.event_ndims is not None:
                 found[name] = tfp.util.BatchedComponentProperties(declared.event_ndims)
         return found
+
+    def _has_batch(self, event_ndims: int) -> bool:
+        """Return whether a tensor has more dimensions than one map needs."""
+        for name, stated in self._tensors.items():
+            shape = getattr(getattr(self, f"_{name}"), "shape", None)
+            rank = stated.event_ndims
+            rank = event_ndims if callable(rank) else rank
+            if shape is not None and len(shape) > rank:
+                return True
+        return False
 
     def _parts(self) -> dict[str, Any]:
         """Return the bijectors and conditioners inside of a map."""

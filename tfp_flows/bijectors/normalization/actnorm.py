@@ -123,8 +123,8 @@ class ActNorm(PerChannel):
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         self._require_event(y, "y")
-        log_scale = self._expanded(self.log_scale)
+        log_factor = -self._expanded(self.log_scale)
         # The offset first: near it, this difference is exact.
         x = y if self.offset is None else y - self._expanded(self.offset)
-        x = (x - self._expanded(self.shift)) * tf.exp(-log_scale)
-        return x, self._log_det(-log_scale, y, x)
+        x = (x - self._expanded(self.shift)) * tf.exp(log_factor)
+        return x, self._log_det(log_factor, y, x)

@@ -75,7 +75,9 @@ class PerChannel(base.Bijector):
     ) -> tf.Tensor:
         """Sum log-derivatives `[..., 1, 1, C]` over the channels of all positions."""
         ndims = self._event_ndims
-        drop = range(-min(ndims, log_factor.shape.rank), 0)
-        log_det = tf.reduce_sum(log_factor, axis=list(drop))
+        count = min(ndims, log_factor.shape.rank)
+        # A single axis, not a list of one, takes TensorFlow's fast path.
+        axes = -1 if count == 1 else list(range(-count, 0))
+        log_det = tf.reduce_sum(log_factor, axis=axes)
         log_det = log_det * moments.num_positions(value, ndims)
         return products.broadcast_log_det(log_det, output, ndims)
