@@ -349,7 +349,7 @@ def identities(quick: bool) -> Iterator[Figure]:
     cell = (grid[1] - grid[0]) ** 2
     masses = [
         float(tf.reduce_sum(tf.exp(flow.partial(k).log_prob(points)))) * cell
-        for k in range(flow.num_layers + 1)
+        for k in range(flow.num_maps + 1)
     ]
     worst = max(abs(mass - 1.0) for mass in masses)
     yield Figure(
