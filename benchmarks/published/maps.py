@@ -344,7 +344,7 @@ def identities(quick: bool) -> Iterator[Figure]:
     yield Figure(
         "sum of log-dets less that of the chain", np.abs(total - whole).max(), 1e-5
     )
-    grid = np.linspace(-12.0, 12.0, 61 if quick else 241)
+    grid = np.linspace(-12.0, 12.0, 61 if quick else 481)
     points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     cell = (grid[1] - grid[0]) ** 2
     masses = [
