@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 
+from tfp_flows import _keras_names
+
 # The one table of public names: a module, or `module:attribute`.
 _LAZY = {
     "bijectors": "tfp_flows.bijectors",
@@ -52,3 +54,6 @@ def _installed_version() -> str:
         return metadata.version(__name__)
     except metadata.PackageNotFoundError:  # a source tree on the path, not installed
         return "0+unknown"
+
+
+_keras_names.announce()
