@@ -9,12 +9,22 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["count", "in_forward_mode", "is_recording", "seen", "wants_higher_orders"]
+__all__ = [
+    "count",
+    "forget",
+    "in_forward_mode",
+    "is_recording",
+    "seen",
+    "wants_higher_orders",
+]
+
+# Where TensorFlow keeps custom gradients by name.
+REGISTRY = "_registry"
 
 try:
     from tensorflow.python import pywrap_tfe as _tfe
@@ -25,6 +35,27 @@ try:
     _tangents = _tfe.TFE_Py_PackJVPs
 except (ImportError, AttributeError):  # pragma: no cover - other TensorFlow builds
     _is_idle = _gradient_types = _record = _tangents = None
+
+
+try:
+    from tensorflow.python.framework import ops as _ops
+
+    _custom_gradients = getattr(_ops.gradient_registry, REGISTRY)
+except (ImportError, AttributeError):  # pragma: no cover - other TensorFlow builds
+    _custom_gradients = {}
+
+
+def forget(names: Iterable[str]) -> None:
+    """Let go of custom gradients of graphs that nobody will differentiate.
+
+    TensorFlow keeps each for ever, and with it the graph that it was traced in.
+
+    Args:
+        names: What `_gradient_op_type` of operations names.
+    """
+    for name in names:
+        if name.startswith("CustomGradient-"):
+            _custom_gradients.pop(name, None)
 
 
 def is_recording() -> bool:

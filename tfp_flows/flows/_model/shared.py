@@ -23,6 +23,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_flows import _tapes
+
 __all__ = ["MAX_PROGRAMS", "Steps", "bound", "compiled_steps", "num_programs"]
 
 # Beyond, the program that was not called for longest is built anew when it is needed.
@@ -83,12 +85,7 @@ class Steps:
     """
 
     def __init__(self, step: Callable[[Any], Any], otherwise: Callable) -> None:
-        compiled = tf.function(step, jit_compile=True, autograph=False)
-
-        def whole(iterator: Any) -> Any:
-            return compiled(iterator.get_next())
-
-        self._whole = tf.function(whole, autograph=False)
+        self._step = step
         self._otherwise = otherwise
         self._known: list[tuple[Any, Any]] = []
         self._iterator: Any = lambda: None
@@ -109,10 +106,21 @@ class Steps:
             return functools.partial(self._otherwise, iterator)
         program = next((found for known, found in self._known if known == spec), None)
         if program is None:
-            traced = self._whole.get_concrete_function(iterator)
-            program = bound(traced, jit_compile=False)
+            program = self._traced(iterator)
             self._known.append((spec, program))
         return functools.partial(program, *_tensors(iterator))
+
+    def _traced(self, iterator: Any) -> Any:
+        compiled = tf.function(self._step, jit_compile=True, autograph=False)
+
+        @tf.function(autograph=False)
+        def whole(iterator: Any) -> Any:
+            return compiled(iterator.get_next())
+
+        traced = whole.get_concrete_function(iterator)
+        # Nothing differentiates a step.
+        _tapes.forget(_custom_gradients(traced.graph.as_graph_def()))
+        return bound(traced, jit_compile=False)
 
 
 @contextlib.contextmanager
@@ -223,6 +231,21 @@ def _called(node: Any) -> list[Any]:
     values = [node.attr[key] for key in sorted(node.attr)]
     found = [f for value in values for f in (value.func, *value.list.func)]
     return [function for function in found if function.name]
+
+
+def _custom_gradients(graph: Any) -> Iterator[str]:
+    """Yield the custom gradients of the step that a graph calls, and of its loops.
+
+    Those of other functions stay: these may be called elsewhere.
+    """
+    functions = {each.signature.name: each.node_def for each in graph.library.function}
+    left = [functions[each.name] for node in graph.node for each in _called(node)]
+    while left:
+        for node in left.pop():
+            if "_gradient_op_type" in node.attr:
+                yield node.attr["_gradient_op_type"].s.decode()
+            if not node.op.endswith("PartitionedCall"):
+                left += [functions[each.name] for each in _called(node)]
 
 
 def _node(tensor: str) -> str:
