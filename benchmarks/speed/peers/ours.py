@@ -47,7 +47,7 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
     if work.kind == "iaf":
         step = {"custom loop, XLA": reverse_step(flow, work)}
     elif not devices.on_gpu():
-        step["train_on_batch"] = keras_step(flow, work, x)
+        step["train_on_batch"] = keras_step(flow, x)
     ops: dict[str, Any] = {"step": step, "sample_gradient": gradient(flow, work, seed)}
     jit = {"jit_compile": variant != "graph"}
     ops["log_prob"] = lambda: flow.log_prob(x, **jit)
@@ -120,12 +120,10 @@ def compiled_step(flow: Any, loss: Any) -> Any:
     return step
 
 
-def keras_step(flow: Any, work: works.Work, x: tf.Tensor) -> Any:
+def keras_step(flow: Any, x: tf.Tensor) -> Any:
     """Return a training step by Keras."""
     flow.compile(optimizer=keras.optimizers.Adam(works.LEARNING_RATE))
-    # Keras wants targets here, which the likelihood does not use.
-    targets = tf.zeros([work.batch], work.dtype)
-    return lambda: flow.train_on_batch(x, targets)
+    return lambda: flow.train_on_batch(x)
 
 
 def gradient(flow: Any, work: works.Work, seed: tf.Tensor) -> Any:
