@@ -65,7 +65,7 @@ class Described:
         write(rule)
         trained = _size(flow.trainable_variables)
         fixed = _size(flow.non_trainable_variables)
-        write(row("all", f"{trained:,}", f"{fixed:,}"))
+        write(row(f"all {trained + fixed:,}", f"{trained:,}", f"{fixed:,}"))
 
 
 def _size(variables: Iterable[Any]) -> int:
