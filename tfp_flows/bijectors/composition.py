@@ -9,18 +9,19 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows import _checks, _context
+from tfp_flows import _checks
 from tfp_flows._types import Condition
-from tfp_flows.bijectors._core import arguments, base, monotone, properties, scan
+from tfp_flows.bijectors._core import (
+    arguments,
+    base,
+    looping,
+    monotone,
+    properties,
+    scan,
+)
 from tfp_flows.bijectors._core.parameters import Part
 
 __all__ = ["Chain", "Conditioned", "Invert"]
-
-
-# From so many equal blocks on, training goes through a loop: what it saves in compiling
-# is worth hundreds of its steps, which are slower if the networks are wide. On a GPU,
-# values do so, too.
-LOOP_TO_TRAIN = 16
 
 
 def _same_event_ndims(self: tfb.Bijector, x_event_ndims: int) -> int:
@@ -173,7 +174,9 @@ class Chain(base.Bijector):
         rank = self.forward_min_event_ndims
         one = base.inverse_and_log_det if inverse else base.forward_and_log_det
         log_det = tf.zeros([], value.dtype)
-        for blocks in self._blocks(inverse=inverse):
+        parts = self._bijectors if inverse else self._bijectors[::-1]
+        least = looping.least_blocks(rank=rank, checkpoint=self._checkpoint)
+        for blocks in looping.blocks(parts, least):
             (first, *_), *others = blocks
             if others or (self._checkpoint and getattr(first, "repeatable", False)):
                 value, part_log_det = scan.evaluate(
@@ -187,28 +190,6 @@ class Chain(base.Bijector):
                 value, part_log_det = one(first, value, condition, event_ndims=rank)
             log_det = log_det + part_log_det
         return value, log_det
-
-    def _blocks(self, *, inverse: bool) -> list[list[list[tfb.Bijector]]]:
-        """Return lists of equal blocks of parts, in the order of their evaluation."""
-        parts = self._bijectors if inverse else self._bijectors[::-1]
-        blocks: list[list[list[tfb.Bijector]]] = []
-        least, rank = LOOP_TO_TRAIN, self.forward_min_event_ndims
-        values = _context.wants_values()
-        if self._checkpoint or (values and not _context.on_gpu()):
-            least = 2
-        elif not (values or _context.is_training()) or rank > 1:
-            # Convolutions that run again cost more than a loop saves in compiling.
-            least = len(parts) + 1
-        if tf.executing_eagerly() or len(parts) < least:
-            return [[[part]] for part in parts]
-        for start, period, count in scan.runs(parts):
-            stop = start + period * count
-            if count < least:
-                blocks += [[[part]] for part in parts[start:stop]]
-            else:
-                places = range(start, stop, period)
-                blocks.append([list(parts[i : i + period]) for i in places])
-        return blocks
 
 
 class Invert(base.Bijector):

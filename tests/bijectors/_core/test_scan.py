@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from tfp_flows import _context, networks
 from tfp_flows import bijectors as maps
-from tfp_flows.bijectors import composition
-from tfp_flows.bijectors._core import scan
+from tfp_flows.bijectors._core import looping, scan
 from tfp_flows.testing import perturb
 
 MODES = ["values", "training", "checkpoint"]
@@ -17,7 +16,7 @@ MODES = ["values", "training", "checkpoint"]
 
 @pytest.fixture(autouse=True)
 def _short_runs(monkeypatch):
-    monkeypatch.setattr(composition, "LOOP_TO_TRAIN", 3)
+    monkeypatch.setattr(looping, "LOOP_TO_TRAIN", 3)
 
 
 def chain(count, mode="", dropout=0.0, dtype="float64"):
