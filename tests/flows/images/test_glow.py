@@ -206,7 +206,7 @@ def test_what_a_flow_refuses(flow):
         build(coupling="cubic")
     with pytest.raises(ValueError, match="`num_steps` must be at least 1"):
         build(num_steps=0)
-    with pytest.raises(ValueError, match="`hidden_units` must be a positive int"):
+    with pytest.raises(TypeError, match="`hidden_units` must be a positive int"):
         build(hidden_units="wide")
     with pytest.raises(ValueError, match="pixels from 0 to 255, got numbers from -1"):
         build().adapt(pictures().astype(float) - 1.0)
