@@ -75,7 +75,7 @@ def test_version(capsys):
             ["fit", "a.csv", "--out", "a.keras", "--test-fraction", "nan"],
             "below 1, got",
         ),
-        (["scroe", "a.keras"], "did you mean 'score'?"),
+        (["scores", "a.keras"], "did you mean 'score'?"),
         (["fit", "a.csv", "--out", "a", "--epohcs", "3"], "did you mean '--epochs'?"),
     ],
 )

@@ -283,14 +283,23 @@ def _documented(doc: str, declared: dict[str, Declaration]) -> str:
     entries["name"] = "Name of the map."
     lines = ["Args:"]
     for name, text in entries.items():
-        lines += textwrap.wrap(
-            f"{name}: {' '.join(text.split())}",
-            84,
-            initial_indent=" " * 4,
-            subsequent_indent=" " * 8,
-        )
+        lines += _wrapped(f"{name}: {' '.join(text.split())}")
     section = "\n".join(lines)
     found = _AFTER.search(doc)
     if found is None:
         return f"{doc}\n\n{section}\n"
     return f"{doc[: found.start()]}{section}\n\n{doc[found.start() :]}"
+
+
+def _wrapped(entry: str) -> list[str]:
+    """Return lines of an entry, none of which ends within code."""
+    kept = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), entry)
+    lines = textwrap.wrap(
+        kept,
+        84,
+        initial_indent=" " * 4,
+        subsequent_indent=" " * 8,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return [line.replace("\0", " ") for line in lines]

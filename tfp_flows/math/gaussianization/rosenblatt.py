@@ -3,9 +3,9 @@
 Coordinate `d` goes to `Phi^-1(F(x_d | x_1 .. x_(d-1)))`. In a mixture the conditional
 distribution is again a mixture, whose weights are the responsibilities given the
 coordinates before, so that the density of the result under the normal distribution is
-that of the mixture. Component `k` is given by the whitening map `w = factor @ (x -
-mean)` with a lower triangular factor; its element `d` is standard normal given the
-coordinates before.
+that of the mixture. Component `k` is given by the whitening map
+`w = factor @ (x - mean)` with a lower triangular factor; its element `d` is standard
+normal given the coordinates before.
 """
 
 from __future__ import annotations
