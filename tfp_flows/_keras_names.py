@@ -1,4 +1,4 @@
-"""Names under which Keras finds flows in files, without an import of TensorFlow.
+"""Names of flows, without an import of TensorFlow: those that Keras finds in files.
 
 Keras looks classes up by the names that importing them registers. `import tfp_flows`
 imports no class, so that `keras.saving.load_model` would know none. Stand-ins take
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-__all__ = ["FLOWS", "announce"]
+__all__ = ["FLOWS", "RENAMED", "announce"]
 
 # The classes that `tfp_flows.flows` registers and files may hold.
 FLOWS = (
@@ -40,6 +40,8 @@ FLOWS = (
     "SIG",
 )
 PACKAGE = "tfp_flows"
+# Names of flows before, which scripts and commands may still hold.
+RENAMED = {"maf-mog": "maf-mol"}
 
 
 def announce() -> None:

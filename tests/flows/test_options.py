@@ -160,3 +160,9 @@ def test_names_of_variables_are_stable_and_unique():
     paths = [v.path for v in first.variables]
     assert paths == [v.path for v in second.variables]
     assert len(set(paths)) == len(paths)
+
+
+def test_a_name_of_before_builds_the_flow_of_today():
+    flow = flows.build("maf-mog", 2, hidden_units=(4,), seed=0)
+    assert type(flow) is flows.flow_class("maf-mol")
+    assert "maf-mog" not in flows.names()

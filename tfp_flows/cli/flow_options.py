@@ -6,13 +6,12 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfp_flows import _keras_names
 from tfp_flows.cli import columns, quiet
 from tfp_flows.cli.errors import UsageError
 
 __all__ = ["PrintOptions", "check_values", "flow_name", "known", "no_flow"]
 
-# Names that flows had before.
-RENAMED = {"maf-mog": "maf-mol"}
 # What `--option` may set besides the options of the flow, and what it may not.
 FIT_OPTIONS = {
     "average": (0.0, 1 - 1e-9, "a number from 0 on that is below 1"),
@@ -29,7 +28,7 @@ NOT_OPTIONS = ("columns", "condition_columns", "embedding", "seed")
 
 def flow_name(text: str) -> str:
     """Return the name of a flow as it is today."""
-    return RENAMED.get(text, text)
+    return _keras_names.RENAMED.get(text, text)
 
 
 def known(name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _keras_names
 from tfp_flows._types import Shape
 from tfp_flows.flows import base
 from tfp_flows.flows._model import options
@@ -53,7 +53,8 @@ def image_names() -> tuple[str, ...]:
 
 
 def flow_class(name: str) -> type[base.Flow]:
-    """Return the class that `build` uses for a name."""
+    """Return the class that `build` uses for a name, or for a name of before."""
+    name = _keras_names.RENAMED.get(name, name)
     _checks.one_of(name, (*names(), *image_names()), "name")
     return {**_FLOWS, **_IMAGE_FLOWS}[name]
 
