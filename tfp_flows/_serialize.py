@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import keras
 
-__all__ = ["FORMAT_VERSION", "PACKAGE", "register"]
+__all__ = ["FORMAT_VERSION", "PACKAGE", "register", "require_readable"]
 
 PACKAGE = "tfp_flows"
 # Raised when a file written before can no longer be read as it was meant.
@@ -19,3 +19,20 @@ _T = TypeVar("_T", bound=type[Any])
 def register(package: str = PACKAGE) -> Callable[[_T], _T]:
     """Return the decorator under which Keras finds a class when it loads a file."""
     return keras.saving.register_keras_serializable(package=package)
+
+
+def require_readable(version: int) -> None:
+    """Raise if a file was written in a newer format than this version reads.
+
+    Args:
+        version: Its `format_version`.
+
+    Raises:
+        ValueError: If it is newer.
+    """
+    if version > FORMAT_VERSION:
+        msg = (
+            f"`format_version` {version} of this file is newer than {FORMAT_VERSION}, "
+            "which this version of tfp_flows reads. Upgrade tfp_flows."
+        )
+        raise ValueError(msg)

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfp_flows import _serialize
 from tfp_flows.flows import base
 
 __all__ = ["load"]
@@ -47,20 +48,36 @@ def load(filepath: str | os.PathLike[str]) -> base.Flow:
         raise FileNotFoundError(msg)
     refusal = f"`filepath` must be a .keras file with a flow, got {path!r}."
     try:
-        _check_classes(_read_config(path))
+        config = _read_config(path)
+        _check_format(config, path)
+        _check_classes(config)
         flow = keras.saving.load_model(path, compile=True, safe_mode=True)
         _check_weights(flow)
     except _Refused as error:
         raise ValueError(f"{refusal} {error}") from None
+    except _Newer:
+        raise
     except Exception as error:
-        if "newer than" in str(error):
-            raise ValueError(f"{path!r}: {_reason(error)}") from error
         raise ValueError(f"{refusal} {_reason(error)}") from error
     return flow
 
 
 class _Refused(ValueError):
     """A sentence about what is wrong with a file."""
+
+
+class _Newer(ValueError):
+    """A file that a later version of the library wrote: no fault of the file."""
+
+
+def _check_format(config: dict[str, Any], path: str) -> None:
+    options = config.get("config")
+    version = options.get("format_version") if isinstance(options, dict) else None
+    if isinstance(version, int):
+        try:
+            _serialize.require_readable(version)
+        except ValueError as error:
+            raise _Newer(f"{path!r}: {error}") from None
 
 
 def _read_config(path: str) -> dict[str, Any]:

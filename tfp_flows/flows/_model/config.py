@@ -122,13 +122,7 @@ def _read(
     """
     config = dict(config)
     version = config.pop("format_version", _serialize.FORMAT_VERSION)
-    if version > _serialize.FORMAT_VERSION:
-        msg = (
-            f"`format_version` {version} of this file is newer than "
-            f"{_serialize.FORMAT_VERSION}, which this version of tfp_flows reads. "
-            "Upgrade tfp_flows."
-        )
-        raise ValueError(msg)
+    _serialize.require_readable(version)
     if config.get("embedding") is not None:
         config["embedding"] = keras.saving.deserialize_keras_object(
             config["embedding"], custom_objects
