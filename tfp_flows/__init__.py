@@ -22,6 +22,7 @@ _LAZY = {
     "math": "tfp_flows.math",
     "networks": "tfp_flows.networks",
     "plots": "tfp_flows.plots",
+    "preprocessing": "tfp_flows.preprocessing",
     "testing": "tfp_flows.testing",
     "training": "tfp_flows.training",
 }

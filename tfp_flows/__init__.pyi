@@ -6,6 +6,7 @@ from tfp_flows import information as information
 from tfp_flows import math as math
 from tfp_flows import networks as networks
 from tfp_flows import plots as plots
+from tfp_flows import preprocessing as preprocessing
 from tfp_flows import testing as testing
 from tfp_flows import training as training
 from tfp_flows.flows import load as load
