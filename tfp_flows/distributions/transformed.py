@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _checks
+from tfp_flows import _arrays, _checks
 from tfp_flows.bijectors import composition
 
 __all__ = ["FlowDistribution"]
@@ -65,6 +66,24 @@ class FlowDistribution(tfd.TransformedDistribution):
         rest = (slice(None),) * len(fixed.bijector.condition_shape or ())
         part = fixed.copy(condition=fixed.condition[(*places, *rest)])
         return self.copy(bijector=part)
+
+    def _call_on(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of TFP on a value in the dtype of the density."""
+        if not tf.is_tensor(value) or not value.dtype.is_floating:
+            value = _arrays.as_tensor(value, self.dtype, "value")
+        return getattr(super(), name)(value, *args, **kwargs)
+
+    def log_prob(self, value: Any, name: str = "log_prob", **kwargs: Any) -> Any:
+        """Return the log-density, as in TFP; integers keep their digits."""
+        return self._call_on("log_prob", value, name, **kwargs)
+
+    def prob(self, value: Any, name: str = "prob", **kwargs: Any) -> Any:
+        """Return the density, as in TFP; integers keep their digits."""
+        return self._call_on("prob", value, name, **kwargs)
+
+    def cdf(self, value: Any, name: str = "cdf", **kwargs: Any) -> Any:
+        """Return the distribution function, as in TFP; integers keep their digits."""
+        return self._call_on("cdf", value, name, **kwargs)
 
     def _is_one_map(self) -> bool:
         """Whether the batch is that of the conditions alone."""

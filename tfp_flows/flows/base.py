@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _checks, _context
+from tfp_flows import _arrays, _checks, _context
 from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
@@ -208,7 +208,7 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         """
         if condition is None:
             return self._stack
-        return composition.Conditioned(self._stack, self.in_order(None, condition)[1])
+        return composition.Conditioned(self._stack, self._one_condition(condition))
 
     def distribution(self, condition: Condition = None) -> tfd.Distribution:
         """Return the density over the current weights.
@@ -242,7 +242,7 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
             )
             raise ValueError(msg)
         owner = f"this flow (`{type(self).__name__}`)"
-        condition = self.in_order(None, condition)[1]
+        condition = self._one_condition(condition)
         _checks.require_condition(condition, self._condition_shape, owner)
         bijector = self._stack
         if k < self.num_maps:
@@ -252,6 +252,13 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         return bases.FlowDistribution(
             self._base.distribution(), bijector, name=self.name
         )
+
+    def _one_condition(self, condition: Condition) -> Condition:
+        """Return a condition as the maps take it; a variable stays one."""
+        condition = self.in_order(None, condition)[1]
+        if condition is None or callable(condition) or hasattr(condition, "assign"):
+            return condition
+        return _arrays.as_tensor(condition, self.variable_dtype, "condition")
 
     def adapt(self, x: TensorLike, condition: Condition = None) -> None:
         """Set everything that is computed from data, from the data side inwards.
@@ -267,19 +274,23 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         _checks.require_condition(condition, self._condition_shape, owner)
         x = tf.convert_to_tensor(x, dtype_hint=self.variable_dtype)
         _checks.require_trailing(x.shape, self._event_shape, "x", owner)
-        # Before the cast: the sums must not lose digits of data far from the origin.
         shape = [self.event_size] if self._on_vectors else list(self._event_shape)
-        x = tf.reshape(tf.cast(x, self.variable_dtype), [-1, *shape])
+        given = tf.reshape(x, [-1, *shape])
+        x = tf.cast(given, self.variable_dtype)
         inner = None
         if self._embedding is not None:
             self._embedding.adapt(condition)
-            condition = tf.cast(tf.convert_to_tensor(condition), self.variable_dtype)
+            condition = _arrays.as_tensor(condition, self.variable_dtype, "condition")
             inner = self._embedding(condition)
         for position in range(self.num_maps - 1, -1, -1):
             current = self._maps[position]
             bounds = self._base.bounds
+            # Before the cast: the sums must not lose digits of data far from 0.
+            first = position == self.num_maps - 1 and given.dtype.is_floating
             if bounds and isinstance(current, standardize.Standardize):
                 current.adapt_range(x, *bounds)
+            elif first and isinstance(current, standardize.Standardize):
+                current.adapt(given)
             elif hasattr(current, "adapt"):
                 current.adapt(x)
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
@@ -292,7 +303,7 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
     ) -> tf.Tensor:
         """Return `log_prob` of `x`, or of `{"x": x, "condition": condition}`."""
         x, condition = self.in_order(*batch.unpack(inputs))
-        x = tf.cast(x, self.variable_dtype)
+        x = _arrays.as_tensor(x, self.variable_dtype)
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_condition(condition, self._condition_shape, owner)
         with _context.training_scope(bool(training)):

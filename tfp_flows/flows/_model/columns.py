@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _checks, _optional, datasets
+from tfp_flows import _arrays, _checks, _optional, datasets
 
 __all__ = ["Columns", "NamedColumns", "by_name"]
 
@@ -55,8 +55,10 @@ def by_name(value: Any, names: tuple[str, ...] | None, argument: str) -> Any:
         argument: What to call the data in the error.
 
     Raises:
-        ValueError: If a name is missing, or a column of that name is no numbers.
+        ValueError: If a name is missing, or a column of that name is no numbers, or if
+            a cell of a masked array is masked.
     """
+    value = _arrays.unmasked(value, argument, names)
     labels = getattr(value, "columns", None)
     if names is None or labels is None or callable(labels):
         return value

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _checks, _context, _tapes
+from tfp_flows import _arrays, _checks, _context, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.flows._model import shared
 
@@ -89,7 +89,7 @@ class CompiledFlow:
         _checks.require_condition(condition, shape, self._owner())
         if condition is None:
             return None
-        condition = _floating(condition, self._flow.variable_dtype)
+        condition = _arrays.as_tensor(condition, self._flow.variable_dtype, "condition")
         _checks.require_trailing(condition.shape, shape, "condition", self._owner())
         return condition
 
@@ -98,7 +98,7 @@ class CompiledFlow:
     ) -> tf.Tensor:
         """See `Flow.log_prob`."""
         flow = self._flow
-        x = _floating(x, flow.variable_dtype)
+        x = _arrays.as_tensor(x, flow.variable_dtype)
         _checks.require_trailing(x.shape, flow.event_shape, "x", self._owner())
         condition = self._condition(condition)
         is_one_batch = x.shape.rank == 1 + len(flow.event_shape)
@@ -307,11 +307,6 @@ _MAKERS = {
     "push": _push_function,
     "sample": _sample_function,
 }
-
-
-def _floating(value: TensorLike, dtype: str) -> tf.Tensor:
-    value = tf.convert_to_tensor(value)
-    return value if value.dtype == dtype else tf.cast(value, dtype)
 
 
 def _flatten(value: tf.Tensor, batch: Sizes, event_shape: tuple[int, ...]) -> tf.Tensor:

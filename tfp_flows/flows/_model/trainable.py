@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _context, _files
+from tfp_flows import _arrays, _context, _files
 from tfp_flows.flows._model import batch as batches
 from tfp_flows.flows._model import epochs, policy, shared, variables
 from tfp_flows.flows._model import objective as objectives
@@ -244,9 +245,17 @@ class TrainableModel(keras.Model):
         if x is None:
             steps = kwargs.get("steps_per_epoch")
             x, kwargs["shuffle"] = self._nothing(steps, "steps_per_epoch"), False
-        y = variables.targets(y, sample_weight)
+        x, y = (
+            self._plain(x),
+            variables.targets(_arrays.unmasked(y, "y"), sample_weight),
+        )
         if not args and self.distribute_strategy.num_replicas_in_sync == 1:
-            endless = epochs.repeated(x, y, sample_weight, kwargs)
+            dtype = self.variable_dtype
+            if dtype != keras.config.floatx():
+                x, y, sample_weight, kwargs = epochs.wide(
+                    x, y, sample_weight, kwargs, dtype
+                )
+            endless = epochs.repeated(x, y, sample_weight, kwargs, dtype)
             if endless is not None:
                 return super().fit(endless[0], **endless[1])
         return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
@@ -262,8 +271,40 @@ class TrainableModel(keras.Model):
         """Return the loss as `keras.Model.evaluate` does."""
         if x is None:
             x = self._nothing(kwargs.get("steps"), "steps")
-        y = variables.targets(y, sample_weight)
+        x, y = (
+            self._plain(x),
+            variables.targets(_arrays.unmasked(y, "y"), sample_weight),
+        )
+        if not args and self.variable_dtype != keras.config.floatx():
+            given = x if y is None else (x, y, sample_weight)
+            options = {**kwargs, "validation_data": given}
+            found = epochs.wide(None, None, None, options, self.variable_dtype)[3]
+            if isinstance(found["validation_data"], tf.data.Dataset):
+                x, y, sample_weight = found["validation_data"], None, None
+                kwargs.pop("batch_size", None)
         return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return `call(inputs)`, as in Keras, which would drop a mask."""
+        if isinstance(inputs, np.ma.MaskedArray):
+            inputs = _arrays.unmasked(inputs, "inputs")
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _plain(self, x: Any) -> Any:
+        """Return data as Keras takes them: named columns in order, nothing masked."""
+        flow: Any = self
+        if isinstance(x, dict) and "x" in x:
+            found = dict(
+                zip(
+                    ("x", "condition"),
+                    flow.in_order(x["x"], x.get("condition")),
+                    strict=True,
+                )
+            )
+            return {key: found.get(key, value) for key, value in x.items()}
+        if isinstance(x, np.ndarray) or hasattr(x, "columns"):
+            return flow.in_order(x, None)[0]
+        return x
 
     def _nothing(self, steps: int | None, argument: str) -> tf.data.Dataset:
         """Return data that stand for none, if so many steps need none."""

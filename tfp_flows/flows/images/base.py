@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _context
+from tfp_flows import _arrays, _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows._model import compiled, policy
@@ -167,7 +167,7 @@ class ImageFlow(Recipe):
         """
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_condition(condition, self._condition_shape, owner)
-        images = np.asarray(x)
+        images = np.asarray(_arrays.unmasked(x, "x"))
         shape = tf.TensorShape(images.shape)
         _checks.require_trailing(shape, self._event_shape, "x", owner)
         self._require_pixels(images)

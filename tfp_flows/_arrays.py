@@ -1,0 +1,57 @@
+"""What users hand over as tensors of a dtype: no digit is lost, no mask dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["as_tensor", "unmasked"]
+
+
+def unmasked(value: Any, argument: str, names: Sequence[str] | None = None) -> Any:
+    """Return the numbers of a masked array; anything else unchanged.
+
+    Args:
+        value: What a user handed over.
+        argument: What to call it in the error.
+        names: Names of its columns, if they are known.
+
+    Raises:
+        ValueError: If a cell is masked, which means that it is missing.
+    """
+    if not isinstance(value, np.ma.MaskedArray):
+        return value
+    masked = np.argwhere(np.ma.getmaskarray(value))
+    if not len(masked):
+        return np.ma.getdata(value)
+    row, *rest = (int(i) for i in masked[0])
+    column = ""
+    if rest:
+        column = f", column {names[rest[0]] if names else rest[0] + 1!r}"
+    count = "" if len(masked) == 1 else f" ({len(masked)} such cells in all)"
+    msg = (
+        f"`{argument}` must have no missing cells, got a masked one in row {row + 1}"
+        f"{column}{count}. Drop such rows, or fit with missing='impute'."
+    )
+    raise ValueError(msg)
+
+
+def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
+    """Return numbers as a tensor of a dtype.
+
+    Integers and Python's floats become float64 at once, not by way of float32.
+
+    Args:
+        value: Array, tensor, number, or lists of them.
+        dtype: Of the tensor.
+        argument: What to call the numbers in an error.
+
+    Raises:
+        ValueError: If a cell of a masked array is masked.
+    """
+    if not tf.is_tensor(value):
+        value = tf.convert_to_tensor(unmasked(value, argument), dtype_hint=dtype)
+    return value if value.dtype == dtype else tf.cast(value, dtype)
