@@ -1,4 +1,4 @@
-"""The pages on extending the library: their code runs as it stands."""
+"""Pages whose code is for reading and copying: it runs as it stands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PAGES = sorted((Path(__file__).parent.parent / "docs" / "extend").glob("*.md"))
-PAGES = [page for page in PAGES if page.stem != "index"]
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = [
+    page for page in sorted((DOCS / "extend").glob("*.md")) if page.stem != "index"
+]
+PAGES.append(DOCS / "migration.md")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def run():
             blocks = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
             assert blocks, "a page without code"
             # A module of its own: what is pickled is looked up by its module's name.
-            module = types.ModuleType(f"extend_{page.stem}")
+            module = types.ModuleType(f"page_{page.stem}")
             sys.modules[module.__name__] = module
             exec(compile("\n".join(blocks), str(page), "exec"), vars(module))
             done[page.stem] = vars(module)
@@ -33,7 +36,7 @@ def run():
 
     yield run_page
     for name in done:
-        del sys.modules[f"extend_{name}"]
+        del sys.modules[f"page_{name}"]
 
 
 @pytest.mark.slow
