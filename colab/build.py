@@ -1,24 +1,66 @@
 """Generate the notebooks from their percent scripts, check them, run them.
 
-Usage: build.py [--check | --run] [NAME ...]
+Usage: build.py [--check | --run | --install-cell] [NAME ...]
 
 Without an option `NAME.ipynb` is written from `NAME.py`, without outputs and with cell
 ids that depend on nothing but the position, so that equal sources give equal files.
+
+A cell that says that build.py writes it becomes the install cell: it fetches the wheel
+of the version of `setup.cfg` from the address of its section `release`.
 """
 
 from __future__ import annotations
 
 import argparse
+import configparser
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-__all__ = ["main", "render"]
+__all__ = ["install_cell", "main", "render"]
 
 FOLDER = Path(__file__).resolve().parent
 # Twice what a notebook may take on two quiet cores: a busy machine is no failure.
 LIMIT_S = 180
+INSTALL_MARK = "# The install cell: build.py writes it."
+INSTALL_CELL = """\
+# Installs tfp_flows {version}, and nothing else where all that it needs is there.
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+WHEEL = "{wheel}"
+uploaded = sorted(str(path) for path in pathlib.Path().glob("tfp_flows-*.whl"))
+wheel = uploaded[-1] if uploaded else WHEEL
+if importlib.util.find_spec("tfp_flows") is None:
+    pip = [sys.executable, "-m", "pip", "install", "-q", wheel]
+    if not wheel or subprocess.run(pip).returncode:
+        failed = f"did not install from {{wheel}}" if wheel else "is not released yet"
+        raise RuntimeError(
+            f"tfp_flows {version} {{failed}}. Upload the wheel that `pip wheel "
+            "--no-deps .` makes in a checkout to this folder, and run the cell again."
+        )
+    importlib.invalidate_caches()\
+"""
+
+
+def install_cell(wheels: str | None = None) -> str:
+    """Return the code that installs the released wheel.
+
+    Args:
+        wheels: Address of the folder of wheels; by default that of `setup.cfg`, which
+            is empty before a release.
+    """
+    settings = configparser.ConfigParser()
+    settings.read(FOLDER.parent / "setup.cfg", encoding="utf-8")
+    version = settings["metadata"]["version"]
+    if wheels is None:
+        wheels = settings["release"]["wheels"]
+    file = f"tfp_flows-{version}-py3-none-any.whl"
+    wheel = f"{wheels.rstrip('/')}/{file}" if wheels else ""
+    return INSTALL_CELL.format(version=version, wheel=wheel)
 
 
 def render(source: Path) -> str:
@@ -39,6 +81,8 @@ def render(source: Path) -> str:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for position, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{position:02d}"
+        if cell["source"].strip() == INSTALL_MARK:
+            cell["source"] = install_cell()
     return jupytext.writes(notebook, fmt="ipynb").rstrip("\n") + "\n"
 
 
@@ -67,8 +111,16 @@ def main(arguments: list[str] | None = None) -> int:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="fail where one is stale")
     mode.add_argument("--run", action="store_true", help="execute top to bottom")
+    mode.add_argument(
+        "--install-cell",
+        metavar="ADDRESS",
+        help="print the install cell for wheels at an address",
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     options = parser.parse_args(arguments)
+    if options.install_cell is not None:
+        print(install_cell(options.install_cell))
+        return 0
 
     known = {p.stem: p for p in sorted(FOLDER.glob("*.py")) if p.stem != "build"}
     if not known:

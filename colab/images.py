@@ -16,8 +16,7 @@
 # cores.
 
 # %% tags=["skip-execution"]
-# Hosted: first upload the wheel that `pip wheel --no-deps .` makes in a checkout.
-# !pip install -q "$(ls tfp_flows-*.whl)[all]"
+# The install cell: build.py writes it.
 
 # %%
 import numpy as np

@@ -15,8 +15,7 @@
 # ends with a conditional density. It takes about a minute on two cores.
 
 # %% tags=["skip-execution"]
-# Hosted: first upload the wheel that `pip wheel --no-deps .` makes in a checkout.
-# !pip install -q "$(ls tfp_flows-*.whl)[all]"
+# The install cell: build.py writes it.
 
 # %%
 import matplotlib.pyplot as plt

@@ -17,8 +17,7 @@
 # It takes about a minute on two cores, with few training steps.
 
 # %% tags=["skip-execution"]
-# Hosted: first upload the wheel that `pip wheel --no-deps .` makes in a checkout.
-# !pip install -q "$(ls tfp_flows-*.whl)[all]"
+# The install cell: build.py writes it.
 
 # %%
 import keras

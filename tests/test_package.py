@@ -36,6 +36,7 @@ def _import_in_fresh_process(repository):
     return float(seconds), heavy
 
 
+@pytest.mark.colab
 def test_import_is_light(repository):
     runs = [_import_in_fresh_process(repository) for _ in range(3)]
     assert [heavy for _, heavy in runs] == [[], [], []]
@@ -56,11 +57,13 @@ def test_public_name_resolves(name):
         assert inspect.ismodule(value)
 
 
+@pytest.mark.colab
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         _ = tfp_flows.no_such_name
 
 
+@pytest.mark.colab
 def test_stub_lists_the_public_names():
     stub = Path(inspect.getfile(tfp_flows)).with_suffix(".pyi")
     sources = {}

@@ -106,6 +106,7 @@ def test_variables_of_a_keras_network_are_found_and_trained(library):
     assert any(np.abs(a - b).max() > 0 for a, b in zip(after, before, strict=True))
 
 
+@pytest.mark.colab
 def test_eager_training_of_a_plain_tfp_distribution_lowers_its_loss():
     target = tfd.TransformedDistribution(normal(), bijectors.Chain([coupling(0)]))
     optimizer = tf_keras.optimizers.legacy.Adam(0.05)
@@ -191,6 +192,7 @@ def double_chain():
     return bijectors.Chain([*parts, maf(3, dtype="float64")])
 
 
+@pytest.mark.colab
 def test_flow_is_a_part_of_a_joint_distribution():
     flow = small.perturbed(small.build("realnvp", 2, 1))
     joint = tfd.JointDistributionNamed(
@@ -298,6 +300,7 @@ def test_flow_works_in_vectorized_map():
     np.testing.assert_allclose(found, flow.log_prob(X, condition), atol=1e-4)
 
 
+@pytest.mark.colab
 def test_map_crosses_a_function_boundary_as_an_argument():
     @tf.function(autograph=False)
     def score(map_, x):

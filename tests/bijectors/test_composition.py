@@ -24,6 +24,7 @@ def test_chain_applies_the_rightmost_part_first():
     np.testing.assert_allclose(chain.forward(0.5), np.exp(1.0), rtol=1e-6)
 
 
+@pytest.mark.colab
 def test_chain_equals_the_chain_of_tfp():
     bijectors = parts()
     ours, theirs = Chain(bijectors), tfb.Chain(bijectors)
@@ -92,6 +93,7 @@ def test_condition_reaches_every_conditional_part_and_no_other():
     np.testing.assert_allclose(back, X, atol=1e-5)
 
 
+@pytest.mark.colab
 def test_condition_passes_through_a_distribution_without_nested_names():
     chain = Chain([Shear.build(condition_shape=(3,)), Affine.variable(2)])
     base = tfd.MultivariateNormalDiag([0.0, 0.0])

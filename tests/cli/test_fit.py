@@ -19,6 +19,7 @@ def _write(path, rows, header="a,b,c"):
     return path
 
 
+@pytest.mark.colab
 def test_prints_held_out_figures_and_saves_columns(run, table, tmp_path):
     out = tmp_path / "flow.keras"
     code, text, progress = run(

@@ -52,6 +52,7 @@ def test_scores_go_to_standard_output_without_a_file(run, linear_flow, table, ro
     assert "nats, columns in their own units" in summary
 
 
+@pytest.mark.colab
 def test_columns_are_matched_by_name(run, linear_flow, table, rows, tmp_path):
     _, expected, _ = run("score", linear_flow, table)
     words = [[str(b), "red", str(a)] for a, b, _ in rows]

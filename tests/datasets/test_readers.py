@@ -50,6 +50,7 @@ def test_round_trip_keeps_every_bit(tmp_path, extension, dtype):
     np.testing.assert_allclose(table.x.astype(dtype), x, rtol=digits)
 
 
+@pytest.mark.colab
 def test_round_trip_of_a_table_and_its_folds(tmp_path):
     table = datasets.wine("red")
     path = datasets.write_table(tmp_path / "wine.npz", table)

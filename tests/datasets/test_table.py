@@ -177,6 +177,7 @@ def test_check_columns_names_constant_columns():
     datasets.check_columns(x, constant=False)
 
 
+@pytest.mark.colab
 def test_frames_give_values_and_names():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], 3: [True, False]})

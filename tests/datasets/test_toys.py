@@ -145,6 +145,7 @@ def test_log_prob_is_minus_infinity_outside_the_support():
     np.testing.assert_array_equal(dark, [True, False, False, False, False])
 
 
+@pytest.mark.colab
 def test_moons_agree_with_scikit_learn():
     sklearn_datasets = pytest.importorskip("sklearn.datasets")
     theirs, _ = sklearn_datasets.make_moons(8_000, noise=0.05, random_state=0)

@@ -26,6 +26,7 @@ def test_every_base_is_a_density_over_events(kind, dtype, shape):
     assert np.all(np.isfinite(distribution.log_prob(sample)))
 
 
+@pytest.mark.colab
 def test_untrained_bases_are_the_laws_of_their_names():
     known = {
         "normal": tfd.Normal(0.0, 1.0),
@@ -73,6 +74,7 @@ def test_trainable_numbers_are_found_and_reached(kind, count):
         assert np.abs(tf.convert_to_tensor(gradient)).max() > 0.0
 
 
+@pytest.mark.colab
 def test_density_reads_the_variables_when_it_is_used():
     base = distributions.base("diagonal-normal", 3)
     distribution = base.distribution()

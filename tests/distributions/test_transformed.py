@@ -45,6 +45,7 @@ def test_slices_of_conditions_are_densities_of_those_conditions(places):
     assert part.sample(5, seed=[0, 1]).shape == (5, *wanted.shape, 2)
 
 
+@pytest.mark.colab
 def test_slices_keep_the_variables_of_the_flow():
     density = flow(base="diagonal-normal").distribution(C)
     known = {id(v) for v in density.trainable_variables}

@@ -14,6 +14,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.keras"))
 MAX_KILOBYTES = 200
 
 
+@pytest.mark.colab
 @pytest.mark.parametrize("name", NAMES)
 def test_file_of_before_has_the_density_of_then(name):
     with np.load(FOLDER / f"{name}.npz") as arrays:

@@ -66,6 +66,7 @@ def test_log_det_of_the_flow_is_the_sum_over_its_layers():
         np.testing.assert_allclose(outer.log_prob(X), wanted, atol=1e-4)
 
 
+@pytest.mark.colab
 @pytest.mark.parametrize("conditional", [False, True])
 def test_flow_equals_a_transformed_distribution_of_its_parts(conditional):
     x, condition = small.batch(20)

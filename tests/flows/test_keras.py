@@ -32,6 +32,7 @@ def fit(flow, x=X, **options):
     return flow.fit(x, **options).history
 
 
+@pytest.mark.colab
 def test_compile_needs_an_optimizer_and_fit_the_data_only():
     flow = small.build("maf")
     flow.compile("adam", jit_compile=False)
@@ -58,6 +59,7 @@ def test_fit_takes_a_dict_with_the_condition():
         flow({"x": x, "context": condition})
 
 
+@pytest.mark.colab
 def test_fit_takes_datasets_of_events_and_of_dicts():
     dataset = tf.data.Dataset.from_tensor_slices(X).batch(50)
     losses = fit(compiled("maf"), dataset, batch_size=None, shuffle=False)["loss"]
@@ -155,6 +157,7 @@ def test_float64_policy_holds_for_all_numbers():
     assert flow.sample(3, seed=0).dtype == tf.float64
 
 
+@pytest.mark.colab
 def test_global_policy_is_followed():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
@@ -226,6 +229,7 @@ def test_copies_are_equal_and_independent(duplicate):
     assert np.abs(twin.log_prob(x, condition) - wanted).max() > 1e-3
 
 
+@pytest.mark.colab
 def test_summary_and_parameter_count_agree(capsys):
     flow = small.build("maf")
     flow.summary()

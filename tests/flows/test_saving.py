@@ -73,6 +73,7 @@ def test_flows_load_bit_for_bit_in_a_fresh_process(tmp_path, repository):
         np.testing.assert_array_equal(found[key], value, err_msg=key)
 
 
+@pytest.mark.colab
 def test_file_keeps_statistics_names_and_configuration(tmp_path):
     flow = adapted(
         "nsf", 1, columns=["a", "b"], condition_columns=["c"], base="student-t"
@@ -155,6 +156,7 @@ def test_what_is_no_flow_is_refused(tmp_path):
         tfpf.load(tmp_path / "other.keras")
 
 
+@pytest.mark.colab
 def test_training_goes_on_after_loading(tmp_path):
     flow = adapted("maf")
     flow.compile(optimizer=keras.optimizers.Adam(0.01), jit_compile=False)

@@ -33,6 +33,7 @@ def x():
     return rng.normal(size=(ROWS, 3)) @ np.linalg.cholesky(COVARIANCE).T
 
 
+@pytest.mark.colab
 def test_entropy_is_that_of_the_normal_law_in_the_units_of_the_columns(x):
     scale = np.array([1.0, 100.0, 1e-3])
     truth = 1.5 * math.log(2.0 * math.pi * math.e) + HALF

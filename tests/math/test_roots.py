@@ -91,6 +91,7 @@ def test_infinite_targets_have_infinite_roots_and_nan_has_nan():
     assert not nowhere.converged[0]
 
 
+@pytest.mark.colab
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_derivatives_to_the_third_order_are_those_of_the_inverse_function(jit_compile):
     # x' = 1/f', x'' = -f''/f'^3, x''' = (3 * f''^2 - f' * f''') / f'^5.

@@ -79,6 +79,7 @@ def test_every_parameter_sees_the_whole_condition(size, residual):
     assert outer.all()
 
 
+@pytest.mark.colab
 def test_order_by_name_and_by_rank_agree():
     named = networks.MADE(4, 1, (8,), order="right-to-left", seed=0)
     ranked = networks.MADE(4, 1, (8,), order=[3, 2, 1, 0], seed=0)

@@ -194,6 +194,7 @@ def test_half_precision_stays_inside(half):
     assert 0.0 < np.abs(out - twin(X)).max() < 1.0
 
 
+@pytest.mark.colab
 @pytest.mark.parametrize("build", [mlp, made])
 def test_seed_fixes_the_weights(build):
     first, second, other = build(seed=4), build(seed=4), build(seed=5)

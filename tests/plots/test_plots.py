@@ -41,6 +41,7 @@ def test_no_plot_touches_pyplot(x, flow, monkeypatch):
     assert isinstance(plots.history({"loss": [1.0]}).figure, Figure)
 
 
+@pytest.mark.colab
 def test_corner_has_marginals_and_pairs_below_them(tmp_path):
     rng = np.random.default_rng(0)
     table = datasets.Table(rng.normal(size=(200, 3)), ("a", "b", "c"))
@@ -128,6 +129,7 @@ def test_density_needs_two_dimensions():
         plots.density_2d(flows.build("linear", 3, seed=0))
 
 
+@pytest.mark.colab
 def test_history_marks_the_best_epoch(tmp_path):
     values = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.1, 2.5, 2.6]}
     ax = plots.history(values)

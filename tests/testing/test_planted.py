@@ -35,6 +35,7 @@ class WrongInverse(Planted):
         return x + 1e-3, log_det
 
 
+@pytest.mark.colab
 def test_wrong_inverse():
     must_catch("round_trip", WrongInverse.build, match="inverse.forward")
 
@@ -364,6 +365,7 @@ def test_exception_of_a_map():
     must_catch("round_trip", Raises.build, match="RuntimeError: broken")
 
 
+@pytest.mark.colab
 def test_map_without_a_defect_passes():
     testing.check_bijector(Planted.build, (2,), composite=False)
 

@@ -11,6 +11,7 @@ from tests.flows import small
 from tests.training.tiny import X, fit
 
 
+@pytest.mark.colab
 def test_history_is_in_nats_per_event():
     flow, history = fit("linear", validation=(X,), epochs=3, patience=100)
     best = min(history.history["val_loss"])

@@ -42,6 +42,7 @@ def test_identity_of_an_output_is_computed_anew():
     assert bijector.calls == 2
 
 
+@pytest.mark.colab
 def test_log_det_after_value_costs_nothing_in_either_order():
     bijector = scale()
     y = bijector.forward(X)

@@ -169,6 +169,7 @@ def test_memory_of_the_gradient_by_steps_does_not_grow_with_their_number():
     assert not stacks
 
 
+@pytest.mark.colab
 def test_masked_and_inverse_autoregressive_maps_are_dual():
     map_ = maf(4, bijectors.RationalQuadratic(4))
     dual = bijectors.Invert(map_)

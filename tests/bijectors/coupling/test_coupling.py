@@ -81,6 +81,7 @@ def test_additive_coupling_preserves_volume_exactly():
             np.testing.assert_array_equal(found, np.zeros(6))
 
 
+@pytest.mark.colab
 def test_affine_coupling_is_the_formula_of_realnvp():
     map_ = coupling(MASKS["first"], bijectors.Affine())
     shift, raw = np.moveaxis(map_.conditioner(X[:, :2]).numpy(), -1, 0)

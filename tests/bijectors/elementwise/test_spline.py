@@ -31,6 +31,7 @@ def derivative(map_, x):
     return tape.gradient(y, x).numpy()
 
 
+@pytest.mark.colab
 @pytest.mark.parametrize("bins", [1, 2, 8, 32])
 def test_spline_equals_that_of_tfp(bins):
     rng = np.random.default_rng(bins)

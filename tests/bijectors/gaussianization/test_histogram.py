@@ -27,6 +27,7 @@ def test_normal_cdf_is_finite_far_in_both_tails(dtype):
         assert np.all(np.isfinite(value))
 
 
+@pytest.mark.colab
 def test_normal_cdf_is_that_of_tfp():
     x = tf.constant(np.linspace(-6, 5, 45))
     ours, theirs = maps.NormalCDF(), tfb.NormalCDF()

@@ -207,6 +207,7 @@ def test_what_is_no_permutation_is_an_error(bad):
 # LU and triangular matrices
 
 
+@pytest.mark.colab
 def test_lu_agrees_with_tfb_and_with_its_dense_matrix():
     matrix = normal(4, 4, seed=5)
     factors, places = tf.linalg.lu(matrix)

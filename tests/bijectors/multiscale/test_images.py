@@ -105,6 +105,7 @@ def test_couplings_refuse_a_conditioner_that_does_not_fit():
         maps.ChannelCoupling(maps.Affine(), net(1, (1, 2)), [True])
 
 
+@pytest.mark.colab
 def test_multi_scale_keeps_each_half_where_it_was():
     map_ = maps.MultiScale([maps.Chain([])] * 2)
     x = images(2, 8, 8, 1)

@@ -122,6 +122,7 @@ def test_act_norm_never_adapts_by_itself():
     assert not np.any([np.any(v.numpy()) for v in bijector.variables])
 
 
+@pytest.mark.colab
 def test_act_norm_trains_its_scale_and_shift_but_not_its_offset():
     bijector = adapted("act_norm", 1e6 + data(50, 2))
     names = [variable.name for variable in bijector.trainable_variables]

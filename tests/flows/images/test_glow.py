@@ -74,6 +74,7 @@ def test_more_draws_of_the_noise_tighten_the_bound():
     assert flow.bits_per_dim(x, num_samples=8).mean() < one - 0.1
 
 
+@pytest.mark.colab
 @pytest.mark.parametrize("alpha", [None, 0.05])
 def test_uniform_pixels_take_eight_bits_at_best(alpha):
     x = np.random.default_rng(0).integers(0, 256, size=(200, *SHAPE))

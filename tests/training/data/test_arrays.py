@@ -20,6 +20,7 @@ def test_arrays_of_every_kind_give_the_same_fit():
         np.testing.assert_allclose(history.history["val_loss"], wanted, atol=1e-5)
 
 
+@pytest.mark.colab
 def test_names_of_a_frame_are_kept():
     frame = pd.DataFrame(X, columns=["acid", "sugar"])
     condition = pd.DataFrame({"colour": X[:, 0] > 0})

@@ -105,6 +105,7 @@ def test_tables_take_every_rotation_and_seed(rotation):
     np.testing.assert_array_equal(flow.log_prob(x), same.log_prob(x))
 
 
+@pytest.mark.colab
 def test_untrained_tables_are_nearly_the_identity():
     x = np.random.default_rng(0).normal(size=(100, 2)).astype("float32")
     table = maps.MarginalGaussianize.trainable(2)

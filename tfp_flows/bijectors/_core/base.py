@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _numpy_guard
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core import (
     arguments,
@@ -27,6 +27,8 @@ from tfp_flows.bijectors._core import (
 from tfp_flows.bijectors._core import cache as memo
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
+
+_numpy_guard.explain_pad()
 
 
 class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):

@@ -1,0 +1,79 @@
+"""The install cell of the notebooks."""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import json
+import subprocess
+import types
+
+import pytest
+
+
+@pytest.fixture
+def build(repository):
+    path = repository / "colab" / "build.py"
+    if not path.exists():
+        pytest.skip("needs the notebooks of a checkout")
+    spec = importlib.util.spec_from_file_location("build_notebooks", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def attempts(monkeypatch, tmp_path):
+    """Run in an empty folder, without the package; keep the commands of pip."""
+    made = []
+
+    def run(command):
+        made.append(command)
+        return types.SimpleNamespace(returncode=int("broken" in command[-1]))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    return made
+
+
+def test_released_wheel_is_installed_by_its_address(build, attempts, repository):
+    settings = configparser.ConfigParser()
+    settings.read(repository / "setup.cfg")
+    version = settings["metadata"]["version"]
+    exec(build.install_cell("https://example.org/wheels/"), {})
+    address = f"https://example.org/wheels/tfp_flows-{version}-py3-none-any.whl"
+    assert [command[-1] for command in attempts] == [address]
+
+
+def test_uploaded_wheel_comes_first(build, attempts, tmp_path):
+    (tmp_path / "tfp_flows-9.9.9-py3-none-any.whl").touch()
+    exec(build.install_cell("https://example.org/wheels"), {})
+    assert [command[-1] for command in attempts] == ["tfp_flows-9.9.9-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(
+    ("wheels", "message"),
+    [
+        ("", "is not released yet. Upload the wheel"),
+        ("https://example.org/broken", "did not install from https://example.org/b"),
+    ],
+)
+def test_what_cannot_be_installed_says_what_to_do(build, attempts, wheels, message):
+    with pytest.raises(RuntimeError, match=message):
+        exec(build.install_cell(wheels), {})
+
+
+def test_package_that_is_there_is_left_alone(build, attempts, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    exec(build.install_cell("https://example.org/broken"), {})
+    assert not attempts
+
+
+def test_every_notebook_begins_with_the_install_cell(build, repository):
+    paths = sorted((repository / "colab").glob("*.ipynb"))
+    assert paths
+    for path in paths:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        assert "".join(cells[1]["source"]) == build.install_cell()
+        assert cells[1]["metadata"]["tags"] == ["skip-execution"]
