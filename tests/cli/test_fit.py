@@ -29,7 +29,7 @@ def test_prints_held_out_figures_and_saves_columns(run, table, tmp_path):
     assert "rows: 108 to fit, 12 held out" in text
     assert re.search(r"held-out log-likelihood: -?\d+\.\d{4} \+- \d+\.\d{4} nats", text)
     assert f"wrote {out}" in text
-    assert "epoch 3/3, nats per row: training" in progress
+    assert "epoch 3/3, nats per row in the columns' units: training" in progress
     assert tfp_flows.load(out).columns == ("a", "b", "c")
     assert [path.name for path in tmp_path.iterdir()] == ["flow.keras"]
 

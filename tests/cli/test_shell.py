@@ -13,7 +13,8 @@ import pytest
 
 import tfp_flows
 from tfp_flows import datasets, flows
-from tfp_flows.cli import catalog, columns, progress
+from tfp_flows.cli import catalog, columns
+from tfp_flows.training.callbacks import progress
 
 FAST = ("--epochs", 1, "--quiet", "--force")
 
@@ -388,5 +389,9 @@ def test_progress_shows_steps_and_time_left_within_the_width(monkeypatch):
 def test_files_of_progress_have_no_control_characters(run, table, tmp_path):
     argv = ("fit", table, "--flow", "linear", "--out", tmp_path / "f.keras")
     _, _, text = run(*argv, "--epochs", 2)
-    assert re.search(r"epoch 2/2, nats per row: training .*, at most 0 s left\n$", text)
+    assert re.search(
+        r"epoch 2/2, nats per row in the columns' units: training .*, at most 0 s "
+        r"left\n$",
+        text,
+    )
     assert "\r" not in text

@@ -42,19 +42,21 @@ def test_columns_that_follow_from_others_have_a_density():
     assert np.isfinite(baseline.Gaussian.fit(x).log_prob(x)).all()
 
 
-def test_advice_names_what_to_do():
+def test_weights_count_as_copies():
     rng = np.random.default_rng(0)
-    gaussian = rng.normal(size=100)
-    good = baseline.compare(gaussian + 1, gaussian, parameters=10, rows=900)
-    assert good.advice == ()
-    assert good.lead == pytest.approx(1)
-    assert good.lead_error == pytest.approx(0, abs=1e-9)
-    worse = baseline.compare(gaussian - 0.5, gaussian, parameters=1000, rows=900)
-    loses, large = worse.advice
-    assert loses.startswith("The flow loses to a full Gaussian by 0.500 +- 0.000 nats")
-    assert "(1,000) than there are rows (900)" in large
-    one = baseline.compare(gaussian[:1] - 1, gaussian[:1], parameters=1, rows=9)
-    assert one.gaussian_error is None
-    assert "+-" not in one.advice[0]
-    none = baseline.compare(np.array([-np.inf, 0]), gaussian[:2], parameters=1, rows=9)
-    assert "by far" in none.advice[0]
+    x, weights = rng.normal(size=(300, 2)), rng.integers(0, 4, size=300)
+    given = rng.normal(size=(300, 1))
+    copied = (np.repeat(part, weights, axis=0) for part in (x, given))
+    one = baseline.Gaussian.fit(x, given, weights).log_prob(x, given)
+    np.testing.assert_allclose(
+        one, baseline.Gaussian.fit(*copied).log_prob(x, given), atol=1e-6
+    )
+
+
+def test_estimates_have_no_error_that_is_no_number():
+    values = np.random.default_rng(0).normal(size=50)
+    found = baseline.estimate(values)
+    assert found.error == pytest.approx(values.std(ddof=1) / np.sqrt(50))
+    assert baseline.estimate(np.r_[values, 9.0], np.r_[np.ones(50), 0.0]) == found
+    assert str(baseline.estimate(values[:1])) == f"{values[0]:.4f} (no standard error)"
+    assert baseline.estimate(np.array([-np.inf, 0.0])).error is None

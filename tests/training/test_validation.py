@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -77,16 +78,23 @@ def test_validation_loss_is_the_mean_over_all_rows_held_out():
 def test_training_on_keeps_the_weights_unless_the_validation_loss_falls():
     x, held = (tfpf.datasets.toy("banana", 400, seed) for seed in (0, 1))
     options = {"validation": (held,), "seed": 0, "verbose": 0}
-    flow, _ = tfpf.fit("maf", x, epochs=15, **options)
-    before = flow.log_prob(held).numpy()
+    options |= {"adapt": False, "patience": 1}
+    flow, _ = tfpf.fit("maf", x, epochs=3, **{**options, "adapt": True})
+    before = flow.log_prob(held).numpy().mean()
     weights = [np.array(w) for w in flow.get_weights()]
-    _, history = tfpf.fit(
-        flow, x, adapt=False, learning_rate=0.3, epochs=2, patience=1, **options
-    )
-    assert min(history.history["val_loss"]) > -before.mean()
+
+    class Losses(keras.callbacks.Callback):
+        """Gives epochs the validation losses that the test is about."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_loss"] = self.losses[epoch]
+
+    given = Losses()
+    # Validation is what it is, and the losses of the epochs are worse, then better.
+    given.losses = [1.0 - before, 2.0 - before]
+    tfpf.fit(flow, x, epochs=2, callbacks=[given], **options)
     for old, new in zip(weights, flow.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    _, history = tfpf.fit(flow, x, adapt=False, epochs=30, **options)
-    after = flow.log_prob(held).numpy().mean()
-    np.testing.assert_allclose(-after, min(history.history["val_loss"]), atol=1e-4)
-    assert after > before.mean()
+    given.losses = [-before - 1.0]
+    tfpf.fit(flow, x, epochs=1, callbacks=[given], **options)
+    assert any((a != b).any() for a, b in zip(weights, flow.get_weights(), strict=True))

@@ -140,7 +140,7 @@ def _fit(
     import numpy as np
 
     from tfp_flows import training
-    from tfp_flows.cli.progress import ProgressLine
+    from tfp_flows.training.callbacks.progress import ProgressLine
 
     # In the unit of the result: see `_score_flow`.
     offset = np.log(_moments(train)[1]).sum()

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, folder: Path, out: Report) -> None:
     import numpy as np
 
     from tfp_flows import datasets, training
-    from tfp_flows.cli.progress import ProgressLine
+    from tfp_flows.training.callbacks.progress import ProgressLine
 
     x, classes = datasets.fashion_mnist()
     labels = np.eye(len(datasets.FASHION_CLASSES))[classes]

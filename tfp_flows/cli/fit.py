@@ -30,7 +30,6 @@ __all__ = ["add_parser", "run"]
 
 # With fewer there is nothing to hold out and to validate with.
 MIN_ROWS = 10
-_UNIT = "nats per row, columns in their own units"
 # What a file that is gone on with says itself.
 _OF_THE_FILE = ("flow", "columns", "condition")
 
@@ -189,35 +188,23 @@ def _judge(
     test: np.ndarray,
 ) -> None:
     """Print the flow's likelihood beside that of a Gaussian."""
-    from tfp_flows.training import baseline
+    from tfp_flows.training import report as reports
+    from tfp_flows.training.data import arrays
 
-    def part(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        return x[rows], None if condition is None else condition[rows]
-
-    rows, what = (test, "held-out") if len(test) else (train, "training")
-    values = models.log_prob(flow, *part(rows))
-    rival = baseline.Gaussian.fit(*part(train)).log_prob(*part(rows))
-    found = baseline.compare(
-        values, rival, parameters=models.parameter_count(flow), rows=len(train)
-    )
-    mean, error = models.mean_and_error(values)
-    key = f"{what.replace('-', '_')}_log_likelihood"
-    report.line(
-        f"{what} log-likelihood: {models.figure(mean, error)} {_UNIT}",
-        **{key: {"mean": mean, "standard_error": error}},
-        unit=_UNIT,
-    )
-    gaussian = {"mean": found.gaussian, "standard_error": found.gaussian_error}
-    lead = {"mean": found.lead, "standard_error": found.lead_error}
-    report.line(
-        f"a full Gaussian: {models.figure(found.gaussian, found.gaussian_error)}, the "
-        f"flow leads by {models.figure(found.lead, found.lead_error)}",
-        gaussian=gaussian,
-        flow_minus_gaussian=lead,
-        advice=list(found.advice),
-    )
-    for sentence in found.advice:
-        report.line(sentence)
+    every = arrays.Data(x, condition)
+    rows = every.select(test) if len(test) else None
+    part = every.select(train)
+    found = reports.judged(flow, part, rows, of="held-out", most=len(every))
+    key = f"{found.of.replace('-', '_')}_log_likelihood"
+    facts = {
+        key: found.log_likelihood,
+        "gaussian": found.gaussian,
+        "flow_minus_gaussian": found.lead,
+    }
+    report.facts |= {name: models.plain(value) for name, value in facts.items()}
+    report.facts |= {"unit": found.unit, "advice": list(found.advice)}
+    for line in found.figures():
+        report.line(line)
 
 
 def _output(arguments: argparse.Namespace, path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,15 +29,18 @@ class Done:
         seconds: How long the fit took.
         epochs: How many epochs there were.
         interrupted: Whether Ctrl-C ended it.
+        ending: A sentence on why it ended, and when it was best.
     """
 
     flow: Any
     seconds: float
     epochs: int
     interrupted: bool
+    ending: str
 
     def report(self, report: Report, out: Path) -> None:
-        """Print the last line."""
+        """Print the last lines."""
+        report.line(self.ending, ending=self.ending)
         report.line(
             f"wrote {out} after {self.seconds:.0f} s of fitting",
             out=out,
@@ -86,16 +90,19 @@ def run(
         KeyboardInterrupt: Before the end of the first epoch.
     """
     from tfp_flows import training
-    from tfp_flows.cli.progress import ProgressLine
+    from tfp_flows.training.callbacks.progress import ProgressLine
 
     line = ProgressLine(quiet=arguments.quiet)
     if event_shape:
         line = ProgressLine.of_images(event_shape, quiet=arguments.quiet)
     start, interrupted = time.monotonic(), False
     # Data are checked by now: what is of the wrong type is an option.
-    with explained(also=(TypeError,) if options else ()), line:
+    also = (TypeError,) if options else ()
+    with explained(also=also), line, warnings.catch_warnings():
+        # The report says it.
+        warnings.filterwarnings("ignore", "The flow loses to a full Gaussian")
         try:
-            flow, _ = training.fit(
+            flow, history = training.fit(
                 flow,
                 x,
                 condition,
@@ -111,7 +118,9 @@ def run(
             flow, interrupted = line.model, True
             if not line.epochs_done or flow.fit_policy.method != "gradients":
                 raise
-    return Done(flow, time.monotonic() - start, line.epochs_done, interrupted)
+            history = flow.history
+    seconds = time.monotonic() - start
+    return Done(flow, seconds, line.epochs_done, interrupted, str(history.ending))
 
 
 def _checkpoints(every: int | None, out: Path) -> list[Any]:

@@ -24,6 +24,7 @@ __all__ = [
     "log_prob",
     "mean_and_error",
     "parameter_count",
+    "plain",
     "save",
 ]
 
@@ -73,9 +74,9 @@ def format_version(path: Path) -> int | None:
 
 def parameter_count(flow: Flow) -> int:
     """Return the number of trainable scalars."""
-    import math
+    from tfp_flows.training import report
 
-    return sum(math.prod(variable.shape) for variable in flow.trainable_variables)
+    return report.parameter_count(flow)
 
 
 def log_prob(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> np.ndarray:
@@ -91,21 +92,21 @@ def log_prob(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> np.ndar
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
-    """Return the mean of independent values and its standard error, if there is one.
+    """Return the mean of independent values and its standard error, if there is one."""
+    from tfp_flows.training import baseline
 
-    There is none of a single value, nor where one is infinite.
-    """
-    import numpy as np
-
-    values = np.asarray(values, np.float64)
-    mean = float(values.mean())
-    if len(values) < 2 or not np.isfinite(values).all():
-        return mean, None
-    return mean, float(values.std(ddof=1) / np.sqrt(len(values)))
+    return baseline.estimate(values)
 
 
-def figure(mean: float, error: float | None, digits: int = 4) -> str:
+def figure(mean: float, error: float | None) -> str:
     """Return `mean +- error`, or say that there is no standard error."""
-    if error is None:
-        return f"{mean:.{digits}f} (no standard error)"
-    return f"{mean:.{digits}f} +- {error:.{digits}f}"
+    from tfp_flows.training import baseline
+
+    return str(baseline.Estimate(mean, error))
+
+
+def plain(estimate: tuple[float, float | None] | None) -> dict[str, Any] | None:
+    """Return a mean and its error as reports hold them."""
+    if estimate is None:
+        return None
+    return {"mean": estimate[0], "standard_error": estimate[1]}

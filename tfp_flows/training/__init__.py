@@ -7,12 +7,15 @@ from tfp_flows.training.callbacks.stopping import StopOnNonFinite
 from tfp_flows.training.data.images import image_batches
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
+from tfp_flows.training.report import Ending, Report
 
 __all__ = [
     "AverageWeights",
     "Batch",
+    "Ending",
     "MaximumLikelihood",
     "Objective",
+    "Report",
     "StopOnNonFinite",
     "fit",
     "fit_more",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Comparison", "Gaussian", "compare"]
+__all__ = ["Estimate", "Gaussian", "estimate"]
 
 # With fewer rows for each column the covariance is shrunk.
 _ENOUGH = 10
@@ -30,25 +31,33 @@ class Gaussian:
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, x: np.ndarray, condition: np.ndarray | None = None) -> Gaussian:
+    def fit(
+        cls,
+        x: np.ndarray,
+        condition: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Gaussian:
         """Fit by maximum likelihood, with a shrunk covariance where rows are few.
 
         Args:
             x: Events, `[N, ...]`; each is taken as one vector.
             condition: Conditions, `[N, ...]`.
+            weights: Weights of the rows, `[N]`.
 
         References:
             Ledoit and Wolf, 2004, "A well-conditioned estimator for large-dimensional
             covariance matrices", https://doi.org/10.1016/S0047-259X(03)00096-4
         """
         x, condition = _rows(x), _conditions(x, condition)
-        width = x.std(axis=0)
+        loc, width = x.mean(axis=0), x.std(axis=0)
         width = np.where(width > 0, width, 1.0)
-        design = np.column_stack([np.ones(len(x)), condition])
-        weights, *_ = np.linalg.lstsq(design, x / width, rcond=None)
-        residual = x / width - design @ weights
-        scale = np.linalg.cholesky(_covariance(residual))
-        return cls(weights[0] * width, weights[1:] * width, width[:, None] * scale)
+        z, design = (x - loc) / width, np.column_stack([np.ones(len(x)), condition])
+        root = np.ones([len(x), 1])
+        if weights is not None:
+            root = np.sqrt(weights / np.mean(weights))[:, None]
+        slope, *_ = np.linalg.lstsq(design * root, z * root, rcond=None)
+        scale = np.linalg.cholesky(_covariance((z - design @ slope) * root))
+        return cls(loc + slope[0] * width, slope[1:] * width, width[:, None] * scale)
 
     def log_prob(
         self, x: np.ndarray, condition: np.ndarray | None = None
@@ -62,60 +71,37 @@ class Gaussian:
         return -0.5 * (z * z).sum(axis=0) - log_det - constant
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """A flow beside a Gaussian, on the same rows.
+class Estimate(NamedTuple):
+    """A mean with its standard error, `None` where there is none."""
 
-    Attributes:
-        gaussian: Mean log-likelihood of the Gaussian in nats.
-        gaussian_error: Its standard error, `None` of one row.
-        lead: Mean of what the flow is better.
-        lead_error: Its standard error.
-        advice: Sentences about a flow that loses, or that is large for the rows.
-    """
+    mean: float
+    error: float | None
 
-    gaussian: float
-    gaussian_error: float | None
-    lead: float
-    lead_error: float | None
-    advice: tuple[str, ...]
+    def __str__(self) -> str:
+        """Return `mean +- error`, never with an error that is no number."""
+        if self.error is None:
+            return f"{self.mean:.4f} (no standard error)"
+        return f"{self.mean:.4f} +- {self.error:.4f}"
 
 
-def compare(
-    flow: np.ndarray, gaussian: np.ndarray, *, parameters: int, rows: int
-) -> Comparison:
-    """Compare log-likelihoods of rows under a flow and under a Gaussian.
+def estimate(values: np.ndarray, weights: np.ndarray | None = None) -> Estimate:
+    """Return the mean of independent values with its standard error.
+
+    There is no error of a single value, nor where a value is not finite.
 
     Args:
-        flow: Log-densities of the flow, `[N]`.
-        gaussian: Those of the Gaussian.
-        parameters: How many numbers of the flow were trained.
-        rows: How many rows it was fitted to.
+        values: Numbers, `[N]`.
+        weights: Their weights, `[N]`.
     """
-    flow, gaussian = (np.asarray(v, np.float64) for v in (flow, gaussian))
-    lead, error = _mean_and_error(flow - gaussian)
-    advice = []
-    if not lead > 0:
-        by = f"by {-lead:.3f}" if math.isfinite(lead) else "by far"
-        by += "" if error is None else f" +- {error:.3f}"
-        advice.append(
-            f"The flow loses to a full Gaussian {by} nats per row: take 'linear', "
-            "which is one, or fewer layers or hidden units, or more rows."
-        )
-    if parameters > rows:
-        advice.append(
-            f"The flow has more parameters ({parameters:,}) than there are rows "
-            f"({rows:,}), and can remember them: trust the figure of rows held out "
-            "only, and try fewer layers or hidden units, noise, or 'linear'."
-        )
-    return Comparison(*_mean_and_error(gaussian), lead, error, tuple(advice))
-
-
-def _mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
-    mean = float(values.mean())
+    values = np.asarray(values, np.float64)
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights)
+    values, weights = values[weights > 0], weights[weights > 0]
+    share = weights / weights.sum()
+    mean = float(share @ values)
     if len(values) < 2 or not np.isfinite(values).all():
-        return mean, None
-    return mean, float(values.std(ddof=1) / math.sqrt(len(values)))
+        return Estimate(mean, None)
+    spread = float((share**2) @ (values - mean) ** 2)
+    return Estimate(mean, math.sqrt(spread * len(values) / (len(values) - 1)))
 
 
 def _rows(values: np.ndarray) -> np.ndarray:

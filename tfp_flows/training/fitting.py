@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from tfp_flows import flows
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.flows._model.objective import Objective
-from tfp_flows.training import garbage, running, words
+from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
+from tfp_flows.training import garbage, report, running, words
+from tfp_flows.training.baseline import estimate
 from tfp_flows.training.data import arrays, given
 from tfp_flows.training.greedy import streams
 
@@ -101,14 +102,18 @@ def fit(
         jit_compile: Whether to compile steps by XLA; `"auto"` where training is long
             enough to gain from it.
         callbacks: Further Keras callbacks.
-        verbose: As in `keras.Model.fit`; 0 is silent.
+        verbose: `"auto"` shows one line while the fit goes on, and the report at its
+            end; 0 nothing, but warns if the flow clearly loses to a Gaussian; 1 and 2
+            are Keras' bar and lines, with the report.
         sample_weight: Another name of `weights`.
         validation_split: Another name of `validation`, as a share.
         validation_data: Another name of `validation`, as data.
         **options: Of the flow, if it is given by name.
 
     Returns:
-        The flow and Keras' history, whose losses are nats per event.
+        The flow and Keras' history, whose losses are nats per event, and whose `report`
+        says what the fit has come to: the likelihood of the validation rows beside that
+        of a full Gaussian, why training stopped, and advice; see `Report`.
 
     Raises:
         ValueError: If shapes do not fit or data are not finite, or if a trainable
@@ -154,7 +159,10 @@ def fit(
     found = given.read(
         flow, x, condition, weights, validation, noise=noise, seed=seed, options=options
     )
-    return found.flow, _run(found, settings)
+    history = _run(found, settings)
+    history.report = _report(found, settings, history)
+    _tell(history.report, settings)
+    return found.flow, history
 
 
 def _run(found: given.Given, settings: running.Settings) -> keras.callbacks.History:
@@ -167,6 +175,34 @@ def _run(found: given.Given, settings: running.Settings) -> keras.callbacks.Hist
     return running.by_gradients(found, settings)
 
 
+def _report(
+    found: given.Given, settings: running.Settings, history: keras.callbacks.History
+) -> report.Report:
+    """Return what the fit has come to."""
+    flow, held_out, objective = found.flow, found.held_out, settings.objective
+    if not (objective is None or isinstance(objective, MaximumLikelihood)):
+        return report.Report(
+            len(found.train), report.parameter_count(flow), history.ending
+        )
+    if isinstance(held_out, tf.data.Dataset):
+        held_out = arrays.read(held_out, flow.event_shape, report.MOST_ROWS)
+    return report.judged(
+        flow,
+        found.train,
+        held_out,
+        ending=history.ending,
+        losses=getattr(history, "row_losses", None),
+        advise_length=settings.epochs is not None or settings.steps is not None,
+    )
+
+
+def _tell(found: report.Report, settings: running.Settings) -> None:
+    if settings.silent:
+        report.warn(found)
+    else:
+        print(found, flush=True)
+
+
 def _stream(
     flow: flows.Flow | str,
     x: Any,
@@ -176,15 +212,27 @@ def _stream(
 ) -> tuple[flows.Flow, keras.callbacks.History]:
     """Fit a greedy flow to what is read anew for each layer."""
     share = given.VALIDATION if isinstance(validation, str) else validation
-    return streams.fit(
-        flow,
-        x,
-        settings.limits(),
-        validation=share if isinstance(share, float) else None,
-        seed=settings.seed,
-        adapt=settings.adapt,
-        **options,
+    with settings.shown(None) as lines:
+        flow, history = streams.fit(
+            flow,
+            x,
+            settings.limits(*lines),
+            validation=share if isinstance(share, float) else None,
+            seed=settings.seed,
+            adapt=settings.adapt,
+            **options,
+        )
+    losses = history.row_losses
+    history.report = report.Report(
+        None,
+        report.parameter_count(flow),
+        history.ending,
+        "training" if history.ending.best is None else "validation",
+        len(losses),
+        estimate(-losses),
     )
+    _tell(history.report, settings)
+    return flow, history
 
 
 def _without_data(
@@ -212,7 +260,11 @@ def _without_data(
         )
         raise ValueError(msg)
     given.refuse_options(options)
-    return flow, running.without_data(flow, settings)
+    history = running.without_data(flow, settings)
+    count = report.parameter_count(flow)
+    history.report = report.Report(None, count, history.ending)
+    _tell(history.report, settings)
+    return flow, history
 
 
 def _refuse_for_greedy(

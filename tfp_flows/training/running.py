@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,8 +13,9 @@ import tensorflow as tf
 
 from tfp_flows import _context, flows
 from tfp_flows.flows._model.objective import Objective
-from tfp_flows.training import choices
+from tfp_flows.training import choices, report
 from tfp_flows.training.callbacks.averaging import AverageWeights
+from tfp_flows.training.callbacks.progress import ProgressLine
 from tfp_flows.training.callbacks.stopping import StopEarly, StopOnNonFinite
 from tfp_flows.training.data import arrays, batches
 from tfp_flows.training.data.given import Given
@@ -56,9 +59,30 @@ class Settings:
         names = ("epochs", "steps", "steps_per_epoch")
         return {name: getattr(self, name) for name in names}
 
-    def limits(self) -> progress.Limits:
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is printed."""
+        return self.verbose in (0, "0")
+
+    @contextlib.contextmanager
+    def shown(
+        self, flow: flows.Flow | None
+    ) -> Iterator[list[keras.callbacks.Callback]]:
+        """Show how a fit goes on in one line, unless nothing does or Keras' bar."""
+        if self.verbose != "auto":
+            yield []
+            return
+        line = ProgressLine(stream=sys.stdout)
+        if flow is not None and hasattr(flow, "bits_per_dim"):
+            line = ProgressLine.of_images(flow.event_shape, stream=sys.stdout)
+        with line:
+            yield [line]
+
+    def limits(self, *more: keras.callbacks.Callback) -> progress.Limits:
         """Return how long a fit layer by layer may be."""
-        return progress.Limits(self.epochs, self.patience, self.callbacks, self.verbose)
+        verbose = 0 if self.verbose == "auto" else self.verbose
+        callbacks = [*self.callbacks, *more]
+        return progress.Limits(self.epochs, self.patience, callbacks, verbose)
 
 
 def by_layers(given: Given, settings: Settings) -> keras.callbacks.History:
@@ -66,15 +90,16 @@ def by_layers(given: Given, settings: Settings) -> keras.callbacks.History:
     held_out = given.held_out
     if isinstance(held_out, tf.data.Dataset):
         held_out = arrays.read(held_out, given.flow.event_shape)
-    return LAYERWISE[given.flow.fit_policy.method](
-        given.flow,
-        given.train,
-        held_out,
-        settings.limits(),
-        seed=settings.seed,
-        more=not settings.adapt,
-        refit=given.share,
-    )
+    with settings.shown(given.flow) as lines:
+        return LAYERWISE[given.flow.fit_policy.method](
+            given.flow,
+            given.train,
+            held_out,
+            settings.limits(*lines),
+            seed=settings.seed,
+            more=not settings.adapt,
+            refit=given.share,
+        )
 
 
 def choose(given: Given, settings: Settings) -> choices.Choices:
@@ -168,19 +193,45 @@ def _run(
         patience = chosen.patience if patience is None else patience
         stop = StopEarly(patience, None if settings.adapt else _loss(flow, arguments))
         used.append(stop)
+    interrupted = False
     try:
-        return flow.fit(
-            dataset,
-            epochs=chosen.epochs,
-            callbacks=used,
-            shuffle=False,  # datasets shuffle themselves
-            verbose=settings.verbose,
-            **arguments,
-        )
+        with settings.shown(flow) as lines:
+            return flow.fit(
+                dataset,
+                epochs=chosen.epochs,
+                callbacks=[*used, *lines],
+                shuffle=False,  # datasets shuffle themselves
+                verbose=0 if settings.verbose == "auto" else settings.verbose,
+                **arguments,
+            )
     except KeyboardInterrupt:
+        interrupted = True
         if stop is not None:
             stop.on_train_end()
         raise
+    finally:
+        history = getattr(flow, "history", None)
+        if isinstance(history, keras.callbacks.History):
+            epochs = len(history.epoch)
+            history.ending = _ending(chosen, epochs, stop, interrupted=interrupted)
+            if interrupted and not settings.silent:
+                print(history.ending, flush=True)
+
+
+def _ending(
+    chosen: choices.Choices, epochs: int, stop: StopEarly | None, *, interrupted: bool
+) -> report.Ending:
+    """Return how training ended."""
+    reason: Any = "length"
+    if interrupted:
+        reason = "interrupt"
+    elif stop is not None and stop.stopped_epoch > 0:
+        reason = "patience"
+    elif epochs < chosen.epochs:
+        reason = "callback"
+    best = None if stop is None else stop.best_epoch + 1
+    patience = None if stop is None else stop.patience
+    return report.Ending(reason, epochs, chosen.epochs, best, patience)
 
 
 def _loss(flow: flows.Flow, arguments: dict[str, Any]) -> float:

@@ -62,3 +62,4 @@ class StopEarly(keras.callbacks.EarlyStopping):
         if self._start is not None and math.isfinite(self._start):
             self.best = self._start
             self.best_weights = self.model.get_weights()
+            self.best_epoch = -1

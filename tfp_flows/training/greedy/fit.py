@@ -10,6 +10,7 @@ import numpy as np
 
 from tfp_flows import _context
 from tfp_flows.flows.gaussianization import rbig
+from tfp_flows.training import report
 from tfp_flows.training.data import arrays
 from tfp_flows.training.greedy import (
     directions,
@@ -50,7 +51,7 @@ class _Search:
         self._rows, self._options = rows, options
         self._rng, self._progress = rng, found
         self._first, self._initial = np.empty(0), 0
-        self.kept = len(rows.steps)
+        self.kept, self.losses = len(rows.steps), self._first
 
     def note(self, label: str) -> None:
         """Report a layer, and keep it if it gains."""
@@ -61,8 +62,9 @@ class _Search:
 
     def settle(self) -> None:
         """Drop all layers after the initial ones, unless together they gain."""
+        self.losses = self._progress.best
         if not progress.gains(self._first, self._progress.best, TOGETHER):
-            self.kept = self._initial
+            self.kept, self.losses = self._initial, self._first
 
     def run(self) -> None:
         """Add layers, of each type one after the other."""
@@ -116,7 +118,8 @@ def _search(
     search.note(label)
     search.run()
     search.settle()
-    return rows, search.kept, found.end()
+    history = found.end(search.kept, search.losses, judges=len(rows.parts) > 1)
+    return rows, search.kept, history
 
 
 def fit_greedily(
@@ -304,4 +307,8 @@ def fit_more(
     rows = arrays.Data(x)
     train, held_out = arrays.hold_out(rows, validation, seed)
     limits = progress.Limits(**options)
-    return flow, fit_greedily(flow, train, held_out, limits, seed=seed, more=True)
+    history = fit_greedily(flow, train, held_out, limits, seed=seed, more=True)
+    history.report = report.judged(
+        flow, train, held_out, ending=history.ending, losses=history.row_losses
+    )
+    return flow, history

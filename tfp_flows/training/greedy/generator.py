@@ -202,7 +202,7 @@ def fit_generator(
         found.apply_layer(tried[-1], options["step"])
         if state.note("sliced", [found.losses(part, log_det) for part in parts]):
             number, maps = len(tried), list(found.maps)
-    history = state.end()
+    history = state.end(number, state.best, judges=len(parts) > 1)
     if refit and len(parts) == 2:
         found = generator(np.concatenate(parts))
         for rotation in tried[:number]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfp_flows import _checks
 from tfp_flows.flows.gaussianization import rbig
+from tfp_flows.training.report import Ending
 
 __all__ = ["Limits", "Progress", "gains"]
 
@@ -117,7 +118,24 @@ class Progress:
             if isinstance(callback, keras.callbacks.History):
                 callback.history.setdefault("layer_type", []).append(label)
 
-    def end(self) -> keras.callbacks.History:
-        """Tell callbacks that the fit is over, and return the history."""
+    def end(
+        self, kept: int, losses: np.ndarray, *, judges: bool
+    ) -> keras.callbacks.History:
+        """Tell callbacks that the fit is over, and return the history.
+
+        Args:
+            kept: How many layers are kept.
+            losses: Of the last rows given, by these layers.
+            judges: Whether these rows are validation rows.
+        """
         self._callbacks.on_train_end()
+        self.history.ending = Ending(
+            "length" if self.goes_on or not self.may_grow else "patience",
+            self._number,
+            self._most,
+            kept if judges else None,
+            self._patience,
+            unit="layer",
+        )
+        self.history.row_losses = losses
         return self.history

@@ -1,4 +1,4 @@
-"""One line of progress for a whole fit, on standard error."""
+"""One line of progress for a whole fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import keras
 
@@ -32,6 +32,7 @@ class ProgressLine(keras.callbacks.Callback):
         factor: Of the log-likelihood, after the offset; below 0, less is better.
         unit: What the result is called.
         quiet: Whether to show nothing.
+        stream: Where to write; standard error by default.
 
     Attributes:
         epochs_done: How many epochs have ended.
@@ -41,9 +42,10 @@ class ProgressLine(keras.callbacks.Callback):
         self,
         offset: float = 0.0,
         factor: float = 1.0,
-        unit: str = "nats per row",
+        unit: str = "nats per row in the columns' units",
         *,
         quiet: bool = False,
+        stream: TextIO | None = None,
     ) -> None:
         super().__init__()
         self._offset = offset
@@ -51,8 +53,8 @@ class ProgressLine(keras.callbacks.Callback):
         self._unit = unit
         self._quiet = quiet
         self._best = -math.inf
-        self._stream = sys.stderr
-        self._over = self._stream.isatty() and not quiet
+        self._stream = sys.stderr if stream is None else stream
+        self._over = _writes_over(self._stream) and not quiet
         self._values = ""
         self._step = 0
         self._first: tuple[int, float] | None = None  # a step, and when it ended
@@ -62,10 +64,16 @@ class ProgressLine(keras.callbacks.Callback):
         self.epochs_done = 0
 
     @classmethod
-    def of_images(cls, event_shape: Sequence[int], *, quiet: bool = False) -> Any:
+    def of_images(
+        cls,
+        event_shape: Sequence[int],
+        *,
+        quiet: bool = False,
+        stream: TextIO | None = None,
+    ) -> Any:
         """Return a line that counts bits per dimension."""
         factor = -1.0 / (math.prod(event_shape) * math.log(2.0))
-        return cls(factor=factor, unit="bits/dim", quiet=quiet)
+        return cls(factor=factor, unit="bits/dim", quiet=quiet, stream=stream)
 
     def __enter__(self) -> ProgressLine:
         """Show that something goes on."""
@@ -165,6 +173,11 @@ class ProgressLine(keras.callbacks.Callback):
             text = f"{text[: max(width - 4, 0)]}..."
         self._stream.write(f"\r{text}\x1b[K")
         self._stream.flush()
+
+
+def _writes_over(stream: TextIO) -> bool:
+    """Return whether a line can be written over: in a terminal, or in a notebook."""
+    return stream.isatty() or type(stream).__module__.startswith("ipykernel")
 
 
 def duration(seconds: float) -> str:
