@@ -53,5 +53,20 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
         ValueError: If a cell of a masked array is masked.
     """
     if not tf.is_tensor(value):
-        value = tf.convert_to_tensor(unmasked(value, argument), dtype_hint=dtype)
+        try:
+            value = tf.convert_to_tensor(unmasked(value, argument), dtype_hint=dtype)
+        except (TypeError, ValueError) as error:
+            if isinstance(value, np.ma.MaskedArray):
+                raise
+            msg = f"`{argument}` must be numbers, got {_shown(value)}: {error}"
+            raise type(error)(msg) from None
+    if value.dtype == tf.string:
+        msg = f"`{argument}` must be numbers, got text. Read files before."
+        raise TypeError(msg)
     return value if value.dtype == dtype else tf.cast(value, dtype)
+
+
+def _shown(value: Any) -> str:
+    """Return a value for an error, if it is short."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"a `{type(value).__name__}`"

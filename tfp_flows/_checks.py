@@ -15,6 +15,7 @@ __all__ = [
     "at_least",
     "batch_index",
     "between",
+    "count",
     "event_size",
     "fraction",
     "interval",
@@ -64,15 +65,27 @@ def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
 def sample_shape(shape: Any) -> None:
     """Raise unless a shape of samples is an int or ints that are not negative.
 
-    Tensors pass: their values are checked by the operations that follow.
+    Tensors of traced functions pass: the operations that follow check their values.
+
+    Raises:
+        TypeError: If a size is no integer.
+        ValueError: If one is negative, or unknown.
     """
-    sizes = shape.tolist() if hasattr(shape, "tolist") else shape
-    for size in sizes if isinstance(sizes, Sequence) else (sizes,):
-        if hasattr(size, "__index__") and int(size) < 0:
-            msg = (
-                f"`sample_shape` must not be negative, got {shape!r}. Pass a number of "
-                "samples such as 1000, or a shape such as (10, 100)."
-            )
+    if hasattr(shape, "as_list"):
+        sizes = shape.as_list()
+    elif hasattr(shape, "numpy"):
+        sizes = shape.numpy().tolist()
+    else:
+        sizes = shape.tolist() if hasattr(shape, "tolist") else shape
+    hint = "Pass a number of samples such as 1000, or a shape such as (10, 100)."
+    for size in sizes if isinstance(sizes, (list, tuple)) else (sizes,):
+        if hasattr(size, "dtype") and hasattr(size, "graph"):
+            continue
+        if not _is_whole(size):
+            msg = f"`sample_shape` must be whole numbers, got {shape!r}. {hint}"
+            raise TypeError(msg)
+        if int(size) < 0:
+            msg = f"`sample_shape` must not be negative, got {shape!r}. {hint}"
             raise ValueError(msg)
 
 
@@ -267,6 +280,12 @@ def at_least(value: Any, minimum: float, argument: str) -> None:
     if not value >= minimum:
         msg = f"`{argument}` must be at least {minimum}, got {value!r}."
         raise ValueError(msg)
+
+
+def count(value: Any, minimum: int, argument: str) -> None:
+    """Raise unless `value` is a whole number, and at least `minimum`."""
+    of_kind(value, "int", argument)
+    at_least(int(value), minimum, argument)
 
 
 def between(value: Any, minimum: float, maximum: float, argument: str) -> None:

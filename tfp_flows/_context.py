@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "generator",
     "is_training",
     "on_gpu",
+    "plain_seed",
     "training_scope",
     "values_scope",
     "wants_values",
@@ -115,6 +117,23 @@ def generator(seed: Any = None) -> np.random.Generator:
     with tf.init_scope():
         if seed is None:
             seed = tf.random.uniform([2], maxval=tf.int32.max, dtype=tf.int32)
-        if tf.is_tensor(seed) or isinstance(seed, (list, tuple, np.ndarray)):
-            seed = np.ravel(seed).astype(np.int64).astype(np.uint64)
-        return np.random.default_rng(seed)
+        return np.random.default_rng(plain_seed(seed))
+
+
+def plain_seed(seed: Any) -> int | np.ndarray:
+    """Return a seed as NumPy takes it: an int or ints that are not negative.
+
+    Args:
+        seed: Integer of any type, or integers `[N]`; tensors with known values, too.
+
+    Raises:
+        TypeError: If it is no integers.
+    """
+    with contextlib.suppress(TypeError, AttributeError):
+        number = operator.index(seed)
+        return number if number >= 0 else number + 2**128
+    values = np.asarray(seed)
+    if values.dtype.kind not in "iu" or values.ndim != 1:
+        msg = f"`seed` must be an integer or a pair of integers, got {seed!r}."
+        raise TypeError(msg)
+    return values.astype(np.int64).astype(np.uint64)

@@ -28,6 +28,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         OSError: If the file cannot be written.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        msg = f"{path} cannot be written: there is no folder {path.parent}. Make it."
+        raise FileNotFoundError(msg)
     _remove_left_behind(path.parent)
     owner = f"{socket.gethostname()}-{os.getpid()}"
     temporary = path.with_name(f"{_MARK}-{owner}-{path.name}")

@@ -72,3 +72,30 @@ def test_validation_of_dicts_and_datasets():
         for data in (held_out, batches)
     ]
     np.testing.assert_allclose(*losses, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "`epochs` must be at least 1, got 0"),
+        ({"epochs": 1.5}, TypeError, "`epochs` must be a number without a fraction"),
+        ({"steps": "9"}, TypeError, "`steps` must be a number without a fraction"),
+        ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1"),
+        ({"patience": -1}, ValueError, "`patience` must be at least 0"),
+        ({"learning_rate": -1.0}, ValueError, "`learning_rate` must be positive"),
+        ({"learning_rate": float("nan")}, ValueError, "`learning_rate` must be"),
+        ({"noise": -0.1}, ValueError, "`noise` must be at least 0"),
+        ({"weight_decay": -1.0}, ValueError, "`weight_decay` must be at least 0"),
+        ({"average": 1.0}, ValueError, "`average` must be at least 0 and below 1"),
+    ],
+)
+def test_numbers_without_a_meaning_are_refused(given, error, message):
+    with pytest.raises(error, match=message):
+        tfpf.fit("linear", np.eye(9, 2), **given)
+
+
+def test_files_are_read_before():
+    with pytest.raises(
+        TypeError, match=r"the path 'wine.csv'. Read it by .*read_table"
+    ):
+        tfpf.fit("nsf", "wine.csv")

@@ -80,6 +80,12 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype, autocast=False)
+        if self.variable_dtype not in ("float32", "float64"):
+            msg = (
+                "`dtype` must be 'float32', 'float64', 'mixed_float16' or "
+                f"'mixed_bfloat16', got {dtype!r}: densities need their digits."
+            )
+            raise ValueError(msg)
         self._event_shape = _checks.static_shape(event_shape, "event_shape")
         self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
         self._options = dict(options)

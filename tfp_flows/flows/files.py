@@ -42,6 +42,9 @@ def load(filepath: str | os.PathLike[str]) -> base.Flow:
         ValueError: If the file holds no flow, an option that is unknown, a class that
             is neither registered nor of Keras, or weights that are not finite.
     """
+    if not isinstance(filepath, (str, os.PathLike)):
+        msg = f"`filepath` must be the path of a file, got {filepath!r}."
+        raise TypeError(msg)
     path = os.fspath(filepath)
     if not os.path.isfile(path):
         msg = f"`filepath` must be an existing file, got {path!r}. Check the path."

@@ -156,6 +156,7 @@ def fit(
     if streams.is_stream(flow, x, validation):
         _refuse_for_greedy(x, condition, weights, settings)
         return _stream(flow, x, validation, settings, options)
+    words.refuse_paths(x=x, condition=condition, weights=weights)
     found = given.read(
         flow, x, condition, weights, validation, noise=noise, seed=seed, options=options
     )

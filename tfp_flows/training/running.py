@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_flows import _context, flows
+from tfp_flows import _checks, _context, flows
 from tfp_flows.flows._model.objective import Objective
 from tfp_flows.training import choices, report
 from tfp_flows.training.callbacks.averaging import AverageWeights
@@ -52,6 +52,21 @@ class Settings:
     callbacks: Sequence[keras.callbacks.Callback]
     verbose: int | str
     adapt: bool
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "steps", "steps_per_epoch", "batch_size"):
+            value = getattr(self, name)
+            if value is not None:
+                _checks.count(value, 1, name)
+        if self.patience is not None:
+            _checks.count(self.patience, 0, "patience")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            msg = f"`learning_rate` must be positive, got {self.learning_rate!r}."
+            raise ValueError(msg)
+        for name in ("noise", "weight_decay"):
+            _checks.at_least(getattr(self, name), 0, name)
+        if self.average is not None:
+            _checks.fraction(self.average, "average")
 
     @property
     def length(self) -> dict[str, int | None]:

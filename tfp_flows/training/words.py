@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from tfp_flows import flows
 
-__all__ = ["flow_and_data", "one_of", "refuse_foreign", "validation_of"]
+__all__ = [
+    "flow_and_data",
+    "one_of",
+    "refuse_foreign",
+    "refuse_paths",
+    "validation_of",
+]
 
 # Words that `fit` does not take, and its own for them.
 FOREIGN = {
@@ -81,3 +88,18 @@ def flow_and_data(flow: Any, x: Any, objective: Any) -> tuple[flows.Flow | str, 
         f"fit({flows.DEFAULT!r}, x)."
     )
     raise TypeError(msg)
+
+
+def refuse_paths(**data: Any) -> None:
+    """Raise if data are the path of a file.
+
+    Raises:
+        TypeError: If they are.
+    """
+    for name, value in data.items():
+        if isinstance(value, (str, os.PathLike)):
+            msg = (
+                f"`{name}` must be numbers, got the path {os.fspath(value)!r}. Read it "
+                "by tfp_flows.datasets.read_table."
+            )
+            raise TypeError(msg)

@@ -232,11 +232,33 @@ def stateless_seed(seed: Seed) -> tf.Tensor:
     """Return a seed `[2]`; an int gives the same one whatever was drawn before.
 
     Without one, TensorFlow draws it, at each call of a traced function as well.
+
+    Args:
+        seed: Integer or integers `[2]`, of any type; tensors of traced functions
+            too.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it has another shape.
     """
-    if isinstance(seed, (int, np.integer)):
-        words = np.random.SeedSequence(seed).generate_state(2)
-        return tf.constant(words.view(np.int32))
-    return tfp.random.sanitize_seed(seed)
+    if seed is None:
+        return tfp.random.sanitize_seed(None)
+    if not tf.is_tensor(seed) or hasattr(seed, "numpy"):
+        values = _context.plain_seed(seed)
+        if isinstance(values, int):
+            words = np.random.SeedSequence(values).generate_state(2)
+            return tf.constant(words.view(np.int32))
+        seed = tf.constant(values.astype(np.uint32).view(np.int32))
+    if not seed.dtype.is_integer:
+        msg = f"`seed` must be an integer or a pair of integers, got {seed!r}."
+        raise TypeError(msg)
+    if seed.shape.rank == 0:
+        zeros = tf.zeros([2], seed.dtype)
+        seed = tf.random.experimental.stateless_fold_in(zeros, seed)
+    if not seed.shape.is_compatible_with([2]):
+        msg = f"`seed` must have shape [] or [2], got {seed.shape}."
+        raise ValueError(msg)
+    return tf.cast(seed, tf.int32)
 
 
 def _specs(flow: Any, *names: str) -> list[tf.TensorSpec]:
