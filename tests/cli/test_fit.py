@@ -239,3 +239,46 @@ def test_a_transformer_is_an_option_and_old_names_stay(run, table, tmp_path):
     code, text, _ = run(*argv, "--flow", "maf-mog", "--force")
     assert code == 0
     assert "flow: maf-mol, " in text
+
+
+def test_what_is_wrong_with_the_rows_is_said_with_their_numbers(run, rows, tmp_path):
+    wild = rows.copy()
+    wild[56, 0], wild[::10, 1] = 1e9, -999.0
+    table, out = _write(tmp_path / "wild.csv", wild), tmp_path / "f.keras"
+    argv = ("fit", table, "--flow", "linear", "--epochs", 2, "--quiet", "--out", out)
+    code, text, err = run(*argv)
+    assert (code, err) == (0, "")
+    assert (
+        "column 'a' has 1e+09 in row 57, far from all others: the row is left" in text
+    )
+    assert "column 'b' holds -999 in 10 % of the rows" in text
+    assert "rows: 107 to fit, 12 held out" in text
+
+
+def test_large_offsets_are_fitted_in_float64_on_the_shell(run, refused, rows, tmp_path):
+    table, out = _write(tmp_path / "t.csv", 1.7e9 + 60 * rows), tmp_path / "f.keras"
+    argv = ("fit", table, "--flow", "linear", "--epochs", 1, "--quiet", "--out", out)
+    code, text, _ = run(*argv)
+    assert code == 0
+    assert "of which float32 holds" in text
+    assert tfp_flows.load(out).variable_dtype == "float64"
+    assert "float64" in refused(*argv, "--force", "--option", "dtype=float32")
+
+
+def test_missing_cells_are_filled_where_asked(run, rows, tmp_path):
+    cells = rows.astype(object).tolist()
+    for row in cells[::6]:
+        row[1] = ""
+    table, out = _write(tmp_path / "gaps.csv", cells), tmp_path / "f.keras"
+    argv = ("fit", table, "--flow", "linear", "--epochs", 1, "--quiet", "--out", out)
+    code, text, _ = run(*argv, "--missing", "impute")
+    assert code == 0
+    assert "20 missing cells (5.6 %) are filled from similar rows" in text
+
+
+def test_a_constant_condition_is_said_and_does_no_harm(run, rows, tmp_path):
+    table = _write(tmp_path / "t.csv", np.column_stack([rows[:, :2], np.ones(120)]))
+    argv = ("fit", table, "--flow", "linear", "--epochs", 1, "--quiet")
+    code, text, _ = run(*argv, "--out", tmp_path / "f.keras", "--condition", "c")
+    assert code == 0
+    assert "condition column 'c' is constant, 1 in every row" in text

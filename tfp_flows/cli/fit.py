@@ -16,6 +16,7 @@ from tfp_flows.cli import (
     models,
     quiet,
     ranges,
+    screening,
     tables,
 )
 from tfp_flows.cli.errors import UsageError
@@ -68,6 +69,13 @@ def add_parser(commands: Any) -> None:
         "--condition",
         metavar="C,D",
         help="columns that the density depends on; for images: the array of classes",
+    )
+    add(
+        "--missing",
+        choices=("error", "impute"),
+        default="error",
+        help="cells without a value: refuse them, or fill them from similar rows; rows "
+        "held out that have some are not scored; default error",
     )
     add(
         "--test-fraction",
@@ -134,18 +142,18 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"'{path}' holds images: add --flow {known}.") from cause
     if len(events) < MIN_ROWS:
         raise UsageError(f"{path}: {len(events)} rows are too few, {MIN_ROWS} needed.")
-    tables.check_varies(path, events, conditions)
-    if options.get("dtype") != "float64":
-        tables.check_float32(path, events, conditions)
+    tables.check_varies(path, events)
+    quiet.notice("loading TensorFlow", quiet=arguments.quiet)
+    quiet.import_tensorflow()
+    found = screening.screen(path, events, conditions, arguments, options, flow)
+    events, conditions, options = found.events, found.conditions, found.options
     train, test = tables.split_rows(
         arguments.test_fraction,
         arguments.seed,
         events.x,
         None if conditions is None else conditions.x,
     )
-    _check_training_rows(path, arguments.test_fraction, train, events, conditions)
-    quiet.notice("loading TensorFlow", quiet=arguments.quiet)
-    quiet.import_tensorflow()
+    _check_training_rows(path, arguments.test_fraction, train, events)
     more: dict[str, Any] = {"adapt": False}
     if flow is None:
         flow = name = _flow_name(arguments.flow, options)
@@ -167,6 +175,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
     models.save(done.flow, out)
     report = Report(arguments)
+    found.report(report)
+    if arguments.missing == "impute":
+        test = test[tables.complete(events, conditions)[test]]
     report.line(
         f"rows: {len(train)} to fit, {len(test)} held out",
         rows={"fit": len(train), "held_out": len(test)},
@@ -242,7 +253,12 @@ def _read(
 ) -> tuple[Table, Table | None]:
     """Return events and conditions, of the columns that a saved flow knows."""
     if flow is None:
-        return tables.read(source, arguments.columns, arguments.condition)
+        return tables.read(
+            source,
+            arguments.columns,
+            arguments.condition,
+            finite=arguments.missing == "error",
+        )
     from tfp_flows.datasets import Table
 
     names = tables.names_of(flow)
@@ -274,6 +290,8 @@ def _check_training_rows(
     path: Path, share: float, train: np.ndarray, *parts: Table | None
 ) -> None:
     """Raise if too few rows are left to fit, or if they do not vary."""
+    import numpy as np
+
     if len(train) < MIN_ROWS:
         raise UsageError(
             f"{path}: --test-fraction {share} leaves {len(train)} rows to fit, "
@@ -284,7 +302,7 @@ def _check_training_rows(
         for table in parts
         if table is not None
         for name, column in zip(table.columns, table.x[train].T, strict=True)
-        if column.min() == column.max()
+        if np.nanmin(column) == np.nanmax(column)
     ]
     if still:
         raise UsageError(

@@ -97,15 +97,20 @@ def run(
         line = ProgressLine.of_images(event_shape, quiet=arguments.quiet)
     start, interrupted = time.monotonic(), False
     # Data are checked by now: what is of the wrong type is an option.
+    from tfp_flows.preprocessing import DataNotice
+
     also = (TypeError,) if options else ()
     with explained(also=also), line, warnings.catch_warnings():
-        # The report says it.
+        # The report and the command say it.
         warnings.filterwarnings("ignore", "The flow loses to a full Gaussian")
+        warnings.simplefilter("ignore", DataNotice)
         try:
             flow, history = training.fit(
                 flow,
                 x,
                 condition,
+                missing=getattr(arguments, "missing", "error"),
+                outliers="keep",  # they are left out by now
                 seed=arguments.seed,
                 callbacks=[line, *_checkpoints(arguments.checkpoint, out)],
                 verbose=0,

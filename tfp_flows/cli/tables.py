@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_float32",
     "check_varies",
+    "complete",
     "default_names",
     "event_columns",
     "names_of",
@@ -58,7 +59,11 @@ def split_rows(
 
 
 def read(
-    source: Source, events: str | None, conditions: str | None
+    source: Source,
+    events: str | None,
+    conditions: str | None,
+    *,
+    finite: bool = True,
 ) -> tuple[Table, Table | None]:
     """Return the events and conditions that a flow is to be fitted to.
 
@@ -66,6 +71,7 @@ def read(
         source: The file.
         events: Names of the events' columns; all that are no conditions if `None`.
         conditions: Names of the condition's columns.
+        finite: Whether to raise on cells without a value.
 
     Returns:
         `(events, conditions)`, the latter `None` if there are none.
@@ -91,7 +97,8 @@ def read(
     if not chosen and source.columns:
         raise UsageError(f"{source.path}: no column is left for the events.")
     with explained(source.path):
-        table = readers.checked(source, [*chosen, *given] or None)
+        names = [*chosen, *given] or None
+        table = readers.checked(source, names, check=finite)
         return table.select(chosen), table.select(given) if given else None
 
 
@@ -116,6 +123,14 @@ def check_float32(path: Path, *tables: Table | None) -> None:
             )
 
 
+def complete(*tables: Table | None) -> np.ndarray:
+    """Return which rows have a value in each cell."""
+    import numpy as np
+
+    found = [np.isfinite(t.x).all(axis=1) for t in tables if t is not None]
+    return np.all(found, axis=0)
+
+
 def check_varies(path: Path, *tables: Table | None) -> None:
     """Raise if a column holds one value only.
 
@@ -127,7 +142,7 @@ def check_varies(path: Path, *tables: Table | None) -> None:
     for table in tables:
         if table is not None:
             with explained(path):
-                datasets.check_columns(table)
+                datasets.check_columns(table, finite=False)
 
 
 def read_for_flow(

@@ -43,6 +43,8 @@ def fit(
     noise: float = 0.0,
     average: float | None = None,
     weights: TensorLike | None = None,
+    missing: Literal["error", "impute"] = "error",
+    outliers: Literal["drop", "keep"] = "drop",
     seed: int | None = None,
     adapt: bool = True,
     jit_compile: bool | str = "auto",
@@ -96,6 +98,11 @@ def fit(
         average: Decay of an exponential average of the weights, such as 0.999, which is
             validated and kept in place of the last weights; see `AverageWeights`.
         weights: Weights of the events, `[N]`; those of weight 0 have no influence.
+        missing: What to do with missing cells of `x` and `condition` (NaN, or masked):
+            name the first one in an error, or fill them from similar rows, see
+            `preprocessing.impute`.
+        outliers: Whether rows with a value at least 100 times as far from the middle
+            as any other are left out, each with a warning, or kept.
         seed: Int that fixes the split, the initial weights, and the order of batches.
         adapt: Whether to set data-dependent layers first; `False` goes on training, and
             keeps the weights that there are unless the validation loss falls.
@@ -116,8 +123,9 @@ def fit(
         of a full Gaussian, why training stopped, and advice; see `Report`.
 
     Raises:
-        ValueError: If shapes do not fit or data are not finite, or if a trainable
-            variable of the flow is hidden from Keras.
+        ValueError: If shapes do not fit or data are not finite, if there are fewer than
+            10 rows or columns that are constant, copies or sums of others, or if a
+            trainable variable of the flow is hidden from Keras.
         FloatingPointError: If the loss stops being finite.
         TypeError: If options are given along with a flow that is already built, or are
             words of another library.
@@ -158,7 +166,16 @@ def fit(
         return _stream(flow, x, validation, settings, options)
     words.refuse_paths(x=x, condition=condition, weights=weights)
     found = given.read(
-        flow, x, condition, weights, validation, noise=noise, seed=seed, options=options
+        flow,
+        x,
+        condition,
+        weights,
+        validation,
+        noise=noise,
+        seed=seed,
+        options=options,
+        missing=missing,
+        outliers=outliers,
     )
     history = _run(found, settings)
     history.report = _report(found, settings, history)

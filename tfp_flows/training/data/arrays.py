@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _context, datasets
+from tfp_flows import _arrays, _checks, _context, datasets, preprocessing
 from tfp_flows._types import Condition, TensorLike
 
 __all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "read", "split"]
 
+# Beyond, float32 skips integers.
+EXACT = 2**24
+_HOW_TO_FILL = ", or pass missing='impute'"
 EMPTY = "`x` must yield at least one batch, got an empty dataset. Check its source."
 
 
@@ -22,23 +25,35 @@ class Data:
         x: Events, `[N, *event_shape]`: array, tensor, DataFrame, or `datasets.Table`.
         condition: Conditions, `[N, *condition_shape]`, or `None`.
         weights: Weights, `[N]`, or `None`.
+        missing: What to do with missing cells of `x` and `condition`, which are NaN or
+            masked: `"error"`, or `"impute"` to fill them as `preprocessing.impute`.
+        seed: Int that fixes what is filled in.
 
     Raises:
         ValueError: If lengths differ, or values are not finite numbers.
     """
+
+    imputed = 0  # how many cells were filled
 
     def __init__(
         self,
         x: TensorLike,
         condition: Condition = None,
         weights: TensorLike | None = None,
+        *,
+        missing: str = "error",
+        seed: int | None = None,
     ) -> None:
+        _checks.one_of(missing, ("error", "impute"), "missing")
+        fills = missing == "impute"
         x, self.columns = _unnamed(x)
-        self.x = _numbers(x, "x", self.columns)
+        self.x = _numbers(x, "x", self.columns, missing=fills)
         condition, names = (None, None) if condition is None else _unnamed(condition)
         self.condition_columns = names
         self.condition = (
-            None if condition is None else _numbers(condition, "condition", names)
+            None
+            if condition is None
+            else _numbers(condition, "condition", names, missing=fills)
         )
         if self.condition is not None and self.condition.ndim == 1:
             self.condition = self.condition[:, np.newaxis]  # one number per event
@@ -59,6 +74,22 @@ class Data:
                     f"{len(self.x)} events. Align them."
                 )
                 raise ValueError(msg)
+        if fills:
+            self._fill(seed)
+
+    def _fill(self, seed: int | None) -> None:
+        """Fill missing cells of events and conditions, each from both."""
+        parts = [self.x] if self.condition is None else [self.x, self.condition]
+        rows = [part.reshape(len(part), -1) for part in parts]
+        self.imputed = sum(int(np.isnan(part).sum()) for part in parts)
+        if not self.imputed:
+            return
+        filled = preprocessing.impute(np.concatenate(rows, axis=1), seed)
+        width = rows[0].shape[1]
+        self.x = filled[:, :width].reshape(self.x.shape).astype(self.x.dtype)
+        if self.condition is not None:
+            condition = filled[:, width:].reshape(self.condition.shape)
+            self.condition = condition.astype(self.condition.dtype)
 
     def __len__(self) -> int:
         """Number of events."""
@@ -67,6 +98,7 @@ class Data:
     def select(self, rows: np.ndarray) -> Data:
         """Return the given rows."""
         out = object.__new__(Data)
+        out.imputed = self.imputed
         out.columns = self.columns
         out.condition_columns = self.condition_columns
         out.x = self.x[rows]
@@ -102,27 +134,56 @@ def _unnamed(values: TensorLike) -> tuple[Any, tuple[str, ...] | None]:
 
 
 def _numbers(
-    values: TensorLike, argument: str, names: tuple[str, ...] | None = None
+    values: TensorLike,
+    argument: str,
+    names: tuple[str, ...] | None = None,
+    *,
+    missing: bool = False,
 ) -> np.ndarray:
-    """Return a float array, naming the first entry that is no finite number."""
+    """Return a float array, naming the first entry that is no finite number.
+
+    Args:
+        values: Numbers.
+        argument: What to call them in errors.
+        names: Names of the columns, if they have names.
+        missing: Whether NaN and masked cells stand for missing ones, and are NaN.
+    """
+    mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+    if mask is not None and not missing:
+        values = _arrays.unmasked(values, argument, names)
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         msg = f"`{argument}` must be numeric, got type {array.dtype}. Convert it."
         raise ValueError(msg)
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float32)
+    array = _floats(array)
+    if mask is not None and mask.any():
+        array = np.where(mask, np.nan, array).astype(array.dtype)
     if array.ndim == 0 or len(array) == 0:
         msg = f"`{argument}` must hold at least one row, got shape {array.shape}."
         raise ValueError(msg)
-    bad = np.argwhere(~np.isfinite(array))
+    bad = np.argwhere(np.isinf(array) if missing else ~np.isfinite(array))
     if bad.size:
         place = tuple(int(i) for i in bad[0])
+        fills = np.isnan(array[place]) and argument != "weights"
         msg = (
             f"`{argument}` must be finite, got {array[place]} in row {place[0] + 1}"
-            f"{_place(names, place)}. Drop or impute such rows."
+            f"{_place(names, place)}. Drop or impute such rows"
+            f"{_HOW_TO_FILL if fills else ''}."
         )
         raise ValueError(msg)
     return array
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    """Return floats that hold the numbers, float32 where it holds them all."""
+    if array.dtype in (np.float32, np.float64):
+        return array
+    if array.dtype.kind == "f":
+        return array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+    small = array.dtype.itemsize <= 2 or array.dtype.kind == "b"
+    if not small and array.size:
+        small = max(-int(array.min()), int(array.max())) <= EXACT
+    return array.astype(np.float32 if small else np.float64)
 
 
 def _place(names: tuple[str, ...] | None, place: tuple[int, ...]) -> str:
@@ -154,7 +215,11 @@ def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:
 
 
 def hold_out(
-    data: Data, validation: float | tuple[Any, ...] | None, seed: int | None
+    data: Data,
+    validation: float | tuple[Any, ...] | None,
+    seed: int | None,
+    *,
+    missing: str = "error",
 ) -> tuple[Data, Data | None]:
     """Return the rows to train on and those held out, as `fit` is told.
 
@@ -163,9 +228,10 @@ def hold_out(
         validation: Share of rows; or `(x,)` or `(x, condition)` held out beside the
             data; or `None`.
         seed: Int that fixes which rows a share takes.
+        missing: What to do with missing cells of rows beside the data.
     """
     if isinstance(validation, (tuple, list)):
-        return data, Data(*validation)
+        return data, Data(*validation, missing=missing, seed=seed)
     if not validation:
         return data, None
     _checks.fraction(validation, "validation")

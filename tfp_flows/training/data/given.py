@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.training.data import arrays
+from tfp_flows.preprocessing import findings
+from tfp_flows.training.data import arrays, screening
 
 __all__ = ["VALIDATION", "Given", "read"]
 
@@ -56,6 +58,8 @@ def read(
     noise: float,
     seed: int | None,
     options: dict[str, Any],
+    missing: str = "error",
+    outliers: str = "drop",
 ) -> Given:
     """Read what `fit` is given, and build the flow if it was given by name."""
     dataset = x if isinstance(x, tf.data.Dataset) else None
@@ -69,8 +73,12 @@ def read(
             x, condition = inputs["x"], inputs.get("condition")
         if isinstance(flow, flows.Flow):
             x, condition = flow.in_order(x, condition)
-        every = arrays.Data(x, condition, weights)
-    flow = _built(flow, every, seed, options)
+        every = arrays.Data(x, condition, weights, missing=missing, seed=seed)
+    screened = screening.screen(every, outliers, is_part=dataset is not None)
+    every = screened.data
+    flow, dtype = _in_dtype(flow, screened, options)
+    findings.report(screened.findings)
+    flow = _built(flow, every, seed, {**options, **dtype})
     _require_tails(flow)
     if isinstance(validation, str):
         holds_out = dataset is None and flow.needs_validation(len(every))
@@ -79,9 +87,23 @@ def read(
     if isinstance(validation, tf.data.Dataset):
         held_out = _ending(validation)
     elif dataset is None or not isinstance(validation, (float, int, type(None))):
-        train, held_out = arrays.hold_out(every, _in_order(flow, validation), seed)
+        rows = _in_order(flow, validation)
+        train, held_out = arrays.hold_out(every, rows, seed, missing=missing)
     share = dataset is None and isinstance(validation, float)
     return Given(flow, every, train, held_out, dataset, share)
+
+
+def _in_dtype(
+    flow: flows.Flow | str, screened: screening.Screened, options: dict[str, Any]
+) -> tuple[flows.Flow | str, dict[str, str]]:
+    """Return the option of the dtype that the data need, if they need one."""
+    if not isinstance(flow, str):
+        screened.settle_dtype(str(flow.variable_dtype), chosen=True)
+        return flow, {}
+    dtype = options.get("dtype")
+    policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+    wanted = screened.settle_dtype(policy.variable_dtype, chosen=dtype is not None)
+    return flow, {} if wanted == policy.variable_dtype else {"dtype": wanted}
 
 
 def require_alone(condition: Any, weights: Any, noise: float) -> None:

@@ -1,0 +1,119 @@
+"""What is said of tables that no density can have, and nothing of clean ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfp_flows.preprocessing import checks
+from tfp_flows.preprocessing.missing import impute
+
+RNG = np.random.default_rng(0)
+Z = RNG.normal(size=(1500, 3))
+NAMES = ("a", "b", "c")
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+def said(x, names=NAMES):
+    """Return all sentences about a table, and the rows of gross outliers."""
+    x = np.asarray(x, np.float64)
+    still = checks.constant(x, names)
+    found = [*still, *checks.sentinels(x, names), *checks.copied_rows(x)]
+    found += [] if still else checks.dependent(x, names)
+    found += checks.too_fine_for_float32(x, names)
+    return [str(f) for f in found], checks.gross_outliers(x, names)[0].tolist()
+
+
+def with_third(values):
+    return np.column_stack([Z[:, :2], values])
+
+
+@pytest.mark.parametrize(
+    ("third", "sentence"),
+    [
+        (np.full(1500, 3.0), "column 'c' is constant, 3 in every row"),
+        (Z[:, 0], "column 'c' is a copy of column 'a': a density has no width"),
+        (5 * Z[:, 1] - 3, "column 'c' is column 'b' in another unit"),
+        (Z[:, 0] - 2 * Z[:, 1], "column 'c' is a sum of multiples of the columns 'a'"),
+        (np.where(RNG.uniform(size=1500) < 0.1, -999, Z[:, 2]), "'c' holds -999 in"),
+        (np.where(RNG.uniform(size=1500) < 0.1, 9999, Z[:, 2]), "'c' holds 9999 in"),
+        (1.7e9 + RNG.uniform(0, 3600, 1500), "'c' has 1500 different values, of which"),
+        (1e-30 * Z[:, 2], "column 'c' has numbers of a size such as"),
+    ],
+)
+def test_a_column_is_named_with_what_is_wrong(third, sentence):
+    (found,), rows = said(with_third(third))
+    assert sentence in found
+    assert not rows
+
+
+def test_rounded_sums_count_as_sums_and_near_ones_do_not():
+    total = (Z[:, 0] + Z[:, 1]).astype("float32")
+    assert "'c' is a sum" in said(with_third(total))[0][0]
+    assert said(with_third(total + 1e-3 * Z[:, 2]))[0] == []
+
+
+def test_copies_are_said_with_their_share():
+    (found,), _ = said(np.repeat(Z[:300], 5, axis=0))
+    assert found.startswith("rows are copies of earlier rows to 80 %")
+
+
+@pytest.mark.parametrize("size", [1e3, 1e9, 1e39, 1e300])
+def test_gross_outliers_are_found_by_row(size):
+    x = Z.copy()
+    x[17, 0], x[3, 2] = size, -size
+    rows, cells = checks.gross_outliers(x, NAMES)
+    assert rows.tolist() == [3, 17]
+    assert cells == [("column 'a'", size, 17), ("column 'c'", -size, 3)]
+
+
+@pytest.mark.parametrize("rows", [100, 1500, 20_000])
+def test_nothing_is_said_of_clean_numbers(rows):
+    rng = np.random.default_rng(1)
+    for x in (
+        rng.normal(size=(rows, 3)),
+        500.0 + rng.normal(size=(rows, 3)),
+        rng.standard_t(3, size=(rows, 3)),
+        np.exp(rng.normal(size=(rows, 3))),
+        rng.uniform(size=(rows, 3)),
+        rng.gamma(0.1, size=(rows, 3)),
+        np.round(rng.normal(size=(rows, 3)), 1),
+        rng.choice([-5.0, 5.0], size=(rows, 3)) + rng.normal(size=(rows, 3)),
+    ):
+        assert said(x) == ([], [])
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the real tables are not here")
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("uci_density/white_wine", "x"),
+        ("uci_density/red_wine", "x"),
+        ("uci_density/ionosphere", "x"),
+        ("galaxies/train", "x"),
+        ("higgs_7k/train", "x"),
+        ("miniboone_maf/val", "x"),
+        ("power_34d/trainval", "val"),
+    ],
+)
+def test_nothing_is_said_of_clean_tables(name, key):
+    x = np.load(DATA / f"{name}.npz")[key]
+    assert said(x[:20_000], None) == ([], [])
+
+
+def test_imputed_cells_keep_the_distribution_and_the_dependence():
+    whole = np.column_stack(
+        [Z[:, 0], Z[:, 0] + 0.1 * Z[:, 1], RNG.integers(5, size=1500)]
+    )
+    missing = RNG.uniform(size=whole.shape) < 0.2
+    filled = impute(np.where(missing, np.nan, whole), seed=0)
+    np.testing.assert_array_equal(filled[~missing], whole[~missing])
+    np.testing.assert_allclose(filled.std(axis=0), whole.std(axis=0), rtol=0.05)
+    assert np.corrcoef(filled.T)[0, 1] > 0.95
+    assert set(filled[:, 2]) == set(range(5))
+    again = impute(np.where(missing, np.nan, whole), seed=0)
+    np.testing.assert_array_equal(filled, again)
+    with pytest.raises(ValueError, match="column 2 must have some values"):
+        impute(np.column_stack([Z[:, 0], np.full(1500, np.nan)]))

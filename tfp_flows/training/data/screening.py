@@ -1,0 +1,141 @@
+"""Looks at the rows of a fit for what no density can have, before it begins."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tfp_flows import _checks
+from tfp_flows.preprocessing import checks
+from tfp_flows.preprocessing.findings import Finding
+from tfp_flows.training.data import arrays
+
+__all__ = ["Screened", "screen"]
+
+# Further outliers are counted, not listed.
+_LISTED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Screened:
+    """What was found in the rows of a table.
+
+    Args:
+        data: The rows to fit.
+        findings: What was found in them.
+        fine: What float32 cannot hold, to follow with what is done about it.
+    """
+
+    data: arrays.Data
+    findings: list[Finding]
+    fine: list[Finding]
+
+    def settle_dtype(self, dtype: str, *, chosen: bool) -> str:
+        """Return the dtype in which the rows can be fitted, and say why.
+
+        Args:
+            dtype: That of the flow.
+            chosen: Whether it was asked for, so that another one will not do.
+        """
+        if not self.fine or dtype == "float64":
+            return dtype
+        what = (
+            "Build the flow with dtype='float64', or subtract an offset and divide by "
+            "a unit."
+            if chosen
+            else "the flow computes in float64."
+        )
+        self.findings.extend(
+            dataclasses.replace(
+                finding,
+                sentence=f"{finding.sentence}{'. ' if chosen else ': '}{what}",
+                severity="error" if chosen else "warning",
+            )
+            for finding in self.fine
+        )
+        return "float64"
+
+
+def screen(data: arrays.Data, outliers: str, *, is_part: bool = False) -> Screened:
+    """Look for constants, copies, outliers, codes of missing cells and lost digits.
+
+    Args:
+        data: The rows; those of images are not looked at.
+        outliers: `"drop"` leaves rows with gross outliers out, `"keep"` does not.
+        is_part: Whether these are the first rows of a dataset only, which stay as they
+            are; nothing is an error then.
+    """
+    _checks.one_of(outliers, ("drop", "keep"), "outliers")
+    if data.x.ndim > 2 or (data.condition is not None and data.condition.ndim > 2):
+        return Screened(data, [], [])
+    parts = {"": (_matrix(data.x), data.columns)}
+    if data.condition is not None:
+        parts["condition "] = (_matrix(data.condition), data.condition_columns)
+    counts = np.ones(len(data), bool) if data.weights is None else data.weights > 0
+    if counts.sum() < checks.MIN_ROWS:
+        few = [] if is_part else checks.few_rows(int(counts.sum()))
+        return Screened(data, few, [])
+    findings: list[Finding] = []
+    drops = outliers == "drop" and not is_part
+    far = _outliers(parts, counts, findings, drops=drops)
+    keep = np.ones(len(data), bool)
+    keep[far] = not drops
+    seen = keep & counts
+    fine: list[Finding] = []
+    for kind, (values, names) in parts.items():
+        values = values[seen]
+        still = checks.constant(values, names, condition=bool(kind))
+        found = [*still, *checks.sentinels(values, names)]
+        if not kind and not still:
+            found += checks.dependent(values, names)
+        findings += [_of(kind, finding) for finding in found]
+        fine += [_of(kind, f) for f in checks.too_fine_for_float32(values, names)]
+    findings += checks.copied_rows(
+        np.concatenate([values[seen] for values, _ in parts.values()], axis=1)
+    )
+    if is_part:
+        findings = [dataclasses.replace(f, severity="warning") for f in findings]
+    return Screened(data if keep.all() else data.select(keep), findings, fine)
+
+
+def _outliers(
+    parts: dict[str, tuple[np.ndarray, tuple[str, ...] | None]],
+    counts: np.ndarray,
+    findings: list[Finding],
+    *,
+    drops: bool,
+) -> np.ndarray:
+    """Return the rows of gross outliers, and note them."""
+    every, listed = [], []
+    numbers = np.flatnonzero(counts)
+    for kind, (values, names) in parts.items():
+        rows, cells = checks.gross_outliers(values[counts], names)
+        every.append(numbers[rows])
+        listed += [
+            (kind, where, value, int(numbers[row])) for where, value, row in cells
+        ]
+    what = (
+        "the row is left out. Pass outliers='keep' to fit it, too."
+        if drops
+        else "it sets the scale of the column. Drop the row, or correct the cell."
+    )
+    for i, (kind, where, value, row) in enumerate(listed[:_LISTED]):
+        place: tuple[int, ...] = (row,)
+        more = ""
+        if i == _LISTED - 1 < len(listed) - 1:
+            place = (row, *(other for *_, other in listed[_LISTED:]))
+            more = f" There are {len(place) - 1} more such cells."
+        sentence = f"has {value:.9g} in row {row + 1}, far from all others: {what}"
+        findings.append(Finding(f"{kind}{where}", sentence + more, place))
+    return np.unique(np.concatenate(every))
+
+
+def _matrix(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).astype(np.float64)
+
+
+def _of(kind: str, finding: Finding) -> Finding:
+    if finding.column.startswith(kind):
+        return finding
+    return dataclasses.replace(finding, column=f"{kind}{finding.column}")
