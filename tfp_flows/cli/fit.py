@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfp_flows.datasets import Table
+    from tfp_flows.training.data.arrays import Data
 
 __all__ = ["add_parser", "run"]
 
@@ -184,7 +185,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     count = models.parameter_count(done.flow)
     report.line(f"flow: {name}, {count} parameters", flow=name, parameters=count)
-    _judge(report, done.flow, events.x, given, train, test)
+    every = fitting.rows(events.x, given, arguments)
+    _judge(report, done.flow, every, train, test)
     done.report(report, out)
     report.end()
     done.end(out)
@@ -193,16 +195,13 @@ def run(arguments: argparse.Namespace) -> None:
 def _judge(
     report: Report,
     flow: Any,
-    x: np.ndarray,
-    condition: np.ndarray | None,
+    every: Data,
     train: np.ndarray,
     test: np.ndarray,
 ) -> None:
     """Print the flow's likelihood beside that of a Gaussian."""
     from tfp_flows.training import report as reports
-    from tfp_flows.training.data import arrays
 
-    every = arrays.Data(x, condition)
     rows = every.select(test) if len(test) else None
     part = every.select(train)
     found = reports.judged(flow, part, rows, of="held-out", most=len(every))

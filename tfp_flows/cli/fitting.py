@@ -17,7 +17,7 @@ from tfp_flows.cli.output import Report
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Done", "run"]
+__all__ = ["Done", "rows", "run"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +126,15 @@ def run(
             history = flow.history
     seconds = time.monotonic() - start
     return Done(flow, seconds, line.epochs_done, interrupted, str(history.ending))
+
+
+def rows(
+    x: np.ndarray, condition: np.ndarray | None, arguments: argparse.Namespace
+) -> Any:
+    """Return rows for a report, missing cells filled as in the fit."""
+    from tfp_flows.training.data import arrays
+
+    return arrays.Data(x, condition, missing=arguments.missing, seed=arguments.seed)
 
 
 def _checkpoints(every: int | None, out: Path) -> list[Any]:
