@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
@@ -282,3 +283,24 @@ def test_a_constant_condition_is_said_and_does_no_harm(run, rows, tmp_path):
     code, text, _ = run(*argv, "--out", tmp_path / "f.keras", "--condition", "c")
     assert code == 0
     assert "condition column 'c' is constant, 1 in every row" in text
+
+
+def test_rows_are_held_out_by_group_and_by_time(run, refused, folder, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    path, out = folder / "sites.csv", tmp_path / "f.keras"
+    lines = ["a,b,site,day"]
+    for i, (a, b) in enumerate(rows):
+        lines.append(f"{a},{b},{'NSW'[i % 3]},2026-01-{i // 2 + 1:02}")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    argv = ("fit", path, "--flow", "linear", "--out", out, "--epochs", 1, "--json")
+    code, text, _ = run(*argv, "--groups", "site", "--columns", "a,b")
+    assert code == 0
+    assert json.loads(text)["rows"] == {"fit": 40, "held_out": 20}
+    assert run("info", out)[1].count("columns: a, b") == 1
+    argv = (*argv, "--force", "--test-fraction", 0.2)
+    code, text, _ = run(*argv, "--time", "day", "--columns", "a,b")
+    assert json.loads(text)["rows"] == {"fit": 48, "held_out": 12}
+    assert "numbers or dates" in refused(*argv, "--time", "site", "--columns", "a,b")
+    assert "'sites'" in refused(*argv, "--groups", "sites", "--columns", "a,b")
+    text = refused(*argv, "--groups", "site", "--time", "day", "--columns", "a,b")
+    assert "got both" in text

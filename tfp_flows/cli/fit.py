@@ -19,7 +19,7 @@ from tfp_flows.cli import (
     screening,
     tables,
 )
-from tfp_flows.cli.errors import UsageError
+from tfp_flows.cli.errors import UsageError, explained
 from tfp_flows.cli.output import Report
 
 if TYPE_CHECKING:
@@ -87,6 +87,18 @@ def add_parser(commands: Any) -> None:
         "default 0.1",
     )
     add(
+        "--groups",
+        metavar="NAME",
+        help="column that says which rows belong together, such as a patient: rows "
+        "held out are whole groups; it is no event unless --columns names it",
+    )
+    add(
+        "--time",
+        metavar="NAME",
+        help="column of times, numbers or dates: the rows held out are the last ones; "
+        "it is no event unless --columns names it",
+    )
+    add(
         "--checkpoint",
         type=ranges.count,
         metavar="N",
@@ -133,7 +145,9 @@ def run(arguments: argparse.Namespace) -> None:
     _check_resume(arguments, out)
     quiet.notice(f"reading {path.name}", quiet=arguments.quiet)
     try:
-        source = tables.open_source(path, arguments.sheet)
+        aside = [n for n in (arguments.groups, arguments.time) if n is not None]
+        source = tables.open_source(path, arguments.sheet, aside)
+        apart = tables.for_splits(source, arguments.groups, arguments.time)
         flow = _saved(arguments, options)
         events, conditions = _read(source, flow, arguments)
     except UsageError as cause:
@@ -148,12 +162,15 @@ def run(arguments: argparse.Namespace) -> None:
     quiet.import_tensorflow()
     found = screening.screen(path, events, conditions, arguments, options, flow)
     events, conditions, options = found.events, found.conditions, found.options
-    train, test = tables.split_rows(
-        arguments.test_fraction,
-        arguments.seed,
-        events.x,
-        None if conditions is None else conditions.x,
-    )
+    apart = {name: values[found.keep] for name, values in apart.items()}
+    with explained(path):
+        train, test = tables.split_rows(
+            arguments.test_fraction,
+            arguments.seed,
+            events.x,
+            None if conditions is None else conditions.x,
+            **apart,
+        )
     _check_training_rows(path, arguments.test_fraction, train, events)
     more: dict[str, Any] = {"adapt": False}
     if flow is None:
@@ -173,6 +190,7 @@ def run(arguments: argparse.Namespace) -> None:
         options,
         out=out,
         **more,
+        **{name: values[train] for name, values in apart.items()},
     )
     models.save(done.flow, out)
     report = Report(arguments)
@@ -256,6 +274,7 @@ def _read(
             source,
             arguments.columns,
             arguments.condition,
+            aside=(arguments.groups, arguments.time),
             finite=arguments.missing == "error",
         )
     from tfp_flows.datasets import Table
@@ -277,8 +296,9 @@ def _run_images(arguments: argparse.Namespace) -> None:
             f"'{arguments.data}' holds images, for which there are the flows "
             f"{', '.join(images.FLOWS)}, not {name!r}."
         )
-    if arguments.resume:
-        raise UsageError("--resume is for tables.")
+    for option in ("resume", "groups", "time"):
+        if getattr(arguments, option):
+            raise UsageError(f"--{option} is for tables.")
     path = images.check_input(arguments.data)
     out, options = _output(arguments, path), _options(arguments)
     quiet.import_tensorflow()

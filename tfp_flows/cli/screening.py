@@ -11,6 +11,8 @@ from tfp_flows.cli.errors import UsageError
 from tfp_flows.cli.output import Report
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tfp_flows.datasets import Table
 
 __all__ = ["Screened", "screen"]
@@ -25,12 +27,14 @@ class Screened:
         conditions: Their conditions, if there are any.
         options: Of the flow, with the dtype that the numbers need.
         sentences: What was found.
+        keep: Which rows of the table these are, `[n]`.
     """
 
     events: Table
     conditions: Table | None
     options: dict[str, Any]
     sentences: list[str]
+    keep: np.ndarray
 
     def report(self, report: Report) -> None:
         """Print what was found."""
@@ -87,4 +91,4 @@ def screen(
         return Table(table.x[keep], table.columns)
 
     left = None if conditions is None else kept(conditions)
-    return Screened(kept(events), left, options, sentences)
+    return Screened(kept(events), left, options, sentences, keep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import columns
 from tfp_flows.cli.errors import UsageError, explained
@@ -22,6 +22,7 @@ __all__ = [
     "complete",
     "default_names",
     "event_columns",
+    "for_splits",
     "names_of",
     "open_source",
     "read",
@@ -46,22 +47,73 @@ def open_source(
 
 
 def split_rows(
-    share: float, seed: int, x: np.ndarray, condition: np.ndarray | None = None
+    share: float,
+    seed: int,
+    x: np.ndarray,
+    condition: np.ndarray | None = None,
+    **given: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of the rows to fit and of those held out at random.
+    """Return the numbers of the rows to fit and of those held out.
 
-    Rows that are equal, with their conditions, all go to the same side.
+    Rows that are equal, with their conditions, all go to the same side; `groups` and
+    `time` are as in `datasets.split_rows`.
     """
     from tfp_flows import datasets
 
     held_out = max(1, round(share * len(x))) if share else 0
-    return datasets.random_split(held_out, seed, x, condition)
+    return datasets.split_rows(held_out, seed, x, condition, **given)
+
+
+def for_splits(
+    source: Source, groups: str | None, time: str | None
+) -> dict[str, np.ndarray]:
+    """Return the columns by which rows are held out, for `split_rows` and for `fit`.
+
+    Raises:
+        UsageError: If there is no such column, or if it holds no times.
+    """
+    import numpy as np
+
+    found = {}
+    for key, name in (("groups", groups), ("time", time)):
+        if name is None:
+            continue
+        if name not in source.columns:
+            raise UsageError(f"{source.path}: {columns.missing(name, source.columns)}")
+        with explained(source.path):
+            labels = source.labels(name)
+        row = next((i for i, label in enumerate(labels, 1) if label == ""), None)
+        if row is not None:
+            raise UsageError(
+                f"{source.path}: column {name!r} must be known in each row, got none "
+                f"in row {row}."
+            )
+        found[key] = np.array(labels)
+        if key == "time":
+            found[key] = _times(source.path, name, labels)
+    return found
+
+
+def _times(path: Path, name: str, labels: Sequence[Any]) -> np.ndarray:
+    """Return numbers or dates, from text too."""
+    import numpy as np
+
+    for kind in ("float64", "datetime64[ns]"):
+        try:
+            return np.array(labels, dtype=kind)
+        except (ValueError, TypeError):
+            continue
+    raise UsageError(
+        f"{path}: column {name!r} must hold numbers or dates such as 2026-01-31 or "
+        f"2026-01-31T12:00, got {labels[0]!r} in row 1."
+    )
 
 
 def read(
     source: Source,
     events: str | None,
     conditions: str | None,
+    aside: Sequence[str | None] = (),
     *,
     finite: bool = True,
 ) -> tuple[Table, Table | None]:
@@ -71,6 +123,7 @@ def read(
         source: The file.
         events: Names of the events' columns; all that are no conditions if `None`.
         conditions: Names of the condition's columns.
+        aside: Names of columns that are no events unless they are named.
         finite: Whether to raise on cells without a value.
 
     Returns:
@@ -93,7 +146,8 @@ def read(
         if "" in source.columns:
             with explained(source.path):
                 readers.checked(source)  # says what to do about the name
-        chosen = [name for name in source.columns if name not in given]
+        apart = {*given, *aside}
+        chosen = [name for name in source.columns if name not in apart]
     if not chosen and source.columns:
         raise UsageError(f"{source.path}: no column is left for the events.")
     with explained(source.path):

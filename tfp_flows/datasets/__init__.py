@@ -12,7 +12,7 @@ from tfp_flows.datasets.conditional import (
     conditional_toy_log_prob,
     conditional_toy_names,
 )
-from tfp_flows.datasets.folds import equal_rows, random_folds, random_split
+from tfp_flows.datasets.folds import copies, equal_rows, random_folds, random_split
 from tfp_flows.datasets.images import (
     FASHION_CLASSES,
     fashion_mnist,
@@ -21,6 +21,7 @@ from tfp_flows.datasets.images import (
     reduce_bits,
 )
 from tfp_flows.datasets.readers import read_table, write_table
+from tfp_flows.datasets.splits import split_rows
 from tfp_flows.datasets.table import Table, check_columns, to_table
 from tfp_flows.datasets.toys import toy, toy_entropy, toy_log_prob, toy_names
 from tfp_flows.datasets.wine import wine, wine_folds
@@ -33,6 +34,7 @@ __all__ = [
     "conditional_toy_entropy",
     "conditional_toy_log_prob",
     "conditional_toy_names",
+    "copies",
     "equal_rows",
     "fashion_mnist",
     "random_folds",
@@ -41,6 +43,7 @@ __all__ = [
     "read_images",
     "read_table",
     "reduce_bits",
+    "split_rows",
     "to_table",
     "toy",
     "toy_entropy",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["equal_rows", "random_folds", "random_split"]
+__all__ = ["copies", "equal_rows", "random_folds", "random_split", "whole"]
 
 # Elements that are hashed at once: what one step needs stays in the cache.
 _BLOCK = 2**16
@@ -51,6 +51,22 @@ def equal_rows(*parts: np.ndarray | None) -> np.ndarray | None:
     return first
 
 
+def copies(*parts: np.ndarray | None) -> np.ndarray | None:
+    """Number rows as `equal_rows`, where most rows differ: equal ones are copies then.
+
+    Args:
+        *parts: Arrays `[n, ...]` of which the rows consist, or `None`.
+
+    Returns:
+        The number of the first row that equals each row, `[n]`; `None` if all rows
+        differ, and if most are there several times, as draws from a few values are.
+    """
+    groups = equal_rows(*parts)
+    if groups is None or len(np.unique(groups)) < 0.5 * len(groups):
+        return None
+    return groups
+
+
 def random_split(
     count: int, seed: int | np.random.Generator | None, *parts: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +93,7 @@ def random_split(
     order = np.random.default_rng(seed).permutation(total)
     groups = _copies(arrays, count / max(total, 1))
     if groups is not None and 0 < count < total:
-        chosen = _whole(groups[order], count)
+        chosen = whole(groups[order], count)
         order = np.r_[order[chosen], order[~chosen]]
         count = int(chosen.sum())
     return np.sort(order[count:]), np.sort(order[:count])
@@ -148,7 +164,7 @@ def _copies(arrays: list[np.ndarray], share: float) -> np.ndarray | None:
     return groups
 
 
-def _whole(groups: np.ndarray, count: int) -> np.ndarray:
+def whole(groups: np.ndarray, count: int) -> np.ndarray:
     """Choose whole groups in the order of their first rows, `count` rows at most.
 
     Groups that do not fit in are passed over. If none fits, the smallest is chosen.

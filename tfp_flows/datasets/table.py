@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows.datasets import folds, numeric
+from tfp_flows.datasets import folds, numeric, splits
 
 __all__ = ["Table", "check_columns", "default_columns", "to_table"]
 
@@ -84,56 +84,108 @@ class Table:
         return Table(self.x[:, keep], names, self.fold)
 
     def split(
-        self, fold: int, *, standardize: bool = False, distinct: bool = True
+        self,
+        fold: float,
+        *,
+        standardize: bool = False,
+        distinct: bool = True,
+        groups: Any = None,
+        time: Any = None,
+        seed: int | None = 0,
     ) -> tuple[Table, Table]:
-        """Divide the rows into the training and the test part of one fold.
+        """Divide the rows into a training and a test part.
 
         Args:
-            fold: Number of the fold whose rows are the test part.
+            fold: Number of the fold whose rows are the test part; or the share of rows
+                that are drawn for it, such as 0.1, where the table needs no folds.
             standardize: Whether to subtract the mean of the training rows and divide
                 by their standard deviation, column by column, in both parts.
             distinct: Whether all copies of a row belong to the fold of the first one,
                 so that each test row is new. If `False`, folds are taken as they
                 stand, and copies of test rows may be among the training rows.
+            groups: What rows belong together, `[n]`, or the name of a column, which
+                both parts leave out: a group belongs to the fold of its first row.
+            time: When rows were observed, `[n]`, or the name of a column, which both
+                parts leave out: the test rows of a share are the last ones.
+            seed: Int that fixes what a share takes.
 
         Returns:
             `(train, test)`, both without folds.
 
         Raises:
             ValueError: If the table has no folds or not this one, if each row of the
-                fold is a copy of one of another fold, or if a column that would be
-                divided by its deviation is constant.
+                fold is a copy of one of another fold, if groups or times do not fit,
+                or if a column that would be divided by its deviation is constant.
         """
+        kept, given = self._without({"groups": groups, "time": time})
+        if isinstance(fold, float) and 0.0 < fold < 1.0:
+            parts = (kept.x,) if distinct else (np.arange(len(self)),)
+            count = min(max(1, round(fold * len(self))), len(self) - 1)
+            _, held_out = splits.split_rows(count, seed, *parts, **given)
+            is_test = np.isin(np.arange(len(self)), held_out)
+        else:
+            is_test = kept._of_fold(fold, given, distinct=distinct)  # noqa: SLF001
+        train = Table(kept.x[~is_test], kept.columns)
+        test = Table(kept.x[is_test], kept.columns)
+        return _standardized(train, test) if standardize else (train, test)
+
+    def _without(self, given: dict[str, Any]) -> tuple[Table, dict[str, Any]]:
+        """Return the table without columns that are named, and their values."""
+        names = [name for name in given.values() if isinstance(name, str)]
+        found = {
+            key: self.select([name]).x[:, 0] if isinstance(name, str) else name
+            for key, name in given.items()
+        }
+        if not names:
+            return self, found
+        return self.select([c for c in self.columns if c not in names]), found
+
+    def _of_fold(
+        self, fold: float, given: dict[str, Any], *, distinct: bool
+    ) -> np.ndarray:
+        """Return which rows are in the test part of a fold, `[n]`."""
         if self.fold is None:
             raise ValueError(
                 "`split` needs a table with folds, got one without. Pass `fold` when "
-                "building the table."
+                "building the table, or a share such as split(0.1)."
+            )
+        if given["time"] is not None:
+            raise ValueError(
+                f"`time` must come with a share of rows, got fold {fold!r}: folds have "
+                "no order. Write split(0.1, time=...)."
             )
         known = np.unique(self.fold).tolist()
         if fold not in known:
             raise ValueError(
-                f"`fold` must be one of {known}, got {fold!r}. Choose one of these."
+                f"`fold` must be one of {known}, got {fold!r}. Choose one of these, or "
+                "a share between 0 and 1."
             )
         groups = folds.equal_rows(self.x) if distinct else None
+        if given["groups"] is not None:
+            numbers = splits.check_groups(given["groups"], len(self))
+            numbers = splits.joined_groups(numbers, self.x) if distinct else numbers
+            _, first, index = np.unique(numbers, return_index=True, return_inverse=True)
+            groups = first[index.reshape(len(self))]
         is_test = (self.fold if groups is None else self.fold[groups]) == fold
         if not is_test.any():
             raise ValueError(
                 f"`fold` must have a row that no other fold has before, got {fold!r} "
                 "with copies only. Pass distinct=False to leave copies where they are."
             )
-        train = Table(self.x[~is_test], self.columns)
-        test = Table(self.x[is_test], self.columns)
-        if not standardize:
-            return train, test
-        check_columns(train)
-        # Sums of float32 squares lose digits in columns of large mean: use float64.
-        loc = train.x.mean(axis=0, dtype=np.float64)
-        scale = train.x.std(axis=0, dtype=np.float64)
-        parts = (
-            ((part.x - loc) / scale).astype(self.x.dtype) for part in (train, test)
-        )
-        first, second = (Table(x, self.columns) for x in parts)
-        return first, second
+        return is_test
+
+
+def _standardized(train: Table, test: Table) -> tuple[Table, Table]:
+    """Return both parts in units of the training rows."""
+    check_columns(train)
+    # Sums of float32 squares lose digits in columns of large mean: use float64.
+    loc = train.x.mean(axis=0, dtype=np.float64)
+    scale = train.x.std(axis=0, dtype=np.float64)
+    first, second = (
+        Table(((part.x - loc) / scale).astype(part.x.dtype), part.columns)
+        for part in (train, test)
+    )
+    return first, second
 
 
 def default_columns(d: int) -> tuple[str, ...]:

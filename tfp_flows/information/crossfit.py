@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -111,20 +112,26 @@ class CrossFit:
         rng = _context.generator(seed)
         self.fold = datasets.random_folds(count, self.folds, rng, groups)
         self._seeds = rng.integers(2**31, size=self.folds)
+        self._groups = groups
         self._options = {"flow": flow} if isinstance(flow, str) else dict(flow)
         self._validation = validation
 
     def fit_one(self, fold: int, x: np.ndarray) -> tuple[np.ndarray, ...]:
         """Fit to all rows but those of one fold; return what `evaluate` does."""
-        seen = self.fold != fold
-        return evaluate(self.trained(fold, x[seen]), x)
+        return evaluate(self.trained(fold, x, self.fold != fold), x)
 
-    def trained(self, fold: int, x: np.ndarray) -> flows.Flow:
-        """Return the flow of one fold, fitted to the given rows."""
+    def trained(self, fold: int, x: np.ndarray, rows: np.ndarray) -> flows.Flow:
+        """Return the flow of one fold, fitted to some of the rows `x`."""
         options = {"validation": self._validation, "verbose": 0, **self._options}
-        flow, _ = training.fit(
-            options.pop("flow"), x, seed=int(self._seeds[fold]), **options
-        )
+        groups = None if self._groups is None else self._groups[rows]
+        if groups is not None and isinstance(options["validation"], float):
+            # Copies that were spread are no longer equal.
+            options["groups"] = groups
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The flow loses to a full Gaussian")
+            flow, _ = training.fit(
+                options.pop("flow"), x[rows], seed=int(self._seeds[fold]), **options
+            )
         return flow
 
     def fit(self, x: np.ndarray) -> Fits:
@@ -133,7 +140,7 @@ class CrossFit:
         z, log_prob, log_det = (np.stack(part) for part in zip(*parts, strict=True))
 
         def refit(fold: int, rows: np.ndarray) -> np.ndarray:
-            return defended(evaluate(self.trained(fold, x[rows]), x)[1], x)
+            return defended(evaluate(self.trained(fold, x, rows), x)[1], x)
 
         return self.completed(Fits(z, defended(log_prob, x), log_det), refit)
 
@@ -305,20 +312,20 @@ def better(
     def behind(
         fold: int, rows: Any, base: np.ndarray, total: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        base, log_prob, more = evaluate(cross.trained(fold, base[rows]), base)
+        base, log_prob, more = evaluate(cross.trained(fold, base, rows), base)
         return base, defended(log_prob + total, x), total + more
 
     def nested(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
         return behind(fold, rows, z[fold], log_det[fold])
 
     def direct(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
-        base, log_prob, total = evaluate(cross.trained(fold, x[rows]), x)
+        base, log_prob, total = evaluate(cross.trained(fold, x, rows), x)
         return base, defended(log_prob, x), total
 
     def paired(fold: int, rows: Any) -> tuple[np.ndarray, ...]:
         base, total = values[fold].copy(), before[fold]
         for pair in map(list, found):
-            flow = cross.trained(fold, base[rows][:, pair])
+            flow = cross.trained(fold, base[:, pair], rows)
             base[:, pair], _, step = evaluate(flow, base[:, pair])
             total = total + step
         return behind(fold, rows, base, total)

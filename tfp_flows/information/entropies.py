@@ -137,7 +137,7 @@ class _Reference:
             return
         found, own = [], []
         for fold in range(cross.folds):
-            flow = cross.trained(fold, y.x[cross.fold != fold])
+            flow = cross.trained(fold, y.x, cross.fold != fold)
             found.append(crossfit.evaluate(flow, self.x))
             own.append(crossfit.evaluate(flow, y.x))
         self.z, self.log_prob, self.log_det = (
@@ -147,7 +147,7 @@ class _Reference:
         of_y = crossfit.Fits(z, log_prob, log_det)
 
         def refit(fold: int, rows: np.ndarray) -> np.ndarray:
-            return crossfit.evaluate(cross.trained(fold, y.x[rows]), y.x)[1]
+            return crossfit.evaluate(cross.trained(fold, y.x, rows), y.x)[1]
 
         filled = cross.completed(of_y, refit)
         # What the density has missed at rows of `y` may also be missed at those of `x`,

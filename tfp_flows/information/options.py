@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from tfp_flows import _checks, datasets, flows
 from tfp_flows.information import crossfit, samples
 from tfp_flows.information.measure import UNITS, Measure, from_rows
@@ -89,9 +87,7 @@ class Options:
 
         Where most rows differ, equal ones are copies and go to one fold.
         """
-        groups = datasets.equal_rows(*(sample.raw for sample in given))
-        if groups is not None and len(np.unique(groups)) < 0.5 * len(groups):
-            groups = None  # draws from few values
+        groups = datasets.copies(*(sample.raw for sample in given))
         return crossfit.CrossFit(
             len(given[0]),
             complete=not any(sample.rounded for sample in given),

@@ -45,6 +45,8 @@ def fit(
     weights: TensorLike | None = None,
     missing: Literal["error", "impute"] = "error",
     outliers: Literal["drop", "keep"] = "drop",
+    groups: Any = None,
+    time: Any = None,
     seed: int | None = None,
     adapt: bool = True,
     jit_compile: bool | str = "auto",
@@ -103,6 +105,10 @@ def fit(
             `preprocessing.impute`.
         outliers: Whether rows with a value at least 100 times as far from the middle
             as any other are left out, each with a warning, or kept.
+        groups: What rows belong together, such as a patient or a site, `[N]`: the
+            validation rows are whole groups.
+        time: When rows were observed, `[N]`, numbers or dates: the validation rows are
+            the last ones.
         seed: Int that fixes the split, the initial weights, and the order of batches.
         adapt: Whether to set data-dependent layers first; `False` goes on training, and
             keeps the weights that there are unless the validation loss falls.
@@ -162,6 +168,7 @@ def fit(
     if x is None:
         return _without_data(flow, condition, settings, options)
     if streams.is_stream(flow, x, validation):
+        given.require_share(x, groups, time)
         _refuse_for_greedy(x, condition, weights, settings)
         return _stream(flow, x, validation, settings, options)
     words.refuse_paths(x=x, condition=condition, weights=weights)
@@ -176,6 +183,8 @@ def fit(
         options=options,
         missing=missing,
         outliers=outliers,
+        groups=groups,
+        time=time,
     )
     history = _run(found, settings)
     history.report = _report(found, settings, history)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tfp_flows as tfpf
 from tests.flows import small
 from tfp_flows.training.data import arrays
 
@@ -25,3 +26,32 @@ def test_equal_events_of_other_conditions_are_other_rows():
     wanted = np.sort(np.random.default_rng(0).permutation(50)[:5])
     assert held_out.condition.ravel().tolist() == wanted.tolist()
     assert len(train) == 45
+
+
+def test_fit_validates_on_whole_groups_and_on_the_last_rows():
+    x, order = small.table(100), np.random.default_rng(0).permutation(100)
+    groups = np.arange(100) % 5
+    data = arrays.Data(x)
+    data.place(groups, None)
+    _, held_out = arrays.hold_out(data, 0.2, 0)
+    (group,) = {groups[np.all(x == row, axis=1)][0] for row in held_out.x}
+    np.testing.assert_array_equal(held_out.x, x[groups == group])
+    _, history = tfpf.fit("linear", x, time=order, epochs=1, seed=0, verbose=0)
+    last = x[order >= 90]
+    flow, _ = tfpf.fit(
+        "linear",
+        x[order < 90],
+        validation=(last,),
+        epochs=1,
+        seed=0,
+        verbose=0,
+    )
+    want = flow.log_prob(last).numpy().mean()
+    assert history.report.log_likelihood.mean == pytest.approx(want, abs=1e-4)
+
+
+@pytest.mark.parametrize("validation", [None, (small.table(9),)])
+def test_groups_without_a_share_are_refused(validation):
+    x = small.table(20)
+    with pytest.raises(ValueError, match="`groups` says which rows are held out"):
+        tfpf.fit("linear", x, groups=np.arange(20), validation=validation)

@@ -63,7 +63,7 @@ def test_callbacks_hear_of_losses_and_of_what_a_layer_took_off(flow):
     found = progress.Progress(flow, limits)
     found.note("white", [rows(3.0), rows(4.0)])
     found.note("ica", [rows(2.0), rows(3.5)])
-    history = found.end()
+    history = found.end(2, rows(3.5), judges=True)
     assert [epoch for epoch, _ in heard] == [0, 1]
     wanted = {"loss": 2.0, "val_loss": 3.5, "information": 1.0, "val_information": 0.5}
     assert heard[1][1] == pytest.approx(wanted)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _arrays, _checks, _context, datasets, preprocessing
 from tfp_flows._types import Condition, TensorLike
+from tfp_flows.datasets import splits
 
 __all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "read", "split"]
 
@@ -91,6 +92,20 @@ class Data:
             condition = filled[:, width:].reshape(self.condition.shape)
             self.condition = condition.astype(self.condition.dtype)
 
+    groups: np.ndarray | None = None
+    time: np.ndarray | None = None
+
+    def place(self, groups: Any, time: Any) -> None:
+        """Take groups and times by which rows are held out; see `split_rows`.
+
+        Raises:
+            ValueError: If they do not fit to the rows.
+        """
+        if groups is not None:
+            self.groups = splits.check_groups(groups, len(self))
+        if time is not None:
+            self.time = splits.check_times(time, len(self))
+
     def __len__(self) -> int:
         """Number of events."""
         return len(self.x)
@@ -101,6 +116,8 @@ class Data:
         out.imputed = self.imputed
         out.columns = self.columns
         out.condition_columns = self.condition_columns
+        out.groups = None if self.groups is None else self.groups[rows]
+        out.time = None if self.time is None else self.time[rows]
         out.x = self.x[rows]
         out.condition = None if self.condition is None else self.condition[rows]
         out.weights = None if self.weights is None else self.weights[rows]
@@ -194,10 +211,11 @@ def _place(names: tuple[str, ...] | None, place: tuple[int, ...]) -> str:
 
 
 def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:
-    """Split off a random share of the rows, at least one row on each side.
+    """Split off a share of the rows, at least one row on each side.
 
     Rows that are equal, with their conditions, all go to the same side: a copy of a
-    training row would reward a density for what it remembers.
+    training row would reward a density for what it remembers. See
+    `datasets.split_rows` for what groups and times of the data do.
 
     Raises:
         ValueError: If there is one row only.
@@ -210,7 +228,9 @@ def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:
         raise ValueError(msg)
     count = min(max(1, round(share * len(data))), len(data) - 1)
     rng = _context.generator(seed)
-    rest, held_out = datasets.random_split(count, rng, data.x, data.condition)
+    rest, held_out = datasets.split_rows(
+        count, rng, data.x, data.condition, groups=data.groups, time=data.time
+    )
     return data.select(rest), data.select(held_out)
 
 

@@ -60,11 +60,15 @@ def read(
     options: dict[str, Any],
     missing: str = "error",
     outliers: str = "drop",
+    groups: Any = None,
+    time: Any = None,
 ) -> Given:
     """Read what `fit` is given, and build the flow if it was given by name."""
+    require_share(validation, groups, time)
     dataset = x if isinstance(x, tf.data.Dataset) else None
     if dataset is not None:
         require_alone(condition, weights, noise)
+        require_share(dataset, groups, time)
         shape = None if isinstance(flow, str) else flow.event_shape
         every = arrays.read(dataset, shape)
     else:
@@ -74,6 +78,7 @@ def read(
         if isinstance(flow, flows.Flow):
             x, condition = flow.in_order(x, condition)
         every = arrays.Data(x, condition, weights, missing=missing, seed=seed)
+        every.place(groups, time)
     screened = screening.screen(every, outliers, is_part=dataset is not None)
     every = screened.data
     flow, dtype = _in_dtype(flow, screened, options)
@@ -114,6 +119,19 @@ def require_alone(condition: Any, weights: Any, noise: float) -> None:
             "them beside it. Let it yield {'x': ..., 'condition': ...}."
         )
         raise ValueError(msg)
+
+
+def require_share(validation: Any, groups: Any, time: Any) -> None:
+    """Raise if no share of rows is held out, but it is said which rows these are."""
+    if isinstance(validation, (str, float)) or (groups is None and time is None):
+        return
+    name = "time" if groups is None else "groups"
+    msg = (
+        f"`{name}` says which rows are held out, and needs a share of the rows of "
+        f"arrays, got a `{type(validation).__name__}`. Pass validation=0.1, or leave "
+        "it out."
+    )
+    raise ValueError(msg)
 
 
 def _in_order(flow: flows.Flow, validation: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _context
+from tfp_flows import _context, datasets
 from tfp_flows.training.greedy import estimates, layers, workers
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
@@ -57,7 +57,9 @@ class Rows:
         self._frame: np.ndarray | None = None
         rng = _context.generator(seed)
         rows = len(self.parts[0])
-        self.ranked_folds = rng.permutation(rows) % estimates.NUM_FOLDS
+        self.ranked_folds = datasets.random_folds(
+            rows, estimates.NUM_FOLDS, rng, datasets.copies(self.parts[0])
+        )
         self._sampled = None
         if rows > SEARCH_ROWS:
             self._sampled = np.sort(rng.permutation(rows)[:SEARCH_ROWS])
