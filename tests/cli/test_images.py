@@ -121,12 +121,20 @@ def test_folders_of_pictures_are_fitted(run, tmp_path):
         ),
         (["--flow", "glow", "ODD"], "pad the images to 6 x 6"),
         (["--flow", "glow", "FLAT"], "must hold images [N, H, W]"),
+        (["--flow", "glow", "SHARES"], "which look scaled. Pass np.round(255 * x)"),
+        (["--flow", "glow", "WIDE"], "Divide those of 16 bits"),
+        (["--flow", "glow", "EMPTY"], "0 images are too few"),
     ],
 )
 def test_bad_images_are_refused(argv, message, refused, pictures, tmp_path):
     np.save(tmp_path / "odd.npy", np.zeros([5, 5, 5], np.uint8))
     np.save(tmp_path / "flat.npy", np.zeros([5, 5], np.uint8))
+    np.save(tmp_path / "shares.npy", np.full([8, 4, 4], 0.3))
+    np.save(tmp_path / "wide.npy", np.full([8, 4, 4], 60_000, np.uint16))
+    np.save(tmp_path / "empty.npy", np.zeros([0, 4, 4], np.uint8))
     known = {"DIR": tmp_path, "FILE": pictures}
+    known |= {name.upper(): tmp_path / f"{name}.npy" for name in ("shares", "wide")}
+    known["EMPTY"] = tmp_path / "empty.npy"
     known |= {"ODD": tmp_path / "odd.npy", "FLAT": tmp_path / "flat.npy"}
     argv = [known.get(word, word) for word in argv]
     assert message in refused("fit", *argv, "--out", tmp_path / "f.keras")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -119,3 +121,29 @@ def test_pixels_that_no_logit_has_have_density_zero():
     x = tf.constant([-15.0, -14.0, 270.0, 271.0], tf.float64)
     _, log_det = images.pixel_logit(x, 256.0, 0.05)
     assert np.isneginf(log_det.numpy()).tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_saturated_pixels_have_a_density(dtype):
+    z = tf.constant([-np.inf, -1e30, -90.0, -20.0, 20.0, 90.0, 1e30, np.inf], dtype)
+    compiled = tf.function(images.pixel_logit, jit_compile=True)
+    for num_values, alpha in itertools.product(
+        (1.0, 32.0, 256.0, 65536.0), (0.0, 1e-6, 0.002, 0.05, 0.4)
+    ):
+        x, _ = images.pixel_sigmoid(z, num_values, alpha)
+        ways = [images.pixel_logit]
+        if alpha == 0.002:
+            ways.append(compiled)
+        for logit in ways:
+            back, log_det = logit(x, num_values, alpha)
+            assert np.all(np.isfinite(back))
+            assert np.all(np.isfinite(log_det))
+            assert np.all(np.diff(back) >= 0)
+
+
+def test_pixels_beyond_all_bounds_have_finite_logits_and_nan_stays():
+    x = tf.constant([-np.inf, -1e30, 1e30, np.inf, np.nan])
+    z, log_det = images.pixel_logit(x, 256.0, 0.002)
+    assert np.isfinite(z).tolist() == [True] * 4 + [False]
+    assert np.isneginf(log_det[:4]).all()
+    assert np.isnan(z[4] + log_det[4])

@@ -213,6 +213,8 @@ def score(flow: ImageFlow, path: Path, condition: str | None) -> np.ndarray:
     import numpy as np
 
     x = read(path)
+    if not len(x):
+        raise UsageError(f"{path}: there are no images.")
     labels = None
     if flow.condition_shape is not None:
         given, names = _labels(path, condition or _LABELS, len(x))

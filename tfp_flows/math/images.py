@@ -185,7 +185,8 @@ def pixel_logit(
     # Each end from its own side: neither difference cancels.
     p, q = offset + slope * x, offset + slope * (num_values - x)
     least = np.finfo(x.dtype.as_numpy_dtype).tiny
-    log_p, log_q = (tf.math.log(tf.maximum(part, least)) for part in (p, q))
+    # Infinite pixels have finite logits: networks that see them would make NaN of them.
+    log_p, log_q = (tf.math.log(tf.clip_by_value(part, least, 1.0)) for part in (p, q))
     inside = support.log_inside(tf.minimum(p, q), 0.0, 1.0)
     return log_p - log_q, inside + tf.math.log(slope) - log_p - log_q
 
@@ -193,7 +194,21 @@ def pixel_logit(
 def pixel_sigmoid(
     z: tf.Tensor, num_values: float, alpha: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Invert `pixel_logit`; returns pixels and the logarithm of the slope."""
+    """Invert `pixel_logit`; returns pixels and the logarithm of the slope.
+
+    Where the sigmoid is saturated, pixels are the last ones that have a density.
+    """
     slope, offset = _scales(num_values, alpha, z)
     log_slope = -tf.math.softplus(-z) - tf.math.softplus(z)
-    return (tf.sigmoid(z) - offset) / slope, log_slope - tf.math.log(slope)
+    x = (tf.sigmoid(z) - offset) / slope
+    x = tf.clip_by_value(x, *_ends(num_values, alpha, z.dtype))
+    return x, log_slope - tf.math.log(slope)
+
+
+def _ends(num_values: float, alpha: float, dtype: tf.DType) -> tuple[float, float]:
+    """Return the outermost pixels whose logits are finite, rounding errors included."""
+    numbers = np.finfo(dtype.as_numpy_dtype)
+    margin, tiny = 4.0 * float(numbers.eps), 8.0 * float(numbers.tiny)
+    slope = (1.0 - 2.0 * alpha) / num_values
+    low = (tiny - alpha * (1.0 - margin)) / slope
+    return low, num_values + (alpha - margin) / slope

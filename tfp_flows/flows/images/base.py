@@ -170,7 +170,10 @@ class ImageFlow(Recipe):
         images = np.asarray(_arrays.unmasked(x, "x"))
         shape = tf.TensorShape(images.shape)
         _checks.require_trailing(shape, self._event_shape, "x", owner)
-        self._require_pixels(images)
+        self.require_pixels(images)
+        if not images.size:
+            msg = f"`x` must hold at least one image, got shape {images.shape}."
+            raise ValueError(msg)
         images = images.reshape(-1, *self._event_shape)[:ADAPT_IMAGES]
         inner = None
         if self._embedding is not None:
@@ -188,8 +191,17 @@ class ImageFlow(Recipe):
                 current.adapt(y, inner)
             y, _ = bijector_base.inverse_and_log_det(current, y, inner, event_ndims=3)
 
-    def _require_pixels(self, images: np.ndarray) -> None:
-        """Raise if a pixel is out of the range that the flow was built for."""
+    def require_pixels(self, images: TensorLike, argument: str = "x") -> None:
+        """Raise unless images are pixels of the kind that the flow was built for.
+
+        Args:
+            images: Images, `[..., H, W, C]`.
+            argument: What to call them in the message.
+
+        Raises:
+            TypeError: If they are no numbers.
+            ValueError: If a pixel is NaN or out of range, or if pixels are scaled.
+        """
 
     def bits_per_dim(
         self,
@@ -223,6 +235,7 @@ class ImageFlow(Recipe):
         _checks.require_trailing(
             tf.TensorShape(images.shape), self._event_shape, "images", owner
         )
+        self.require_pixels(images, "images")
         first, second = compiled.stateless_seed(seed).numpy().tolist()
         parts = []
         for start in range(0, len(images), batch_size):
@@ -270,7 +283,17 @@ class ImageFlow(Recipe):
     def fit(
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> keras.callbacks.History:
-        """Train as `Flow.fit`; logs have `bits_per_dim` and `val_bits_per_dim`, too."""
+        """Train as `Flow.fit`; logs have `bits_per_dim` and `val_bits_per_dim`, too.
+
+        Raises:
+            ValueError: If arrays are no raw pixels.
+        """
+        held_out = kwargs.get("validation_data")
+        for given, argument in ((x, "x"), (held_out, "validation_data")):
+            images = given[0] if isinstance(given, (tuple, list)) else given
+            images = images.get("x") if isinstance(images, dict) else images
+            if isinstance(images, (np.ndarray, tf.Tensor)):
+                self.require_pixels(images, argument)
         callbacks = kwargs.get("callbacks") or []
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks
+from tfp_flows._types import TensorLike
 from tfp_flows.bijectors import composition, transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling import images as coupling_maps
@@ -18,6 +18,7 @@ from tfp_flows.flows._model import options
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows.images import base as image
 from tfp_flows.flows.images import dequantization
+from tfp_flows.flows.images import pixels as pixel_checks
 from tfp_flows.math import images as image_math
 from tfp_flows.networks import ConvNet
 
@@ -155,17 +156,15 @@ class MultiScaleFlow(image.ImageFlow):
         half = tf.constant(count / 2.0, self.variable_dtype)
         return standardize.Standardize(half, 2.0 * half, event_ndims=0)
 
-    def _require_pixels(self, images: np.ndarray) -> None:
-        if self.logit_alpha is None:
-            return
-        low, high = np.min(images), np.max(images)
-        limit = self.num_values - bool(self.options["dequantize"])
-        if not (low >= 0 and high <= limit):
-            msg = (
-                f"`x` must be pixels from 0 to {limit}, got numbers from {low:g} to "
-                f"{high:g}. Scale them, or build with logit_alpha=None."
-            )
-            raise ValueError(msg)
+    def require_pixels(self, images: TensorLike, argument: str = "x") -> None:
+        """Raise unless images are pixels from 0 to the largest, see `ImageFlow`."""
+        pixel_checks.require(
+            images,
+            argument,
+            num_values=self.num_values,
+            is_bounded=self.logit_alpha is not None,
+            is_whole=bool(self.options["dequantize"]),
+        )
 
     def _level(
         self,

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
+from tfp_flows.flows.images import base as image_flows
 from tfp_flows.preprocessing import findings
 from tfp_flows.training.data import arrays, screening
 
@@ -84,6 +85,8 @@ def read(
     flow, dtype = _in_dtype(flow, screened, options)
     findings.report(screened.findings)
     flow = _built(flow, every, seed, {**options, **dtype})
+    if isinstance(flow, image_flows.ImageFlow):
+        flow.require_pixels(every.x)
     _require_tails(flow)
     if isinstance(validation, str):
         holds_out = dataset is None and flow.needs_validation(len(every))
@@ -144,6 +147,8 @@ def _in_order(flow: flows.Flow, validation: Any) -> Any:
         inputs = validation[0]
         validation = (inputs["x"], inputs.get("condition"), *validation[2:])
     given = (*validation, None)[:2]
+    if isinstance(flow, image_flows.ImageFlow):
+        flow.require_pixels(given[0], "validation")
     return (*flow.in_order(*given), *validation[2:])
 
 
