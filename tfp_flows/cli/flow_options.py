@@ -23,7 +23,7 @@ FIT_OPTIONS = {
 # A flow with larger numbers is not built in a lifetime.
 LARGEST = 100_000
 _OPEN = ("average", "learning_rate", "patience")
-NOT_OPTIONS = ("columns", "condition_columns", "embedding", "seed")
+NOT_OPTIONS = ("columns", "condition_columns", "embedding", "preprocessing", "seed")
 
 
 def flow_name(text: str) -> str:

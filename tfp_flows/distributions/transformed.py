@@ -12,10 +12,17 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _arrays, _checks
 from tfp_flows.bijectors import composition
 
-__all__ = ["FlowDistribution"]
+__all__ = ["FlowDistribution", "Picklable"]
 
 
-class FlowDistribution(tfd.TransformedDistribution):
+class Picklable:
+    """A distribution that is pickled and copied by its class and arguments."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _build, (_Parts.of(self),)
+
+
+class FlowDistribution(Picklable, tfd.TransformedDistribution):
     """What `flow.distribution()` returns: base density and map as one density.
 
     A `tfd.TransformedDistribution` that can be pickled and copied deeply, and whose
@@ -91,9 +98,6 @@ class FlowDistribution(tfd.TransformedDistribution):
         inner = self.bijector.bijector.experimental_batch_shape(ndims)
         return self.distribution.batch_shape.rank == 0 and inner.rank == 0
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _build, (_Parts.of(self),)
-
 
 @dataclasses.dataclass(frozen=True)
 class _Parts:
@@ -106,7 +110,7 @@ class _Parts:
     arguments: dict[str, Any]
 
     @classmethod
-    def of(cls, distribution: tfd.Distribution) -> _Parts:
+    def of(cls, distribution: Any) -> _Parts:
         """Take a distribution apart, and those inside."""
         arguments = {
             key: cls.of(value) if isinstance(value, tfd.Distribution) else value

@@ -23,13 +23,15 @@ from tfp_flows.flows._model.config import Configured
 from tfp_flows.flows._model.describe import Described
 from tfp_flows.flows._model.evaluation import Evaluated
 from tfp_flows.flows._model.statistics import Statistics
+from tfp_flows.flows._model.tabular import SPREAD, Tabular
 from tfp_flows.flows._model.trainable import TrainableModel
 from tfp_flows.networks import condition as conditions
+from tfp_flows.preprocessing.distribution import Folded
 
 __all__ = ["Flow"]
 
 
-class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
+class Flow(Evaluated, Described, Statistics, Tabular, Configured, TrainableModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
@@ -50,8 +52,11 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
             before all layers see it; from `[N, *condition_shape]` to `[N, C]`, or of
             image flows to feature maps `[N, h, w, C]`.
         columns: Names of the coordinates of a vector event, kept in the saved file; or
-            a mapping from them to their kinds, of which there is `"continuous"`.
-        condition_columns: Names of the coordinates of a vector condition, likewise.
+            a mapping from them to their kinds, such as `{"age": "integer", "share":
+            ("bounded", 0, 100)}`, see `preprocessing.Column.read`.
+        condition_columns: Names of the coordinates of a vector condition.
+        preprocessing: Kinds of coordinates without names: a list of them, or a
+            `preprocessing.Preprocessing`.
         checkpoint: Whether training keeps only the input of each layer, and runs the
             layer once more for the gradient: less memory, and equal layers compile as
             one however many there are, for a third more time per step.
@@ -74,6 +79,7 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         embedding: keras.Layer | None = None,
         columns: Columns | None = None,
         condition_columns: Columns | None = None,
+        preprocessing: Any = None,
         checkpoint: bool = False,
         seed: int | None = None,
         name: str | None = None,
@@ -89,6 +95,7 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         self._event_shape = _checks.static_shape(event_shape, "event_shape")
         self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
         self._options = dict(options)
+        self._read_preprocessing(columns, preprocessing, self.variable_dtype)
         self.columns = columns
         self.condition_columns = condition_columns
         self._checkpoint = checkpoint
@@ -116,13 +123,10 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         self._auxiliary_modules = self._make_auxiliary_modules(inner)
         self._compiled = compiled.CompiledFlow(self)
         self._adopted = variables.adopt(
-            (
-                v
-                for part in (self._stack, self._base, *self._auxiliary_modules)
-                for v in part.variables
-            ),
+            (v for part in self._parts() for v in part.variables),
             getattr(embedding, "variables", ()),
         )
+        self._spread_seed = 0 if self.cells is None else self._next_seed()
         self.built = True
 
     def _make_maps(self, condition_shape: tuple[int, ...] | None) -> list[Bijector]:
@@ -130,7 +134,13 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         return [
             *self._make_layers(self.event_size, condition_shape),
             *self._make_preprocessing(),
+            *self._support_maps(),
         ]
+
+    def _parts(self) -> list[Any]:
+        """Return what holds variables, the network of conditions aside."""
+        cells = [] if self.cells is None else [self.cells]
+        return [self._stack, self._base, *self._auxiliary_modules, *cells]
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
@@ -206,7 +216,7 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         return self._base
 
     def bijector(self, condition: Condition = None) -> Bijector:
-        """Return the map from the base to the data.
+        """Return the map from the base to the data, before discrete ones are folded.
 
         Args:
             condition: Fixes the condition; without it a conditional flow's map takes
@@ -224,18 +234,23 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
                 batch shape. Required by a conditional flow.
 
         Returns:
-            A `tfd.TransformedDistribution`.
+            A `tfd.TransformedDistribution`; with discrete columns, a distribution that
+            folds one.
 
         Raises:
             ValueError: If the condition is missing or not wanted.
         """
-        return self.partial(self.num_maps, condition)
+        density = self.partial(self.num_maps, condition)
+        if self.cells is None or not self.is_discrete:
+            return density
+        return Folded(density, self.cells, name=self.name)
 
     def partial(self, k: int, condition: Condition = None) -> tfd.Distribution:
         """Return the density after the first `k` maps, counted from the base.
 
         Args:
-            k: From 0 (the base) to `num_maps` (the flow).
+            k: From 0 (the base) to `num_maps` (the flow; see `spread` for what it is
+                the density of where columns are discrete).
             condition: See `distribution`.
 
         Raises:
@@ -280,6 +295,7 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         _checks.require_condition(condition, self._condition_shape, owner)
         x = tf.convert_to_tensor(x, dtype_hint=self.variable_dtype)
         _checks.require_trailing(x.shape, self._event_shape, "x", owner)
+        x = self._adapt_cells(x)
         shape = [self.event_size] if self._on_vectors else list(self._event_shape)
         given = tf.reshape(x, [-1, *shape])
         x = tf.cast(given, self.variable_dtype)
@@ -308,18 +324,46 @@ class Flow(Evaluated, Described, Statistics, Configured, TrainableModel):
         training: bool | None = None,  # noqa: FBT001
     ) -> tf.Tensor:
         """Return `log_prob` of `x`, or of `{"x": x, "condition": condition}`."""
+        spread = None
+        if self.is_discrete and isinstance(inputs, dict):
+            inputs = dict(inputs)
+            spread = inputs.pop(SPREAD, None)
         x, condition = self.in_order(*batch.unpack(inputs))
         x = _arrays.as_tensor(x, self.variable_dtype)
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_condition(condition, self._condition_shape, owner)
         with _context.training_scope(bool(training)):
-            rank = len(self._event_shape)
-            z, log_det = inverse_and_log_det(
-                self._stack, x, condition, event_ndims=rank
-            )
-            base_log_prob = self._base.distribution().log_prob(z)
-            return base_log_prob + log_det
+            if self.is_discrete:
+                return self._folded_log_prob(x, spread, condition)
+            return self.continuous_log_prob(x, condition)
+
+    def continuous_log_prob(self, x: tf.Tensor, condition: Condition) -> tf.Tensor:
+        """Return the log-density that `bijector` and base make, `[...]`.
+
+        Args:
+            x: Values, `[..., *event_shape]`; discrete ones as `spread` returns them.
+            condition: Conditions, `[..., *condition_shape]`, or `None`.
+        """
+        rank = len(self._event_shape)
+        z, log_det = inverse_and_log_det(self._stack, x, condition, event_ndims=rank)
+        return self._base.distribution().log_prob(z) + log_det
+
+    def pushed(self, z: tf.Tensor, condition: Condition = None) -> tf.Tensor:
+        """Return the events that numbers of the base density become.
+
+        Args:
+            z: Numbers of the base density, `[..., *event_shape]`.
+            condition: Conditions, `[..., *condition_shape]`.
+        """
+        x = self.partial(self.num_maps, condition).bijector.forward(z)
+        if self.cells is None or not self.is_discrete:
+            return x
+        return self._events_of(self.cells.fold(self._columns_of(x)))
+
+    def forget_compiled(self) -> None:
+        """Compile anew at the next call, after a change that no weight holds."""
+        self._compiled = compiled.CompiledFlow(self)
+        self.predict_function = None
 
     def _density_variables(self) -> tuple[tf.Variable, ...]:
-        parts = (self._stack, self._base, *self._auxiliary_modules)
-        return tuple(v for part in parts for v in part.trainable_variables)
+        return tuple(v for part in self._parts() for v in part.trainable_variables)

@@ -4,5 +4,13 @@ from tfp_flows.preprocessing.column import Column
 from tfp_flows.preprocessing.detection import detect
 from tfp_flows.preprocessing.findings import DataNotice, Finding
 from tfp_flows.preprocessing.missing import impute
+from tfp_flows.preprocessing.spec import Preprocessing
 
-__all__ = ["Column", "DataNotice", "Finding", "detect", "impute"]
+__all__ = [
+    "Column",
+    "DataNotice",
+    "Finding",
+    "Preprocessing",
+    "detect",
+    "impute",
+]

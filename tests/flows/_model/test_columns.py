@@ -68,6 +68,8 @@ def test_columns_may_come_with_their_kinds():
     kinds = dict.fromkeys(NAMES[:2], "continuous")
     assert small.build("linear", 2, columns=kinds).columns == ("a", "b")
     for argument, shape in (("columns", None), ("condition_columns", 2)):
-        wrong = {argument: {"a": "continuous", "b": "integer"}}
-        with pytest.raises(ValueError, match=f"`{argument}` must .*'integer' of 'b'"):
+        wrong = {argument: {"a": "continuous", "b": "whole"}}
+        with pytest.raises(ValueError, match=r"`columns` of 'b'.*no kind 'whole'"):
             small.build("linear", 2, shape, **wrong)
+    with pytest.raises(ValueError, match="must be numbers, got categories of 'b'"):
+        small.build("linear", 2, 1, condition_columns={"b": ("category", ["x", "y"])})

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _arrays, _checks, _optional, datasets
+from tfp_flows.preprocessing import Column
 
 __all__ = ["Columns", "NamedColumns", "by_name"]
 
 # Names of coordinates in their order, or the kind of each.
-Columns = Sequence[str] | Mapping[str, str]
-KINDS = ("continuous",)
+Columns = Sequence[str] | Mapping[str, Any]
 
 
 def _column_names(
@@ -29,10 +29,11 @@ def _column_names(
         return None
     if isinstance(columns, Mapping):
         for name, kind in columns.items():
-            if kind not in KINDS:
+            column = Column.read(kind, str(name))
+            if argument == "condition_columns" and column.categories is not None:
                 msg = (
-                    f"`{argument}` must be of kind {KINDS[0]!r}, the only one so far, "
-                    f"got {kind!r} of {name!r}. Leave such a column out."
+                    f"`{argument}` must be numbers, got categories of {name!r}. Give "
+                    "one column of zeros and ones for each label."
                 )
                 raise ValueError(msg)
     names = tuple(str(column) for column in columns)

@@ -318,7 +318,7 @@ def _push_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
     """Return the map from the base to data as a function, and its signature."""
 
     def push(z: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
-        return flow.distribution(*condition).bijector.forward(z)
+        return flow.pushed(z, *condition)
 
     return push, _specs(flow, "z")
 

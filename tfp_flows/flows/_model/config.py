@@ -12,6 +12,7 @@ from tfp_flows import _serialize
 from tfp_flows import distributions as bases
 from tfp_flows._types import Shape
 from tfp_flows.flows._model import serialization
+from tfp_flows.preprocessing import Preprocessing
 
 __all__ = ["Configured"]
 
@@ -22,6 +23,7 @@ class Configured(keras.Model):
     event_shape: tuple[int, ...]
     condition_shape: tuple[int, ...] | None
     columns: tuple[str, ...] | None
+    preprocessing: Preprocessing | None
     condition_columns: tuple[str, ...] | None
     options: Mapping[str, Any]
     base: bases.Base
@@ -39,12 +41,18 @@ class Configured(keras.Model):
             "embedding": _plain_network(self._embedding_network),
             "columns": _listed(self.columns),
             "condition_columns": _listed(self.condition_columns),
+            **self._preprocessing_config(),
             "checkpoint": self._checkpoint,
             "seed": self._seed,
             "name": self.name,
             "dtype": self.dtype_policy.name,
             "format_version": _serialize.FORMAT_VERSION,
         }
+
+    def _preprocessing_config(self) -> dict[str, Any]:
+        """Return what the columns are, nothing where all of them are plain numbers."""
+        spec = self.preprocessing
+        return {} if spec is None else {"preprocessing": spec.get_config()}
 
     @classmethod
     def from_config(
@@ -73,7 +81,8 @@ class Configured(keras.Model):
             event_shape: Shape of one event, if no map states it.
             **given: `condition_shape`; `standardized=True` for maps that work on
                 standardised data; `base`, `embedding`, `columns`,
-                `condition_columns`, `checkpoint`, `name`, `dtype` as above.
+                `condition_columns`, `preprocessing`, `checkpoint`, `name`, `dtype` as
+                above.
 
         Example:
             >>> import tfp_flows as tfpf

@@ -27,6 +27,7 @@ class Recipe(options.Declared, base.Flow):
         embedding: Any = option(default=None)
         columns: Any = option(default=None)
         condition_columns: Any = option(default=None)
+        preprocessing: Any = option(default=None)
         checkpoint: bool = option(default=False)
         seed: int | None = option(default=None)
         name: str | None = option(default=None)

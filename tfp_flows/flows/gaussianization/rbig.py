@@ -181,12 +181,12 @@ class _Layered(_Options):
 
     @property
     def standardization(self) -> standardize.Standardize:
-        """The standardisation, the map next to the data."""
-        return self._maps[-1]
+        """The standardisation: next to the data, or to the supports of columns."""
+        return self._maps[-1 - len(self._support_maps())]
 
     def inner_maps(self) -> list[bijector_base.Bijector]:
-        """Return all maps but the standardisation, from the data side to the base."""
-        return list(self._maps[-2::-1])
+        """Return the maps inside the standardisation, from the data to the base."""
+        return list(self._maps[-2 - len(self._support_maps()) :: -1])
 
     def resize(
         self, layer_types: Sequence[str], num_components: int | None = None
@@ -201,14 +201,16 @@ class _Layered(_Options):
         self._options["num_layers"] = max(1, len(layer_types))
         if num_components is not None:
             self._options["num_components"] = int(num_components)
-        self._maps = [*self._make_layers(self.event_size, None), self.standardization]
+        self._maps = [
+            *self._make_layers(self.event_size, None),
+            self.standardization,
+            *self._support_maps(),
+        ]
         self._stack = self._assemble(self._maps)
         self._compiled = compiled.CompiledFlow(self)
         # Keras forgets what it has tracked only when told.
         self._adopted.clear()
-        self._adopted = variables.adopt(
-            (*self._stack.variables, *self._base.variables), ()
-        )
+        self._adopted = variables.adopt(v for p in self._parts() for v in p.variables)
 
 
 @_serialize.register()

@@ -87,6 +87,7 @@ def read(
     flow = _built(flow, every, seed, {**options, **dtype})
     if isinstance(flow, image_flows.ImageFlow):
         flow.require_pixels(every.x)
+    flow.require_values(every.x)
     _require_tails(flow)
     if isinstance(validation, str):
         holds_out = dataset is None and flow.needs_validation(len(every))

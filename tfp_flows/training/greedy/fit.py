@@ -178,20 +178,26 @@ def _rows(
 ) -> training_rows.Rows:
     """Return rows in memory, behind the layers that are kept."""
     size = flow.event_size
-    parts = []
+    parts, outer = [], []
     for part in given:
         out = np.empty([len(part), size], np.float32)
+        before = np.zeros(len(part))
         for first in range(0, len(part), training_rows.CHUNK):
             some = slice(first, first + training_rows.CHUNK)
-            x = part.x[some].reshape(-1, size)
+            x, before[some] = layers.on_lines(
+                flow, part.x[some].reshape(-1, size), first
+            )
             out[some], log_det = layers.standardised(flow.standardization, x)
         parts.append(out)
+        outer.append(before)
     if join:
-        parts = [np.concatenate(parts)]
+        parts, outer = [np.concatenate(parts)], [np.concatenate(outer)]
     options = flow.fit_options
     rows = training_rows.Rows(
         parts, log_det, options["num_bins"], seed, options["marginals"]
     )
+    for log_dets, before in zip(rows.log_dets, outer, strict=True):
+        log_dets += before
     for layer in kept:
         rows.transform(layer)
     return rows
@@ -254,6 +260,12 @@ def _stream(
 ) -> training_rows.Rows:
     """Return the rows of a stream, standardised as those of its first pass."""
     size, options = flow.event_size, flow.fit_options
+    if flow.preprocessing is not None:
+        msg = (
+            "`x` must be in memory where columns are more than numbers, got a stream "
+            f"for {flow.preprocessing}. Pass an array."
+        )
+        raise ValueError(msg)
 
     def flat() -> Iterable[np.ndarray]:
         return (np.asarray(x).reshape(-1, size) for x in read())

@@ -181,7 +181,10 @@ def fit_generator(
     rng = _context.generator(seed)
     options, size = flow.fit_options, flow.event_size
     standard = [
-        layers.standardised(flow.standardization, part.x.reshape(-1, size))
+        layers.standardised(
+            flow.standardization,
+            layers.on_lines(flow, part.x.reshape(-1, size), 0)[0],
+        )
         for part in (train, held_out)
         if part is not None
     ]

@@ -1,0 +1,159 @@
+"""Flows whose columns are more than numbers: supports, grids, atoms, categories."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows._types import Condition, TensorLike
+from tfp_flows.bijectors._core.base import Bijector
+from tfp_flows.flows._model import compiled
+from tfp_flows.flows._model.batch import Batch
+from tfp_flows.preprocessing import Column, Preprocessing
+from tfp_flows.preprocessing.cells import Cells
+
+__all__ = ["SPREAD", "Tabular"]
+
+# Under this name `call` gets values spread over their cells, in training.
+SPREAD = "spread"
+# Step whose noise `adapt` takes: none of those of training.
+_ADAPT_STEP = -2
+
+
+class Tabular:
+    """A flow with the slot `preprocessing`, for a class that has shapes.
+
+    Attributes:
+        cells: What the flow does with columns that are no plain numbers, or `None`.
+    """
+
+    event_shape: tuple[int, ...]
+    cells: Cells | None = None
+    _spread_seed = 0
+
+    def _read_preprocessing(self, columns: Any, given: Any, dtype: Any) -> None:
+        """Set `cells` from kinds by name, or from a preprocessing.
+
+        Raises:
+            ValueError: If both are given, or if there is not one kind for each column.
+        """
+        spec = Preprocessing.read(given)
+        if isinstance(columns, Mapping):
+            kinds = Preprocessing([Column.read(k, str(n)) for n, k in columns.items()])
+            if spec is not None and not kinds.is_plain:
+                msg = (
+                    "`columns` must be names where there is a `preprocessing`, got "
+                    f"the kinds {kinds}, too. Give one of both."
+                )
+                raise ValueError(msg)
+            spec = spec or kinds
+        if spec is None:
+            return
+        if len(self.event_shape) > 1:
+            msg = (
+                "`preprocessing` must be left out for events of shape "
+                f"{self.event_shape}: it is for the columns of tables."
+            )
+            raise ValueError(msg)
+        spec.require_size(self.event_shape[0] if self.event_shape else 1)
+        if not spec.is_plain:
+            self.cells = Cells(spec, dtype)
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """What the columns are, `None` if all of them are plain numbers."""
+        return None if self.cells is None else self.cells.current_spec()
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether single values of some column have a positive mass."""
+        return self.cells is not None and self.cells.spec.is_discrete
+
+    def _support_maps(self) -> list[Bijector]:
+        """Return the map onto the supports of the columns, if there is one."""
+        supports = None if self.cells is None else self.cells.supports
+        return [] if supports is None else [supports]
+
+    def _columns_of(self, x: tf.Tensor) -> tf.Tensor:
+        return x if self.event_shape else x[..., tf.newaxis]
+
+    def _events_of(self, columns: tf.Tensor) -> tf.Tensor:
+        return columns if self.event_shape else columns[..., 0]
+
+    def spread(self, x: TensorLike, seed: Any = 0) -> tf.Tensor:
+        """Return values spread evenly over their cells, on the unfolded axes.
+
+        What `bijector` and `partial` are about, where columns are discrete.
+
+        Args:
+            x: Events, `[..., *event_shape]`.
+            seed: Int or stateless seed `[2]`.
+        """
+        flow: Any = self
+        x = tf.cast(
+            tf.convert_to_tensor(flow.in_order(x, None)[0]), flow.variable_dtype
+        )
+        if self.cells is None:
+            return x
+        cell = self.cells.of(self._columns_of(x))
+        share = tf.random.stateless_uniform(
+            tf.shape(cell.start), compiled.stateless_seed(seed), dtype=x.dtype
+        )
+        return self._events_of(cell.at(share))
+
+    def _adapt_cells(self, x: Any) -> tf.Tensor:
+        """Set what depends on data, and return them spread over their cells.
+
+        Raises:
+            ValueError: If a value is none of its column.
+        """
+        flow: Any = self
+        cells = self.cells
+        if cells is None:
+            return x
+        rows = np.asarray(x, np.float64).reshape(-1, len(cells.spec.columns))
+        before = cells.fine
+        self.require_values(rows)
+        cells.adapt(rows)
+        if cells.fine != before:  # what was compiled averages over other columns
+            flow.forget_compiled()
+        return self.spread(x, tf.constant([self._spread_seed, _ADAPT_STEP]))
+
+    def require_values(self, x: Any) -> None:
+        """Raise unless events are such as their columns may have.
+
+        Args:
+            x: Events, `[..., *event_shape]`.
+
+        Raises:
+            ValueError: Naming the first row and column.
+        """
+        if self.cells is not None:
+            rows = np.asarray(x, np.float64).reshape(-1, len(self.cells.spec.columns))
+            flow: Any = self
+            self.cells.require(rows, flow.columns)
+
+    def _prepared(self, batch: Batch | None, step: tf.Tensor) -> Batch | None:
+        """Spread discrete values over their cells, alike in each validation."""
+        if batch is None or batch.x is None or not self.is_discrete:
+            return batch
+        seed = tf.stack([self._spread_seed, step])
+        return dataclasses.replace(batch, extra={SPREAD: self.spread(batch.x, seed)})
+
+    def _folded_log_prob(
+        self, x: tf.Tensor, spread: tf.Tensor | None, condition: Condition
+    ) -> tf.Tensor:
+        """Return `log_prob` of values: exact, or a bound of values that are spread."""
+        flow: Any = self
+        cells: Any = self.cells
+        cell = cells.of(self._columns_of(x))
+        if spread is not None:
+            spread = tf.cast(spread, x.dtype)
+            return flow.continuous_log_prob(spread, condition) + cell.log_masses()
+        return cells.log_mean(
+            lambda v: flow.continuous_log_prob(self._events_of(v), condition), cell
+        )
