@@ -20,6 +20,11 @@ from tfp_flows.datasets.images import (
     read_images,
     reduce_bits,
 )
+from tfp_flows.datasets.mixed import (
+    MIXED_COLUMNS,
+    mixed_table,
+    mixed_table_log_prob,
+)
 from tfp_flows.datasets.readers import read_table, write_table
 from tfp_flows.datasets.splits import split_rows
 from tfp_flows.datasets.table import Table, check_columns, to_table
@@ -28,6 +33,7 @@ from tfp_flows.datasets.wine import wine, wine_folds
 
 __all__ = [
     "FASHION_CLASSES",
+    "MIXED_COLUMNS",
     "Table",
     "check_columns",
     "conditional_toy",
@@ -37,6 +43,8 @@ __all__ = [
     "copies",
     "equal_rows",
     "fashion_mnist",
+    "mixed_table",
+    "mixed_table_log_prob",
     "random_folds",
     "random_split",
     "read_idx",
