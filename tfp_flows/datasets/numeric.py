@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["DIGITS", "first_text", "floating", "of_array", "of_series", "too_long"]
+__all__ = [
+    "DIGITS",
+    "check_different",
+    "check_digits",
+    "first_text",
+    "floating",
+    "of_array",
+    "of_series",
+    "scattered",
+    "too_long",
+]
 
 # Beyond these, floats skip integers.
 _EXACT_FLOAT32, _EXACT_FLOAT64 = 2**24, 2**53
@@ -28,7 +39,7 @@ def of_series(series: Any) -> np.ndarray | None:
             if kind in "iu":
                 there = np.flatnonzero(series.notna())
                 whole = series.iloc[there].to_numpy(dtype)
-                _check_digits(whole, f"column {series.name!r}", there)
+                check_digits(whole, f"column {series.name!r}", there)
             dtype = np.float64
         # pandas 2 converts the filler even if no cell is missing: None is no integer.
         missing = {"na_value": np.nan} if series.hasnans else {}
@@ -38,7 +49,7 @@ def of_series(series: Any) -> np.ndarray | None:
     whole = [(i, cell) for i, cell in enumerate(series) if isinstance(cell, int)]
     if whole:
         rows, cells = zip(*whole, strict=True)
-        _check_digits(np.array(cells, object), f"column {series.name!r}", rows)
+        check_digits(np.array(cells, object), f"column {series.name!r}", rows)
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -49,9 +60,8 @@ def _is_number(cell: Any) -> bool:
     return type(cell).__name__ in ("Decimal", "NAType")
 
 
-def first_text(series: Any) -> tuple[int, Any]:
+def first_text(cells: Sequence[Any]) -> tuple[int, Any]:
     """Return position and value of the first cell that no number can be read from."""
-    cells = list(series)
     for row, cell in enumerate(cells):
         try:
             float(cell)
@@ -89,11 +99,11 @@ def floating(array: np.ndarray, where: str) -> np.ndarray:
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
     if array.dtype.kind in "iu" and array.size:
         wide = max(-int(array.min()), int(array.max())) > _EXACT_FLOAT32
-        _check_digits(array, where)
+        check_digits(array, where)
     return array.astype(np.float64 if wide else np.float32)
 
 
-def _check_digits(
+def check_digits(
     array: np.ndarray, where: str, rows: Sequence[int] | np.ndarray | None = None
 ) -> None:
     """Raise if an integer has more digits than float64.
@@ -108,6 +118,23 @@ def _check_digits(
         first = int(np.argwhere(beyond)[0][0])
         row = first if rows is None else rows[first]
         raise too_long(where, array[beyond][0], row)
+
+
+def check_different(names: Iterable[str], where: str) -> None:
+    """Raise if a name occurs twice."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{where} must have different names, got {', '.join(map(repr, twice))} "
+            "more than once. Rename all but one."
+        )
+
+
+def scattered(values: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Return values at their rows, NaN in all others."""
+    out = np.full(count, np.nan)
+    out[rows] = values
+    return out
 
 
 def too_long(where: str, integer: object, row: int) -> ValueError:

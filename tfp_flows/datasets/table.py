@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfp_flows.datasets import folds, numeric, splits
+from tfp_flows.datasets import folds, frames, numeric, splits
 
 __all__ = ["Table", "check_columns", "default_columns", "to_table"]
 
@@ -24,6 +23,8 @@ class Table:
         x: Values, `[n, d]`, float32 or float64.
         columns: Names of the columns, `d` of them, all different.
         fold: Number of the test fold of each row, `[n]`, or None.
+        units: What the numbers of a column count, of dates and lengths of time.
+        labels: What the numbers of a column of categories stand for, from 0 on.
 
     Example:
         >>> import numpy as np
@@ -35,6 +36,8 @@ class Table:
     x: np.ndarray
     columns: tuple[str, ...]
     fold: np.ndarray | None = None
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         x = numeric.of_array(self.x, "`x`")
@@ -52,7 +55,7 @@ class Table:
                 f"`columns` must name all {self.x.shape[1]} columns, got "
                 f"{len(self.columns)} names. Give one name per column."
             )
-        _check_different(self.columns, "`columns`")
+        numeric.check_different(self.columns, "`columns`")
         if self.fold is not None and self.fold.shape != (len(self.x),):
             raise ValueError(
                 f"`fold` must have shape [{len(self.x)}], one number per row, got "
@@ -81,7 +84,9 @@ class Table:
         """
         keep = _positions(self.columns, columns, "`columns`")
         names = tuple(self.columns[i] for i in keep)
-        return Table(self.x[:, keep], names, self.fold)
+        units = {name: self.units[name] for name in names if name in self.units}
+        labels = {name: self.labels[name] for name in names if name in self.labels}
+        return Table(self.x[:, keep], names, self.fold, units, labels)
 
     def split(
         self,
@@ -244,25 +249,36 @@ def check_columns(data: Any, *, finite: bool = True, constant: bool = True) -> N
             )
 
 
-def to_table(data: Any) -> Table:
+def to_table(
+    data: Any,
+    *,
+    labels: frames.Labels | None = None,
+    categories: Sequence[str] = (),
+) -> Table:
     """Turn arrays and data frames into a table.
 
     float32 and float64 values keep their type; float16, integers and booleans become
     float32, and float64 if there is an integer beyond 2**24, which float32 would round.
-    A data frame of several types gets the widest one.
+    A data frame of several types gets the widest one. Moments become seconds since
+    1970-01-01 UTC, dates days since then, lengths of time seconds (text in ISO format
+    counts), and categorical columns the positions of their labels: `units` and `labels`
+    of the table say so.
 
     Args:
-        data: Table, pandas data frame or series (or an object with `to_pandas`), or
-            anything that NumPy makes an array of shape `[n, d]` or `[n]` of.
+        data: Table, data frame or series (of pandas, polars, Arrow, or any other that
+            narwhals knows, or an object with `to_pandas`), or anything that NumPy makes
+            an array of shape `[n, d]` or `[n]` of.
+        labels: Labels of columns of categories whose order is known.
+        categories: Names of columns to read as categories, whatever their type.
 
     Returns:
         Table with the column names of the data, or `x0`, `x1` and so on. A table is
         returned as it is.
 
     Raises:
-        ValueError: If a column is not numeric or has an integer beyond 2**53, whose
-            last digits no float holds, if two columns share a name, or if the shape is
-            neither `[n, d]` nor `[n]`.
+        ValueError: If a column is not numeric, holds an unknown label, or has an
+            integer beyond 2**53, whose last digits no float holds, if two columns share
+            a name, or if the shape is neither `[n, d]` nor `[n]`.
 
     Example:
         >>> to_table([[1, 2], [3, 4]]).columns
@@ -270,12 +286,10 @@ def to_table(data: Any) -> Table:
     """
     if isinstance(data, Table):
         return data
-    if hasattr(data, "to_pandas"):
+    if not frames.is_frame(data) and hasattr(data, "to_pandas"):
         data = data.to_pandas()
-    if hasattr(data, "to_frame") and hasattr(data, "name"):
-        data = data.to_frame(name="x0" if data.name is None else data.name)
-    if hasattr(data, "iloc") and hasattr(data, "columns"):
-        return _from_frame(data)
+    if frames.is_frame(data):
+        return _from_frame(data, labels, categories)
     array = numeric.of_array(data, "`data`")
     if array.ndim not in (1, 2):
         raise ValueError(
@@ -286,54 +300,32 @@ def to_table(data: Any) -> Table:
     return Table(array, default_columns(array.shape[1]))
 
 
-def _from_frame(frame: Any) -> Table:
-    """Convert a pandas data frame, or name the columns that are not numeric."""
-    names = [str(name) for name in frame.columns]
-    _check_different(names, "the table's columns")
-    values, wrong = [], []
-    for i, name in enumerate(names):
-        series = frame.iloc[:, i]
-        column = numeric.of_series(series)
-        if column is None:
-            wrong.append((name, series))
-        else:
-            values.append(numeric.floating(column, f"column {name!r}"))
+def _from_frame(
+    frame: Any, labels: frames.Labels | None, categories: Sequence[str]
+) -> Table:
+    """Convert a data frame, or name the columns that are not numeric."""
+    columns = frames.take(frame)
+    known = labels or {}
+    found = {
+        name: frames.read_column(
+            series, name, known.get(name), label=name in categories
+        )
+        for name, series in columns
+    }
+    wrong = [name for name, numbers in found.items() if numbers.values is None]
     if wrong:
-        name, series = wrong[0]
-        row, cell = numeric.first_text(series)
-        if (
-            isinstance(cell, str)
-            and cell.lstrip("-").isdecimal()
-            and len(cell) > numeric.DIGITS
-        ):
-            raise numeric.too_long(f"column {name!r}", cell, row)
-        others = ", ".join(repr(other) for other, _ in wrong[1:])
-        more = f" (nor are {others})" if others else ""
-        comma = isinstance(cell, str) and cell.replace(",", "", 1).lstrip("-").isdigit()
-        hint = (
-            "Write numbers with a decimal point."
-            if comma and "," in cell
-            else "Drop or encode such columns."
-        )
-        raise ValueError(
-            f"column {name!r} must be numeric, got {cell!r} in row {row + 1}{more}. "
-            f"{hint}"
-        )
+        raise frames.refusal(dict(columns)[wrong[0]], wrong[0], wrong[1:])
+    values = [n.values for n in found.values() if n.values is not None]
     if not values:
-        return Table(np.empty((len(frame), 0), np.float32), ())
+        return Table(np.empty((len(columns), 0), np.float32), ())
     dtype = np.result_type(*(column.dtype for column in values))
     x = np.stack([column.astype(dtype, copy=False) for column in values], axis=1)
-    return Table(x, tuple(names))
-
-
-def _check_different(names: Iterable[str], where: str) -> None:
-    """Raise if a name occurs twice."""
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(
-            f"{where} must have different names, got {', '.join(map(repr, twice))} "
-            "more than once. Rename all but one."
-        )
+    return Table(
+        x,
+        tuple(found),
+        units={k: n.unit for k, n in found.items() if n.unit is not None},
+        labels={k: n.labels for k, n in found.items() if n.labels is not None},
+    )
 
 
 def _positions(names: Sequence[str], wanted: Sequence[str], where: str) -> list[int]:
@@ -343,7 +335,7 @@ def _positions(names: Sequence[str], wanted: Sequence[str], where: str) -> list[
             f"{where} must be a list of names, got {wanted!r}. Write [{wanted!r}]."
         )
     wanted = list(wanted)
-    _check_different(wanted, where)
+    numeric.check_different(wanted, where)
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise ValueError(

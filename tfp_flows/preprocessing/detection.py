@@ -85,7 +85,10 @@ def detect_column(values: np.ndarray) -> Column:
     if rest.sum() < _EVIDENCE:
         atoms, rest = (), np.ones(len(values), bool)
     width = spread(values[rest])
-    step, offset = grid or (None, 0.0)
+    step: float | None = None
+    offset = 0.0
+    if grid is not None:
+        step, offset = grid
     if step is not None:
         is_integer = step == 1.0 and offset == 0.0
         smallest = _STEP_OF_INTEGERS if is_integer else _STEP
@@ -97,7 +100,13 @@ def detect_column(values: np.ndarray) -> Column:
             step, offset = None, 0.0
     low, high = _ends(values, width, step, levels, counts)
     atoms = tuple(a for a in atoms if low <= a <= high)
-    kind = {"low": low, "high": high, "step": step, "offset": offset, "atoms": atoms}
+    kind: dict[str, Any] = {
+        "low": low,
+        "high": high,
+        "step": step,
+        "offset": offset,
+        "atoms": atoms,
+    }
     if step is None and np.isfinite(low) and not np.isfinite(high):
         inner = values[(values > low) & ~np.isin(values, atoms)] - low
         inner = inner if len(inner) else np.ones(1)
@@ -112,8 +121,8 @@ def detect_column(values: np.ndarray) -> Column:
 def _grid(levels: np.ndarray, eps: float) -> tuple[float, float] | None:
     """Return the step and the offset of which all values are multiples, if any."""
     largest = np.abs(levels).max()
-    for places in range(_DECIMALS + 1):
-        scale = 10.0**places
+    for decimals in range(_DECIMALS + 1):
+        scale = 10.0**decimals
         error = 2 * eps * largest * scale
         if error > 0.02:
             break

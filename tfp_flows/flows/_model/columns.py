@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _arrays, _checks, _optional, datasets
+from tfp_flows.datasets import frames
 from tfp_flows.preprocessing import Column
 
 __all__ = ["Columns", "NamedColumns", "by_name"]
@@ -60,12 +61,15 @@ def by_name(value: Any, names: tuple[str, ...] | None, argument: str) -> Any:
             a cell of a masked array is masked.
     """
     value = _arrays.unmasked(value, argument, names)
-    labels = getattr(value, "columns", None)
-    if names is None or labels is None or callable(labels):
+    is_table = isinstance(value, datasets.Table)
+    if not is_table and not frames.is_frame(value):
         return value
-    found = {str(label): label for label in labels}
-    if all(isinstance(label, int) for label in labels) and set(names) - set(found):
-        return value
+    if not is_table and frames.is_series(value):
+        return datasets.to_table(value).x[:, 0]
+    found = value.columns if is_table else frames.names(value)
+    numbered = all(name.isdigit() for name in found)
+    if names is None or (numbered and set(names) - set(found)):
+        return datasets.to_table(value).x
     missing = [name for name in names if name not in found]
     if missing:
         msg = (
@@ -73,9 +77,9 @@ def by_name(value: Any, names: tuple[str, ...] | None, argument: str) -> Any:
             f"{missing[0]!r} is missing. Rename them, or pass an array."
         )
         raise ValueError(msg)
-    if isinstance(value, datasets.Table):
+    if is_table:
         return value.select(names).x
-    return datasets.to_table(value[[found[name] for name in names]]).x
+    return datasets.to_table(frames.select(value, names)).x
 
 
 class NamedColumns:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _arrays, _checks, _context, datasets, preprocessing
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.datasets import splits
+from tfp_flows.datasets import frames, splits
 
 __all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "read", "split"]
 
@@ -144,9 +144,11 @@ class Data:
 
 def _unnamed(values: TensorLike) -> tuple[Any, tuple[str, ...] | None]:
     """Return the numbers of a table and the names of its columns, if it has names."""
-    if not hasattr(values, "columns"):
+    if not isinstance(values, datasets.Table) and not frames.is_frame(values):
         return values, None
     table = datasets.to_table(values)
+    if frames.is_series(values):
+        return table.x[:, 0], None
     return table.x, table.columns
 
 

@@ -1,0 +1,256 @@
+"""Data frames of pandas, polars, Arrow and others, through narwhals, as numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import narwhals.stable.v1 as nw
+import numpy as np
+
+from tfp_flows.datasets import numeric
+
+__all__ = [
+    "Labels",
+    "Numbers",
+    "is_frame",
+    "is_series",
+    "names",
+    "read_column",
+    "refusal",
+    "select",
+    "take",
+]
+
+# Labels of the categories of columns, in the order of their numbers.
+Labels = Mapping[str, Sequence[Any]]
+
+# What moments and days are counted from.
+_START = "1970-01-01"
+SECONDS, DAYS, LENGTH = f"seconds since {_START} UTC", f"days since {_START}", "seconds"
+_DATE = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?P<time>[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?P<utc>Z)?"
+)
+_ADVICE = "Drop or encode such columns, or fit with columns={%r: 'category'}."
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """A column as numbers.
+
+    Attributes:
+        values: The numbers, NaN where a cell is missing; `None` if they are no numbers.
+        unit: Of moments and lengths of time, in words.
+        labels: What numbers from 0 stand for, of a column of categories.
+    """
+
+    values: np.ndarray | None
+    unit: str | None = None
+    labels: tuple[Any, ...] | None = None
+
+
+def is_frame(data: Any) -> bool:
+    """Whether data are a frame or a series that narwhals knows, in memory or not."""
+    if isinstance(data, (np.ndarray, list, tuple)):
+        return False
+    known = nw.dependencies
+    return (
+        known.is_into_dataframe(data)
+        or known.is_into_series(data)
+        or known.is_polars_lazyframe(data)
+    )
+
+
+def _frame(data: Any) -> Any:
+    """Return a frame of narwhals.
+
+    Raises:
+        TypeError: If the rows are not in memory.
+        ValueError: If names occur twice.
+    """
+    if not nw.dependencies.is_polars_lazyframe(data):
+        columns = getattr(data, "column_names", getattr(data, "columns", ()))  # Arrow's
+        numeric.check_different(map(str, columns), "the table's columns")
+    found = nw.from_native(data, allow_series=True)
+    if isinstance(found, nw.LazyFrame):
+        msg = (
+            "`data` must be in memory, got a frame that is still to be computed. Call "
+            "its method collect()."
+        )
+        raise TypeError(msg)
+    if isinstance(found, nw.Series):
+        name = "x0" if found.name in (None, "") else found.name
+        return found.rename(name).to_frame()
+    return found
+
+
+def names(data: Any) -> tuple[str, ...]:
+    """Return the names of the columns of a frame or series."""
+    return tuple(str(name) for name in _frame(data).columns)
+
+
+def is_series(data: Any) -> bool:
+    """Whether data are a single column."""
+    return nw.dependencies.is_into_series(data)
+
+
+def select(data: Any, wanted: Sequence[str]) -> Any:
+    """Return columns of a frame, in this order, as a frame of narwhals."""
+    frame = _frame(data)
+    known = {str(name): name for name in frame.columns}
+    return frame.select([known[name] for name in wanted])
+
+
+def take(data: Any, wanted: Sequence[str] | None = None) -> list[tuple[str, Any]]:
+    """Return columns by name, all if none are named, as series of narwhals."""
+    frame = _frame(data)
+    known = [str(name) for name in frame.columns]
+    chosen = known if wanted is None else list(wanted)
+    return [(name, frame[:, known.index(name)]) for name in chosen]
+
+
+def read_column(
+    series: Any, name: str, labels: Sequence[Any] | None = None, *, label: bool = False
+) -> Numbers:
+    """Return a column as numbers.
+
+    Args:
+        series: A series of narwhals.
+        name: Of the column.
+        labels: Labels whose positions stand for them, if they are known.
+        label: Whether the column holds categories, whatever its type.
+
+    Raises:
+        ValueError: If a label is none of those known, or an integer has more digits
+            than a float.
+    """
+    kind = series.dtype
+    if labels is not None and not all(isinstance(v, (int, float)) for v in labels):
+        return _coded(series, name, labels)
+    if isinstance(kind, (nw.Categorical, nw.Enum)) or (label and _is_text(series)):
+        return _coded(series, name, _labels(series))
+    if isinstance(kind, nw.Datetime):
+        return Numbers(_counted(series, "datetime64[ns]", 1e9), SECONDS)
+    if isinstance(kind, nw.Date):
+        return Numbers(_counted(series, "datetime64[D]", 1.0), DAYS)
+    if isinstance(kind, nw.Duration):
+        return Numbers(_counted(series, "timedelta64[ns]", 1e9), LENGTH)
+    if kind.is_numeric() or isinstance(kind, nw.Boolean):
+        return Numbers(_plain(series, name))
+    native = series.to_native()
+    if hasattr(native, "hasnans"):  # pandas: objects, and types of its own
+        values = numeric.of_series(native)
+        if values is not None:
+            return Numbers(numeric.floating(values, f"column {name!r}"))
+    return _dates(series)
+
+
+def _is_text(series: Any) -> bool:
+    cells = [cell for cell in series.to_list() if not _is_missing(cell)]
+    return any(not isinstance(cell, (int, float)) for cell in cells)
+
+
+def _is_missing(cell: Any) -> bool:
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return bool(cell != cell)
+
+
+def _plain(series: Any, name: str) -> np.ndarray:
+    """Return numbers of one type as floats that hold them."""
+    where = f"column {name!r}"
+    if series.dtype.is_integer() and series.null_count():
+        there = np.flatnonzero(~series.is_null().to_numpy())
+        whole = series.drop_nulls().to_numpy()
+        numeric.check_digits(whole, where, there)
+        return numeric.scattered(whole.astype(np.float64), there, len(series))
+    if isinstance(series.dtype, nw.Boolean) and not series.null_count():
+        return np.array(series.to_list(), np.float32)
+    if isinstance(series.dtype, (nw.Decimal, nw.Boolean)) or series.null_count():
+        cells = series.to_list()
+        return np.array([np.nan if _is_missing(c) else float(c) for c in cells], float)
+    return numeric.floating(np.asarray(series.to_numpy()), where)
+
+
+def _counted(series: Any, kind: str, unit: float) -> np.ndarray:
+    """Return moments or lengths of time as numbers since 1970."""
+    if isinstance(series.dtype, nw.Datetime) and series.dtype.time_zone is not None:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    there = np.flatnonzero(~series.is_null().to_numpy())
+    cells = series.drop_nulls().to_numpy().astype(kind)
+    whole = cells.astype(np.int64)
+    # A double holds the nanoseconds of today to 256 only: whole seconds first.
+    number = int(unit)
+    values = whole // number + (whole % number) / unit
+    return numeric.scattered(values.astype(np.float64), there, len(series))
+
+
+def _labels(series: Any) -> tuple[Any, ...]:
+    """Return the labels that occur, in their order."""
+    cells = {cell for cell in series.to_list() if not _is_missing(cell)}
+    if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
+        ordered = series.cat.get_categories().to_list()
+        return tuple(label for label in ordered if label in cells)
+    return tuple(sorted(cells, key=lambda cell: (type(cell).__name__, cell)))
+
+
+def _coded(series: Any, name: str, labels: Sequence[Any]) -> Numbers:
+    """Return the positions of labels."""
+    places = {label: float(i) for i, label in enumerate(labels)}
+    values = np.full(len(series), np.nan)
+    for row, cell in enumerate(series.to_list()):
+        if _is_missing(cell):
+            continue
+        if cell not in places:
+            known = ", ".join(map(repr, list(labels)[:8]))
+            msg = (
+                f"column {name!r} must hold one of the labels {known}, got {cell!r} in "
+                f"row {row + 1}. Drop such rows, or fit with them."
+            )
+            raise ValueError(msg)
+        values[row] = places[cell]
+    return Numbers(values, labels=tuple(labels))
+
+
+def _dates(series: Any) -> Numbers:
+    """Return text that holds ISO dates only as numbers, or no numbers."""
+    cells = series.to_list()
+    found = [None if _is_missing(c) else _DATE.fullmatch(str(c)) for c in cells]
+    dated = [not _is_missing(cell) for cell in cells]
+    if not any(dated) or any(
+        d and f is None for d, f in zip(dated, found, strict=True)
+    ):
+        return Numbers(None)
+    has_time = any(f is not None and f["time"] for f in found)
+    there = np.flatnonzero(dated)
+    try:
+        text = [str(cells[i]).rstrip("Z").replace(" ", "T") for i in there]
+        whole = np.array(text, "datetime64[ns]").astype(np.int64)
+    except ValueError:  # such as a 30th of February
+        return Numbers(None)
+    unit = 10**9 if has_time else 86_400 * 10**9
+    values = whole // unit + (whole % unit) / unit
+    filled = numeric.scattered(values.astype(np.float64), there, len(cells))
+    return Numbers(filled, SECONDS if has_time else DAYS)
+
+
+def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:
+    """Return the error about a column that holds no numbers.
+
+    Args:
+        series: The column.
+        name: Its name.
+        others: Names of further ones.
+    """
+    row, cell = numeric.first_text(series.to_list())
+    is_text = isinstance(cell, str)
+    if is_text and cell.lstrip("-").isdecimal() and len(cell) > numeric.DIGITS:
+        return numeric.too_long(f"column {name!r}", cell, row)
+    more = f" (nor are {', '.join(map(repr, others))})" if others else ""
+    comma = is_text and cell.replace(",", "", 1).lstrip("-").isdigit() and "," in cell
+    hint = "Write numbers with a decimal point." if comma else _ADVICE % name
+    return ValueError(
+        f"column {name!r} must be numeric, got {cell!r} in row {row + 1}{more}. {hint}"
+    )
