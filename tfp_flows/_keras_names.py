@@ -26,6 +26,7 @@ FLOWS = (
     "GIS",
     "Gaussianization",
     "Glow",
+    "HouseholderFlow",
     "InverseAutoregressiveFlow",
     "LinearFlow",
     "MapsFlow",
@@ -34,10 +35,13 @@ FLOWS = (
     "NICE",
     "NeuralSplineFlow",
     "NeuralSplineImageFlow",
+    "PlanarFlow",
     "RBIG",
+    "RadialFlow",
     "RealNVP",
     "RealNVPImage",
     "SIG",
+    "SylvesterFlow",
 )
 PACKAGE = "tfp_flows"
 # Names of flows before, which scripts and commands may still hold.

@@ -285,6 +285,53 @@ def _prelu_vector(dtype):
     return _perturbed(maps.PReLU.trainable(3, dtype=dtype))
 
 
+# Maps that add a bend.
+
+
+@case("planar", (3,))
+def _planar(dtype):
+    return _perturbed(maps.Planar.trainable(3, seed=0, dtype=dtype), 0.5)
+
+
+@case("radial", (2,))
+def _radial(dtype):
+    return _perturbed(maps.Radial.trainable(2, seed=0, dtype=dtype), 0.5)
+
+
+@case("sylvester", (3,), skip=DENSE)
+def _sylvester(dtype):
+    return _perturbed(maps.Sylvester.trainable(3, 2, seed=0, dtype=dtype))
+
+
+@case("sylvester_householder", (2,), skip=DENSE)
+def _sylvester_householder(dtype):
+    map_ = maps.Sylvester.trainable(2, kind="householder", seed=0, dtype=dtype)
+    return _perturbed(map_)
+
+
+@case("sylvester_triangular", (2,), skip=DENSE)
+def _sylvester_triangular(dtype):
+    map_ = maps.Sylvester.trainable(2, kind="triangular", seed=0, dtype=dtype)
+    return _perturbed(map_)
+
+
+def _amortized(bijector, dtype):
+    count = maps.Amortized.num_parameters(bijector)
+    net = networks.MLP(0, (1, count), (4,), condition_shape=2, dtype=dtype, seed=0)
+    return _perturbed(maps.Amortized(bijector, net))
+
+
+@case("amortized", (2,), condition_shape=(2,))
+def _amortized_planar(dtype):
+    return _amortized(maps.Planar.trainable(2, seed=0, dtype=dtype), dtype)
+
+
+@case("amortized_sylvester", (2,), condition_shape=(2,), skip=DENSE)
+def _amortized_sylvester(dtype):
+    bijector = maps.Sylvester.trainable(2, 2, kind="householder", seed=0, dtype=dtype)
+    return _amortized(bijector, dtype)
+
+
 # Wrappers for other events and conditions.
 
 

@@ -62,6 +62,11 @@ listed(
     lambda n, d: maps.HouseholderProduct.trainable(n, 2, seed=0, dtype=d),
 )
 listed("Orthogonal", lambda n, d: maps.Orthogonal.trainable(n, dtype=d))
+listed("Planar", lambda n, d: maps.Planar.trainable(n, seed=0, dtype=d))
+listed("Radial", lambda n, d: maps.Radial.trainable(n, seed=0, dtype=d))
+listed(
+    "Sylvester", lambda n, d: maps.Sylvester.trainable(n, min(n, 2), seed=0, dtype=d)
+)
 listed("PReLU", lambda n, d: maps.PReLU.trainable(n, dtype=d))
 listed("LeakyReLU", lambda n, d: maps.LeakyReLU(tf.constant(0.3, d)))
 listed("NormalCDF", lambda n, d: maps.NormalCDF(), domain=(-3.0, 3.0))
@@ -137,6 +142,13 @@ for _transformer in TRANSFORMERS:
 def _conditional(size, dtype):
     net = mlp(0, size, 2, dtype, condition_shape=2)
     return maps.ConditionalElementwise(maps.Affine(), net)
+
+
+@of("Amortized", condition_shape=(2,))
+def _amortized(size, dtype):
+    planar = maps.Planar.trainable(size, seed=0, dtype=dtype)
+    count = maps.Amortized.num_parameters(planar)
+    return maps.Amortized(planar, mlp(0, 1, count, dtype, condition_shape=2))
 
 
 @of("Conditioned")

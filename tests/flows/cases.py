@@ -18,6 +18,10 @@ SMALL = {
     "coupling": {"num_layers": 2, "hidden_units": (8,)},
     "autoregressive": {"num_layers": 2, "hidden_units": (8,)},
     "linear": {"num_layers": 1, "hidden_units": (8,)},
+    "planar": {"num_layers": 2, "hidden_units": (8,)},
+    "radial": {"num_layers": 2, "hidden_units": (8,)},
+    "sylvester": {"num_layers": 1, "hidden_units": (8,)},
+    "householder": {"num_layers": 1, "hidden_units": (8,)},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},
@@ -67,6 +71,10 @@ add("maf-mol", "maf-mol", 2)
 add("coupling", "coupling", 3, 2, transformer=bijectors.Bernstein(4))
 add("autoregressive", "autoregressive", 2, transformer=bijectors.Bernstein(4))
 add("linear", "linear", 2, 2, base="gaussian-mixture")
+add("planar", "planar", 2, 2)
+add("radial", "radial", 3)
+add("sylvester", "sylvester", 3, inverted=True, kind="triangular")
+add("householder", "householder", 2, 2)
 add("rbig", "rbig", 3)
 add("rbig_table", "rbig", 3, marginals="table")
 add("gis", "gis", 2)

@@ -5,6 +5,7 @@ from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.bijectors._core.cache import caching
 from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
+from tfp_flows.bijectors.amortized import Amortized
 from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
 from tfp_flows.bijectors.coupling.coupling import Coupling
@@ -38,6 +39,9 @@ from tfp_flows.bijectors.multiscale.wavelets import CosineTransform, HaarWavelet
 from tfp_flows.bijectors.normalization.actnorm import ActNorm
 from tfp_flows.bijectors.normalization.batchnorm import BatchNorm
 from tfp_flows.bijectors.normalization.standardize import Standardize
+from tfp_flows.bijectors.residual.planar import Planar
+from tfp_flows.bijectors.residual.radial import Radial
+from tfp_flows.bijectors.residual.sylvester import Sylvester
 from tfp_flows.bijectors.transformers import (
     Additive,
     Affine,
@@ -52,6 +56,7 @@ __all__ = [
     "ActNorm",
     "Additive",
     "Affine",
+    "Amortized",
     "BatchNorm",
     "Bernstein",
     "Bijector",
@@ -87,12 +92,15 @@ __all__ = [
     "Part",
     "Permutation",
     "PixelSigmoid",
+    "Planar",
+    "Radial",
     "RadialGaussianize",
     "RationalQuadratic",
     "RationalQuadraticSpline",
     "Rotation",
     "Squeeze",
     "Standardize",
+    "Sylvester",
     "Transformer",
     "TriangularAffine",
     "caching",

@@ -31,6 +31,12 @@ from tfp_flows.flows.vectors.coupling import (
     RealNVP,
 )
 from tfp_flows.flows.vectors.linear import LinearFlow
+from tfp_flows.flows.vectors.residual import (
+    HouseholderFlow,
+    PlanarFlow,
+    RadialFlow,
+    SylvesterFlow,
+)
 
 __all__ = [
     "DEFAULT",
@@ -45,6 +51,7 @@ __all__ = [
     "Flow",
     "Gaussianization",
     "Glow",
+    "HouseholderFlow",
     "InverseAutoregressiveFlow",
     "LinearFlow",
     "MapsFlow",
@@ -52,9 +59,12 @@ __all__ = [
     "MixtureAutoregressiveFlow",
     "NeuralSplineFlow",
     "NeuralSplineImageFlow",
+    "PlanarFlow",
+    "RadialFlow",
     "RealNVP",
     "RealNVPImage",
     "Recipe",
+    "SylvesterFlow",
     "build",
     "flow_class",
     "image_names",

@@ -10,7 +10,7 @@ from tfp_flows.flows import base
 from tfp_flows.flows._model import options
 from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
-from tfp_flows.flows.vectors import autoregressive, coupling, linear
+from tfp_flows.flows.vectors import autoregressive, coupling, linear, residual
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "names"]
 
@@ -28,6 +28,10 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "coupling": coupling.CouplingFlow,
     "autoregressive": autoregressive.AutoregressiveFlow,
     "linear": linear.LinearFlow,
+    "planar": residual.PlanarFlow,
+    "radial": residual.RadialFlow,
+    "sylvester": residual.SylvesterFlow,
+    "householder": residual.HouseholderFlow,
     "rbig": rbig.RBIG,
     "gis": sliced.GIS,
     "sig": sliced.SIG,

@@ -15,12 +15,12 @@ operations: reverse mode, forward mode, loops and XLA all see them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["Function", "Solution", "attach_derivatives", "solve"]
+__all__ = ["Function", "Solution", "attach_derivatives", "root", "solve"]
 
 # Maps `x` and the parameters to the value and the log of its derivative by `x`.
 Function = Callable[..., tuple[tf.Tensor, tf.Tensor]]
@@ -110,11 +110,58 @@ def solve(
     )
     if not bracketed:
         start, end = _enclosing(error, start, end)
-    x, converged, steps = _shrunk(error, start, end, max_steps)
+    size = 1.0 + tf.abs(wanted)
+    x, converged, steps = _shrunk(error, start, end, size, max_steps)
     x, given = tf.where(finite, x, zero), tf.where(finite, target, zero)
     root = attach_derivatives(function, x, given, parameters, order=order)
     root = tf.where(finite, root, tf.stop_gradient(target))
     return Solution(root, converged | tf.math.is_inf(target), steps)
+
+
+def root(
+    function: Function,
+    target: tf.Tensor,
+    low: tf.Tensor | None = None,
+    high: tf.Tensor | None = None,
+    parameters: Sequence[tf.Tensor] = (),
+    **options: Any,
+) -> tf.Tensor:
+    """Return the roots alone, and stop if one is missing.
+
+    Args:
+        function: See `solve`.
+        target: See `solve`.
+        low: See `solve`.
+        high: See `solve`.
+        parameters: See `solve`.
+        **options: See `solve`.
+
+    Returns:
+        Roots, `[...]`. XLA, which has no errors, gets NaN where there is none. NaN in
+        targets or parameters gives NaN.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If a root was not found, with the number of
+            those.
+    """
+    target = tf.convert_to_tensor(target)
+    found = solve(function, target, low, high, parameters, **options)
+    is_number = tf.math.is_finite(target) & tf.math.is_finite(found.root)
+    missing = is_number & ~found.converged
+    message = (
+        "An inverse must converge, but an increasing function has no root for some "
+        "values. Look for extreme weights, or use float64. Not found, and tried:"
+    )
+    count = tf.math.count_nonzero(missing), tf.size(missing)
+    if tf.executing_eagerly():
+        if count[0]:
+            text = f"{message} {int(count[0])}, {int(count[1])}."
+            raise tf.errors.InvalidArgumentError(None, None, text)
+        return found.root
+    check = tf.debugging.Assert(~tf.reduce_any(missing), [message, *count])
+    with tf.control_dependencies([check]):
+        nan = tf.constant(np.nan, target.dtype)
+        return tf.where(missing, nan, found.root)
 
 
 def _enclosing(
@@ -151,6 +198,7 @@ def _shrunk(
     error: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
     first: tf.Tensor,
     last: tf.Tensor,
+    size: tf.Tensor,
     max_steps: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Shrink brackets around roots; return these, whether found, and the steps."""
@@ -167,8 +215,10 @@ def _shrunk(
         limit: tf.Tensor,
         unsettled: tf.Tensor,
         moving: tf.Tensor,
+        near_target: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
         wrong, log_slope = error(x)
+        near_target |= tf.abs(wrong) <= tolerance * size
         low, high = tf.where(wrong < 0, x, low), tf.where(wrong > 0, x, high)
         change = _inverse_slope(log_slope) * wrong
         newton, length, width = x - change, tf.abs(change), high - low
@@ -183,12 +233,13 @@ def _shrunk(
         x = tf.where(moving, tf.where(halved, low + 0.5 * width, newton), x)
         limit = tf.where(halved, width, 0.5 * length)
         moving &= unsettled & (width > margin)
-        return count + 1, low, high, x, limit, unsettled, moving
+        return count + 1, low, high, x, limit, unsettled, moving, near_target
 
     yes = tf.ones_like(first, tf.bool)
-    start = (0, first, last, first + 0.5 * (last - first), last - first, yes, yes)
-    steps, low, high, x, _, unsettled, _ = tf.while_loop(
-        lambda *state: tf.reduce_any(state[-1]),
+    middle, width = first + 0.5 * (last - first), last - first
+    start = (0, first, last, middle, width, yes, yes, ~yes)
+    steps, low, high, x, _, unsettled, _, near_target = tf.while_loop(
+        lambda *state: tf.reduce_any(state[-2]),
         step,
         start,
         maximum_iterations=max_steps,
@@ -196,6 +247,8 @@ def _shrunk(
     # Both ends were moved: the root is between them, however steep the function.
     closed = (high - low <= tolerance * (1.0 + tf.abs(x))) & (low > first)
     converged = ~unsettled | (closed & (high < last))
+    # At the end of a bracket rounding may leave the root just outside.
+    converged |= near_target & (high - low <= tolerance * (1.0 + tf.abs(x)))
     return x, converged & tf.math.is_finite(x), steps
 
 

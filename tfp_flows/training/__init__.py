@@ -7,6 +7,7 @@ from tfp_flows.training.callbacks.stopping import StopOnNonFinite
 from tfp_flows.training.data.images import image_batches
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
+from tfp_flows.training.objectives.reverse_kl import ReverseKL
 from tfp_flows.training.report import Ending, Report
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "MaximumLikelihood",
     "Objective",
     "Report",
+    "ReverseKL",
     "StopOnNonFinite",
     "fit",
     "fit_more",

@@ -56,18 +56,18 @@ class HouseholderProduct(Linear):
         size: int,
         num_reflections: int,
         *,
+        init: str = "identity",
         seed: Seed = None,
         dtype: DType = tf.float32,
         **kwargs: Any,
     ) -> HouseholderProduct:
         """Return a map of new variables.
 
-        Neighbours start as equal random vectors, whose reflections cancel: an even
-        number of reflections starts as the identity, an odd one as one reflection.
-
         Args:
             size: Number of coordinates `D`.
             num_reflections: Number of reflections `M`.
+            init: `"identity"`: neighbours start as equal random vectors, whose
+                reflections cancel, an odd one is left; or `"random"`.
             seed: Seed of the vectors; `None` draws a new one.
             dtype: Dtype of the variable.
             **kwargs: `name` and `validate_args`.
@@ -77,10 +77,12 @@ class HouseholderProduct(Linear):
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(num_reflections, 1, "num_reflections")
-        pairs = [(num_reflections + 1) // 2, size]
-        vectors = arguments.generator(seed).normal(size=pairs)
+        _checks.one_of(init, ("identity", "random"), "init")
+        copies = 2 if init == "identity" else 1
+        drawn = [-(-num_reflections // copies), size]
+        vectors = arguments.generator(seed).normal(size=drawn)
         vectors = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-        vectors = np.repeat(vectors, 2, axis=0)[:num_reflections]
+        vectors = np.repeat(vectors, copies, axis=0)[:num_reflections]
         return cls._of_variables({}, dtype, vectors=vectors, **kwargs)
 
     def _factors(self) -> tuple[Factors, None]:

@@ -21,12 +21,14 @@ __all__ = [
     "low_rank_solve",
     "lower_triangle",
     "matvec",
+    "orthonormal_rows",
     "permute",
     "reflect",
     "solve_triangular",
     "transpose",
     "unbounded_log_scale",
     "upper_triangle",
+    "with_diagonal",
 ]
 
 # A reflection vector counts as zero if its largest element is below this power of the
@@ -214,17 +216,25 @@ def lower_triangle(strict: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
     Returns:
         Matrices, `[..., D, D]`.
     """
-    return _with_diagonal(tf.linalg.band_part(strict, -1, 0), diagonal)
+    return with_diagonal(tf.linalg.band_part(strict, -1, 0), diagonal)
 
 
 def upper_triangle(strict: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
     """Return the upper triangular matrix; see `lower_triangle`."""
-    return _with_diagonal(tf.linalg.band_part(strict, 0, -1), diagonal)
+    return with_diagonal(tf.linalg.band_part(strict, 0, -1), diagonal)
 
 
-def _with_diagonal(matrix: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
-    matrix = tf.linalg.set_diag(matrix, tf.zeros_like(matrix[..., 0]))
-    return matrix + tf.linalg.diag(diagonal)
+def with_diagonal(matrix: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
+    """Return matrices with another diagonal.
+
+    By a mask: gradients of `tf.linalg.set_diag` compile for known batches only.
+
+    Args:
+        matrix: `[..., D, D]`.
+        diagonal: `[..., D]`; leading dimensions broadcast.
+    """
+    on = np.eye(matrix.shape[-1], dtype=bool)
+    return tf.where(on, diagonal[..., tf.newaxis, :], matrix)
 
 
 def reflect(vectors: tf.Tensor, x: tf.Tensor, *, inverse: bool = False) -> tf.Tensor:
@@ -261,6 +271,23 @@ def reflect(vectors: tf.Tensor, x: tf.Tensor, *, inverse: bool = False) -> tf.Te
     solved = tf.linalg.triangular_solve(upper, vectors, lower=False)
     first, second = (vectors, solved) if inverse else (solved, vectors)
     return x - matvec(second, matvec(first, x), transpose=True)
+
+
+def orthonormal_rows(matrix: tf.Tensor) -> tf.Tensor:
+    """Make rows orthonormal, one after the other, as Gram and Schmidt do.
+
+    The signs are those of the given rows, so that the result changes continuously.
+
+    Args:
+        matrix: Independent rows, `[..., M, D]` with `M <= D`.
+
+    Returns:
+        Matrices of the same shape.
+    """
+    columns, triangle = tf.linalg.qr(tf.linalg.matrix_transpose(matrix))
+    negative = tf.linalg.diag_part(triangle)[..., tf.newaxis] < 0.0
+    rows = tf.linalg.matrix_transpose(columns)
+    return tf.where(negative, -rows, rows)
 
 
 def cayley(skew: tf.Tensor, size: int) -> tf.Tensor:
