@@ -134,12 +134,14 @@ def mixture(
             count, reg_covar=penalty, max_iter=most, n_init=starts, random_state=seed
         ).fit(x)
 
-    x = train.astype(np.float64)
+    x, groups = train.astype(np.float64), options.get("groups")
     some = x
     if len(x) > CHOICE_ROWS:
-        some = x[np.random.default_rng(seed).permutation(len(x))[:CHOICE_ROWS]]
-    # Copies of a row are on one side.
-    rest, held_out = datasets.random_split(len(some) // 10, seed, some)
+        kept = np.random.default_rng(seed).permutation(len(x))[:CHOICE_ROWS]
+        some, groups = x[kept], None if groups is None else groups[kept]
+    # Copies of a row are on one side, as in `fit`, which takes the same rows.
+    count = round(0.1 * len(some))
+    rest, held_out = datasets.split_rows(count, seed, some, groups=groups)
     scores = {
         (count, penalty): fitted(some[rest], count, penalty).score(some[held_out])
         for count in counts
@@ -186,6 +188,8 @@ def flow_by_name(
     small = {"num_bins": 16} if name == "rbig" else {"hidden_units": (8,)}
     few = {**SMOKE, **small} if options.get("smoke") else {}
     few |= fixed
+    if options.get("groups") is not None:
+        few["groups"] = options["groups"]
     flow, _ = tfp_flows.fit(name, train, seed=seed, verbose=0, **few)
     return _of_flow(flow)
 

@@ -41,7 +41,7 @@ def fit(
     weight_decay: float = 1e-4,
     patience: int | None = None,
     noise: float = 0.0,
-    average: float | None = None,
+    average: float | Literal["auto"] | None = "auto",
     weights: TensorLike | None = None,
     missing: Literal["error", "impute"] = "error",
     outliers: Literal["drop", "keep"] = "drop",
@@ -72,7 +72,9 @@ def fit(
     Args:
         flow: A flow, or the name of one, which is then built for the data: coupling
             and autoregressive flows with a Student-t base, whose tails adapt, and
-            with dropout 0.2 for tables of more than 2 columns and at most 20,000 rows.
+            with dropout 0.2 for tables of more than 2 columns and at most 20,000 rows;
+            `nsf-ar` for such tables with dropout 0.4, linear maps between its layers,
+            and averaged weights.
             `fit(x)` is for the flow `flows.DEFAULT`.
         x: Events, `[N, *event_shape]`: array, tensor, DataFrame; or a dict of `x` and
             `condition`; or a dataset of batches of such, or of pairs `(x, condition)`.
@@ -98,7 +100,8 @@ def fit(
         noise: Standard deviation of Gaussian noise added to the events of each batch,
             in units of the standard deviation of each coordinate.
         average: Decay of an exponential average of the weights, such as 0.999, which is
-            validated and kept in place of the last weights; see `AverageWeights`.
+            validated and kept in place of the last weights; see `AverageWeights`. By
+            default 0.99 where `nsf-ar` is built for a small table, `None` elsewhere.
         weights: Weights of the events, `[N]`; those of weight 0 have no influence.
         missing: What to do with missing cells of `x` and `condition` (NaN, or masked):
             name the first one in an error, or fill them from similar rows, see

@@ -26,6 +26,8 @@ __all__ = ["Settings", "by_gradients", "by_layers", "choose", "without_data"]
 
 # Validation batches are so much larger: they keep no activations.
 VALIDATION_BATCHES = 8
+# Updates between two that an average takes in: it costs as much as a tenth of a step.
+AVERAGE_EVERY = 4
 # Fits without gradients, by the method of a flow's policy.
 LAYERWISE: dict[str, Callable[..., keras.callbacks.History]] = {
     "greedy": greedy.fit_greedily,
@@ -46,7 +48,7 @@ class Settings:
     weight_decay: float
     patience: int | None
     noise: float
-    average: float | None
+    average: Any
     seed: int | None
     jit_compile: bool | str
     callbacks: Sequence[keras.callbacks.Callback]
@@ -65,7 +67,7 @@ class Settings:
             raise ValueError(msg)
         for name in ("noise", "weight_decay"):
             _checks.at_least(getattr(self, name), 0, name)
-        if self.average is not None:
+        if self.average not in (None, "auto"):
             _checks.fraction(self.average, "average")
 
     @property
@@ -162,6 +164,9 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
         )
     if held_out is not None:
         arguments["validation_data"] = held_out
+    if settings.average == "auto":
+        average = given.average if settings.adapt else None
+        settings = dataclasses.replace(settings, average=average)
     _compile(flow, chosen, settings, rng)
     return _run(flow, dataset, chosen, settings, arguments)
 
@@ -199,8 +204,8 @@ def _run(
 ) -> keras.callbacks.History:
     """Run Keras' loop; after an interrupt, too, the flow has its best weights."""
     used: list[keras.callbacks.Callback] = [StopOnNonFinite()]
-    if settings.average is not None:
-        used.append(AverageWeights(settings.average))
+    if settings.average not in (None, "auto"):
+        used.append(AverageWeights(settings.average, every=AVERAGE_EVERY))
     used += settings.callbacks
     stop = None
     if "validation_data" in arguments:

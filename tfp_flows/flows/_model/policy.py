@@ -20,6 +20,9 @@ class FitPolicy:
             `"generative"` from noise.
         base: Base density of flows that `fit` builds, `None` for that of their class.
         dropout: Dropout of flows that `fit` builds for small tables.
+        mixing: Linear map between the layers of such flows, `None` for that of their
+            class.
+        average: Decay of the average of the weights of such flows, `None` for none.
         largest_batch: Most events per update.
         xla: Where long training is faster under XLA: `"everywhere"`, `"gpu"`, or
             `"conditional"`, where only conditions make networks.
@@ -30,6 +33,8 @@ class FitPolicy:
     method: Literal["gradients", "greedy", "generative"] = "gradients"
     base: str | None = None
     dropout: float = 0.0
+    mixing: str | None = None
+    average: float | None = None
     largest_batch: int = 512
     xla: Literal["everywhere", "gpu", "conditional"] = "everywhere"
     rows_per_number: float | None = None

@@ -26,6 +26,7 @@ class AverageWeights(keras.callbacks.Callback):
     Args:
         decay: From 0 to below 1: the share of the old average that an update keeps;
             0.999 remembers about a thousand steps.
+        every: Updates between two that are taken in, with so many times the weight.
 
     Raises:
         ValueError: If the decay is out of range.
@@ -39,9 +40,11 @@ class AverageWeights(keras.callbacks.Callback):
         SIAM Journal on Control and Optimization 30(4)
     """
 
-    def __init__(self, decay: float = 0.999) -> None:
+    def __init__(self, decay: float = 0.999, *, every: int = 1) -> None:
         super().__init__()
         _checks.fraction(decay, "decay")
+        _checks.at_least(every, 1, "every")
+        self._every = int(every)
         self._decay = float(decay)
         self._averages: list[tf.Variable] = []
         self._count = 0.0
@@ -67,8 +70,12 @@ class AverageWeights(keras.callbacks.Callback):
     ) -> None:
         """Take the new weights into the average."""
         self._count += 1.0
+        # The first ones count one by one: a short fit may have no others.
+        every = self._every if self._count > WARM_UP else 1
+        if self._count % every:
+            return
         decay = min(self._decay, (1.0 + self._count) / (WARM_UP + self._count))
-        self._update(tf.constant(decay))
+        self._update(tf.constant(decay**every))
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Validate the average."""

@@ -33,6 +33,7 @@ class Given:
         held_out: Validation rows, or a dataset of them, or `None`.
         dataset: The dataset of batches to train on, if that was given.
         share: Whether the validation rows are a share of the events.
+        average: Decay of the average of weights that suits the flow and the events.
     """
 
     flow: flows.Flow
@@ -41,6 +42,7 @@ class Given:
     held_out: arrays.Data | tf.data.Dataset | None
     dataset: tf.data.Dataset | None
     share: bool
+    average: float | None = None
 
     def adapt(self) -> None:
         """Set data-dependent layers; a bounded base has all events in its box."""
@@ -82,6 +84,7 @@ def read(
         every.place(groups, time)
     screened = screening.screen(every, outliers, is_part=dataset is not None)
     every = screened.data
+    by_name = isinstance(flow, str)
     flow, dtype = _in_dtype(flow, screened, options)
     findings.report(screened.findings)
     flow = _built(flow, every, seed, {**options, **dtype})
@@ -99,7 +102,9 @@ def read(
         rows = _in_order(flow, validation)
         train, held_out = arrays.hold_out(every, rows, seed, missing=missing)
     share = dataset is None and isinstance(validation, float)
-    return Given(flow, every, train, held_out, dataset, share)
+    small = by_name and is_small_table(every)
+    average = flow.fit_policy.average if small else None
+    return Given(flow, every, train, held_out, dataset, share, average)
 
 
 def _in_dtype(
@@ -181,9 +186,17 @@ def _defaults(name: str, train: arrays.Data) -> dict[str, Any]:
     policy = flows.flow_class(name).fit_policy
     if policy.base is None:
         return {}
+    found = {"base": policy.base, "dropout": 0.0}
+    if is_small_table(train):
+        found["dropout"] = policy.dropout
+        found |= {} if policy.mixing is None else {"mixing": policy.mixing}
+    return found
+
+
+def is_small_table(train: arrays.Data) -> bool:
+    """Return whether a network can remember the rows, and must be held back."""
     is_table = train.x.ndim == 2 and train.x.shape[1] > 2
-    small = is_table and len(train) <= SMALL_TABLE
-    return {"base": policy.base, "dropout": policy.dropout if small else 0.0}
+    return is_table and len(train) <= SMALL_TABLE
 
 
 def _built(
