@@ -32,6 +32,7 @@ FURTHER: dict[str, set[str]] = {
         "coupling_conditional",
         "coupling_keras",
         "coupling_table",
+        "elementwise_dense_sigmoids",
         "elementwise_vector",
         "embed_condition_in_chain",
         "invert_autoregressive",
@@ -55,12 +56,14 @@ FURTHER: dict[str, set[str]] = {
     },
     "flow": {
         "autoregressive",
+        "bernstein",
         "coupling",
         "gaussianization_condition",
         "glow_mixture",
         "glow_spline",
         "householder",
         "maf-mol",
+        "naf",
         "nice",
         "nsf-ar",
         "nsf-image",
@@ -71,6 +74,8 @@ FURTHER: dict[str, set[str]] = {
         "realnvp_image",
         "sig",
         "sylvester",
+        "sos",
+        "umnn",
     },
 }
 

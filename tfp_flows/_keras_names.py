@@ -22,6 +22,7 @@ __all__ = ["FLOWS", "RENAMED", "announce"]
 FLOWS = (
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
+    "BernsteinFlow",
     "CouplingFlow",
     "GIS",
     "Gaussianization",
@@ -32,7 +33,9 @@ FLOWS = (
     "MapsFlow",
     "MaskedAutoregressiveFlow",
     "MixtureAutoregressiveFlow",
+    "MonotoneNetworkFlow",
     "NICE",
+    "NeuralAutoregressiveFlow",
     "NeuralSplineFlow",
     "NeuralSplineImageFlow",
     "PlanarFlow",
@@ -42,6 +45,7 @@ FLOWS = (
     "RealNVPImage",
     "SIG",
     "SylvesterFlow",
+    "SumOfSquaresFlow",
 )
 PACKAGE = "tfp_flows"
 # Names of flows before, which scripts and commands may still hold.

@@ -111,6 +111,14 @@ case("elementwise_spline", (), edges=(-5.0, 5.0))(
 )
 case("elementwise_bernstein", (), edges=(-5.0, 5.0))(_elementwise(maps.Bernstein(6)))
 case("elementwise_mixture", ())(_elementwise(maps.LogisticMixture(3)))
+case("elementwise_squares", (), edges=(-5.0, 5.0))(_elementwise(maps.SumOfSquares(2)))
+case("elementwise_sigmoids", ())(_elementwise(maps.DeepSigmoidal(3)))
+case("elementwise_dense_sigmoids", ())(
+    _elementwise(maps.DeepSigmoidal(2, 2, dense=True))
+)
+case("elementwise_network", (), edges=(-5.0, 5.0))(
+    _elementwise(maps.MonotoneNetwork(3, 16))
+)
 
 
 @case("elementwise_vector", (3,), skip=BATCH)

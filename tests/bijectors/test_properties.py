@@ -22,8 +22,11 @@ TRANSFORMERS = (
     maps.Additive(),
     maps.Affine(),
     maps.Bernstein(5),
+    maps.DeepSigmoidal(2),
     maps.LogisticMixture(2),
+    maps.MonotoneNetwork(2, 12),
     maps.RationalQuadratic(3),
+    maps.SumOfSquares(2),
 )
 EXAMPLES = max(2, hypothesis.settings().max_examples // 3)
 

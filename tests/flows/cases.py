@@ -15,6 +15,10 @@ SMALL = {
     "iaf": {"num_layers": 2, "hidden_units": (8,)},
     "nsf-ar": {"num_layers": 1, "hidden_units": (8, 8), "num_bins": 4},
     "maf-mol": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
+    "bernstein": {"num_layers": 1, "hidden_units": (8,)},
+    "sos": {"num_layers": 1, "hidden_units": (8,)},
+    "naf": {"num_layers": 1, "hidden_units": (8,)},
+    "umnn": {"num_layers": 1, "hidden_units": (8,)},
     "coupling": {"num_layers": 2, "hidden_units": (8,)},
     "autoregressive": {"num_layers": 2, "hidden_units": (8,)},
     "linear": {"num_layers": 1, "hidden_units": (8,)},
@@ -68,6 +72,10 @@ add("maf", "maf", 3, 1, base="student-t")
 add("iaf", "iaf", 2)
 add("nsf-ar", "nsf-ar", 2, 2)
 add("maf-mol", "maf-mol", 2)
+add("bernstein", "bernstein", 2)
+add("sos", "sos", 2)
+add("naf", "naf", 2, transformer=bijectors.DeepSigmoidal(3))
+add("umnn", "umnn", 2, transformer=bijectors.MonotoneNetwork(2, 16))
 add("coupling", "coupling", 3, 2, transformer=bijectors.Bernstein(4))
 add("autoregressive", "autoregressive", 2, transformer=bijectors.Bernstein(4))
 add("linear", "linear", 2, 2, base="gaussian-mixture")

@@ -185,3 +185,30 @@ def test_empty_batches_and_unknown_sizes_are_solved():
     for shape in ((), (2,), (0, 2)):
         x = tf.fill(shape, 0.7)
         np.testing.assert_allclose(function(hyperbolic(x)[0]), x, rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+def test_roots_that_are_missing_are_counted_and_never_silent(mode):
+    def solved(target):
+        return roots.root(flat, target)
+
+    if mode != "eager":
+        solved = tf.function(solved, autograph=False, jit_compile=mode == "xla")
+    found = solved(tf.constant([0.5, np.nan, np.inf], tf.float64))
+    np.testing.assert_allclose(found, [0.0, np.nan, np.inf], atol=1e-15)
+    target = tf.constant([0.5, 2.0, -1.0], tf.float64)
+    if mode == "xla":
+        np.testing.assert_allclose(solved(target), [0.0, np.nan, np.nan], atol=1e-15)
+        return
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must converge") as error:
+        solved(target)
+    assert "2" in str(error.value)
+    assert "3" in str(error.value)
+
+
+def test_roots_at_the_ends_of_a_bracket_are_found():
+    # Rounding leaves the value at the end just below the target.
+    target = tf.constant(np.nextafter(np.float32(3.0), np.float32(4.0)))
+    found = roots.solve(kinked, target[None], -1.0, 1.0, bracketed=True)
+    assert found.converged.numpy()[0]
+    assert found.root.numpy()[0] == pytest.approx(1.0)

@@ -7,7 +7,7 @@ from tfp_flows import flows, training
 
 ADAPTING = (
     *("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol"),
-    *("coupling", "autoregressive"),
+    *("coupling", "autoregressive", "bernstein", "sos", "naf", "umnn"),
 )
 TAILED = ("planar", "radial", "sylvester")
 

@@ -20,9 +20,13 @@ from tfp_flows.flows.registry import (
 from tfp_flows.flows.vectors.autoregressive import (
     AutoregressiveFlow,
     AutoregressiveSplineFlow,
+    BernsteinFlow,
     InverseAutoregressiveFlow,
     MaskedAutoregressiveFlow,
     MixtureAutoregressiveFlow,
+    MonotoneNetworkFlow,
+    NeuralAutoregressiveFlow,
+    SumOfSquaresFlow,
 )
 from tfp_flows.flows.vectors.coupling import (
     NICE,
@@ -46,6 +50,7 @@ __all__ = [
     "SIG",
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
+    "BernsteinFlow",
     "CouplingFlow",
     "FitPolicy",
     "Flow",
@@ -57,6 +62,8 @@ __all__ = [
     "MapsFlow",
     "MaskedAutoregressiveFlow",
     "MixtureAutoregressiveFlow",
+    "MonotoneNetworkFlow",
+    "NeuralAutoregressiveFlow",
     "NeuralSplineFlow",
     "NeuralSplineImageFlow",
     "PlanarFlow",
@@ -65,6 +72,7 @@ __all__ = [
     "RealNVPImage",
     "Recipe",
     "SylvesterFlow",
+    "SumOfSquaresFlow",
     "build",
     "flow_class",
     "image_names",

@@ -7,12 +7,17 @@ from tfp_flows.math import (
     gaussianization,
     leaky,
     linear,
+    lines,
     masks,
     mixtures,
     moments,
+    monotone_network,
     normal,
+    quadrature,
     roots,
+    sigmoids,
     splines,
+    sum_of_squares,
 )
 
 __all__ = [
@@ -20,10 +25,15 @@ __all__ = [
     "gaussianization",
     "leaky",
     "linear",
+    "lines",
     "masks",
     "mixtures",
     "moments",
+    "monotone_network",
     "normal",
+    "quadrature",
     "roots",
+    "sigmoids",
     "splines",
+    "sum_of_squares",
 ]

@@ -22,7 +22,7 @@ import math
 
 import tensorflow as tf
 
-from tfp_flows.math import roots
+from tfp_flows.math import lines, roots
 from tfp_flows.math.splines import rational_quadratic
 
 __all__ = ["MAX_DEGREE", "forward", "inverse"]
@@ -53,7 +53,7 @@ def forward(
     steps = _steps(logits)
     clipped = tf.clip_by_value(x, low, high)
     y, log_slope = _inside(clipped, steps, low, high)
-    return y + _beyond(x, low, high) * tf.exp(log_slope), log_slope
+    return y + lines.beyond(x, low, high) * tf.exp(log_slope), log_slope
 
 
 def inverse(
@@ -78,24 +78,17 @@ def inverse(
 
     target = tf.clip_by_value(y, low, high)
     ends = tf.constant(low, y.dtype), tf.constant(high, y.dtype)
-    x = roots.solve(polynomial, target, *ends, [steps], bracketed=True).root
+    x = roots.root(polynomial, target, *ends, [steps], bracketed=True)
     # The lines begin at the ends, not at roots near them: slopes change quickly there.
     x = tf.where(y < low, ends[0], tf.where(y > high, ends[1], x))
     log_slope = polynomial(x, steps)[1]
-    return x + _beyond(y, low, high) * tf.exp(-log_slope), -log_slope
+    return x + lines.beyond(y, low, high) * tf.exp(-log_slope), -log_slope
 
 
 def _steps(logits: tf.Tensor) -> tf.Tensor:
     """Return the steps between coefficients, `[M, ...]`, which sum to 1."""
     minimum = MIN_STEP / logits.shape[0]
     return rational_quadratic.bin_sizes(logits, minimum, LOGIT_BOUND)
-
-
-def _beyond(value: tf.Tensor, low: float, high: float) -> tf.Tensor:
-    """Return how far values are outside of the interval, 0 inside."""
-    below, above = value < low, value > high
-    distance = value - tf.where(below, tf.cast(low, value.dtype), high)
-    return tf.where(below | above, distance, tf.zeros_like(value))
 
 
 def _basis(u: tf.Tensor, degree: int) -> tf.Tensor:

@@ -19,6 +19,10 @@ TRANSFORMERS = {
     "spline-circular": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="circular"),
     "mixture": bijectors.LogisticMixture(4),
     "bernstein": bijectors.Bernstein(6, -3.0, 3.0),
+    "sum-of-squares": bijectors.SumOfSquares(2, range_min=-3.0, range_max=3.0),
+    "deep-sigmoidal": bijectors.DeepSigmoidal(3),
+    "dense-sigmoidal": bijectors.DeepSigmoidal(3, dense=True),
+    "monotone-network": bijectors.MonotoneNetwork(3, 12, -3.0, 3.0),
 }
 X = np.linspace(-6.0, 6.0, 49)
 
@@ -120,6 +124,13 @@ def test_scale_of_affine_is_bounded():
         (lambda: bijectors.RationalQuadratic(4, tails="no"), "`tails` must be one of"),
         (lambda: bijectors.LogisticMixture(0), "`num_components` must be at least"),
         (lambda: bijectors.Affine(0.0), "`max_log_scale` must be at least"),
+        (lambda: bijectors.SumOfSquares(-1), "`degree` must be at least 0"),
+        (lambda: bijectors.SumOfSquares(21), "`degree` must be at most 20"),
+        (lambda: bijectors.SumOfSquares(2, 0), "`num_squares` must be at least 1"),
+        (lambda: bijectors.DeepSigmoidal(0), "`num_units` must be at least 1"),
+        (lambda: bijectors.DeepSigmoidal(2, 0), "`num_layers` must be at least 1"),
+        (lambda: bijectors.MonotoneNetwork(0), "`num_units` must be at least 1"),
+        (lambda: bijectors.MonotoneNetwork(2, 3), "`num_nodes` must be at least 4"),
     ],
 )
 def test_bad_arguments_are_refused(build, message):

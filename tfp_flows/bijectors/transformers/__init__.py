@@ -3,15 +3,21 @@
 from tfp_flows.bijectors.transformers.affine import Additive, Affine
 from tfp_flows.bijectors.transformers.base import Transformer, transformer
 from tfp_flows.bijectors.transformers.bernstein import Bernstein
+from tfp_flows.bijectors.transformers.deep_sigmoidal import DeepSigmoidal
 from tfp_flows.bijectors.transformers.mixtures import LogisticMixture
+from tfp_flows.bijectors.transformers.monotone_network import MonotoneNetwork
 from tfp_flows.bijectors.transformers.splines import RationalQuadratic
+from tfp_flows.bijectors.transformers.sum_of_squares import SumOfSquares
 
 __all__ = [
     "Additive",
     "Affine",
     "Bernstein",
+    "DeepSigmoidal",
     "LogisticMixture",
+    "MonotoneNetwork",
     "RationalQuadratic",
+    "SumOfSquares",
     "Transformer",
     "transformer",
 ]

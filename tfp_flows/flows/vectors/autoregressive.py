@@ -5,7 +5,15 @@ from __future__ import annotations
 from tfp_flows import _serialize
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.bijectors.transformers import Affine, Transformer, transformer
+from tfp_flows.bijectors.transformers import (
+    Affine,
+    Bernstein,
+    DeepSigmoidal,
+    MonotoneNetwork,
+    SumOfSquares,
+    Transformer,
+    transformer,
+)
 from tfp_flows.flows._model import options, policy
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows.vectors import base, layers
@@ -13,9 +21,13 @@ from tfp_flows.flows.vectors import base, layers
 __all__ = [
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
+    "BernsteinFlow",
     "InverseAutoregressiveFlow",
     "MaskedAutoregressiveFlow",
     "MixtureAutoregressiveFlow",
+    "MonotoneNetworkFlow",
+    "NeuralAutoregressiveFlow",
+    "SumOfSquaresFlow",
 ]
 
 
@@ -154,3 +166,67 @@ class MixtureAutoregressiveFlow(base.MixtureLayers, _Autoregressive):
     """
 
     num_layers: int = option(default=2)
+
+
+@_serialize.register()
+class BernsteinFlow(AutoregressiveFlow):
+    """Autoregressive flow of Bernstein polynomials.
+
+    The density is fast, one pass; sampling takes one pass and one root search per
+    coordinate and layer.
+
+    References:
+        Ramasinghe et al. (2021). Robust normalizing flows using Bernstein-type
+        polynomials. https://arxiv.org/abs/2102.03509
+    """
+
+    num_layers: int = option(default=3)
+    transformer: Transformer = option(default=Bernstein())
+
+
+@_serialize.register()
+class SumOfSquaresFlow(AutoregressiveFlow):
+    """Autoregressive flow of polynomials whose slopes are sums of squares (SOS).
+
+    The density is fast, one pass; sampling takes one pass and one root search per
+    coordinate and layer.
+
+    References:
+        Jaini et al. (2019). Sum-of-Squares Polynomial Flow.
+        https://arxiv.org/abs/1905.02325
+    """
+
+    num_layers: int = option(default=3)
+    transformer: Transformer = option(default=SumOfSquares())
+
+
+@_serialize.register()
+class NeuralAutoregressiveFlow(AutoregressiveFlow):
+    """Autoregressive flow of deep sigmoidal functions (NAF).
+
+    The density is fast, one pass; sampling takes one pass and one root search per
+    coordinate and layer.
+
+    References:
+        Huang et al. (2018). Neural Autoregressive Flows.
+        https://arxiv.org/abs/1804.00779
+    """
+
+    num_layers: int = option(default=2)
+    transformer: Transformer = option(default=DeepSigmoidal())
+
+
+@_serialize.register()
+class MonotoneNetworkFlow(AutoregressiveFlow):
+    """Autoregressive flow of integrals of positive networks (UMNN).
+
+    The density takes one pass, and an integral of some 30 nodes for each number;
+    sampling one root search per coordinate and layer, of some ten integrals each.
+
+    References:
+        Wehenkel, Louppe (2019). Unconstrained Monotonic Neural Networks.
+        https://arxiv.org/abs/1908.05164
+    """
+
+    num_layers: int = option(default=2)
+    transformer: Transformer = option(default=MonotoneNetwork())
