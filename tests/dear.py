@@ -57,6 +57,7 @@ FURTHER: dict[str, set[str]] = {
     "flow": {
         "autoregressive",
         "bernstein",
+        "circular",
         "coupling",
         "gaussianization_condition",
         "glow_mixture",

@@ -23,6 +23,8 @@ FLOWS = (
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
     "BernsteinFlow",
+    "BlockAutoregressiveFlow",
+    "CircularFlow",
     "CouplingFlow",
     "GIS",
     "Gaussianization",

@@ -6,6 +6,8 @@ identity only.
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -116,6 +118,15 @@ case("elementwise_sigmoids", ())(_elementwise(maps.DeepSigmoidal(3)))
 case("elementwise_dense_sigmoids", ())(
     _elementwise(maps.DeepSigmoidal(2, 2, dense=True))
 )
+case(
+    "elementwise_circular",
+    (),
+    edges=(-2.0, 2.0),
+    domain=(-2.0, 2.0),
+    codomain=(-2.0, 2.0),
+    support=(-math.inf, math.inf),  # the identity outside of the circle
+    skip={"is_increasing": "it goes around a circle"},
+)(_elementwise(maps.CircularSpline(3, -2.0, 2.0)))
 case("elementwise_network", (), edges=(-5.0, 5.0))(
     _elementwise(maps.MonotoneNetwork(3, 16))
 )
@@ -190,6 +201,14 @@ def _invert_autoregressive(dtype):
     made = networks.MADE(2, 2, (6,), dtype=dtype, seed=0)
     affine = maps.Affine()
     return maps.Invert(_perturbed(maps.MaskedAutoregressive(affine, made)))
+
+
+@case("block_autoregressive", (2,), condition_shape=(2,))
+def _block_autoregressive(dtype):
+    net = networks.BlockNetwork(
+        2, (3, 3), ranks="right-to-left", condition_shape=2, dtype=dtype, seed=0
+    )
+    return _perturbed(maps.BlockAutoregressive(net), 0.5)
 
 
 # Linear maps, without a network.

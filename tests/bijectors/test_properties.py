@@ -22,6 +22,7 @@ TRANSFORMERS = (
     maps.Additive(),
     maps.Affine(),
     maps.Bernstein(5),
+    maps.CircularSpline(2, -3.0, 3.0),
     maps.DeepSigmoidal(2),
     maps.LogisticMixture(2),
     maps.MonotoneNetwork(2, 12),
@@ -177,6 +178,12 @@ def _coupling(size, dtype):
 def _autoregressive(size, dtype):
     made = networks.MADE(size, 2, (6,), dtype=dtype, seed=0)
     return maps.MaskedAutoregressive(maps.Affine(), made)
+
+
+@of("BlockAutoregressive")
+def _block(size, dtype):
+    net = networks.BlockNetwork(size, (3, 3), dtype=dtype, seed=0)
+    return maps.BlockAutoregressive(net)
 
 
 @of("Chain")

@@ -19,6 +19,13 @@ SMALL = {
     "sos": {"num_layers": 1, "hidden_units": (8,)},
     "naf": {"num_layers": 1, "hidden_units": (8,)},
     "umnn": {"num_layers": 1, "hidden_units": (8,)},
+    "bnaf": {"num_layers": 1, "hidden_units": (4,)},
+    "circular": {
+        "num_layers": 2,
+        "hidden_units": (8,),
+        "num_bins": 3,
+        "period": (-12.0, 12.0),
+    },
     "coupling": {"num_layers": 2, "hidden_units": (8,)},
     "autoregressive": {"num_layers": 2, "hidden_units": (8,)},
     "linear": {"num_layers": 1, "hidden_units": (8,)},
@@ -76,6 +83,18 @@ add("bernstein", "bernstein", 2)
 add("sos", "sos", 2)
 add("naf", "naf", 2, transformer=bijectors.DeepSigmoidal(3))
 add("umnn", "umnn", 2, transformer=bijectors.MonotoneNetwork(2, 16))
+add("bnaf", "bnaf", 2, 1)
+add(
+    "circular",
+    "circular",
+    2,
+    check={
+        "skip": {
+            "one_dimension": "a circle has no first angle: no cdf",
+            "adapt": "a period is given, not found in data",
+        }
+    },
+)
 add("coupling", "coupling", 3, 2, transformer=bijectors.Bernstein(4))
 add("autoregressive", "autoregressive", 2, transformer=bijectors.Bernstein(4))
 add("linear", "linear", 2, 2, base="gaussian-mixture")

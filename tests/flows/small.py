@@ -20,6 +20,13 @@ SMALL = {
     "sos": {"num_layers": 1, "hidden_units": (8,)},
     "naf": {"num_layers": 1, "hidden_units": (8,)},
     "umnn": {"num_layers": 1, "hidden_units": (8,)},
+    "bnaf": {"num_layers": 1, "hidden_units": (4,)},
+    "circular": {
+        "num_layers": 2,
+        "hidden_units": (8,),
+        "num_bins": 3,
+        "period": (-12.0, 12.0),
+    },
     "coupling": {"num_layers": 2, "hidden_units": (8,)},
     "autoregressive": {"num_layers": 2, "hidden_units": (8,)},
     "linear": {"num_layers": 1, "hidden_units": (8,)},

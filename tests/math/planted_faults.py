@@ -46,6 +46,8 @@ class Fault(NamedTuple):
 
 FAULTS = (
     Fault("bernstein", "zip(rising, falling[::-1]", "zip(falling, rising[::-1]"),
+    Fault("block", "inner, outer]), axis=0", "inner, inner]), axis=0"),
+    Fault("circular", "_wrapped(y - shift", "_wrapped(y + shift"),
     Fault("images", "top - bottom, left - right", "bottom - top, left - right"),
     Fault("images", "slope * (num_values - x)", "slope * (num_values - 1.0 - x)"),
     Fault("indexing", "tf.equal(places, i), row", "tf.equal(places, i + 1), row"),

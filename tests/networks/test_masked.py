@@ -59,6 +59,20 @@ def test_parameters_depend_on_all_earlier_coordinates_only(size, order, residual
     np.testing.assert_array_equal(found, rank[:, None] > rank[None])
 
 
+def test_angles_keep_the_order_and_both_ends_of_a_period_are_one_point():
+    options = {"dtype": "float64", "seed": 0, "period": (-2.0, 2.0)}
+    made = stirred(networks.MADE(3, 2, (16,), order=(1, 2, 0), **options))
+    rank = np.array(made.order)
+    np.testing.assert_array_equal(dependence(made)[0], rank[:, None] > rank)
+    mlp = stirred(networks.MLP(3, (2, 2), (16,), **options))
+    for network in (made, mlp):
+        low, high = (network([[0.5, end, end]]) for end in (-2.0, 2.0))
+        np.testing.assert_allclose(low, high, atol=1e-12)
+        assert np.any(np.abs(low - network([[0.5, 1.0, 1.0]])) > 0.0)
+    with pytest.raises(ValueError, match=r"`period\[0\]` must be below"):
+        networks.MLP(1, (1, 1), (4,), period=(1.0, -1.0))
+
+
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("size", [1, 4])
 def test_every_parameter_sees_the_whole_condition(size, residual):

@@ -9,7 +9,7 @@ ADAPTING = (
     *("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol"),
     *("coupling", "autoregressive", "bernstein", "sos", "naf", "umnn"),
 )
-TAILED = ("planar", "radial", "sylvester")
+TAILED = ("planar", "radial", "sylvester", "bnaf")
 
 
 class Built(Exception):
@@ -49,14 +49,16 @@ def test_plane_and_large_tables_have_no_dropout(name, monkeypatch):
 
 @pytest.mark.parametrize("name", TAILED)
 def test_flows_of_bends_have_tails(name, monkeypatch):
-    assert found(built(monkeypatch, name, 64, 3)) == ("student-t", 0.0)
+    # The network of BNAF is its map: it has no dropout.
+    dropout = None if name == "bnaf" else 0.0
+    assert found(built(monkeypatch, name, 64, 3)) == ("student-t", dropout)
 
 
 @pytest.mark.parametrize("name", sorted({*flows.names()} - {*ADAPTING, *TAILED}))
 def test_other_flows_keep_their_own_defaults(name, monkeypatch):
     own = flows.build(name, 3)
     assert found(built(monkeypatch, name, 64, 3)) == found(own)
-    assert own.base.kind == "normal"
+    assert own.base.kind == ("uniform" if name == "circular" else "normal")
 
 
 def test_what_is_given_wins(monkeypatch):

@@ -6,6 +6,7 @@ from tfp_flows.bijectors._core.cache import caching
 from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.amortized import Amortized
+from tfp_flows.bijectors.autoregressive.block import BlockAutoregressive
 from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
 from tfp_flows.bijectors.coupling.coupling import Coupling
@@ -46,6 +47,7 @@ from tfp_flows.bijectors.transformers import (
     Additive,
     Affine,
     Bernstein,
+    CircularSpline,
     DeepSigmoidal,
     LogisticMixture,
     MonotoneNetwork,
@@ -63,9 +65,11 @@ __all__ = [
     "BatchNorm",
     "Bernstein",
     "Bijector",
+    "BlockAutoregressive",
     "Chain",
     "ChannelCoupling",
     "CheckerboardCoupling",
+    "CircularSpline",
     "ConditionalElementwise",
     "Conditioned",
     "CosineTransform",
@@ -105,8 +109,8 @@ __all__ = [
     "Rotation",
     "Squeeze",
     "Standardize",
-    "Sylvester",
     "SumOfSquares",
+    "Sylvester",
     "Transformer",
     "TriangularAffine",
     "caching",

@@ -23,6 +23,8 @@ TABLES = {
     "sos": "autoregressive polynomials by sums of squares; fast densities",
     "naf": "autoregressive deep sigmoidal maps; fast densities",
     "umnn": "autoregressive integrals of networks; slow, smooth densities",
+    "bnaf": "networks that increase in each coordinate; fast densities",
+    "circular": "spline coupling of angles: densities on circle and torus",
     "coupling": "coupling of any transformer: --option transformer=...",
     "autoregressive": "autoregressive maps of any transformer",
     "linear": "a full Gaussian; the baseline to beat",

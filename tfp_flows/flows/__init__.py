@@ -28,8 +28,10 @@ from tfp_flows.flows.vectors.autoregressive import (
     NeuralAutoregressiveFlow,
     SumOfSquaresFlow,
 )
+from tfp_flows.flows.vectors.block import BlockAutoregressiveFlow
 from tfp_flows.flows.vectors.coupling import (
     NICE,
+    CircularFlow,
     CouplingFlow,
     NeuralSplineFlow,
     RealNVP,
@@ -51,6 +53,8 @@ __all__ = [
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
     "BernsteinFlow",
+    "BlockAutoregressiveFlow",
+    "CircularFlow",
     "CouplingFlow",
     "FitPolicy",
     "Flow",
@@ -71,8 +75,8 @@ __all__ = [
     "RealNVP",
     "RealNVPImage",
     "Recipe",
-    "SylvesterFlow",
     "SumOfSquaresFlow",
+    "SylvesterFlow",
     "build",
     "flow_class",
     "image_names",

@@ -10,7 +10,7 @@ from tfp_flows.flows import base
 from tfp_flows.flows._model import options
 from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
-from tfp_flows.flows.vectors import autoregressive, coupling, linear, residual
+from tfp_flows.flows.vectors import autoregressive, block, coupling, linear, residual
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "names"]
 
@@ -29,6 +29,8 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "sos": autoregressive.SumOfSquaresFlow,
     "naf": autoregressive.NeuralAutoregressiveFlow,
     "umnn": autoregressive.MonotoneNetworkFlow,
+    "bnaf": block.BlockAutoregressiveFlow,
+    "circular": coupling.CircularFlow,
     "coupling": coupling.CouplingFlow,
     "autoregressive": autoregressive.AutoregressiveFlow,
     "linear": linear.LinearFlow,

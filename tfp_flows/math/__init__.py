@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tfp_flows.math import (
     bernstein,
+    block,
+    circular,
     gaussianization,
     leaky,
     linear,
@@ -22,6 +24,8 @@ from tfp_flows.math import (
 
 __all__ = [
     "bernstein",
+    "block",
+    "circular",
     "gaussianization",
     "leaky",
     "linear",

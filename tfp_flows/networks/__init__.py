@@ -2,6 +2,7 @@
 
 from tfp_flows.networks.adapter import NetworkConditioner, as_conditioner
 from tfp_flows.networks.base import Conditioner
+from tfp_flows.networks.block import BlockNetwork
 from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.conv import ConvNet
 from tfp_flows.networks.masked import MADE
@@ -11,6 +12,7 @@ from tfp_flows.networks.table import Table
 __all__ = [
     "MADE",
     "MLP",
+    "BlockNetwork",
     "ConditionEmbedding",
     "Conditioner",
     "ConvNet",

@@ -13,10 +13,11 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Shape, TensorLike
+from tfp_flows.math import circular
 from tfp_flows.math.linear import products
 from tfp_flows.networks import foreign
 
-__all__ = ["Conditioner", "activation_function"]
+__all__ = ["Conditioner", "activation_function", "read_period"]
 
 # Inputs are standardised, so that this is some standard deviations: a network that
 # extrapolates to a single outlier costs more likelihood than all of its fine detail.
@@ -43,6 +44,15 @@ def activation_function(activation: str | Callable) -> Callable:
         raise ValueError(msg)
     function: Callable = getattr(tf.nn, activation, None) or getattr(tf, activation)
     return function
+
+
+def read_period(period: Sequence[float] | None) -> tuple[float, float] | None:
+    """Return the interval of angles that an argument gives, `None` for numbers."""
+    if period is None:
+        return None
+    low, high = period
+    _checks.interval(low, high, ("period[0]", "period[1]"))
+    return float(low), float(high)
 
 
 class Shaped:
@@ -104,6 +114,9 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
         seed: Int that fixes the initial values.
         name: Name, also the prefix of the variables' names.
     """
+
+    # The interval of which inputs are angles, `None` for numbers.
+    _period: tuple[float, float] | None = None
 
     def __init__(
         self,
@@ -227,8 +240,10 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
     def _bounded_inputs(self, x: tf.Tensor) -> tf.Tensor:
         """Return what the network sees: of a far outlier a bounded part.
 
-        The maps see all of it.
+        The maps see all of it. Of angles, cosines and sines: both ends are one point.
         """
+        if self._period is not None:
+            return tf.cast(circular.features(x, *self._period), self._compute_dtype)
         seen = tf.clip_by_value(x, -FAR_INPUT, FAR_INPUT)
         seen *= tf.math.rsqrt(1.0 + tf.square(seen * (1.0 / INPUT_BOUND)))
         return tf.cast(seen, self._compute_dtype)

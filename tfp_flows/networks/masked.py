@@ -40,6 +40,8 @@ class MADE(base.Conditioner):
         initial_output: The `P` parameters of an untrained network, zeros if `None`.
         dtype: Type of weights and result.
         compute_dtype: Type of the products, for mixed precision.
+        period: Interval of which all inputs are angles, of which the network then sees
+            cosines and sines; `None` for numbers.
         weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values and a random order.
         name: Name.
@@ -73,6 +75,7 @@ class MADE(base.Conditioner):
         initial_output: TensorLike | None = None,
         dtype: Any = "float32",
         compute_dtype: Any = None,
+        period: tuple[float, float] | None = None,
         weights: Sequence[Any] | None = None,
         seed: int | None = None,
         name: str = "made",
@@ -84,6 +87,7 @@ class MADE(base.Conditioner):
         self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
         self._order = masks.order_ranks(order, event_size, seed)
         self._residual = residual
+        self._period = base.read_period(period)
         self._activation = activation
         self._stack = dense.Stack(self._hidden_units, residual, activation)
         degrees = [
@@ -115,10 +119,14 @@ class MADE(base.Conditioner):
 
     def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         size, width = self._output_shape
-        return self._stack.shapes(self._input_size, self.condition_size, size * width)
+        inputs = self._input_size * (1 if self._period is None else 2)
+        return self._stack.shapes(inputs, self.condition_size, size * width)
 
     def _mask(self, name: str) -> np.ndarray | None:
-        return self._masks().get(name.replace("block", "kernel"))
+        mask = self._masks().get(name.replace("block", "kernel"))
+        if name == "kernel_0" and mask is not None and self._period is not None:
+            return np.tile(mask, [1, 2])
+        return mask
 
     def _initial(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator
@@ -151,6 +159,13 @@ class MADE(base.Conditioner):
 
     def _multiply(self, name: str, weight: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Multiply blocks of rows by the columns that they may see."""
+        if name == "kernel_0" and self._period is not None:
+            # Cosines, then sines: both are masked alike.
+            halves = zip(tf.split(weight, 2, axis=1), tf.split(x, 2), strict=True)
+            return tf.add_n([self._blockwise(name, *half) for half in halves])
+        return self._blockwise(name, weight, x)
+
+    def _blockwise(self, name: str, weight: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         blocks = self._blocks()[name.replace("block", "kernel")]
         if len(blocks) == 1:
             return tf.matmul(weight, x)

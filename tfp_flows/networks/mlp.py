@@ -35,6 +35,8 @@ class MLP(base.Conditioner):
         initial_output: The `P` parameters of an untrained network, zeros if `None`.
         dtype: Type of weights and result.
         compute_dtype: Type of the products, for mixed precision.
+        period: Interval of which all inputs are angles, of which the network then sees
+            cosines and sines; `None` for numbers.
         weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values.
         name: Name.
@@ -63,12 +65,14 @@ class MLP(base.Conditioner):
         initial_output: TensorLike | None = None,
         dtype: Any = "float32",
         compute_dtype: Any = None,
+        period: tuple[float, float] | None = None,
         weights: Sequence[Any] | None = None,
         seed: int | None = None,
         name: str = "mlp",
     ) -> None:
         self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
         self._residual = residual
+        self._period = base.read_period(period)
         self._activation = activation
         self._stack = dense.Stack(self._hidden_units, residual, activation)
         super().__init__(
@@ -86,7 +90,8 @@ class MLP(base.Conditioner):
 
     def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         size, width = self._output_shape
-        return self._stack.shapes(self._input_size, self.condition_size, size * width)
+        inputs = self._input_size * (1 if self._period is None else 2)
+        return self._stack.shapes(inputs, self.condition_size, size * width)
 
     def _initial(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator

@@ -19,6 +19,7 @@ TRANSFORMERS = {
     "spline-circular": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="circular"),
     "mixture": bijectors.LogisticMixture(4),
     "bernstein": bijectors.Bernstein(6, -3.0, 3.0),
+    "circular": bijectors.CircularSpline(4, -3.0, 3.0),
     "sum-of-squares": bijectors.SumOfSquares(2, range_min=-3.0, range_max=3.0),
     "deep-sigmoidal": bijectors.DeepSigmoidal(3),
     "dense-sigmoidal": bijectors.DeepSigmoidal(3, dense=True),
@@ -53,11 +54,13 @@ def test_inverse_undoes_forward_and_log_dets_are_those_of_autodiff(name):
     slope = tape.gradient(y, x)
     np.testing.assert_allclose(log_det, np.log(slope), atol=1e-7)
     back, back_log_det = transformer.inverse(y, params)
+    if transformer.period is not None:  # both ends are one point
+        back = tf.where(np.abs(X) == 3.0, tf.abs(back) * np.sign(X), back)
     np.testing.assert_allclose(back, X, atol=1e-9)
     np.testing.assert_allclose(back_log_det, -log_det, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", TRANSFORMERS)
+@pytest.mark.parametrize("name", sorted({*TRANSFORMERS} - {"circular"}))
 def test_maps_are_strictly_increasing(name):
     transformer = TRANSFORMERS[name]
     params = random_params(transformer, 1, scale=3.0)

@@ -36,7 +36,8 @@ def require_one(bijector: Any, shape: tuple[int, ...] | None) -> None:
 
 def increasing(bijector: Any, condition: Condition = None) -> bool:
     """Say that each coordinate increases, whatever the parameters are."""
-    del bijector, condition
+    del condition
+    _require_line(bijector)
     return True
 
 
@@ -44,7 +45,20 @@ def increasing_of_one(bijector: Any, condition: Condition = None) -> bool:
     """Say that a map of one coordinate increases, whatever its parameters are."""
     del condition
     require_one(bijector, bijector.checked_shape)
+    _require_line(bijector)
     return True
+
+
+def _require_line(bijector: Any) -> None:
+    """Raise for maps of angles, which wrap around."""
+    transformer = getattr(bijector, "transformer", None)
+    if getattr(transformer, "period", None) is not None:
+        msg = (
+            f"`{type(bijector).__name__}` maps angles, which have no first one: `cdf`, "
+            "`quantile` and `survival_function` are for numbers. Integrate the density "
+            "from the angle where you want to begin."
+        )
+        raise NotImplementedError(msg)
 
 
 def by_slope(bijector: Any, condition: Condition = None) -> tf.Tensor:

@@ -89,8 +89,9 @@ class MaskedAutoregressive(conditioned.ByConditioner):
             params = self.conditioner.columns(value, condition)
             x, log_det = self.transformer.inverse(value, params)
             return batch.events(x), batch.scalars(tf.reduce_sum(log_det, axis=0))
-        # Dropout is for passes of whole networks.
+        # Dropout and angles are for passes of whole networks.
         steps = hasattr(self.conditioner, "sequential") and not is_training()
+        steps = steps and self.transformer.period is None
         function = sampling.by_steps if steps else sampling.by_passes
         x, condition, count = at_least_one(value, condition)
         y, log_det = function(

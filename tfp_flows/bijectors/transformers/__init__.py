@@ -3,6 +3,7 @@
 from tfp_flows.bijectors.transformers.affine import Additive, Affine
 from tfp_flows.bijectors.transformers.base import Transformer, transformer
 from tfp_flows.bijectors.transformers.bernstein import Bernstein
+from tfp_flows.bijectors.transformers.circular import CircularSpline
 from tfp_flows.bijectors.transformers.deep_sigmoidal import DeepSigmoidal
 from tfp_flows.bijectors.transformers.mixtures import LogisticMixture
 from tfp_flows.bijectors.transformers.monotone_network import MonotoneNetwork
@@ -13,6 +14,7 @@ __all__ = [
     "Additive",
     "Affine",
     "Bernstein",
+    "CircularSpline",
     "DeepSigmoidal",
     "LogisticMixture",
     "MonotoneNetwork",

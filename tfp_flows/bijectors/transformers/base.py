@@ -43,6 +43,11 @@ class Transformer(abc.ABC):
     def params_size(self) -> int:
         """Number of parameters per scalar."""
 
+    @property
+    def period(self) -> tuple[float, float] | None:
+        """The interval of which scalars are angles, `None` for numbers."""
+        return None
+
     @abc.abstractmethod
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Map scalars.

@@ -58,6 +58,7 @@ def coupling_layer(
         (len(mask) - kept, transformer.params_size),
         condition_shape=condition_shape,
         initial_output=transformer.initial(),
+        period=transformer.period,
         **network,
     )
     return coupling.Coupling(transformer, net, mask)
@@ -102,6 +103,7 @@ def autoregressive(
         order=order,
         condition_shape=condition_shape,
         initial_output=transformer.initial(),
+        period=transformer.period,
         **network,
     )
     return ar.MaskedAutoregressive(transformer, net)

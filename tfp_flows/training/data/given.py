@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any
 
 import keras
@@ -183,14 +184,15 @@ def _require_tails(flow: flows.Flow) -> None:
 def _defaults(name: str, train: arrays.Data) -> dict[str, Any]:
     """Return the options that suit the data, where a flow has them."""
     _checks.one_of(name, (*flows.names(), *flows.image_names()), "flow")
-    policy = flows.flow_class(name).fit_policy
+    kind = flows.flow_class(name)
+    policy, known = kind.fit_policy, inspect.signature(kind).parameters
     if policy.base is None:
         return {}
     found = {"base": policy.base, "dropout": 0.0}
     if is_small_table(train):
         found["dropout"] = policy.dropout
         found |= {} if policy.mixing is None else {"mixing": policy.mixing}
-    return found
+    return {option: value for option, value in found.items() if option in known}
 
 
 def is_small_table(train: arrays.Data) -> bool:
