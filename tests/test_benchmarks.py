@@ -19,6 +19,7 @@ TABLES = {
     "glow": ("bits/dim", "full-covariance Gaussian", "sample / log_prob"),
     "information": ("plug-in", "reached:", "within 2"),
     "information_coverage": ("best/ours", "H uniform", "within 1.64"),
+    "mixed_table": ("gap", "mass", "\nnsf-ar", "wanted"),
     "reproductions": ("normal-cdf", "two-block-realnvp", "floor 1.4516"),
     "sampling": ("by pass", "largest error in float32"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),

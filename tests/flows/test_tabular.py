@@ -226,3 +226,13 @@ def test_bad_slots_are_refused(options, message):
 def test_matrices_have_no_columns():
     with pytest.raises(ValueError, match="it is for the columns of tables"):
         small.build("linear", (2, 2), preprocessing=["integer"] * 4)
+
+
+def test_many_rows_are_evaluated_in_blocks(monkeypatch):
+    x, condition = _rows(50), np.linspace(0.0, 1.0, 50)[:, np.newaxis]
+    flow = small.build("linear", 2, 1, preprocessing=KINDS, seed=0)
+    flow.adapt(x, condition)
+    expected = flow.log_prob(x, condition)
+    monkeypatch.setattr(type(flow), "_rows_at_once", lambda self: 16)
+    np.testing.assert_allclose(flow.log_prob(x, condition), expected, rtol=1e-6)
+    assert flow.log_prob(x, condition[0]).shape == (50,)

@@ -31,7 +31,7 @@ from tfp_flows.preprocessing.distribution import Folded
 __all__ = ["Flow"]
 
 
-class Flow(Evaluated, Described, Statistics, Tabular, Configured, TrainableModel):
+class Flow(Tabular, Evaluated, Described, Statistics, Configured, TrainableModel):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a

@@ -164,6 +164,5 @@ def _checked(
     x: tf.Tensor, log_det: tf.Tensor, y: tf.Tensor, outside: tf.Tensor
 ) -> ValueAndLogDet:
     """Return value and log-det, the density 0 outside; NaN in, NaN out."""
-    infinite = tf.constant(-np.inf, log_det.dtype)
-    log_det = tf.where(outside, infinite, log_det)
+    log_det += tf.math.log(tf.cast(~outside, log_det.dtype))
     return tf.where(tf.math.is_nan(y), y, x), log_det

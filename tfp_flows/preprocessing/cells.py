@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.preprocessing.column import Column
+from tfp_flows.preprocessing import axes
 from tfp_flows.preprocessing.lattice import lattice
 from tfp_flows.preprocessing.spec import Preprocessing
 from tfp_flows.preprocessing.supports import Supports
@@ -19,6 +18,10 @@ __all__ = ["Cell", "Cells"]
 
 # By this part of a step, and so many roundings of the value, a value may miss the grid.
 GRID_TOLERANCE, ROUNDINGS = 1e-3, 4.0
+# Where missing ends and atoms lie: infinities would not pass numeric checks.
+FAR = 1e30
+# Points of up to two discrete columns, and of more.
+POINTS = (64, 128)
 # An atom gets the length that gives it the mean density of the other values, and one
 # without any rows this share of theirs.
 LEAST_ATOM = 0.01
@@ -51,8 +54,8 @@ class Cell:
         """Return what turns the mean density of cells into `log_prob`, `[...]`."""
         width = tf.where(self.is_atom, self.width, tf.ones_like(self.width))
         log_width = tf.reduce_sum(tf.math.log(width), axis=-1)
-        outside = tf.reduce_any(self.outside, axis=-1)
-        return tf.where(outside, tf.constant(-np.inf, width.dtype), log_width)
+        inside = tf.reduce_all(~self.outside, axis=-1)
+        return log_width + tf.math.log(tf.cast(inside, width.dtype))
 
 
 class Cells(tf.Module):
@@ -72,19 +75,20 @@ class Cells(tf.Module):
         super().__init__(name=name)
         self.spec = spec
         self._dtype = tf.as_dtype(dtype)
-        self._columns = [_coded(column) for column in spec.columns]
+        self._columns = [axes.coded(column) for column in spec.columns]
         self._steps = np.array([c.step or 0.0 for c in self._columns])
         self._offsets = np.array([c.offset for c in self._columns])
         ends = np.array([c.first_and_last for c in self._columns])
+        ends = np.clip(ends, -FAR, FAR)
         self._first, self._last = ends[:, 0], ends[:, 1]
         count = max((len(c.atoms) for c in self._columns), default=0)
-        self._atoms = np.full([count, len(self._columns)], np.inf)
+        self._atoms = np.full([count, len(self._columns)], FAR)
         for j, column in enumerate(self._columns):
             self._atoms[: len(column.atoms), j] = column.atoms
         self.fine = spec.fine or (False,) * len(self._columns)
         self._widths = None
         if count:
-            widths = np.where(np.isfinite(self._atoms), 1.0, 0.0)
+            widths = np.where(self._atoms < FAR, 1.0, 0.0)
             self._widths = tf.Variable(
                 widths, dtype=dtype, trainable=False, name="atom_widths"
             )
@@ -92,7 +96,7 @@ class Cells(tf.Module):
         self._set_supports(np.ones(len(self._columns)))
 
     def _make_supports(self) -> Supports | None:
-        kinds = [_kind(column) for column in self._columns]
+        kinds = [axes.kind(column) for column in self._columns]
         if set(kinds) == {"line"}:
             return None
         return Supports.trainable(kinds, dtype=self._dtype)
@@ -105,8 +109,8 @@ class Cells(tf.Module):
         high = self._last + 0.5 * self._steps
         if self._widths is not None:
             high = high + self._widths.numpy().sum(axis=0)
-        self.supports.low.assign(np.where(np.isfinite(low), low, 0.0))
-        self.supports.high.assign(np.where(np.isfinite(high), high, 1.0))
+        self.supports.low.assign(np.where(low > -FAR, low, 0.0))
+        self.supports.high.assign(np.where(high < FAR, high, 1.0))
         self.supports.scale.assign(scale)
 
     @property
@@ -119,6 +123,12 @@ class Cells(tf.Module):
     def is_coarse(self) -> bool:
         """Whether it is for any column."""
         return bool(self.coarse.any())
+
+    @property
+    def num_points(self) -> int:
+        """Number of points over which densities are averaged, about."""
+        few, many = POINTS
+        return self.spec.points or (few if self.coarse.sum() < 3 else many)
 
     @property
     def variables(self) -> tuple[tf.Variable, ...]:
@@ -137,11 +147,11 @@ class Cells(tf.Module):
         """
         coarse = self.coarse
         # At a bound, a density on the line that is off the normal one is infinite or 0.
-        ends = tuple(_kind(c) != "line" for c in self._columns)
+        ends = tuple(axes.kind(c) != "line" for c in self._columns)
         steep = tuple(
             end for end, is_coarse in zip(ends, coarse, strict=True) if is_coarse
         )
-        points, weights = lattice(self.spec.points, steep)
+        points, weights = lattice(self.num_points, steep)
         nodes = np.full([len(points), len(coarse)], 0.5)
         nodes[:, coarse] = points
         return nodes, np.log(weights)
@@ -174,9 +184,9 @@ class Cells(tf.Module):
         x, unknown = self._to_codes(x)
         step, offset, first, last = self._constants(x.dtype)
         stepped = self._steps > 0.0
-        infinite = tf.math.is_inf(x)
+        infinite = tf.abs(x) > FAR
         x = tf.where(infinite, tf.zeros_like(x), x)
-        grid = tf.where(stepped, _multiple(x, step, offset), x)
+        grid = tf.where(stepped, axes.multiple(x, step, offset), x)
         miss = tf.abs(x - grid)
         eps = np.finfo(x.dtype.as_numpy_dtype).eps
         tolerance = GRID_TOLERANCE * step + ROUNDINGS * eps * tf.abs(x)
@@ -208,7 +218,7 @@ class Cells(tf.Module):
             inside = (v >= start) & (v <= start + length) & ~stepped
             atoms.append((inside, atom))
             before += length
-        grid = _multiple(x, step, offset)
+        grid = axes.multiple(x, step, offset)
         # A value exactly on a lower end comes back as itself, none lies beyond it.
         x = tf.where(stepped, grid, x)
         x = tf.where(x == 0.0, tf.zeros_like(x), x)  # no minus zero
@@ -217,10 +227,20 @@ class Cells(tf.Module):
             x = tf.where(inside, atom, x)
         return self._from_codes(x)
 
+    def on_columns(self, lines: np.ndarray) -> np.ndarray:
+        """Return values that columns may have, of numbers on the whole line.
+
+        Args:
+            lines: `[N, D]`.
+        """
+        v = tf.constant(lines, self._dtype)
+        v = v if self.supports is None else self.supports.forward(v)
+        return self.fold(v).numpy()
+
     def edge(self, x: tf.Tensor) -> tf.Tensor:
         """Return where the cell of the largest value up to `x` ends, `[..., D]`."""
         step, offset, first, last = self._constants(x.dtype)
-        whole = _multiple(x, step, offset)
+        whole = axes.multiple(x, step, offset)
         whole = tf.where(whole > x + GRID_TOLERANCE * step, whole - step, whole)
         known = tf.where(self._steps > 0.0, whole, x)
         clipped = tf.minimum(tf.maximum(known, first), last)
@@ -241,7 +261,7 @@ class Cells(tf.Module):
 
     def _inside(self) -> np.ndarray:
         """Return one value of each column, in codes."""
-        return np.array([_inner_value(column) for column in self._columns])
+        return np.array([axes.inner_value(column) for column in self._columns])
 
     def _to_codes(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return values with categories by their positions, and which are unknown."""
@@ -295,7 +315,7 @@ class Cells(tf.Module):
             is_atom = np.abs(x[:, j, np.newaxis] - atoms) <= near
             rest = x[~is_atom.any(axis=1), j]
             shares = is_atom.mean(axis=0)
-            length = _length(rest)
+            length = axes.length(rest)
             share = max(1.0 - shares.sum(), 1.0 / len(x))
             widths[: len(atoms), j] = length * np.maximum(shares / share, LEAST_ATOM)
         return widths
@@ -311,7 +331,7 @@ class Cells(tf.Module):
         """Return the mean distance from the end, or the typical one of decades."""
         scales = np.ones(v.shape[1])
         for j, column in enumerate(self._columns):
-            kind = _kind(column)
+            kind = axes.kind(column)
             if kind in ("line", "interval"):
                 continue
             end = self._first[j] - 0.5 * self._steps[j]
@@ -348,53 +368,3 @@ class Cells(tf.Module):
             "give the column another kind."
         )
         raise ValueError(msg)
-
-
-def _coded(column: Column) -> Column:
-    """Return a column of categories as that of their positions."""
-    if column.categories is None:
-        return column
-    return Column(low=0.0, high=len(column.categories) - 1.0, step=1.0)
-
-
-def _kind(column: Column) -> str:
-    below, above = math.isfinite(column.low), math.isfinite(column.high)
-    if below and above:
-        return "interval"
-    if not (below or above):
-        return "line"
-    kind = "above" if below else "below"
-    return f"log-{kind}" if column.logarithmic else kind
-
-
-def _inner_value(column: Column) -> float:
-    """Return some value that a column may have."""
-    first, last = column.first_and_last
-    finite = [end for end in (first, last) if math.isfinite(end)]
-    if column.step is not None:
-        return finite[0] if finite else column.offset
-    if len(finite) == 2:
-        return 0.5 * (first + last)
-    if not finite:
-        return 0.0
-    return first + 1.0 if math.isfinite(first) else last - 1.0
-
-
-def _multiple(x: tf.Tensor, step: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-    """Return the multiple of a step next to a value, rounded as decimals are."""
-    safe = tf.where(step > 0.0, step, tf.ones_like(step))
-    number = tf.round((x - offset) / safe)
-    parts = tf.round(1.0 / safe)
-    # The third multiple of 0.1 is 3 / 10, not 3 * 0.1.
-    decimal = tf.abs(parts * safe - 1.0) < 1e-6
-    parts = tf.where(decimal, parts, tf.ones_like(parts))
-    return tf.where(decimal, number / parts, number * safe) + offset
-
-
-def _length(x: np.ndarray) -> float:
-    """Return about how long the range is over which values spread."""
-    if not len(x):
-        return 1.0
-    low, high = np.quantile(x, [0.1, 0.9])
-    length = (high - low) / 0.8 if high > low else np.ptp(x)
-    return float(length) if length > 0.0 else 1.0

@@ -26,7 +26,9 @@ class Preprocessing:
 
     Args:
         columns: One `Column` for each coordinate, or what `Column.read` takes.
-        points: Number of points over which the density of a cell is averaged.
+        points: Number of points over which the density of a cell is averaged; `None`
+            for 64 of up to two discrete columns and 128 of more, with which the total
+            mass of a fitted flow is 1 within 0.002.
         fine: Whether the midpoint of a cell stands for it, for each column. Of a cell
             of width `h` its relative error is `h^2 p'' / (24 p)`, below 0.3 % for a
             quarter of the deviation of a normal column. `adapt` of a flow says so for
@@ -45,7 +47,7 @@ class Preprocessing:
     """
 
     columns: Sequence[Any]
-    points: int = 64
+    points: int | None = None
     fine: tuple[bool, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -56,8 +58,9 @@ class Preprocessing:
             Column.read(c, f"column {i + 1}") for i, c in enumerate(columns)
         )
         object.__setattr__(self, "columns", columns)
-        _checks.of_kind(self.points, "int", "points")
-        _checks.at_least(self.points, 1, "points")
+        if self.points is not None:
+            _checks.of_kind(self.points, "int", "points")
+            _checks.at_least(self.points, 1, "points")
         if self.fine is not None:
             fine = tuple(bool(part) for part in self.fine)
             object.__setattr__(self, "fine", fine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -170,6 +171,10 @@ def _outputs(case: FlowCase, dtype: str, **options: Any) -> Iterator[_Scalar]:
         given = dict(zip(["condition"], condition, strict=False))
         return _weighted(flow.sample(2, seed=[3, 4], **given, **options))
 
+    if flow.is_discrete:  # log_prob is no function between the values, nor are draws
+        fixed = functools.partial(density, x)
+        yield _Scalar("log_prob", fixed, given, variables, case.seed)
+        return
     z = _normal(x.shape, x.dtype, case.seed, 5)
     for name, function, tensors in (
         ("log_prob", density, {"x": x, **given}),

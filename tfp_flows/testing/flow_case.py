@@ -61,12 +61,17 @@ class FlowCase(Case):
         return self._built[dtype]
 
     def data(self, flow: Flow, rows: int = 8) -> tuple[np.ndarray, ...]:
-        """Return `(x,)` or `(x, condition)`: correlated, off zero, of unlike scales."""
+        """Return `(x,)` or `(x, condition)`: correlated, off zero, of unlike scales.
+
+        Where columns are more than numbers, values that they may have.
+        """
         rng = np.random.default_rng(self.seed)
         size = flow.event_size
         x = rng.normal(size=(rows, size))
         x[:, 1:] += 0.5 * x[:, :1]
         x = x * np.linspace(0.5, 2.0, size) + np.linspace(-1.0, 1.0, size)
+        if flow.cells is not None:
+            x = flow.cells.on_columns(x)
         x = x.reshape(rows, *flow.event_shape).astype(flow.variable_dtype)
         if flow.condition_shape is None:
             return (x,)

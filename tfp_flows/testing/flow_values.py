@@ -133,13 +133,16 @@ def check_flow_partial(case: FlowCase) -> None:
     check, flow = "partial", case.flow()
     x, *condition = case.data(flow)
     tolerance = case.tolerances.float32
-    expected = flow.distribution(*condition).log_prob(x)
+    density = flow.distribution(*condition)
+    if flow.is_discrete:  # it folds what the maps make
+        density, x = density.distribution, flow.spread(x)
+    expected = density.log_prob(x)
     whole = flow.partial(flow.num_maps, *condition).log_prob(x)
     registry.compare(
         case, check, "all maps against the flow", whole, expected, tolerance
     )
     start = flow.partial(0, *condition)
-    base = flow.distribution(*condition).distribution
+    base = density.distribution
     what = "no map against the base"
     registry.compare(case, check, what, start.log_prob(x), base.log_prob(x), tolerance)
     for k in range(1, flow.num_maps):
@@ -161,6 +164,8 @@ def check_flow_partial(case: FlowCase) -> None:
 def check_flow_adapt(case: FlowCase) -> None:
     """Densities are in the units of the data: rescaled data only shift them."""
     first, second = case.build("float64"), case.build("float64")
+    if first.preprocessing is not None:
+        return  # columns have units of their own
     x, *condition = case.data(first, 200)
     scale, shift = 30.0, -7.0
     first.adapt(x, *condition)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.flows._model import compiled
 from tfp_flows.flows._model.columns import NamedColumns
 
 __all__ = ["Evaluated"]
+
+
+def _is_long(x: Any, event_shape: tuple[int, ...], count: int) -> bool:
+    """Return whether data are one batch of more rows, and no gradient is asked for."""
+    if not tf.executing_eagerly() or _tapes.is_recording():
+        return False
+    shape = np.shape(x)
+    return len(shape) == 1 + len(event_shape) and shape[0] > count
 
 
 class Evaluated(NamedColumns):
@@ -44,7 +53,23 @@ class Evaluated(NamedColumns):
             ValueError: If a shape does not fit.
         """
         x, condition = self.in_order(x, condition)
-        return self._compiled.log_prob(x, condition, jit_compile=jit_compile)
+        count = self._rows_at_once()
+        if count is None or not _is_long(x, self.event_shape, count):
+            return self._compiled.log_prob(x, condition, jit_compile=jit_compile)
+        parts = []
+        for start in range(0, x.shape[0], count):
+            rows = slice(start, start + count)
+            given = condition
+            if condition is not None and len(np.shape(condition)) == len(np.shape(x)):
+                given = condition if len(condition) == 1 else condition[rows]
+            parts.append(
+                self._compiled.log_prob(x[rows], given, jit_compile=jit_compile)
+            )
+        return tf.concat(parts, axis=0)
+
+    def _rows_at_once(self) -> int | None:
+        """Return how many rows are evaluated at once, `None` for all of them."""
+        return None
 
     def sample(
         self,

@@ -18,6 +18,8 @@ from tfp_flows.preprocessing.cells import Cells
 
 __all__ = ["SPREAD", "Tabular"]
 
+# So many points of cells are evaluated at once: bounds the memory that networks take.
+POINTS_AT_ONCE = 131_072
 # Under this name `call` gets values spread over their cells, in training.
 SPREAD = "spread"
 # Step whose noise `adapt` takes: none of those of training.
@@ -72,6 +74,12 @@ class Tabular:
     def is_discrete(self) -> bool:
         """Whether single values of some column have a positive mass."""
         return self.cells is not None and self.cells.spec.is_discrete
+
+    def _rows_at_once(self) -> int | None:
+        """Return how many rows are evaluated at once, each by many points."""
+        if self.cells is None or not self.cells.is_coarse:
+            return None
+        return max(1, POINTS_AT_ONCE // self.cells.num_points)
 
     def _support_maps(self) -> list[Bijector]:
         """Return the map onto the supports of the columns, if there is one."""

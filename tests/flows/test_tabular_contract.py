@@ -1,0 +1,24 @@
+"""Flows with a preprocessing keep the contract of flows."""
+
+import pytest
+
+from tests.flows import small
+from tfp_flows import testing
+
+KINDS = {
+    "supports": ["positive", ("bounded", -1, 4)],
+    "discrete": [["integer", "positive"], ("atom", 0.0), ("category", [1, 2, 5])],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
+def test_flows_of_tables_keep_the_contract(name):
+    kinds, options = KINDS[name], {"num_layers": 1, "hidden_units": (4,)}
+    testing.check_flow(
+        lambda dtype: small.build(
+            "maf", len(kinds), 1, preprocessing=kinds, dtype=dtype, **options
+        ),
+        tolerances=testing.Tolerances(float32=5e-4),
+        name=name,
+    )
