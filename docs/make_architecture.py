@@ -17,8 +17,7 @@ LAYERS = (
     ("testing, plots, information", "checks, pictures, measures of a fitted flow"),
     ("training", "fit, objectives, callbacks, greedy fits"),
     ("flows", "Keras models: recipes of maps, and the registry of names"),
-    ("preprocessing", "what columns of a table are, and the maps that follow"),
-    ("distributions", "base densities, the transformed distribution"),
+    ("preprocessing, distributions", "columns of tables | base densities"),
     ("bijectors | networks", "maps | the networks that give their parameters"),
     ("math | datasets", "formulas without state | toys, tables, folds"),
 )

@@ -30,6 +30,12 @@ def test_file_of_before_keeps_its_columns():
     assert flow.condition_columns == ("year", "price")
 
 
+def test_file_of_before_keeps_what_its_columns_are():
+    flow = flows.load(FOLDER / "table.keras")
+    assert str(flow.preprocessing).startswith("integers from 0; amounts from 0 to 100")
+    assert flow.preprocessing.columns[3].categories == ("dry", "wet", "cold")
+
+
 def test_earlier_files_are_there_and_small():
-    assert {"nsf", "maf-mog", "glow", "rbig"} <= set(NAMES)
+    assert {"nsf", "maf-mog", "glow", "rbig", "table"} <= set(NAMES)
     assert sum(p.stat().st_size for p in FOLDER.iterdir()) < 1000 * MAX_KILOBYTES

@@ -75,7 +75,26 @@ def rbig():
     )
 
 
-FLOWS = {"nsf": nsf, "maf-mog": maf_mog, "glow": glow, "rbig": rbig}
+def table():
+    """Return a flow of columns that are more than numbers."""
+    return flows.build(
+        "nsf-ar",
+        4,
+        num_layers=1,
+        hidden_units=(6,),
+        num_bins=4,
+        columns={
+            "visits": ("integer", "positive"),
+            "share": ("bounded", 0, 100),
+            "rain": ("positive", ("atom", 0.0)),
+            "season": ("category", ["dry", "wet", "cold"]),
+        },
+        dtype="float64",
+        seed=5,
+    )
+
+
+FLOWS = {"nsf": nsf, "maf-mog": maf_mog, "glow": glow, "rbig": rbig, "table": table}
 
 
 def main(names: list[str]) -> None:
@@ -90,6 +109,8 @@ def main(names: list[str]) -> None:
         arrays = {"x": rng.normal(2.0, 3.0, [ROWS, *flow.event_shape])}
         if len(flow.event_shape) == 3:
             arrays["x"] = rng.integers(0, 16, [ROWS, *flow.event_shape])
+        if flow.cells is not None:
+            arrays["x"] = flow.cells.on_columns(rng.normal(0.0, 1.0, [ROWS, 4]))
         if flow.condition_shape is not None:
             arrays["condition"] = rng.normal(1.0, 2.0, [ROWS, *flow.condition_shape])
         flow.adapt(**arrays)
