@@ -96,3 +96,17 @@ def test_a_million_rows_take_about_a_second():
     start = time.process_time()
     datasets.random_split(100_000, 0, x)
     assert time.process_time() - start < 3.0
+
+
+def test_rows_that_are_equal_by_chance_are_no_copies():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(2.0, size=500)
+    amounts = np.where(rng.uniform(size=500) < 0.6, 0.0, rng.normal(size=500))
+    x = np.stack([counts, amounts], axis=1)
+    _, held_out = datasets.random_split(50, 0, x)
+    # Zeros are held out as often as they are there.
+    assert 0.4 < np.mean(x[held_out, 1] == 0.0) < 0.8
+    # Copies of rows that have a number of their own stay together.
+    x = np.tile(np.stack([counts, rng.normal(size=500)], axis=1), [2, 1])
+    rest, held_out = datasets.random_split(100, 0, x)
+    assert not set(x[rest, 1]) & set(x[held_out, 1])

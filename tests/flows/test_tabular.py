@@ -236,3 +236,14 @@ def test_many_rows_are_evaluated_in_blocks(monkeypatch):
     monkeypatch.setattr(type(flow), "_rows_at_once", lambda self: 16)
     np.testing.assert_allclose(flow.log_prob(x, condition), expected, rtol=1e-6)
     assert flow.log_prob(x, condition[0]).shape == (50,)
+
+
+def test_rows_on_lines_have_the_density_of_the_new_flow():
+    kinds = [("bounded", 0, 1), "positive"]
+    flow = small.build("linear", 2, preprocessing=kinds)
+    x = np.array([[0.2, 3.0], [0.9, 0.1]])
+    lines, log_det = flow.on_lines(x, 0)
+    expected = stats.norm.logpdf(lines).sum(axis=1) + log_det
+    np.testing.assert_allclose(flow.log_prob(x), expected, rtol=1e-5)
+    plain = small.build("linear", 2)
+    assert plain.on_lines(x, 0)[0] is x

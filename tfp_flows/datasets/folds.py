@@ -6,6 +6,8 @@ what it has learned. Rows of a table without copies go where a permutation sends
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 __all__ = ["copies", "equal_rows", "random_folds", "random_split", "whole"]
@@ -15,6 +17,9 @@ _BLOCK = 2**16
 # Rows of which each is there so often on average, and of which fewer than so many
 # different ones would be held out, are draws from a few values, not copies.
 _OFTEN, _FEW = 10, 3
+# Equal rows are draws from a few values as well if in each column this share of pairs
+# is equal, and independent columns would have this part of so many equal rows.
+_EQUAL, _BY_CHANCE = 0.02, 0.3
 
 
 def equal_rows(*parts: np.ndarray | None) -> np.ndarray | None:
@@ -64,7 +69,34 @@ def copies(*parts: np.ndarray | None) -> np.ndarray | None:
     groups = equal_rows(*parts)
     if groups is None or len(np.unique(groups)) < 0.5 * len(groups):
         return None
-    return groups
+    return None if _are_by_chance(groups, parts) else groups
+
+
+def _are_by_chance(groups: np.ndarray, parts: Sequence[np.ndarray | None]) -> bool:
+    """Return whether columns of few values explain that rows are equal.
+
+    Args:
+        groups: As `equal_rows` numbers the rows.
+        parts: Arrays `[n, ...]` of which the rows consist, or `None`.
+    """
+    count = len(groups)
+    columns = [np.asarray(p).reshape(count, -1) for p in parts if p is not None]
+    if sum(c.shape[1] for c in columns) < 2:
+        return False  # equal numbers of one column may be either
+    log_chance = 0.0
+    for column in (column for part in columns for column in part.T):
+        share = _pairs(column) / (count * (count - 1.0))
+        if share < _EQUAL:
+            return False
+        log_chance += np.log(share)
+    expected = count * (count - 1.0) * np.exp(log_chance)
+    return bool(expected >= _BY_CHANCE * _pairs(groups))
+
+
+def _pairs(values: np.ndarray) -> float:
+    """Return how many pairs of equal values there are, each in both orders."""
+    sizes = np.unique(values, return_counts=True)[1].astype(np.float64)
+    return float(np.sum(sizes * (sizes - 1.0)))
 
 
 def random_split(
@@ -161,7 +193,7 @@ def _copies(arrays: list[np.ndarray], share: float) -> np.ndarray | None:
     distinct = int(np.sum(groups == np.arange(len(groups))))
     if distinct < 2 or (distinct * _OFTEN < len(groups) and distinct * share < _FEW):
         return None
-    return groups
+    return None if _are_by_chance(groups, arrays) else groups
 
 
 def whole(groups: np.ndarray, count: int) -> np.ndarray:

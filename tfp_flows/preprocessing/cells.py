@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _checks
 from tfp_flows.preprocessing import axes
 from tfp_flows.preprocessing.lattice import lattice
 from tfp_flows.preprocessing.spec import Preprocessing
@@ -181,6 +182,8 @@ class Cells(tf.Module):
 
     def of(self, x: tf.Tensor) -> Cell:
         """Return the cells of values, `[..., D]`."""
+        size = len(self._columns)
+        _checks.require_trailing(x.shape, (size,), "x", f"a table of {size} columns")
         x, unknown = self._to_codes(x)
         step, offset, first, last = self._constants(x.dtype)
         stepped = self._steps > 0.0

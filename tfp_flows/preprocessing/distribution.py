@@ -78,6 +78,7 @@ class Folded(transformed.Picklable, tfd.Distribution):
 
     def _columns(self, x: tf.Tensor) -> tf.Tensor:
         """Return events as vectors: a scalar has one column."""
+        x = tf.cast(x, self.dtype)
         return x if self.event_shape.rank else x[..., tf.newaxis]
 
     def _events(self, columns: tf.Tensor) -> tf.Tensor:

@@ -175,7 +175,9 @@ def judged(
         factor = -1.0 / (flow.event_size * math.log(2.0))
     gaussian = None
     if flow.event_size <= LARGEST_EVENT:
-        gaussian = _gaussian_log_prob(train, scored, noise=1.0 if is_image else 0.0)
+        gaussian = _gaussian_log_prob(
+            flow, train, scored, noise=1.0 if is_image else 0.0
+        )
     found = Report(
         len(train),
         parameter_count(flow),
@@ -230,9 +232,12 @@ def spread(count: int, most: int) -> np.ndarray:
 
 
 def _gaussian_log_prob(
-    train: arrays.Data, rows: arrays.Data, *, noise: float
+    flow: flows.Flow, train: arrays.Data, rows: arrays.Data, *, noise: float
 ) -> np.ndarray:
-    """Return log-densities under a Gaussian; pixels get noise of the width given."""
+    """Return log-densities under a Gaussian; pixels get noise of the width given.
+
+    Columns that are more than numbers are mapped onto lines first, as by the flow.
+    """
     size = math.prod(train.x.shape[1:]) or 1
     fitted = train.select(spread(len(train), max(1_000, MOST_NUMBERS // size)))
     rng = np.random.default_rng(0)
@@ -240,8 +245,13 @@ def _gaussian_log_prob(
         part.x + noise * rng.uniform(size=part.x.shape) if noise else part.x
         for part in (fitted, rows)
     )
+    log_det = 0.0
+    if flow.cells is not None:
+        width = len(flow.cells.spec.columns)
+        x = flow.on_lines(x.reshape(-1, width), 1)[0]
+        test, log_det = flow.on_lines(test.reshape(-1, width), 2)
     model = Gaussian.fit(x, fitted.condition, fitted.weights)
-    return model.log_prob(test, rows.condition)
+    return model.log_prob(test, rows.condition) + log_det
 
 
 def _advice(flow: flows.Flow, found: Report, *, by_hand: bool) -> Iterator[str]:

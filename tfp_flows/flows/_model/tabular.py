@@ -113,6 +113,32 @@ class Tabular:
         )
         return self._events_of(cell.at(share))
 
+    def on_lines(self, x: Any, seed: Any) -> tuple[Any, Any]:
+        """Return rows with each column on the whole line, and the log-dets of that.
+
+        Args:
+            x: Rows, `[N, D]`; discrete values are spread over their cells.
+            seed: Int that fixes the noise.
+
+        Returns:
+            `[N, D]` in float64, and `[N]`, which turns log-densities of them into those
+            of the rows; without a preprocessing the rows themselves, and 0.
+        """
+        flow: Any = self
+        cells = self.cells
+        if cells is None:
+            return x, 0.0
+        rows = tf.constant(x, flow.variable_dtype)
+        cell = cells.of(rows)
+        share = tf.random.stateless_uniform(
+            tf.shape(rows), compiled.stateless_seed(seed), dtype=rows.dtype
+        )
+        v, log_det = cell.at(share), cell.log_masses()
+        if cells.supports is not None:
+            v, more = cells.supports.inverse_and_log_det(v)
+            log_det += more
+        return v.numpy().astype(np.float64), log_det.numpy().astype(np.float64)
+
     def _adapt_cells(self, x: Any) -> tf.Tensor:
         """Set what depends on data, and return them spread over their cells.
 

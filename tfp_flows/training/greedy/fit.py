@@ -184,9 +184,7 @@ def _rows(
         before = np.zeros(len(part))
         for first in range(0, len(part), training_rows.CHUNK):
             some = slice(first, first + training_rows.CHUNK)
-            x, before[some] = layers.on_lines(
-                flow, part.x[some].reshape(-1, size), first
-            )
+            x, before[some] = flow.on_lines(part.x[some].reshape(-1, size), first)
             out[some], log_det = layers.standardised(flow.standardization, x)
         parts.append(out)
         outer.append(before)

@@ -183,7 +183,7 @@ def fit_generator(
     standard = [
         layers.standardised(
             flow.standardization,
-            layers.on_lines(flow, part.x.reshape(-1, size), 0)[0],
+            flow.on_lines(part.x.reshape(-1, size), 0)[0],
         )
         for part in (train, held_out)
         if part is not None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from tfp_flows import networks
 from tfp_flows.bijectors.gaussianization import marginal_spline
@@ -239,28 +238,6 @@ class Mixture(Layer):
         old = (target.log_weights, target.means, target.log_diagonals, target.lower)
         for variable, value in zip(old, self._parameters(), strict=True):
             variable.assign(value.astype(dtype))
-
-
-def on_lines(
-    flow: rbig.RBIG, x: np.ndarray, number: int
-) -> tuple[np.ndarray, np.ndarray | float]:
-    """Return rows with each column on the whole line, and the log-dets of that.
-
-    Args:
-        flow: The flow.
-        x: Rows, `[N, D]`; discrete values are spread over their cells.
-        number: Of the first row: the same noise each time.
-    """
-    cells = flow.cells
-    if cells is None:
-        return x, 0.0
-    rows = tf.constant(x, flow.variable_dtype)
-    v = flow.spread(rows, number) if flow.is_discrete else rows
-    log_det = cells.of(rows).log_masses()
-    if cells.supports is not None:
-        v, more = cells.supports.inverse_and_log_det(v)
-        log_det += more
-    return v.numpy().astype(np.float64), log_det.numpy().astype(np.float64)
 
 
 def standardised(
