@@ -15,6 +15,7 @@ _LAZY = {
     "bijectors": "tfp_flows.bijectors",
     "datasets": "tfp_flows.datasets",
     "distributions": "tfp_flows.distributions",
+    "estimators": "tfp_flows.estimators",
     "fit": "tfp_flows.training:fit",
     "flows": "tfp_flows.flows",
     "information": "tfp_flows.information",

@@ -1,6 +1,7 @@
 from tfp_flows import bijectors as bijectors
 from tfp_flows import datasets as datasets
 from tfp_flows import distributions as distributions
+from tfp_flows import estimators as estimators
 from tfp_flows import flows as flows
 from tfp_flows import information as information
 from tfp_flows import math as math

@@ -1,0 +1,31 @@
+"""Estimators that are quick to fit."""
+
+from tfp_flows import estimators
+
+# A full Gaussian, not compiled, seen once.
+QUICK = {
+    "flow": "linear",
+    "epochs": 1,
+    "validation": None,
+    "fit_arguments": {"jit_compile": False},
+    "random_state": 0,
+}
+
+
+def density(**given):
+    return estimators.FlowDensity(**{**QUICK, **given})
+
+
+def conditional(**given):
+    return estimators.ConditionalFlowDensity(**{**QUICK, **given})
+
+
+def gaussianizer(**given):
+    return estimators.Gaussianizer(**{"epochs": 1, "random_state": 0, **given})
+
+
+def detector(**given):
+    return estimators.FlowAnomalyDetector(**{**QUICK, **given})
+
+
+ALL = (density, conditional, gaussianizer, detector)

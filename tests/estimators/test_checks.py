@@ -1,0 +1,36 @@
+"""scikit-learn's own checks of estimators."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tests.estimators import small
+
+CHECK = "check_sample_weight_equivalence_on_dense_data"
+WEIGHTS = (
+    "batches are drawn among rows: a weight counts in the mean of the loss, not as so "
+    "many copies, which would make other batches"
+)
+ROWS = "a density needs ten rows of a weight above zero, the check has nine"
+# The one exception; `Gaussianizer` takes no weights.
+EXPECTED = {
+    "ConditionalFlowDensity": {CHECK: WEIGHTS},
+    "FlowAnomalyDetector": {CHECK: WEIGHTS},
+    "FlowDensity": {CHECK: ROWS},
+}
+
+
+def expected(estimator):
+    return EXPECTED.get(type(estimator).__name__, {})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(
+    [make() for make in small.ALL], expected_failed_checks=expected
+)
+def test_estimator_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_exceptions_are_few():
+    assert all(len(reasons) <= 3 for reasons in EXPECTED.values())

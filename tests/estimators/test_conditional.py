@@ -1,0 +1,67 @@
+"""Densities of targets given features."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.estimators import small
+
+RNG = np.random.default_rng(2)
+X = RNG.uniform(-1, 1, size=(500, 1))
+Y = 2.0 * X[:, 0] + np.exp(X[:, 0]) * RNG.normal(size=500)
+
+pytestmark = pytest.mark.filterwarnings("ignore:The flow")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return small.conditional(
+        flow="maf", epochs=60, options={"num_layers": 1, "hidden_units": (16,)}
+    ).fit(X, Y)
+
+
+def test_quantiles_are_those_of_the_distribution(fitted):
+    levels = [0.05, 0.5, 0.95]
+    found = fitted.predict(X[:7], quantiles=levels)
+    assert found.shape == (7, 3)
+    below = fitted.predict_dist(X[:7]).cdf(found.T).numpy()
+    np.testing.assert_allclose(below.T, np.tile(levels, (7, 1)), atol=1e-6)
+    np.testing.assert_array_equal(fitted.predict(X[:7], quantiles=0.5), found[:, 1])
+    np.testing.assert_allclose(fitted.predict_interval(X[:7], 0.9), found[:, [0, 2]])
+    with pytest.raises(ValueError, match="`quantiles` must be a number or a list"):
+        fitted.predict(X, quantiles=[50])
+    with pytest.raises(ValueError, match="`coverage` must be between 0 and 1"):
+        fitted.predict_interval(X, 90)
+
+
+def test_mean_width_and_likelihood_follow_the_features(fitted):
+    at = np.array([[-0.7], [0.0], [0.7]])
+    np.testing.assert_allclose(fitted.predict(at), 2 * at[:, 0], atol=0.35)
+    low, high = fitted.predict_interval(at, 0.9).T
+    np.testing.assert_allclose(high - low, 3.29 * np.exp(at[:, 0]), rtol=0.3)
+    exact = stats.norm.logpdf(Y, 2.0 * X[:, 0], np.exp(X[:, 0])).mean()
+    assert exact - 0.08 < fitted.score(X, Y) < exact + 0.05
+    np.testing.assert_allclose(
+        fitted.predict_dist(X[:5]).log_prob(Y[:5]), fitted.log_prob(X[:5], Y[:5])
+    )
+
+
+def test_samples_have_a_row_for_each_row_of_features(fitted):
+    draws = fitted.sample(X[:4], 2000)
+    assert draws.shape == (4, 2000)
+    median = fitted.predict(X[:4], quantiles=0.5)
+    np.testing.assert_allclose((draws < median[:, None]).mean(axis=1), 0.5, atol=0.05)
+    np.testing.assert_array_equal(draws, fitted.sample(X[:4], 2000))
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_several_targets_keep_their_axis(size):
+    y = np.stack([Y, X[:, 0] + RNG.normal(size=500)], axis=1)[:, :size]
+    model = small.conditional().fit(X, y)
+    assert model.predict(X[:3]).shape == (3, size)
+    assert model.predict(X[:3], quantiles=[0.1, 0.9]).shape == (3, size, 2)
+    assert model.predict_interval(X[:3]).shape == (3, size, 2)
+    assert model.sample(X[:3], 5).shape == (3, size, 5)
+    assert model.log_prob(X[:3], y[:3]).shape == (3,)
+    low, high = np.moveaxis(model.predict_interval(X[:3]), -1, 0)
+    assert (low < high).all()

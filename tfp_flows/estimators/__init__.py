@@ -1,0 +1,29 @@
+"""Flows as estimators of scikit-learn.
+
+They take arrays and data frames, in pipelines, searches and cross-validation as any
+other estimator does; `flow_` is the fitted flow, with all that it can do.
+"""
+
+from tfp_flows import _optional
+
+_optional.require("sklearn", extra="sklearn")
+
+from tfp_flows.estimators.anomaly import FlowAnomalyDetector
+from tfp_flows.estimators.conditional import ConditionalFlowDensity
+from tfp_flows.estimators.density import FlowDensity
+from tfp_flows.estimators.gaussianizer import Gaussianizer
+from tfp_flows.estimators.selection import (
+    MutualInfo,
+    mutual_info,
+    mutual_info_flow,
+)
+
+__all__ = [
+    "ConditionalFlowDensity",
+    "FlowAnomalyDetector",
+    "FlowDensity",
+    "Gaussianizer",
+    "MutualInfo",
+    "mutual_info",
+    "mutual_info_flow",
+]

@@ -1,0 +1,259 @@
+"""The density of targets given features, as a regressor with whole distributions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import flows
+from tfp_flows.estimators import base, checks
+
+__all__ = ["ConditionalFlowDensity"]
+
+# A mean is that of so many quantiles in equal steps.
+NUM_LEVELS = 512
+# Where quantiles have no closed form they are those of so many draws.
+NUM_DRAWS = 2_048
+# Numbers of one call: bounds the memory.
+POINTS = 2**17
+
+
+class ConditionalFlowDensity(RegressorMixin, base.FlowEstimator):
+    """Density of targets given features: a regressor that predicts distributions.
+
+    `predict` gives means, quantiles or, by `predict_interval`, intervals;
+    `predict_dist` the whole density of each row as a `tfd.Distribution`. `score` is the
+    mean log-density of targets in nats, by which searches and cross-validation then
+    choose; `scoring="r2"` gives the usual one.
+
+    One target has exact quantiles; several have those of draws, the same draws for all
+    rows. For missing values see `FlowDensity`.
+
+    Args:
+        flow: Name of a flow, a class or function that makes one, or a flow; see
+            `FlowDensity`. `rbig` has no conditional form.
+        options: Options of the flow, such as `{"num_layers": 3}`.
+        epochs: Most passes over the data; by default enough for 8,000 updates.
+        batch_size: Rows per update.
+        learning_rate: Highest learning rate.
+        validation: Share of rows held out for early stopping, or `None`.
+        patience: Epochs without improvement before training stops.
+        missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
+            from similar rows. Rows to score must be whole.
+        fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"noise": 0.05}`.
+        random_state: Int, `RandomState`, or `None` for NumPy's global one.
+        verbose: As in `keras.Model.fit`; 0 is silent.
+
+    Attributes:
+        flow_: The fitted `tfp_flows.flows.Flow`; features are its condition.
+        history_: Losses of each epoch, nats per row, by name.
+        report_: What the fit has come to, beside a full Gaussian; printable.
+        n_features_in_: Number of columns of `X`.
+        feature_names_in_: Their names, if `X` was a data frame.
+        n_outputs_: Number of targets.
+
+    Example:
+        >>> import numpy as np
+        >>> import tfp_flows as tfpf
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(size=(500, 1))
+        >>> y = X[:, 0] * rng.normal(size=500)
+        >>> model = tfpf.estimators.ConditionalFlowDensity("maf", epochs=3)
+        >>> model.fit(X, y).predict(X[:4], quantiles=[0.05, 0.5, 0.95]).shape
+        (4, 3)
+        >>> model.predict_dist(X[:4]).log_prob(y[:4]).shape.as_list()
+        [4]
+    """
+
+    _argument = "y"
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that `score` is a log-density, and that there may be several targets."""
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # nats, which have no scale
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None
+    ) -> Any:
+        """Fit the flow of targets, with features as its condition.
+
+        Args:
+            X: Features, `[n, d]`: array or data frame.
+            y: Targets, `[n]` or `[n, e]`: array, series or data frame.
+            sample_weight: Weights of the rows, `[n]`.
+            groups: Group of each row, `[n]`: early stopping holds out whole groups.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: If values are missing or infinite, a target is constant, or
+                there are fewer than ten rows.
+        """
+        names = getattr(y, "columns", None)
+        condition, y = validate_data(
+            self,
+            X,
+            y,
+            **self._reading(),
+            multi_output=True,
+            y_numeric=True,
+        )
+        y = np.asarray(y, condition.dtype)
+        names = None if names is None else [str(name) for name in names]
+        self._target_shape = y.shape[1:]
+        self.n_outputs_ = math.prod(self._target_shape)
+        if isinstance(self.flow, flows.Flow):
+            y = y.reshape(len(y), *self.flow.event_shape)
+        elif self.n_outputs_ == 1:
+            y, names = y.reshape(-1), None  # numbers, which have quantiles
+        columns = {"columns": names, "condition_columns": self._names}
+        self._fit_flow(
+            y,
+            condition,
+            columns=columns,
+            sample_weight=sample_weight,
+            groups=groups,
+        )
+        return self
+
+    def predict_dist(self, X: Any) -> tfd.Distribution:
+        """Return the densities of targets, one for each row of features.
+
+        Returns:
+            A `tfd.Distribution` of batch shape `[n]`, and of event shape `[]` for one
+            target, `[e]` for several.
+        """
+        return self.flow_.distribution(self._condition(X))
+
+    def predict(self, X: Any, quantiles: Any = None) -> np.ndarray:
+        """Return the means of targets, or quantiles.
+
+        Args:
+            X: Features, `[n, d]`.
+            quantiles: Probabilities, a number or a list of `k`; `None` for the mean.
+
+        Returns:
+            `[n]`, or `[n, k]` for a list; `[n, e]` and `[n, e, k]` for targets that
+            were `[n, e]`.
+        """
+        condition = self._condition(X)
+        if quantiles is None:
+            middles = (np.arange(NUM_LEVELS) + 0.5) / NUM_LEVELS
+            return self._quantiles(condition, middles, lambda found: found.mean(-1))
+        levels = np.asarray(quantiles, np.float64)
+        if levels.ndim > 1 or not np.all((levels >= 0.0) & (levels <= 1.0)):
+            msg = (
+                f"`quantiles` must be a number or a list between 0 and 1, got "
+                f"{quantiles!r}. Pass probabilities such as [0.05, 0.95]."
+            )
+            raise ValueError(msg)
+        if levels.ndim:
+            return self._quantiles(condition, levels, lambda found: found)
+        return self._quantiles(condition, levels[None], lambda found: found[..., 0])
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> np.ndarray:
+        """Return central intervals that hold a target with a probability.
+
+        Args:
+            X: Features, `[n, d]`.
+            coverage: The probability, between 0 and 1.
+
+        Returns:
+            Lower and upper ends, `[n, 2]`, or `[n, e, 2]`.
+        """
+        if not 0.0 < coverage < 1.0:
+            msg = f"`coverage` must be between 0 and 1, got {coverage!r}. Pass 0.9."
+            raise ValueError(msg)
+        tail = 0.5 * (1.0 - coverage)
+        return self.predict(X, quantiles=[tail, 1.0 - tail])
+
+    def log_prob(self, X: Any, y: Any) -> np.ndarray:
+        """Return the log-density of each target given its features in nats, `[n]`."""
+        condition = self._condition(X)
+        y = check_array(y, ensure_2d=False, dtype=checks.FLOATS, input_name="y")
+        check_consistent_length(condition, y)
+        y = y.reshape(len(y), *self.flow_.event_shape)
+        return base.in_blocks(self.flow_.log_prob, y, condition)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean log-density of targets given features in nats.
+
+        Args:
+            X: Features, `[n, d]`.
+            y: Targets.
+            sample_weight: Weights of the rows in the mean, `[n]`.
+        """
+        return float(np.average(self.log_prob(X, y), weights=sample_weight))
+
+    def sample(
+        self, X: Any, n_samples: int = 1, random_state: Any = None
+    ) -> np.ndarray:
+        """Draw targets for each row of features.
+
+        Args:
+            X: Features, `[n, d]`.
+            n_samples: Draws for each row.
+            random_state: Int or `RandomState`; by default the estimator's.
+
+        Returns:
+            `[n, n_samples]`, or `[n, e, n_samples]`, as
+            `GaussianProcessRegressor.sample_y` does.
+        """
+        condition = self._condition(X)
+        seed = self._seed(random_state)
+        draws = self.flow_.sample(int(n_samples), condition, seed=seed)
+        draws = np.moveaxis(np.asarray(draws, np.float64), 0, -1)
+        return draws.reshape(len(condition), *self._target_shape, int(n_samples))
+
+    def _condition(self, X: Any) -> np.ndarray:
+        check_is_fitted(self, "flow_")
+        return validate_data(self, X, reset=False, dtype=checks.FLOATS)
+
+    def _quantiles(
+        self,
+        condition: np.ndarray,
+        levels: np.ndarray,
+        function: Callable[[np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """Return a function of the quantiles of each row, `[n, k]` or `[n, e, k]`."""
+        shape = self._target_shape
+
+        def of_rows(rows: np.ndarray) -> np.ndarray:
+            found = np.moveaxis(self._quantiles_of_rows(rows, levels), 0, -1)
+            return function(found.reshape(len(rows), *shape, len(levels)))
+
+        size = max(1, POINTS // (max(len(levels), NUM_LEVELS) * self.n_outputs_))
+        return base.in_blocks(of_rows, condition, size=size)
+
+    def _quantiles_of_rows(self, rows: np.ndarray, levels: np.ndarray) -> np.ndarray:
+        """Return quantiles of each target, `[k, n, ...]`."""
+        flow = self.flow_
+        if flow.event_shape == ():
+            dtype = flow.distribution(rows[:1]).dtype
+            try:
+                found = flow.distribution(rows).quantile(
+                    tf.constant(levels[:, None], dtype)
+                )
+                return found.numpy()
+            except NotImplementedError:  # the base density has none
+                pass
+        z = flow.base.distribution().sample(NUM_DRAWS, seed=(0, 0))
+        shape = [NUM_DRAWS, len(rows), *flow.event_shape]
+        z = tf.broadcast_to(z[:, tf.newaxis], shape)
+        draws = flow.bijector(rows).forward(z).numpy()
+        return np.quantile(draws, levels, axis=0)
