@@ -1,7 +1,9 @@
 """Flows with the slot `preprocessing`: exact masses, supports, files, TFP manners."""
 
 import copy
+import json
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -247,3 +249,29 @@ def test_rows_on_lines_have_the_density_of_the_new_flow():
     np.testing.assert_allclose(flow.log_prob(x), expected, rtol=1e-5)
     plain = small.build("linear", 2)
     assert plain.on_lines(x, 0)[0] is x
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"columns": [{"step": -1.0}, {}]}, "steps must be positive"),
+        ({"columns": [{}, {"wide": 1}]}, "wide"),
+        ({"columns": [{"step": 1.0}, {}], "points": 10**9}, "`points` must be"),
+        ({"columns": [{"step": 1.0}]}, "must have 2 columns"),
+    ],
+)
+def test_files_with_absurd_columns_are_refused(bad, message, tmp_path):
+    path, damaged = tmp_path / "flow.keras", tmp_path / "damaged.keras"
+    small.build("linear", 2, preprocessing=KINDS).save(path)
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(damaged, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["config"]["preprocessing"] = bad
+                content = json.dumps(config).encode()
+            new.writestr(name, content)
+    with pytest.raises(ValueError, match=message) as found:
+        flows.load(damaged)
+    assert "must be a .keras file with a flow" in str(found.value)
+    assert "0x" not in str(found.value)

@@ -8,6 +8,9 @@ import numpy as np
 
 __all__ = ["lattice"]
 
+# Of many lattices, so many are compared.
+TRIED = 512
+
 
 def _korobov(count: int, size: int, step: int) -> np.ndarray:
     powers = [pow(step, j, count) for j in range(size)]
@@ -31,7 +34,9 @@ def _even(count: int, size: int) -> np.ndarray:
     if size < 2:
         return np.repeat((np.arange(count)[:, np.newaxis] + 0.5) / count, size, axis=1)
     count = _prime(count)
-    tried = (_korobov(count, size, step) for step in range(1, max(2, count // 2)))
+    last = max(1, count // 2 - 1)
+    steps = np.unique(np.linspace(1, last, min(last, TRIED)).astype(int)).tolist()
+    tried = (_korobov(count, size, step) for step in steps)
     # By a part of a step, so that no point lies on the surface.
     return (min(tried, key=_error) + 0.25 / count) % 1.0
 

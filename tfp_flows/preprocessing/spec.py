@@ -11,6 +11,9 @@ from tfp_flows.preprocessing.column import Column
 
 __all__ = ["Preprocessing"]
 
+# More points would take minutes for single rows.
+MOST_POINTS = 16_384
+
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
@@ -60,7 +63,7 @@ class Preprocessing:
         object.__setattr__(self, "columns", columns)
         if self.points is not None:
             _checks.of_kind(self.points, "int", "points")
-            _checks.at_least(self.points, 1, "points")
+            _checks.between(self.points, 1, MOST_POINTS, "points")
         if self.fine is not None:
             fine = tuple(bool(part) for part in self.fine)
             object.__setattr__(self, "fine", fine)
