@@ -25,6 +25,8 @@ import tensorflow as tf
 __all__ = [
     "generator",
     "is_training",
+    "member",
+    "member_scope",
     "on_gpu",
     "plain_seed",
     "training_scope",
@@ -32,8 +34,14 @@ __all__ = [
     "wants_values",
 ]
 
+# Seeds of calls are so far apart, that those of two steps do not meet.
+CALL_SEEDS = 1_000_003
+
 _values = contextvars.ContextVar("tfp_flows_values", default=False)
 _training = contextvars.ContextVar("tfp_flows_training", default=False)
+_member: contextvars.ContextVar[Member | None] = contextvars.ContextVar(
+    "tfp_flows_member", default=None
+)
 
 
 @contextlib.contextmanager
@@ -85,6 +93,53 @@ def values_scope() -> Iterator[None]:
 def wants_values() -> bool:
     """Return whether the code runs in a `values_scope`."""
     return _values.get()
+
+
+class Member:
+    """Which member of an ensemble is evaluated, and the random numbers it gets.
+
+    Args:
+        place: Its place among those that are evaluated at once.
+        count: How many these are.
+        seed: Stateless seed `[2]` of all of them, `None` for a new one in each call.
+    """
+
+    def __init__(self, place: Any, count: int, seed: Any) -> None:
+        self._place = place
+        self._count = count
+        self._seed = seed
+        self._calls = 0
+
+    def uniform(self, shape: Any) -> tf.Tensor:
+        """Return uniform numbers, other ones for each member and in each call.
+
+        They are drawn for all members at once: no random operation of TensorFlow takes
+        several seeds.
+        """
+        self._calls += 1
+        shape = tf.concat([[self._count], shape], axis=0)
+        if self._seed is None:
+            drawn = tf.random.uniform(shape)
+        else:
+            apart = self._calls * CALL_SEEDS % tf.int32.max
+            seed = self._seed + tf.constant([0, apart], self._seed.dtype)
+            drawn = tf.random.stateless_uniform(shape, seed)
+        return tf.gather(drawn, self._place)
+
+
+@contextlib.contextmanager
+def member_scope(place: Any, count: int, seed: Any) -> Iterator[None]:
+    """Mark code that is evaluated for one member of an ensemble; see `Member`."""
+    token = _member.set(Member(place, count, seed))
+    try:
+        yield
+    finally:
+        _member.reset(token)
+
+
+def member() -> Member | None:
+    """Return the member of an ensemble that is evaluated, `None` outside of any."""
+    return _member.get()
 
 
 def on_gpu() -> bool:

@@ -35,6 +35,23 @@ def test_prints_held_out_figures_and_saves_columns(run, table, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["flow.keras"]
 
 
+def test_members_are_fitted_as_one_flow(run, table, tmp_path):
+    out = tmp_path / "flow.keras"
+    argv = ("fit", table, "--flow", "linear", "--out", out, "--epochs", 1)
+    code, text, _ = run(*argv, "--members", 2, "--option", "bootstrap=true")
+    assert code == 0
+    flow = tfp_flows.load(out)
+    assert (flow.num_members, flow.bootstrap) == (2, True)
+    code, text, _ = run("info", out)
+    assert code == 0
+    assert "of 2 members, each <LinearFlow" in text
+    code, text, _ = run("sample", out, "-n", 3)
+    assert code == 0
+    code, _, error = run(*argv, "--force", "--members", 0)
+    assert code == 2
+    assert "--members" in error
+
+
 def test_held_out_rows_are_new(run, tmp_path, monkeypatch):
     rows = np.repeat(np.random.default_rng(0).normal(size=(60, 2)), 2, axis=0)
     path, seen = _write(tmp_path / "t.csv", rows, "a,b"), []

@@ -124,6 +124,9 @@ add("realnvp-image", "realnvp-image", (2, 2, 1), 2, activation="tanh")
 add("nsf-image", "nsf-image", (2, 2, 1), activation="tanh")
 
 
+add("ensemble", "nsf-ar", 2, 1, members=2, base="student-t")
+
+
 def _maps(dtype):
     spline = bijectors.RationalQuadratic(3)
     net = networks.MLP(1, (1, spline.params_size), (5,), dtype=dtype, seed=1)

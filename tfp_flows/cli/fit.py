@@ -33,7 +33,7 @@ __all__ = ["add_parser", "run"]
 # With fewer there is nothing to hold out and to validate with.
 MIN_ROWS = 10
 # What a file that is gone on with says itself.
-_OF_THE_FILE = ("flow", "columns", "condition")
+_OF_THE_FILE = ("flow", "columns", "condition", "members")
 
 
 def add_parser(commands: Any) -> None:
@@ -61,6 +61,13 @@ def add_parser(commands: Any) -> None:
         help="such as nsf-ar, nsf, maf, glow",
     )
     add("--out", required=True, metavar="F.keras", help="file to write the flow to")
+    add(
+        "--members",
+        type=ranges.count,
+        metavar="M",
+        help="fit so many flows as one model, whose density is their mixture; 5 are "
+        "better than one where rows are few",
+    )
     add(
         "--columns",
         metavar="A,B",
@@ -347,6 +354,8 @@ def _flow_name(name: str | None, options: dict[str, Any]) -> str:
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     options = dict(_option(text) for text in arguments.option)
+    if arguments.members is not None:
+        options["members"] = arguments.members
     flow_options.check_values(options)
     return options
 

@@ -20,6 +20,8 @@ FIT_OPTIONS = {
     "patience": (1, 10**9, "a whole number from 1 on"),
     "weight_decay": (0.0, 1e30, "a number from 0 on"),
 }
+# What it may set of an ensemble.
+ENSEMBLE = ("bootstrap", "member_weights", "members")
 # A flow with larger numbers is not built in a lifetime.
 LARGEST = 100_000
 _OPEN = ("average", "learning_rate", "patience")
@@ -43,7 +45,7 @@ def known(name: str) -> list[str]:
     names = (*flows.names(), *flows.image_names())
     if name not in names:
         raise UsageError(no_flow(name, names))
-    found = {*options.names(flows.flow_class(name)), *FIT_OPTIONS}
+    found = {*options.names(flows.flow_class(name)), *FIT_OPTIONS, *ENSEMBLE}
     return sorted(found - set(NOT_OPTIONS))
 
 

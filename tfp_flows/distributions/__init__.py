@@ -1,6 +1,7 @@
 """Base densities of flows, and the densities of flows."""
 
 from tfp_flows.distributions.bases import BASES, Base, base
+from tfp_flows.distributions.members import MixtureOfMembers
 from tfp_flows.distributions.transformed import FlowDistribution
 
-__all__ = ["BASES", "Base", "FlowDistribution", "base"]
+__all__ = ["BASES", "Base", "FlowDistribution", "MixtureOfMembers", "base"]

@@ -4,6 +4,7 @@ from tfp_flows.flows._model.options import option
 from tfp_flows.flows._model.policy import FitPolicy
 from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.flows.base import Flow
+from tfp_flows.flows.ensemble import Ensemble
 from tfp_flows.flows.files import load
 from tfp_flows.flows.gaussianization.rbig import RBIG, Gaussianization
 from tfp_flows.flows.gaussianization.sliced import GIS, SIG
@@ -56,6 +57,7 @@ __all__ = [
     "BlockAutoregressiveFlow",
     "CircularFlow",
     "CouplingFlow",
+    "Ensemble",
     "FitPolicy",
     "Flow",
     "Gaussianization",

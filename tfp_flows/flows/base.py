@@ -205,6 +205,11 @@ class Flow(Tabular, Evaluated, Described, Statistics, Configured, TrainableModel
         """Shape of the condition, `None` for an unconditional flow."""
         return self._condition_shape
 
+    @classmethod
+    def on_images(cls) -> bool:
+        """Whether the maps work on images, and not on flattened events."""
+        return not cls._on_vectors
+
     @property
     def num_maps(self) -> int:
         """Number of maps in the stack, the standardisation included."""
@@ -214,6 +219,11 @@ class Flow(Tabular, Evaluated, Described, Statistics, Configured, TrainableModel
     def base(self) -> bases.Base:
         """The base density and its variables."""
         return self._base
+
+    @property
+    def adopted(self) -> Sequence[keras.Variable]:
+        """What Keras knows of the variables of maps and base density, in order."""
+        return self._adopted
 
     def bijector(self, condition: Condition = None) -> Bijector:
         """Return the map from the base to the data, before discrete ones are folded.

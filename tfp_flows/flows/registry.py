@@ -6,7 +6,7 @@ from typing import Any
 
 from tfp_flows import _checks, _keras_names
 from tfp_flows._types import Shape
-from tfp_flows.flows import base
+from tfp_flows.flows import base, ensemble
 from tfp_flows.flows._model import options
 from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
@@ -16,6 +16,8 @@ __all__ = ["DEFAULT", "build", "flow_class", "image_names", "names"]
 
 # The flow that `tfp-flows fit` and `tfp-flows demo` use unless told otherwise.
 DEFAULT = "nsf-ar"
+# What makes an ensemble of a flow.
+ENSEMBLE = ("members", "bootstrap", "member_weights")
 
 _FLOWS: dict[str, type[base.Flow]] = {
     "nice": coupling.NICE,
@@ -83,7 +85,8 @@ def build(
             on to the flow.
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Shape of the condition, `None` for an unconditional density.
-        **given: Options of the flow's class.
+        **given: Options of the flow's class. With `members`, the number of them, an
+            `Ensemble` of such flows, which takes `bootstrap` and `member_weights`, too.
 
     Returns:
         The untrained flow, close to the identity.
@@ -98,8 +101,19 @@ def build(
         (2,)
     """
     cls = flow_class(name)
+    of_ensemble = {word: given.pop(word) for word in ENSEMBLE if word in given}
     options.require_known(cls, given, f"the flow {name!r}")
     kinds = options.types_of(cls)
     for word, value in given.items():
         _checks.of_kind(value, kinds[word], word)
+    if of_ensemble.get("members") is not None:
+        return ensemble.Ensemble(
+            event_shape, condition_shape, flow=cls, **of_ensemble, **given
+        )
+    if any(of_ensemble.values()):
+        msg = (
+            f"`{next(iter(of_ensemble))}` is of ensembles: give `members`, their number"
+            ", as well."
+        )
+        raise ValueError(msg)
     return cls(event_shape, condition_shape, **given)

@@ -291,6 +291,10 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
         """Apply dropout to hidden columns while training."""
         if not self._dropout or not _context.is_training():
             return hidden
+        member = _context.member()
+        if member is not None:
+            kept = member.uniform(tf.shape(hidden)) >= self._dropout
+            return hidden * (tf.cast(kept, hidden.dtype) / (1.0 - self._dropout))
         if layer == 0:
             self.advance()
         counter = self._weights[-1]

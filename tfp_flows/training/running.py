@@ -15,9 +15,10 @@ from tfp_flows import _checks, _context, flows
 from tfp_flows.flows._model.objective import Objective
 from tfp_flows.training import choices, report
 from tfp_flows.training.callbacks.averaging import AverageWeights
+from tfp_flows.training.callbacks.members import StopMembers
 from tfp_flows.training.callbacks.progress import ProgressLine
 from tfp_flows.training.callbacks.stopping import StopEarly, StopOnNonFinite
-from tfp_flows.training.data import arrays, batches
+from tfp_flows.training.data import arrays, batches, members
 from tfp_flows.training.data.given import Given
 from tfp_flows.training.greedy import fit as greedy
 from tfp_flows.training.greedy import generator, progress
@@ -143,16 +144,13 @@ def choose(given: Given, settings: Settings) -> choices.Choices:
 def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
     """Train in Keras' own loop, and stop early where rows are held out."""
     flow, held_out = given.flow, given.held_out
-    chosen = choose(given, settings)
+    weighs, chosen = _weighs(given), choose(given, settings)
     rng = _context.generator(settings.seed)
     fixed_seed = int(rng.integers(2**31))
     arguments: dict[str, Any] = {}
     dataset = given.dataset
     if dataset is None:
-        noise, size = settings.noise, chosen.batch_size
-        dataset = batches.for_training(
-            given.train, size, noise, fixed_seed, flow.variable_dtype
-        )
+        dataset = _batches(given, chosen.batch_size, settings.noise, fixed_seed)
     # Unless it counts steps, Keras makes two iterators for each epoch: ten times the
     # time of a step on a small table.
     if chosen.counted:
@@ -168,7 +166,39 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
         average = given.average if settings.adapt else None
         settings = dataclasses.replace(settings, average=average)
     _compile(flow, chosen, settings, rng)
-    return _run(flow, dataset, chosen, settings, arguments)
+    history = _run(flow, dataset, chosen, settings, arguments)
+    if weighs:
+        rows: Any = given.held_out
+        if isinstance(rows, tf.data.Dataset):
+            rows = arrays.read(rows, flow.event_shape)
+        flow.weigh(rows.x, rows.condition)
+    return history
+
+
+def _batches(given: Given, size: int, noise: float, seed: int) -> tf.data.Dataset:
+    """Return the batches of arrays, of ensembles others for each member."""
+    flow = given.flow
+    kind = flow.variable_dtype
+    if isinstance(flow, flows.Ensemble):
+        count = flow.num_members
+        return members.for_members(
+            given.train, count, size, noise, seed, kind, bootstrap=flow.bootstrap
+        )
+    return batches.for_training(given.train, size, noise, seed, kind)
+
+
+def _weighs(given: Given) -> bool:
+    """Whether the members of an ensemble are to be weighed by rows held out."""
+    flow = given.flow
+    if not (isinstance(flow, flows.Ensemble) and flow.member_weights == "validation"):
+        return False
+    if given.held_out is None:
+        msg = (
+            "`member_weights` 'validation' needs rows that are held out. Leave "
+            "validation as it is, or take member_weights='equal'."
+        )
+        raise ValueError(msg)
+    return True
 
 
 def without_data(flow: flows.Flow, settings: Settings) -> keras.callbacks.History:
@@ -207,11 +237,14 @@ def _run(
     if settings.average not in (None, "auto"):
         used.append(AverageWeights(settings.average, every=AVERAGE_EVERY))
     used += settings.callbacks
-    stop = None
+    stop: StopEarly | StopMembers | None = None
     if "validation_data" in arguments:
         patience = settings.patience
         patience = chosen.patience if patience is None else patience
-        stop = StopEarly(patience, None if settings.adapt else _loss(flow, arguments))
+        start = None if settings.adapt else _loss(flow, arguments)
+        stop = StopEarly(patience, start)
+        if isinstance(flow, flows.Ensemble):
+            stop = StopMembers(patience, keeps_start=start is not None)
         used.append(stop)
     interrupted = False
     try:
@@ -239,7 +272,11 @@ def _run(
 
 
 def _ending(
-    chosen: choices.Choices, epochs: int, stop: StopEarly | None, *, interrupted: bool
+    chosen: choices.Choices,
+    epochs: int,
+    stop: StopEarly | StopMembers | None,
+    *,
+    interrupted: bool,
 ) -> report.Ending:
     """Return how training ended."""
     reason: Any = "length"

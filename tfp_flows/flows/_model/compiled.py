@@ -94,24 +94,30 @@ class CompiledFlow:
         return condition
 
     def log_prob(
-        self, x: TensorLike, condition: Condition, *, jit_compile: bool
+        self,
+        x: TensorLike,
+        condition: Condition,
+        *,
+        jit_compile: bool,
+        kind: str = "log_prob",
+        shape: tuple[int, ...] = (),
     ) -> tf.Tensor:
-        """See `Flow.log_prob`."""
+        """See `Flow.log_prob`; another `kind` gives `shape` for each event."""
         flow = self._flow
         x = _arrays.as_tensor(x, flow.variable_dtype)
         _checks.require_trailing(x.shape, flow.event_shape, "x", self._owner())
         condition = self._condition(condition)
         is_one_batch = x.shape.rank == 1 + len(flow.event_shape)
         if is_one_batch and condition is None:
-            return self._call("log_prob", x, jit_compile=jit_compile)
+            return self._call(kind, x, jit_compile=jit_compile)
         batch = _batch_shape(x, flow.event_shape)
         parts = [(x, flow.event_shape)]
         if condition is not None:
             batch = _broadcast(batch, _batch_shape(condition, flow.condition_shape))
             parts.append((condition, flow.condition_shape))
-        arguments = [_flatten(value, batch, shape) for value, shape in parts]
-        out = self._call("log_prob", *arguments, jit_compile=jit_compile)
-        return _unflatten(out, batch)
+        arguments = [_flatten(value, batch, event) for value, event in parts]
+        out = self._call(kind, *arguments, jit_compile=jit_compile)
+        return _unflatten(out, batch, shape)
 
     def sample(
         self,
@@ -290,6 +296,16 @@ def _log_prob_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
     return function, _specs(flow, "x")
 
 
+def _member_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
+    """Return the log-densities of members as a function, and its signature."""
+
+    def members(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
+        inputs = {"x": x, "condition": condition[0]} if condition else x
+        return tf.transpose(flow.members_log_prob(inputs))
+
+    return members, _specs(flow, "x")
+
+
 def _sample_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
     """Return sampling as a function, and its signature."""
 
@@ -325,6 +341,7 @@ def _push_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
 
 _MAKERS = {
     "log_prob": _log_prob_function,
+    "members": _member_function,
     "noise": _noise_function,
     "push": _push_function,
     "sample": _sample_function,

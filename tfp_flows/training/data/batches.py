@@ -47,4 +47,6 @@ def for_validation(
 ) -> tuple[tf.data.Dataset, int]:
     """Return an endless dataset of batches in order, and the steps of one pass."""
     size = min(len(data), batch_size)
-    return _slices(data.keras(dtype)).batch(size).repeat(), -(-len(data) // size)
+    even = len(data) % size == 0  # then batches have a size that is known
+    dataset = _slices(data.keras(dtype)).batch(size, drop_remainder=even)
+    return dataset.repeat(), -(-len(data) // size)

@@ -1,0 +1,183 @@
+"""The density of an ensemble: a mixture of the densities of its members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+__all__ = ["MixtureOfMembers", "likely_weights", "log_mixture"]
+
+# Halvings of the interval in which a quantile is searched.
+HALVINGS = 40
+# Updates of the weights of members; each raises the likelihood.
+WEIGHT_STEPS = 200
+
+
+def log_mixture(log_probs: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return the log-density of a mixture.
+
+    Args:
+        log_probs: Log-densities of the members, `[M, ...]`.
+        logits: Logarithms of their weights, up to a constant, `[M]`.
+
+    Returns:
+        `[...]`.
+    """
+    weights = tf.nn.log_softmax(tf.cast(logits, log_probs.dtype))
+    ones = [1] * (log_probs.shape.rank - 1)
+    return tf.reduce_logsumexp(log_probs + tf.reshape(weights, [-1, *ones]), axis=0)
+
+
+def likely_weights(log_probs: np.ndarray) -> np.ndarray:
+    """Return the weights, `[M]`, of the mixture under which rows are most likely.
+
+    Args:
+        log_probs: Log-densities of the rows by each member, `[M, N]`.
+
+    References:
+        Yao, Vehtari, Simpson, Gelman (2018). Using stacking to average Bayesian
+        predictive distributions. https://arxiv.org/abs/1704.02030
+    """
+    density = np.exp(log_probs - log_probs.max(axis=0))
+    weights = np.full([len(log_probs), 1], 1.0 / len(log_probs))
+    for _ in range(WEIGHT_STEPS):
+        shares = weights * density
+        weights = (shares / shares.sum(axis=0)).mean(axis=1, keepdims=True)
+    return weights[:, 0]
+
+
+class MixtureOfMembers(tfd.Distribution):
+    """What `distribution()` of an ensemble returns: a mixture of densities of one kind.
+
+    Each log-density costs one of every member. So does each sample, as for a
+    `tfd.MixtureSameFamily`; `Ensemble.sample` asks each member for its own share only.
+
+    Args:
+        logits: Logarithms of the members' weights, up to a constant, `[M]`.
+        members: Their densities, of one batch shape and one event shape.
+        validate_args: Whether to run value checks.
+        name: Name.
+    """
+
+    def __init__(
+        self,
+        logits: Any,
+        members: Sequence[tfd.Distribution],
+        *,
+        validate_args: bool = False,
+        name: str = "mixture_of_members",
+    ) -> None:
+        parameters = dict(locals())
+        self._logits = logits
+        self._members = list(members)
+        super().__init__(
+            dtype=self._members[0].dtype,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=validate_args,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name=name,
+        )
+
+    @property
+    def logits(self) -> Any:
+        """Logarithms of the members' weights, up to a constant."""
+        return self._logits
+
+    @property
+    def members(self) -> Sequence[tfd.Distribution]:
+        """The densities of the members."""
+        return self._members
+
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+        del dtype, num_classes
+        # All have the batch of the mixture, and the weights have none.
+        return {}
+
+    def __getitem__(self, slices: Any) -> MixtureOfMembers:
+        """Return a part of a batch of densities.
+
+        Raises:
+            IndexError: If an index is out of the batch's range, or one too many.
+        """
+        return self.copy(members=[member[slices] for member in self._members])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Arguments of a function, so that deep copies copy them.
+        options = {"validate_args": self.validate_args, "name": self.name}
+        return _build, (type(self), self._logits, self._members, options)
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self._members[0].batch_shape
+
+    def _batch_shape_tensor(self, **_: Any) -> tf.Tensor:
+        return self._members[0].batch_shape_tensor()
+
+    def _event_shape(self) -> tf.TensorShape:
+        return self._members[0].event_shape
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return self._members[0].event_shape_tensor()
+
+    def _default_event_space_bijector(self) -> Any:
+        return self._members[0].experimental_default_event_space_bijector()
+
+    def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
+        found = [member.log_prob(value) for member in self._members]
+        return log_mixture(tf.stack(found), self._logits)
+
+    # TFP's quantized distributions look for the first two.
+    def _cdf(self, value: tf.Tensor) -> tf.Tensor:
+        return tf.exp(self._log_cdf(value))
+
+    def _survival_function(self, value: tf.Tensor) -> tf.Tensor:
+        return tf.exp(self._log_survival_function(value))
+
+    def _log_cdf(self, value: tf.Tensor) -> tf.Tensor:
+        found = [member.log_cdf(value) for member in self._members]
+        return log_mixture(tf.stack(found), self._logits)
+
+    def _log_survival_function(self, value: tf.Tensor) -> tf.Tensor:
+        found = [member.log_survival_function(value) for member in self._members]
+        return log_mixture(tf.stack(found), self._logits)
+
+    def _quantile(self, value: tf.Tensor) -> tf.Tensor:
+        # That of the mixture lies between those of its members.
+        found = tf.stack([member.quantile(value) for member in self._members])
+        low, high = tf.reduce_min(found, axis=0), tf.reduce_max(found, axis=0)
+
+        def halve(low: tf.Tensor, high: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            middle = low + 0.5 * (high - low)
+            above = self.cdf(middle) > value
+            return tf.where(above, low, middle), tf.where(above, middle, high)
+
+        low, high = tf.while_loop(
+            lambda *_: True, halve, (low, high), maximum_iterations=HALVINGS
+        )
+        return low + 0.5 * (high - low)
+
+    def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
+        which_seed, *seeds = tfp.random.split_seed(seed, len(self._members) + 1)
+        shape = tf.concat([[n], self.batch_shape_tensor()], axis=0)
+        which = tfd.Categorical(logits=self._logits).sample(shape, seed=which_seed)
+        which = tf.reshape(
+            which, tf.concat([shape, [1] * self.event_shape.rank], axis=0)
+        )
+        draws = None
+        for i, (member, own) in enumerate(zip(self._members, seeds, strict=True)):
+            draw = member.sample(n, seed=own)
+            draws = draw if draws is None else tf.where(tf.equal(which, i), draw, draws)
+        return draws
+
+
+def _build(
+    kind: type[MixtureOfMembers], logits: Any, members: Any, options: dict[str, Any]
+) -> MixtureOfMembers:
+    """Put a mixture together again."""
+    return kind(logits, members, **options)
