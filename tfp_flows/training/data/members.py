@@ -41,7 +41,7 @@ def for_members(
     inputs, targets, weights = data.keras(dtype)
     parts = (inputs,) if weights is None else (inputs, targets, weights)
     rows, steps = len(data), len(data) // batch_size
-    own = np.tile(np.arange(rows), [members, 1])
+    own: Any = np.tile(np.arange(rows), [members, 1])
     if bootstrap:
         own = np.random.default_rng(seed).integers(rows, size=own.shape)
     scale = noise * data.counted().x.std(axis=0)
