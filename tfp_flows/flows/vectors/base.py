@@ -7,6 +7,8 @@ from typing import Any
 
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.transformers import (
+    Additive,
+    Affine,
     LogisticMixture,
     RationalQuadratic,
     Transformer,
@@ -77,6 +79,11 @@ class LayeredFlow(VectorFlow):
     def transformer(self) -> Transformer:
         """The scalar map of every layer."""
         raise NotImplementedError
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether every layer only shifts and scales, given other coordinates."""
+        return isinstance(self.transformer, (Additive, Affine))
 
     @property
     def keeps_bounds(self) -> bool:

@@ -27,6 +27,7 @@ class LinearFlow(base.VectorFlow):
 
     # What XLA compiles stays in memory when the flow is gone.
     fit_policy = policy.FitPolicy(xla="conditional", rows_per_number=ROWS_PER_NUMBER)
+    is_affine = True
     num_layers: int = option(
         default=1, doc="Number of affine maps; more than one adds no flexibility."
     )

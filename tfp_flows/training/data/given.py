@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import warnings
 from typing import Any
 
 import keras
@@ -21,6 +22,8 @@ __all__ = ["VALIDATION", "Given", "read"]
 VALIDATION = 0.1
 # Up to so many rows a network remembers single events: dropout holds it back.
 SMALL_TABLE = 20_000
+# Bases of one form.
+SIMPLE = ("normal", "diagonal-normal", "student-t", "uniform")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +96,7 @@ def read(
         flow.require_pixels(every.x)
     flow.require_values(every.x)
     _require_tails(flow)
+    _warn_of_one_number(flow)
     if isinstance(validation, str):
         holds_out = dataset is None and flow.needs_validation(len(every))
         validation = VALIDATION if holds_out else None
@@ -179,6 +183,18 @@ def _require_tails(flow: flows.Flow) -> None:
             "are 0. Use 'normal' or 'student-t', or fit 'nsf' or 'nsf-ar'."
         )
         raise ValueError(msg)
+
+
+def _warn_of_one_number(flow: flows.Flow) -> None:
+    """Warn if the flow can only move and scale its base: of events of one number."""
+    given = flow.base.kind
+    if flow.event_size == 1 and getattr(flow, "is_affine", False) and given in SIMPLE:
+        msg = (
+            f"A `{type(flow).__name__}` of events of one number only shifts and scales "
+            f"its base, {given!r}: no other form can be fitted. Take 'nsf-ar', 'nsf' "
+            "or 'rbig', which bend it."
+        )
+        warnings.warn(msg, UserWarning, stacklevel=2)
 
 
 def _defaults(name: str, train: arrays.Data) -> dict[str, Any]:
