@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,9 @@ def run(arguments: argparse.Namespace) -> None:
     results: list[dict[str, Any]] = []
     report = Report(arguments)
     for request, samples in zip(requests, inputs, strict=True):
-        with explained(path):
+        # The sentences of the warnings come with the value.
+        with explained(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
             found = getattr(information, request.function)(
                 *samples,
                 flow=arguments.flow,
@@ -127,10 +130,13 @@ def run(arguments: argparse.Namespace) -> None:
                 "name": found.name,
                 "value": found.value,
                 "stderr": found.stderr,
+                "doubts": list(found.doubts),
             }
         )
         numbers = f"{found.value:9.4f} +- {found.stderr:.4f} {found.unit}"
         report.line(f"{request.text:<{width}} {numbers}")
+        for sentence in found.doubts:
+            report.line(f"{'':<{width}} {sentence}")
     report.facts |= {
         "data": arguments.file,
         "rows": len(table),

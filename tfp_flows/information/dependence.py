@@ -112,7 +112,7 @@ def total_correlation(x: TensorLike, **options: Any) -> Measure:
     cross = chosen.cross(sample)
     fits = cross.columns(sample.x)
     gain = _gain(cross, [sample], fits, chosen.fitted)
-    return chosen.measure("total correlation", *cross.rows(*gain))
+    return chosen.measure("total correlation", *cross.rows(*gain), [sample])
 
 
 def mutual_information(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
@@ -192,4 +192,4 @@ def _combined(
     chosen = Options.of(options)
     blocks = _Blocks(chosen.paired(**given), chosen)
     rows, doubt = blocks.total(signs)
-    return chosen.measure(name, rows, doubt)
+    return chosen.measure(name, rows, doubt, blocks.samples)

@@ -67,7 +67,8 @@ def entropy(x: TensorLike, **options: Any) -> Measure:
     cross = chosen.cross(sample)
     log_prob, doubt = _log_density(sample, cross, chosen)
     rows, doubt = cross.rows(-log_prob, doubt)
-    return chosen.measure("entropy", rows, 0.0 if chosen.fitted else doubt)
+    doubt = 0.0 if chosen.fitted else doubt
+    return chosen.measure("entropy", rows, doubt, [sample])
 
 
 def negentropy(x: TensorLike, **options: Any) -> Measure:
@@ -92,7 +93,7 @@ def negentropy(x: TensorLike, **options: Any) -> Measure:
         for fold in range(cross.folds)
     ]
     rows, doubt = cross.rows(values + sample.log_scale - np.stack(normal), doubt)
-    return chosen.measure("negentropy", rows, doubt)
+    return chosen.measure("negentropy", rows, doubt, [sample])
 
 
 def _normal_log_prob(train: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -174,7 +175,7 @@ def cross_entropy(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
     first, second = chosen.read(x, "x"), chosen.read(y, "y")
     reference = _Reference(first, second, chosen)
     rows = second.log_scale - reference.log_prob.mean(axis=0)
-    return chosen.measure("cross-entropy", rows, reference.doubt)
+    return chosen.measure("cross-entropy", rows, reference.doubt, [first], [second])
 
 
 def kl_divergence(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
@@ -206,4 +207,5 @@ def kl_divergence(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
     cross = chosen.cross(first)
     fits, _ = crossfit.better(cross, reference.z, reference.log_det, reference.x)
     rows, doubt = cross.rows(fits.log_prob - reference.log_prob, fits.doubt)
-    return chosen.measure("KL divergence", rows, math.hypot(doubt, reference.doubt))
+    doubt = math.hypot(doubt, reference.doubt)
+    return chosen.measure("KL divergence", rows, doubt, [first], [second])

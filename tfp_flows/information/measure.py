@@ -28,6 +28,8 @@ class Measure:
             out and rows of the fit disagree by, what densities may have missed, what
             those of several folds disagree by where they score other rows, and a
             floor of 5 nats over all rows of a fit.
+        doubts: Sentences that say why the value cannot be trusted; the standard error
+            is infinite where the true value may be.
 
     Example:
         >>> Measure("entropy", 1.4189, 0.0071)
@@ -39,12 +41,14 @@ class Measure:
     stderr: float
     unit: str = "nats"
     fit_doubt: float = 0.0
+    doubts: tuple[str, ...] = ()
 
     def __float__(self) -> float:
         return self.value
 
     def __repr__(self) -> str:
-        return f"{self.name} {self.value:.4f} +- {self.stderr:.4f} {self.unit}"
+        doubt = " (doubtful)" if self.doubts else ""
+        return f"{self.name} {self.value:.4f} +- {self.stderr:.4f} {self.unit}{doubt}"
 
     def to(self, unit: str) -> Measure:
         """Return the measure in another unit.
@@ -64,6 +68,7 @@ class Measure:
             self.stderr * factor,
             unit,
             self.fit_doubt * factor,
+            self.doubts,
         )
 
 
@@ -75,6 +80,9 @@ def from_rows(
     unit: str,
     bootstrap: int,
     seed: int | None,
+    groups: np.ndarray | None = None,
+    doubts: tuple[str, ...] = (),
+    infinite: bool = False,
 ) -> Measure:
     """Return the mean of independent rows as a measure.
 
@@ -86,6 +94,9 @@ def from_rows(
         bootstrap: Number of times that rows are drawn again for the standard error; 0
             takes their standard deviation.
         seed: Int that fixes these draws.
+        groups: Number of the group of each row, `[N]`: copies are one draw.
+        doubts: Why the value cannot be trusted.
+        infinite: Whether the true value may be infinite.
     """
     count = len(rows)
     if bootstrap:
@@ -94,5 +105,9 @@ def from_rows(
         scatter = float(np.std(means, ddof=1))
     else:
         scatter = float(rows.std(ddof=1)) / math.sqrt(count)
-    error = math.hypot(scatter, doubt)
-    return Measure(name, float(rows.mean()), error, "nats", doubt).to(unit)
+        if groups is not None:
+            sums = np.bincount(groups, rows - rows.mean(), minlength=count)
+            scatter = max(scatter, float(np.sqrt(np.sum(sums**2))) / count)
+    error = math.inf if infinite else math.hypot(scatter, doubt)
+    value = float(rows.mean())
+    return Measure(name, value, error, "nats", doubt, tuple(doubts)).to(unit)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from tfp_flows import _checks, datasets, flows
-from tfp_flows.information import crossfit, samples
+from tfp_flows.information import crossfit, doubts, samples
 from tfp_flows.information.measure import UNITS, Measure, from_rows
 
 __all__ = ["Options"]
@@ -98,8 +100,30 @@ class Options:
             groups=groups,
         )
 
-    def measure(self, name: str, rows: Any, doubt: float) -> Measure:
-        """Return the mean of the rows, in nats, as a measure in the unit asked for."""
+    def doubts(self, *given: samples.Sample) -> doubts.Doubts:
+        """Return why a measure of rows that belong together cannot be trusted."""
+        groups = datasets.copies(*(sample.raw for sample in given))
+        return doubts.found(given, groups, spread=self.spread)
+
+    def measure(
+        self,
+        name: str,
+        rows: Any,
+        doubt: float,
+        *given: Sequence[samples.Sample],
+    ) -> Measure:
+        """Return the mean of the rows, in nats, as a measure in the unit asked for.
+
+        Args:
+            name: What was measured.
+            rows: One number for each row of the first samples, `[N]`.
+            doubt: Standard deviation that the fit adds.
+            *given: Samples whose rows belong together, and others of other rows.
+        """
+        found = [self.doubts(*part) for part in given]
+        sentences = tuple(dict.fromkeys(s for part in found for s in part))
+        for sentence in sentences:
+            warnings.warn(sentence, UserWarning, stacklevel=3)
         return from_rows(
             name,
             rows,
@@ -107,4 +131,7 @@ class Options:
             unit=self.unit,
             bootstrap=self.bootstrap,
             seed=self.seed,
+            groups=datasets.copies(*(sample.raw for sample in given[0])),
+            doubts=sentences,
+            infinite=any(part.infinite for part in found),
         )
