@@ -3,6 +3,7 @@
 from published import (
     applications,
     checks,
+    energies,
     gaussianization,
     images,
     maps,
@@ -16,6 +17,7 @@ __all__ = [
     "ENTRIES",
     "applications",
     "checks",
+    "energies",
     "gaussianization",
     "images",
     "maps",
