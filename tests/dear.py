@@ -44,6 +44,7 @@ FURTHER: dict[str, set[str]] = {
         "on_flattened_scalar",
         "orthogonal_two",
         "prelu_vector",
+        "residual_block_sin",
         "rotation_fixed",
         "spline_circular",
         "spline_linear",
@@ -109,13 +110,16 @@ QUICK: dict[str, set[str]] = {
 BY_DTYPE: dict[str, set[str]] = {"bijector": {"tf_function", "xla"}, "flow": {"modes"}}
 DTYPES = ("float32", "float64")
 
+SEARCHES = {"mixture_gaussianize", "residual_block"}
+
 # Check -> the cases on which it runs by default.
 DEAR: dict[str, dict[str, set[str]]] = {
     "bijector": {
-        # Its forward map is a search that runs op by op: a minute in eager threads.
-        "threads": {*cases.CASES} - {"mixture_gaussianize"},
-        "empty_batch": {*cases.CASES} - {"mixture_gaussianize"},
-        "unknown_shapes": {*cases.CASES} - {"mixture_gaussianize"},
+        # A direction is a search that runs op by op: a minute in eager threads.
+        "threads": {*cases.CASES} - SEARCHES,
+        "empty_batch": {*cases.CASES} - SEARCHES,
+        "unknown_shapes": {*cases.CASES} - SEARCHES,
+        "one_pass": {*cases.CASES} - {"residual_block"},
         # Traces six maps in two directions, with gradients.
         "loop": {
             "act_norm",

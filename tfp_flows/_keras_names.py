@@ -45,6 +45,7 @@ FLOWS = (
     "RadialFlow",
     "RealNVP",
     "RealNVPImage",
+    "ResidualFlow",
     "SIG",
     "SylvesterFlow",
     "SumOfSquaresFlow",

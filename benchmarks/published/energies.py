@@ -78,7 +78,7 @@ def divergence(name: str, flow: str, steps: int, quick: bool, **options: Any) ->
     """Return the KL of a flow, trained by its own samples, from an energy."""
     target, annealed = log_density(name), options.pop("annealed", 0)
     rate, batch = options.pop("rate", 5e-3), 20 if quick else 1_000
-    built = flows.build(flow, 2, seed=0, **options)
+    built = flows.build(flow, 2, seed=0, base="diagonal-normal", **options)
     kl = ReverseKL(target, batch, path_gradients=True, anneal_steps=annealed)
     steps = 2 if quick else steps
     given = {"steps": steps, "learning_rate": rate, "seed": 0, "verbose": 0}

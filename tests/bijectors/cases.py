@@ -342,6 +342,24 @@ def _sylvester_triangular(dtype):
     return _perturbed(map_)
 
 
+def _contraction(dtype, **options):
+    # A small bound, as each step towards an inverse is a pass op by op.
+    net = networks.LipschitzMLP(2, (3,), lipschitz=0.5, dtype=dtype, seed=0, **options)
+    perturb(net, 0.7, seed=2)
+    return net
+
+
+@case("residual_block", (2,), condition_shape=(2,))
+def _residual_block(dtype):
+    return maps.ResidualBlock(_contraction(dtype, condition_shape=2))
+
+
+@case("residual_block_sin", (2,))
+def _residual_block_sin(dtype):
+    net = _contraction(dtype, activation="sin")
+    return maps.ResidualBlock(net)
+
+
 def _amortized(bijector, dtype):
     count = maps.Amortized.num_parameters(bijector)
     net = networks.MLP(0, (1, count), (4,), condition_shape=2, dtype=dtype, seed=0)

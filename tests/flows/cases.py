@@ -33,6 +33,7 @@ SMALL = {
     "radial": {"num_layers": 2, "hidden_units": (8,)},
     "sylvester": {"num_layers": 1, "hidden_units": (8,)},
     "householder": {"num_layers": 1, "hidden_units": (8,)},
+    "residual": {"num_layers": 2, "hidden_units": (8,), "lipschitz": 0.5},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},
@@ -102,6 +103,7 @@ add("planar", "planar", 2, 2)
 add("radial", "radial", 3)
 add("sylvester", "sylvester", 3, inverted=True, kind="triangular")
 add("householder", "householder", 2, 2)
+add("residual", "residual", 2, 2)
 add("rbig", "rbig", 3)
 add("rbig_table", "rbig", 3, marginals="table")
 add("gis", "gis", 2)

@@ -34,6 +34,7 @@ SMALL = {
     "radial": {"num_layers": 2, "hidden_units": (8,)},
     "sylvester": {"num_layers": 1, "hidden_units": (8,)},
     "householder": {"num_layers": 1, "hidden_units": (8,)},
+    "residual": {"num_layers": 2, "hidden_units": (8,), "lipschitz": 0.5},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},

@@ -9,7 +9,7 @@ ADAPTING = (
     *("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol"),
     *("coupling", "autoregressive", "bernstein", "sos", "naf", "umnn"),
 )
-TAILED = ("planar", "radial", "sylvester", "bnaf")
+TAILED = ("planar", "radial", "residual", "sylvester", "bnaf")
 
 
 class Built(Exception):

@@ -4,6 +4,7 @@ from tfp_flows._context import training_scope
 from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.bijectors._core.cache import caching
 from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
+from tfp_flows.bijectors._core.stochastic import Stochastic
 from tfp_flows.bijectors.adapters import EmbedCondition, OnFlattened
 from tfp_flows.bijectors.amortized import Amortized
 from tfp_flows.bijectors.autoregressive.block import BlockAutoregressive
@@ -40,6 +41,7 @@ from tfp_flows.bijectors.multiscale.wavelets import CosineTransform, HaarWavelet
 from tfp_flows.bijectors.normalization.actnorm import ActNorm
 from tfp_flows.bijectors.normalization.batchnorm import BatchNorm
 from tfp_flows.bijectors.normalization.standardize import Standardize
+from tfp_flows.bijectors.residual.block import ResidualBlock
 from tfp_flows.bijectors.residual.planar import Planar
 from tfp_flows.bijectors.residual.radial import Radial
 from tfp_flows.bijectors.residual.sylvester import Sylvester
@@ -106,9 +108,11 @@ __all__ = [
     "RadialGaussianize",
     "RationalQuadratic",
     "RationalQuadraticSpline",
+    "ResidualBlock",
     "Rotation",
     "Squeeze",
     "Standardize",
+    "Stochastic",
     "SumOfSquares",
     "Sylvester",
     "Transformer",

@@ -32,6 +32,7 @@ TABLES = {
     "radial": "points move from centres; quick, few numbers",
     "sylvester": "bends along several directions at once",
     "householder": "a full Gaussian, by reflections",
+    "residual": "contractions added layer by layer; separate modes, slow samples",
     "rbig": "rotations and marginals layer by layer; seconds, no tuning",
     "gis": "as rbig, along the directions of the worst fit",
     "sig": "normal noise moved to the data in slices; samples",

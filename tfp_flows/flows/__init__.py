@@ -30,6 +30,7 @@ from tfp_flows.flows.vectors.autoregressive import (
     SumOfSquaresFlow,
 )
 from tfp_flows.flows.vectors.block import BlockAutoregressiveFlow
+from tfp_flows.flows.vectors.contractive import ResidualFlow
 from tfp_flows.flows.vectors.coupling import (
     NICE,
     CircularFlow,
@@ -77,6 +78,7 @@ __all__ = [
     "RealNVP",
     "RealNVPImage",
     "Recipe",
+    "ResidualFlow",
     "SumOfSquaresFlow",
     "SylvesterFlow",
     "build",

@@ -10,7 +10,14 @@ from tfp_flows.flows import base, ensemble
 from tfp_flows.flows._model import options
 from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
-from tfp_flows.flows.vectors import autoregressive, block, coupling, linear, residual
+from tfp_flows.flows.vectors import (
+    autoregressive,
+    block,
+    contractive,
+    coupling,
+    linear,
+    residual,
+)
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "names"]
 
@@ -40,6 +47,7 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "radial": residual.RadialFlow,
     "sylvester": residual.SylvesterFlow,
     "householder": residual.HouseholderFlow,
+    "residual": contractive.ResidualFlow,
     "rbig": rbig.RBIG,
     "gis": sliced.GIS,
     "sig": sliced.SIG,

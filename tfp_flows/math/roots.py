@@ -20,7 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["Function", "Solution", "attach_derivatives", "root", "solve"]
+__all__ = [
+    "Function",
+    "Solution",
+    "attach_derivatives",
+    "require_found",
+    "root",
+    "solve",
+]
 
 # Maps `x` and the parameters to the value and the log of its derivative by `x`.
 Function = Callable[..., tuple[tf.Tensor, tf.Tensor]]
@@ -147,7 +154,22 @@ def root(
     target = tf.convert_to_tensor(target)
     found = solve(function, target, low, high, parameters, **options)
     is_number = tf.math.is_finite(target) & tf.math.is_finite(found.root)
-    missing = is_number & ~found.converged
+    return require_found(found.root, is_number & ~found.converged)
+
+
+def require_found(root: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
+    """Return roots, and stop if some are missing.
+
+    Args:
+        root: What was found, `[...]`.
+        missing: Where it is no root, `[...]`.
+
+    Returns:
+        The roots, in XLA, which has no errors, NaN where there is none.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If one is missing, with the number of those.
+    """
     message = (
         "An inverse must converge, but an increasing function has no root for some "
         "values. Look for extreme weights, or use float64. Not found, and tried:"
@@ -157,11 +179,11 @@ def root(
         if count[0]:
             text = f"{message} {int(count[0])}, {int(count[1])}."
             raise tf.errors.InvalidArgumentError(None, None, text)
-        return found.root
+        return root
     check = tf.debugging.Assert(~tf.reduce_any(missing), [message, *count])
     with tf.control_dependencies([check]):
-        nan = tf.constant(np.nan, target.dtype)
-        return tf.where(missing, nan, found.root)
+        nan = tf.constant(np.nan, root.dtype)
+        return tf.where(missing, nan, root)
 
 
 def _enclosing(

@@ -5,6 +5,7 @@ from tfp_flows.networks.base import Conditioner
 from tfp_flows.networks.block import BlockNetwork
 from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.conv import ConvNet
+from tfp_flows.networks.lipschitz import LipschitzMLP
 from tfp_flows.networks.masked import MADE
 from tfp_flows.networks.mlp import MLP
 from tfp_flows.networks.table import Table
@@ -16,6 +17,7 @@ __all__ = [
     "ConditionEmbedding",
     "Conditioner",
     "ConvNet",
+    "LipschitzMLP",
     "NetworkConditioner",
     "Table",
     "as_conditioner",

@@ -58,6 +58,7 @@ from tfp_flows.testing.log_dets import (
     check_log_det,
     check_mass,
     check_opposite_log_dets,
+    check_unbiased,
     density_mass,
 )
 from tfp_flows.testing.loop import check_loop
@@ -162,6 +163,7 @@ __all__ = [
     "check_tracked_variables",
     "check_trained_parameters",
     "check_training_mode",
+    "check_unbiased",
     "check_uniformity",
     "check_unknown_batch_xla",
     "check_unknown_shapes",

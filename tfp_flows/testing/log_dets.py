@@ -9,11 +9,20 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.bijectors._core import cache
+from tfp_flows.bijectors._core import cache, stochastic
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase
 
-__all__ = ["check_log_det", "check_mass", "check_opposite_log_dets", "density_mass"]
+__all__ = [
+    "check_log_det",
+    "check_mass",
+    "check_opposite_log_dets",
+    "check_unbiased",
+    "density_mass",
+]
+
+# Rows of one event, each of which has noise of its own.
+PROBES = 1_000
 
 
 @registry.bijector_check
@@ -40,6 +49,28 @@ def check_log_det(case: BijectorCase) -> None:
                 registry.compare(
                     case, check, what, found, expected, tolerance, case.size
                 )
+
+
+@registry.bijector_check
+def check_unbiased(case: BijectorCase) -> None:
+    """The mean of 1,000 estimates of a log-det is 3 standard errors off at most."""
+    bijector = case.bijector()
+    if not isinstance(bijector, stochastic.Stochastic):
+        return
+    x = tf.repeat(case.points((1,)), PROBES, axis=0)
+    condition = {k: tf.repeat(v, PROBES, 0) for k, v in case.condition((1,)).items()}
+    exact, estimated = (
+        registry.forward_log_det(
+            case, bijector.copy(exact=way), tf.identity(x), **condition
+        ).numpy()
+        for way in (True, False)
+    )
+    error = abs(np.mean(estimated) - exact[0])
+    bound = 3.0 * np.std(estimated) / PROBES**0.5 + case.tolerances.log_det32
+    if not error <= bound:
+        case.fail("unbiased", "mean of estimates", error, bound)
+    if not np.std(estimated) > 0.0:
+        case.fail("unbiased", "estimates are all equal", 0.0, "noise of each row")
 
 
 @registry.bijector_check
