@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfp_flows import _serialize
 from tfp_flows.bijectors import amortized, composition
 from tfp_flows.bijectors import transformers as scalar_maps
@@ -30,21 +32,22 @@ class _Bends(base.VectorFlow):
     # Tails of tables vary; what XLA compiles stays in memory when the flow is gone.
     fit_policy = policy.FitPolicy(base="student-t", xla="conditional")
 
+    _map: Any = None
+    _reverses = False  # the coordinates between layers
+
     def _layer(self, size: int) -> bijector_base.Bijector:
         """Return one map of new variables."""
-        raise NotImplementedError
-
-    def _between(self, size: int) -> list[bijector_base.Bijector]:
-        """Return the maps between two layers."""
-        del size
-        return []
+        return self._map.trainable(
+            size, seed=self._next_seed(), dtype=self.variable_dtype
+        )
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
         found: list[bijector_base.Bijector] = []
         for i in range(self.num_layers):
-            found += self._between(size) if i else []
+            if i and self._reverses:
+                found.append(permutation.Permutation.reverse(size))
             layer = self._conditional(self._layer(size), condition_shape)
             found.append(layer if self.inverted else composition.Invert(layer))
         return found
@@ -72,10 +75,7 @@ class PlanarFlow(_Bends):
         https://arxiv.org/abs/1505.05770
     """
 
-    def _layer(self, size: int) -> bijector_base.Bijector:
-        return planar.Planar.trainable(
-            size, seed=self._next_seed(), dtype=self.variable_dtype
-        )
+    _map = planar.Planar
 
 
 @_serialize.register()
@@ -89,10 +89,7 @@ class RadialFlow(_Bends):
         https://arxiv.org/abs/1505.05770
     """
 
-    def _layer(self, size: int) -> bijector_base.Bijector:
-        return radial.Radial.trainable(
-            size, seed=self._next_seed(), dtype=self.variable_dtype
-        )
+    _map = radial.Radial
 
 
 @_serialize.register()
@@ -129,10 +126,9 @@ class SylvesterFlow(_Bends):
             dtype=self.variable_dtype,
         )
 
-    def _between(self, size: int) -> list[bijector_base.Bijector]:
-        if self.kind != "triangular":
-            return []
-        return [permutation.Permutation.reverse(size)]
+    @property
+    def _reverses(self) -> bool:
+        return self.kind == "triangular"
 
 
 @_serialize.register()
