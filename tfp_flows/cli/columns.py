@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-__all__ = ["hint", "missing", "pairs", "resolve", "split", "unquoted"]
+__all__ = ["hint", "kinds", "missing", "pairs", "resolve", "split", "unquoted"]
 
 
 def split(text: str, separator: str = ",") -> list[str]:
@@ -69,6 +70,48 @@ def pairs(text: str) -> list[tuple[str, str]]:
         elif part.strip():
             begun += f"{part},"
     return [*found, ("", begun.rstrip(","))] if begun else found
+
+
+def kinds(text: str | None, known: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
+    """Return the names and the kinds in a list such as `a,age=integer`.
+
+    Args:
+        text: The list; `None` for `None`.
+        known: Names that there are.
+
+    Returns:
+        The list of names, `None` if there are kinds only; and the kind of each name
+        that has one, as `preprocessing.Column.read` takes it.
+    """
+    if text is None or text in known:
+        return text, {}
+    plain, told = [], {}
+    parts = split(text)
+    for part in parts:
+        name, equals, kind = part.rpartition("=")
+        if equals and unquoted(part) not in known:
+            told[unquoted(name)] = _kind(kind.strip())
+            plain.append(name)
+        else:
+            plain.append(part)
+    is_choice = len(told) < len(parts)
+    return (",".join(plain) if is_choice else None), told
+
+
+def _kind(text: str) -> Any:
+    """Return words such as `positive+atom:0` as `Column.read` takes them."""
+    words = []
+    for part in text.split("+"):
+        word, *values = part.split(":")
+        words.append((word, *map(_value, values)) if values else word)
+    return words[0] if len(words) == 1 else words
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def hint(word: str, known: Iterable[str]) -> str:

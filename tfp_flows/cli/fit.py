@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,10 @@ def add_parser(commands: Any) -> None:
     )
     add(
         "--columns",
-        metavar="A,B",
-        help="columns to model; default: all others; names with commas in quotes",
+        metavar="A,B=KIND",
+        help="columns to model; default: all others; names with commas in quotes; with "
+        "kinds such as age=integer,share=bounded:0:100,rain=positive+atom:0 for those "
+        "that are not to be detected",
     )
     add(
         "--condition",
@@ -154,9 +157,14 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         aside = [n for n in (arguments.groups, arguments.time) if n is not None]
         source = tables.open_source(path, arguments.sheet, aside)
+        chosen, told = columns.kinds(arguments.columns, source.columns)
+        for column in told:
+            if column not in source.columns:
+                sentence = columns.missing(column, source.columns)
+                raise UsageError(f"{path}: {sentence}")
         apart = tables.for_splits(source, arguments.groups, arguments.time)
         flow = _saved(arguments, options)
-        events, conditions = _read(source, flow, arguments)
+        events, conditions = _read(source, flow, arguments, chosen, told)
     except UsageError as cause:
         if not images.holds_images(path):
             raise
@@ -167,7 +175,7 @@ def run(arguments: argparse.Namespace) -> None:
     tables.check_varies(path, events)
     quiet.notice("loading TensorFlow", quiet=arguments.quiet)
     quiet.import_tensorflow()
-    found = screening.screen(path, events, conditions, arguments, options, flow)
+    found = screening.screen(path, events, conditions, arguments, options, flow, told)
     events, conditions, options = found.events, found.conditions, found.options
     apart = {name: values[found.keep] for name, values in apart.items()}
     with explained(path):
@@ -183,7 +191,7 @@ def run(arguments: argparse.Namespace) -> None:
     if flow is None:
         flow = name = _flow_name(arguments.flow, options)
         more = {
-            "columns": events.columns,
+            "columns": found.kinds or events.columns,
             "condition_columns": None if conditions is None else conditions.columns,
         }
     else:
@@ -191,7 +199,9 @@ def run(arguments: argparse.Namespace) -> None:
     given = None if conditions is None else conditions.x
     done = fitting.run(
         flow,
-        events.x[train],
+        dataclasses.replace(events, x=events.x[train])
+        if flow is name
+        else events.x[train],
         None if given is None else given[train],
         arguments,
         options,
@@ -273,16 +283,25 @@ def _saved(arguments: argparse.Namespace, options: dict[str, Any]) -> Any:
 
 
 def _read(
-    source: Any, flow: Any, arguments: argparse.Namespace
+    source: Any,
+    flow: Any,
+    arguments: argparse.Namespace,
+    chosen: str | None,
+    told: dict[str, Any],
 ) -> tuple[Table, Table | None]:
     """Return events and conditions, of the columns that a saved flow knows."""
     if flow is None:
         return tables.read(
             source,
-            arguments.columns,
+            chosen,
             arguments.condition,
-            aside=(arguments.groups, arguments.time),
+            aside=(
+                arguments.groups,
+                arguments.time,
+                *(name for name, kind in told.items() if kind == "drop"),
+            ),
             finite=arguments.missing == "error",
+            categories=[name for name, kind in told.items() if "category" in kind],
         )
     from tfp_flows.datasets import Table
 

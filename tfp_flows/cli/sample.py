@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import columns, files, images, models, output, ranges, tables
@@ -118,15 +119,25 @@ def run(arguments: argparse.Namespace) -> None:
         x = _draw(flow, len(given), given.x, arguments.seed)
         x, names = np.concatenate([x, given.x], axis=1), [*names, *given.columns]
     report = output.Report(arguments)
+    text = _labelled(flow, x, names)
     if out is not None or not report.json:
-        output.write(out, x, names)
+        rest = [i for i, name in enumerate(names) if name not in text]
+        output.write(out, x[:, rest], [names[i] for i in rest], text)
     else:
-        report.facts |= {"columns": names, "rows": x}
+        report.facts |= {"columns": names, "rows": x, "labels": text}
     if out is not None:
         report.line(
             f"wrote {len(x)} rows to {out}", rows=len(x), columns=names, out=out
         )
     report.end()
+
+
+def _labelled(flow: Flow, x: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return columns whose numbers stand for text as text, by name."""
+    return {
+        name: [labels[int(code)] for code in x[:, names.index(name)]]
+        for name, labels in flow.category_labels().items()
+    }
 
 
 def _conditions(flow: Flow, arguments: argparse.Namespace) -> Table:

@@ -28,6 +28,7 @@ class Screened:
         options: Of the flow, with the dtype that the numbers need.
         sentences: What was found.
         keep: Which rows of the table these are, `[n]`.
+        kinds: What the columns of the events are, by name.
     """
 
     events: Table
@@ -35,6 +36,7 @@ class Screened:
     options: dict[str, Any]
     sentences: list[str]
     keep: np.ndarray
+    kinds: dict[str, Any]
 
     def report(self, report: Report) -> None:
         """Print what was found."""
@@ -50,24 +52,43 @@ def screen(
     arguments: argparse.Namespace,
     options: dict[str, Any],
     flow: Any = None,
+    told: dict[str, Any] | None = None,
 ) -> Screened:
     """Look at all rows, and leave out those of gross outliers.
+
+    Args:
+        path: The file.
+        events: Its events.
+        conditions: Their conditions, if there are any.
+        arguments: Of the command.
+        options: Of the flow.
+        flow: The flow that is gone on with, if one is.
+        told: Kinds of columns by name; others are detected.
 
     Raises:
         UsageError: If the rows have no density.
     """
     import numpy as np
 
+    from tfp_flows import flows
     from tfp_flows.cli.errors import explained
-    from tfp_flows.datasets import Table
-    from tfp_flows.training.data import arrays
+    from tfp_flows.training.data import arrays, given, kinds
     from tfp_flows.training.data import screening as rows
 
+    name = flow if flow is not None else arguments.flow or flows.DEFAULT
     with explained(path):
         data = arrays.Data(
             events, conditions, missing=arguments.missing, seed=arguments.seed
         )
-        found = rows.screen(data, "drop")
+        told_kinds = kinds.Kinds(told or "auto")
+        detects = not options.get("noise") and given.takes_kinds(name, options)
+
+        def choose(data: arrays.Data) -> Any:
+            if flow is not None:
+                return flow.preprocessing and flow.preprocessing.columns
+            return told_kinds.choose(data, detects=detects)
+
+        found = rows.screen(data, "drop", kinds=choose)
     dtype = flow.variable_dtype if flow is not None else options.get("dtype")
     chosen = dtype is not None
     dtype = found.settle_dtype(dtype or "float32", chosen=chosen)
@@ -88,7 +109,15 @@ def screen(
         keep[list(finding.rows)] = False
 
     def kept(table: Table) -> Table:
-        return Table(table.x[keep], table.columns)
+        return dataclasses.replace(table, x=table.x[keep])
 
     left = None if conditions is None else kept(conditions)
-    return Screened(kept(events), left, options, sentences, keep)
+    pairs = zip(events.columns, found.kinds or (), strict=False)
+    by_name = dict(pairs)
+    sentences += [
+        f"column {name!r}: {kind}"
+        for name, kind in by_name.items()
+        if not kind.is_plain
+    ]
+    sentences += [f"column {name!r}: {unit}" for name, unit in events.units.items()]
+    return Screened(kept(events), left, options, sentences, keep, by_name)

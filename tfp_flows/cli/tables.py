@@ -116,6 +116,7 @@ def read(
     aside: Sequence[str | None] = (),
     *,
     finite: bool = True,
+    categories: Sequence[str] = (),
 ) -> tuple[Table, Table | None]:
     """Return the events and conditions that a flow is to be fitted to.
 
@@ -125,6 +126,7 @@ def read(
         conditions: Names of the condition's columns.
         aside: Names of columns that are no events unless they are named.
         finite: Whether to raise on cells without a value.
+        categories: Names of columns of categories, which may hold text.
 
     Returns:
         `(events, conditions)`, the latter `None` if there are none.
@@ -152,7 +154,7 @@ def read(
         raise UsageError(f"{source.path}: no column is left for the events.")
     with explained(source.path):
         names = [*chosen, *given] or None
-        table = readers.checked(source, names, check=finite)
+        table = readers.checked(source, names, check=finite, categories=categories)
         return table.select(chosen), table.select(given) if given else None
 
 
@@ -241,7 +243,8 @@ def read_for_flow(
         raise UsageError(f"'{source.path}' must hold a table, got one without columns.")
     events, given = _match(source.path, names, sizes, events, given)
     with explained(source.path):
-        table = readers.checked(source, [*events, *given])
+        labels = flow.category_labels()
+        table = readers.checked(source, [*events, *given], labels=labels)
     if flow.variable_dtype == "float32":
         check_float32(source.path, table)
     return table.select(events).x, table.select(given).x if sizes[1] else None

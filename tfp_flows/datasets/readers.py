@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _files, _optional
-from tfp_flows.datasets import archives, delimited, limits, spreadsheets
+from tfp_flows.datasets import archives, delimited, frames, limits, spreadsheets
 from tfp_flows.datasets.table import Table, check_columns, default_columns, to_table
 
 __all__ = ["SUFFIXES", "Source", "open_table", "read_table", "write_table"]
@@ -32,11 +32,19 @@ class Source:
         self._content = content
         self.columns = tuple(str(name) for name in content.columns)
 
-    def numbers(self, columns: Sequence[str] | None = None) -> Table:
+    def numbers(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        labels: frames.Labels | None = None,
+        categories: Sequence[str] = (),
+    ) -> Table:
         """Return columns as numbers.
 
         Args:
             columns: Names of the columns, in this order. Default: all.
+            labels: Labels of categories, as of `to_table`.
+            categories: Names of columns of categories.
 
         Raises:
             ValueError: If a column does not exist or holds no numbers.
@@ -44,7 +52,8 @@ class Source:
         if isinstance(self._content, Table):
             table = self._content
             return table if columns is None else table.select(columns)
-        return _from_frame(self._content, columns)
+        frame = _selected(self._content, columns)
+        return to_table(frame, labels=labels, categories=categories)
 
     def labels(self, column: str) -> list[Any]:
         """Return a column of any type.
@@ -147,15 +156,25 @@ def read_table(
 
 
 def checked(
-    source: Source, columns: Sequence[str] | None = None, *, check: bool = True
+    source: Source,
+    columns: Sequence[str] | None = None,
+    *,
+    check: bool = True,
+    **categories: Any,
 ) -> Table:
     """Return columns as numbers that a density can be fitted to.
+
+    Args:
+        source: The file.
+        columns: Names of the columns, in this order. Default: all.
+        check: Whether to raise on NaN and infinite cells.
+        **categories: Of `Source.numbers`.
 
     Raises:
         ValueError: See `read_table`.
     """
     with limits.naming(source.path):
-        table = source.numbers(columns)
+        table = source.numbers(columns, **categories)
         _check_not_empty(source.path, table.x.shape)
         if check:
             check_columns(table, constant=False)
@@ -287,7 +306,7 @@ def _known_suffix(path: Path) -> str:
     return suffix
 
 
-def _from_frame(frame: Any, columns: Sequence[str] | None) -> Table:
+def _selected(frame: Any, columns: Sequence[str] | None) -> Any:
     """Select columns before they are converted: others may hold text."""
     names = [str(name) for name in frame.columns]
     if columns is not None:
@@ -300,7 +319,7 @@ def _from_frame(frame: Any, columns: Sequence[str] | None) -> Table:
             f"{names.index('') + 1}. Name it in the header, or save the table without "
             "its row index."
         )
-    return to_table(frame)
+    return frame
 
 
 def _read_parquet(path: Path) -> Any:

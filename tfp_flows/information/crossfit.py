@@ -122,7 +122,12 @@ class CrossFit:
 
     def trained(self, fold: int, x: np.ndarray, rows: np.ndarray) -> flows.Flow:
         """Return the flow of one fold, fitted to some of the rows `x`."""
-        options = {"validation": self._validation, "verbose": 0, **self._options}
+        options = {
+            "validation": self._validation,
+            "verbose": 0,
+            "columns": "continuous",  # entropies here are those of densities
+            **self._options,
+        }
         groups = None if self._groups is None else self._groups[rows]
         if groups is not None and isinstance(options["validation"], float):
             # Copies that were spread are no longer equal.

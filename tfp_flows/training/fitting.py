@@ -45,6 +45,7 @@ def fit(
     weights: TensorLike | None = None,
     missing: Literal["error", "impute"] = "error",
     outliers: Literal["drop", "keep"] = "drop",
+    columns: Any = "auto",
     groups: Any = None,
     time: Any = None,
     seed: int | None = None,
@@ -108,6 +109,12 @@ def fit(
             `preprocessing.impute`.
         outliers: Whether rows with a value at least 100 times as far from the middle
             as any other are left out, each with a warning, or kept.
+        columns: What the columns of a flow given by name are: `"auto"` tells integers,
+            rounded numbers, atoms, categories and natural ends by the values, see
+            `preprocessing.detect`; kinds by name, such as `{"age": "integer", "share":
+            ("bounded", 0, 100)}`, see `preprocessing.Column.read`, go before that, and
+            `"drop"` leaves a column out; `"continuous"`, or a list of names, takes all
+            for numbers.
         groups: What rows belong together, such as a patient or a site, `[N]`: the
             validation rows are whole groups.
         time: When rows were observed, `[N]`, numbers or dates: the validation rows are
@@ -170,6 +177,8 @@ def fit(
     )
     if x is None:
         return _without_data(flow, condition, settings, options)
+    if isinstance(columns, (list, tuple)) and streams.is_stream(flow, x, validation):
+        options["columns"] = columns
     if streams.is_stream(flow, x, validation):
         given.require_share(x, groups, time)
         _refuse_for_greedy(x, condition, weights, settings)
@@ -186,6 +195,8 @@ def fit(
         options=options,
         missing=missing,
         outliers=outliers,
+        columns=columns,
+        detects=objective is None or isinstance(objective, MaximumLikelihood),
         groups=groups,
         time=time,
     )

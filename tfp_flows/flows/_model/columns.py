@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,12 @@ def _column_names(
     return names
 
 
-def by_name(value: Any, names: tuple[str, ...] | None, argument: str) -> Any:
+def by_name(
+    value: Any,
+    names: tuple[str, ...] | None,
+    argument: str,
+    labels: Callable[[], Mapping[str, Sequence[Any]]] = dict,
+) -> Any:
     """Return named columns in their order as an array; what has no names, unchanged.
 
     Args:
@@ -55,6 +60,7 @@ def by_name(value: Any, names: tuple[str, ...] | None, argument: str) -> Any:
             columns are numbered.
         names: Names to select, `None` for no names.
         argument: What to call the data in the error.
+        labels: Returns labels of columns of categories, whose positions stand for them.
 
     Raises:
         ValueError: If a name is missing, or a column of that name is no numbers, or if
@@ -79,7 +85,7 @@ def by_name(value: Any, names: tuple[str, ...] | None, argument: str) -> Any:
         raise ValueError(msg)
     if is_table:
         return value.select(names).x
-    return datasets.to_table(frames.select(value, names)).x
+    return datasets.to_table(frames.select(value, names), labels=labels()).x
 
 
 class NamedColumns:
@@ -130,7 +136,23 @@ class NamedColumns:
             raise ValueError(msg)
         size = self.event_shape[0] if self.event_shape else 1
         names = self.columns or datasets.table.default_columns(size)
-        return pd.DataFrame(np.reshape(x, [-1, size]), columns=list(names))
+        frame = pd.DataFrame(np.reshape(x, [-1, size]), columns=list(names))
+        for name, labels in self.category_labels().items():
+            frame[name] = np.array(labels, object)[frame[name].to_numpy(int)]
+        return frame
+
+    def category_labels(self) -> dict[str, Sequence[Any]]:
+        """Return the labels of columns whose numbers are positions of labels."""
+        spec = getattr(self, "preprocessing", None)
+        if spec is None or self.columns is None:
+            return {}
+        pairs = zip(self.columns, spec.columns, strict=True)
+        return {
+            name: column.categories
+            for name, column in pairs
+            if column.categories is not None
+            and not all(isinstance(v, (bool, int, float)) for v in column.categories)
+        }
 
     def in_order(self, x: Any, condition: Any) -> tuple[Any, Any]:
         """Return events and conditions as the flow takes them.
@@ -140,6 +162,6 @@ class NamedColumns:
         """
         condition = by_name(condition, self.condition_columns, "condition")
         return (
-            by_name(x, self.columns, "x"),
+            by_name(x, self.columns, "x", self.category_labels),
             _checks.lifted_condition(condition, self.condition_shape),
         )

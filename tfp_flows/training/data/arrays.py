@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ class Data:
     """
 
     imputed = 0  # how many cells were filled
+    holes: np.ndarray | None = None  # which of those of the events, `[N, D]`
+    labels: Mapping[str, tuple[Any, ...]] = {}  # of columns of categories
+    units: Mapping[str, str] = {}  # of dates and lengths of time
 
     def __init__(
         self,
@@ -47,6 +51,10 @@ class Data:
     ) -> None:
         _checks.one_of(missing, ("error", "impute"), "missing")
         fills = missing == "impute"
+        if isinstance(x, datasets.Table) or frames.is_frame(x):
+            table = datasets.to_table(x)
+            self.labels, self.units = table.labels, table.units
+            x = table.x[:, 0] if frames.is_series(x) else table
         x, self.columns = _unnamed(x)
         self.x = _numbers(x, "x", self.columns, missing=fills)
         condition, names = (None, None) if condition is None else _unnamed(condition)
@@ -87,6 +95,7 @@ class Data:
             return
         filled = preprocessing.impute(np.concatenate(rows, axis=1), seed)
         width = rows[0].shape[1]
+        self.holes = np.isnan(rows[0])
         self.x = filled[:, :width].reshape(self.x.shape).astype(self.x.dtype)
         if self.condition is not None:
             condition = filled[:, width:].reshape(self.condition.shape)
@@ -113,7 +122,8 @@ class Data:
     def select(self, rows: np.ndarray) -> Data:
         """Return the given rows."""
         out = object.__new__(Data)
-        out.imputed = self.imputed
+        out.imputed, out.labels, out.units = self.imputed, self.labels, self.units
+        out.holes = None if self.holes is None else self.holes[rows]
         out.columns = self.columns
         out.condition_columns = self.condition_columns
         out.groups = None if self.groups is None else self.groups[rows]
@@ -191,6 +201,13 @@ def _numbers(
         )
         raise ValueError(msg)
     return array
+
+
+def filled(values: Any) -> np.ndarray:
+    """Return an array, NaN where a cell of a masked array is masked."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.where(np.ma.getmaskarray(values), np.nan, np.ma.getdata(values))
+    return np.asarray(values)
 
 
 def _floats(array: np.ndarray) -> np.ndarray:

@@ -10,13 +10,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_flows import _checks, flows
+from tfp_flows import _checks, datasets, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows.images import base as image_flows
-from tfp_flows.preprocessing import findings
-from tfp_flows.training.data import arrays, screening
+from tfp_flows.preprocessing import Preprocessing, findings
+from tfp_flows.training.data import arrays, kinds, screening
 
-__all__ = ["VALIDATION", "Given", "read"]
+__all__ = ["VALIDATION", "Given", "read", "takes_kinds"]
 
 # Share of the rows that are held out.
 VALIDATION = 0.1
@@ -69,9 +69,14 @@ def read(
     outliers: str = "drop",
     groups: Any = None,
     time: Any = None,
+    columns: Any = "auto",
+    detects: bool = True,
 ) -> Given:
     """Read what `fit` is given, and build the flow if it was given by name."""
     require_share(validation, groups, time)
+    told = kinds.Kinds(columns)
+    if not isinstance(flow, str) and told.is_told:
+        refuse_options({"columns": columns, **options})
     dataset = x if isinstance(x, tf.data.Dataset) else None
     if dataset is not None:
         require_alone(condition, weights, noise)
@@ -83,15 +88,37 @@ def read(
             inputs: dict[str, Any] = x
             x, condition = inputs["x"], inputs.get("condition")
         if isinstance(flow, flows.Flow):
-            x, condition = flow.in_order(x, condition)
+            x, condition = _ordered(flow, x, condition)
+        x = told.read(x)
         every = arrays.Data(x, condition, weights, missing=missing, seed=seed)
         every.place(groups, time)
-    screened = screening.screen(every, outliers, is_part=dataset is not None)
+    detects = detects and not noise and dataset is None
+    detects = detects and takes_kinds(flow, options)
+
+    def kinds_of(data: arrays.Data) -> Any:
+        if isinstance(flow, flows.Flow):
+            spec = flow.preprocessing
+            return None if spec is None else spec.columns
+        if (given := Preprocessing.read(options.get("preprocessing"))) is not None:
+            return given.columns
+        return told.choose(data, detects=detects)
+
+    screened = screening.screen(
+        every,
+        outliers,
+        is_part=dataset is not None,
+        kinds=kinds_of,
+        notices=told.notices if detects else lambda *_: [],
+    )
     every = screened.data
     by_name = isinstance(flow, str)
     flow, dtype = _in_dtype(flow, screened, options)
     findings.report(screened.findings)
-    flow = _built(flow, every, seed, {**options, **dtype})
+    if isinstance(flow, str):
+        dtype |= {} if told.names is None else {"columns": told.names}
+        if screened.kinds is not None:
+            dtype["preprocessing"] = Preprocessing(screened.kinds)
+    flow = _built(flow, every, seed, {**dtype, **options})
     if isinstance(flow, image_flows.ImageFlow):
         flow.require_pixels(every.x)
     flow.require_values(every.x)
@@ -106,6 +133,8 @@ def read(
     elif dataset is None or not isinstance(validation, (float, int, type(None))):
         rows = _in_order(flow, validation)
         train, held_out = arrays.hold_out(every, rows, seed, missing=missing)
+        if isinstance(rows, (tuple, list)) and held_out is not None:
+            flow.require_values(held_out.x)
     share = dataset is None and isinstance(validation, float)
     small = by_name and is_small_table(every)
     average = flow.fit_policy.average if small else None
@@ -114,7 +143,7 @@ def read(
 
 def _in_dtype(
     flow: flows.Flow | str, screened: screening.Screened, options: dict[str, Any]
-) -> tuple[flows.Flow | str, dict[str, str]]:
+) -> tuple[flows.Flow | str, dict[str, Any]]:
     """Return the option of the dtype that the data need, if they need one."""
     if not isinstance(flow, str):
         screened.settle_dtype(str(flow.variable_dtype), chosen=True)
@@ -123,6 +152,23 @@ def _in_dtype(
     policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
     wanted = screened.settle_dtype(policy.variable_dtype, chosen=dtype is not None)
     return flow, {} if wanted == policy.variable_dtype else {"dtype": wanted}
+
+
+def _ordered(flow: flows.Flow, x: Any, condition: Any) -> tuple[Any, Any]:
+    """Return data as the flow has them; it learns names that it does not know."""
+    ordered = flow.in_order(x, condition)
+    unnamed = flow.columns is None and datasets.frames.is_frame(x)
+    unknown = flow.condition_columns is None and datasets.frames.is_frame(condition)
+    return x if unnamed else ordered[0], condition if unknown else ordered[1]
+
+
+def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:
+    """Whether a flow of this name can take columns for more than numbers."""
+    if not isinstance(flow, str) or flow not in flows.names():
+        return False
+    base = options.get("base", "normal")
+    has_tails = not isinstance(base, str) or base in ("normal", "student-t")
+    return flows.flow_class(flow).fit_policy.method == "gradients" and has_tails
 
 
 def require_alone(condition: Any, weights: Any, noise: float) -> None:

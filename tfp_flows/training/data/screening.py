@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tfp_flows import _checks
-from tfp_flows.preprocessing import checks
+from tfp_flows.preprocessing import Column, checks
 from tfp_flows.preprocessing.findings import Finding
 from tfp_flows.training.data import arrays
+from tfp_flows.training.data.kinds import unbounded
 
 __all__ = ["Screened", "screen"]
 
@@ -25,11 +27,13 @@ class Screened:
         data: The rows to fit.
         findings: What was found in them.
         fine: What float32 cannot hold, to follow with what is done about it.
+        kinds: What the columns are, `None` for numbers.
     """
 
     data: arrays.Data
     findings: list[Finding]
     fine: list[Finding]
+    kinds: Sequence[Column] | None = None
 
     def settle_dtype(self, dtype: str, *, chosen: bool) -> str:
         """Return the dtype in which the rows can be fitted, and say why.
@@ -57,7 +61,14 @@ class Screened:
         return "float64"
 
 
-def screen(data: arrays.Data, outliers: str, *, is_part: bool = False) -> Screened:
+def screen(
+    data: arrays.Data,
+    outliers: str,
+    *,
+    is_part: bool = False,
+    kinds: Callable[[arrays.Data], Sequence[Column] | None] = lambda _: None,
+    notices: Callable[..., list[Finding]] = lambda *_: [],
+) -> Screened:
     """Look for constants, copies, outliers, codes of missing cells and lost digits.
 
     Args:
@@ -65,6 +76,8 @@ def screen(data: arrays.Data, outliers: str, *, is_part: bool = False) -> Screen
         outliers: `"drop"` leaves rows with gross outliers out, `"keep"` does not.
         is_part: Whether these are the first rows of a dataset only, which stay as they
             are; nothing is an error then.
+        kinds: Says what the columns are, of the rows without outliers.
+        notices: Says what is to be said of these.
     """
     _checks.one_of(outliers, ("drop", "keep"), "outliers")
     if data.x.ndim > 2 or (data.condition is not None and data.condition.ndim > 2):
@@ -82,21 +95,26 @@ def screen(data: arrays.Data, outliers: str, *, is_part: bool = False) -> Screen
     keep = np.ones(len(data), bool)
     keep[far] = not drops
     seen = keep & counts
+    found_kinds = kinds(data if keep.all() else data.select(keep))
+    discrete = [] if found_kinds is None else [c.is_discrete for c in found_kinds]
     fine: list[Finding] = []
     for kind, (values, names) in parts.items():
         values = values[seen]
         still = checks.constant(values, names, condition=bool(kind))
         found = [*still, *checks.sentinels(values, names)]
         if not kind and not still:
-            found += checks.dependent(values, names)
+            found += checks.dependent(values, names, discrete or None)
         findings += [_of(kind, finding) for finding in found]
         fine += [_of(kind, f) for f in checks.too_fine_for_float32(values, names)]
-    findings += checks.copied_rows(
-        np.concatenate([values[seen] for values, _ in parts.values()], axis=1)
-    )
+    if not discrete or not all(discrete):
+        every = np.concatenate([values[seen] for values, _ in parts.values()], axis=1)
+        findings += checks.copied_rows(every)
+    findings += notices(data.select(seen), found_kinds)
+    findings += unbounded(data.select(seen), found_kinds, data.columns)
     if is_part:
         findings = [dataclasses.replace(f, severity="warning") for f in findings]
-    return Screened(data if keep.all() else data.select(keep), findings, fine)
+    kept = data if keep.all() else data.select(keep)
+    return Screened(kept, findings, fine, found_kinds)
 
 
 def _outliers(
