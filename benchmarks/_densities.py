@@ -187,7 +187,7 @@ def flow_by_name(
 
     small = {"num_bins": 16} if name == "rbig" else {"hidden_units": (8,)}
     few = {**SMOKE, **small} if options.get("smoke") else {}
-    few |= fixed
+    few |= {"columns": "continuous", **fixed}  # densities, as those of all models
     if options.get("groups") is not None:
         few["groups"] = options["groups"]
     flow, _ = tfp_flows.fit(name, train, seed=seed, verbose=0, **few)
@@ -207,6 +207,7 @@ def _for_seconds(
             if time.process_time() > until:
                 self.model.stop_training = True
 
+    options["columns"] = "continuous"
     found, _ = tfp_flows.fit(
         flow, train, seed=seed, verbose=0, callbacks=[Stop()], **options
     )
@@ -224,7 +225,8 @@ def trained_rbig(train: np.ndarray, seed: int, options: dict[str, Any]) -> Densi
     order = np.random.default_rng(seed).permutation(len(train))
     held = len(train) // 10
     part, stop = train[order[held:]], (train[order[:held]],)
-    flow, _ = tfp_flows.fit("rbig", part, validation=stop, seed=seed, verbose=0)
+    plain: dict[str, Any] = {"columns": "continuous", "verbose": 0}
+    flow, _ = tfp_flows.fit("rbig", part, validation=stop, seed=seed, **plain)
     more = {"validation": stop, "adapt": False, "learning_rate": 1e-4}
     flow = _for_seconds(flow.trainable_flow(), part, seed, until, **more)
     return _of_flow(flow)

@@ -100,7 +100,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     found.append(report(name, f"+-{noise} #{seed}", flow, x))
     for name in () if args.smoke else ("nsf-ar", "nsf"):
         train, test = next(datasets.wine_folds("red"))
-        flow, _ = tfp_flows.fit(name, train.x, epochs=40, seed=0, verbose=0, **options)
+        flow, _ = tfp_flows.fit(
+            name,
+            train.x,
+            columns="continuous",
+            epochs=40,
+            seed=0,
+            verbose=0,
+            **options,
+        )
         found.append(report(name, "trained", flow, np.float32(test.x)))
     table = np.array(found)
     middle = np.median(table, axis=0)

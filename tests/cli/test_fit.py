@@ -11,7 +11,7 @@ import pytest
 
 import tfp_flows
 from tfp_flows import training
-from tfp_flows.cli import fit
+from tfp_flows.cli import columns, fit
 
 
 def _write(path, rows, header="a,b,c"):
@@ -321,3 +321,37 @@ def test_rows_are_held_out_by_group_and_by_time(run, refused, folder, tmp_path):
     assert "'sites'" in refused(*argv, "--groups", "sites", "--columns", "a,b")
     text = refused(*argv, "--groups", "site", "--time", "day", "--columns", "a,b")
     assert "got both" in text
+
+
+def test_kinds_of_columns_are_found_told_and_kept(run, refused, tmp_path):
+    rng = np.random.default_rng(0)
+    ratings, colours = rng.integers(1, 6, 200), rng.choice(["red", "green"], 200)
+    cells = list(zip(rng.normal(size=200), ratings, colours, strict=True))
+    table, out = _write(tmp_path / "mixed.csv", cells), tmp_path / "f.keras"
+    argv = ("fit", table, "--flow", "linear", "--epochs", 1, "--quiet", "--out", out)
+    assert "add --columns 'c=category'" in refused(*argv)
+    assert "there is no column 'z'" in refused(*argv, "--columns", "z=integer")
+    assert "there is no kind 'whole'" in refused(*argv, "--columns", "a,b=whole")
+    code, text, _ = run(*argv, "--columns", "c=category,b=bounded:0:6")
+    assert code == 0
+    assert "column 'b': amounts from 0 to 6" in text
+    assert "column 'c': 2 categories (green, red)" in text
+    assert "column 'c': 2 categories (green, red)" in run("info", out)[1]
+    text = run("sample", out, "-n", 20, "--seed", 0)[1]
+    assert text.splitlines()[0] == "c,a,b"
+    assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"red", "green"}
+    assert run("score", out, table, "--quiet")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "kinds"),
+    [
+        ("a,b", "a,b", {}),
+        ("a=integer", None, {"a": "integer"}),
+        ("a,b=bounded:0:1", "a,b", {"b": ("bounded", 0.0, 1.0)}),
+        ("b=positive+atom:0", None, {"b": ["positive", ("atom", 0.0)]}),
+        ("x=1", "x=1", {}),
+    ],
+)
+def test_lists_of_columns_may_have_kinds(text, names, kinds):
+    assert columns.kinds(text, ["a", "b", "x=1"]) == (names, kinds)

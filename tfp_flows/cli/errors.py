@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 
 from tfp_flows import _optional
 
-__all__ = ["Interrupted", "UsageError", "explained", "unexpected"]
+__all__ = ["Interrupted", "UsageError", "explained", "on_the_shell", "unexpected"]
 
 # Keras and TensorFlow can put whole tables into a message; a line must stay a line.
 _MAX_LENGTH = 400
+# What the library calls an option, and what it is on the shell.
+_OPTIONS = (
+    (r"(fit with|pass) missing='impute'", "add --missing impute"),
+    (r"fit with columns=\{'([^']*)': 'category'\}", r"add --columns '\1=category'"),
+    (r"Build the flow with dtype='float64'", "Add --option dtype=float64"),
+    (r" Pass outliers='keep' to fit it, too\.", ""),
+    (r"by columns=\{\.\.\.\}, or columns='continuous'", "by --columns NAME=KIND"),
+    (
+        r"Fit a flow by its name, with columns='auto' or their kinds,",
+        "Leave --columns to detection, or give their kinds,",
+    ),
+)
 
 
 class UsageError(Exception):
@@ -65,11 +78,18 @@ def explained(
         raise UsageError(prefix + text) from error
 
 
+def on_the_shell(text: str) -> str:
+    """Return a sentence of the library that names options of the shell."""
+    for words, option in _OPTIONS:
+        text = re.sub(words, option, text)
+    return text
+
+
 def _one_line(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
         if error.filename is not None:
             text += f": '{os.fspath(error.filename)}'"
-    text = " ".join(text.split()) or type(error).__name__
+    text = on_the_shell(" ".join(text.split())) or type(error).__name__
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."

@@ -17,6 +17,8 @@ from tfp_flows.cli.output import Report
 if TYPE_CHECKING:
     import numpy as np
 
+    from tfp_flows.datasets import Table
+
 __all__ = ["Done", "rows", "run"]
 
 
@@ -64,7 +66,7 @@ class Done:
 
 def run(
     flow: Any,
-    x: np.ndarray,
+    x: np.ndarray | Table,
     condition: np.ndarray | None,
     arguments: argparse.Namespace,
     options: dict[str, Any],

@@ -89,10 +89,24 @@ def run(arguments: argparse.Namespace) -> None:
     report.line(repr(flow), **facts)
     report.line(f"parameters: {facts['parameters']}")
     report.line(f"columns: {_names(names)}")
+    kinds = _kinds(flow, names)
+    for name, kind in kinds.items():
+        report.line(f"column {name!r}: {kind}")
+    report.facts["kinds"] = kinds
     if flow.condition_shape is not None:
         report.line(f"condition: {_names(condition_columns)}")
     report.line(f"format version: {facts['format_version']}")
     report.end()
+
+
+def _kinds(flow: Any, names: list[str] | None) -> dict[str, str]:
+    """Return what columns are that are no plain numbers, in words."""
+    if flow.preprocessing is None:
+        return {}
+    columns = flow.preprocessing.columns
+    known = names or tables.default_names(len(columns))
+    pairs = zip(known, columns, strict=True)
+    return {name: str(kind) for name, kind in pairs if not kind.is_plain}
 
 
 def _names(names: list[str] | None) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli.errors import UsageError
+from tfp_flows.cli.errors import UsageError, on_the_shell
 from tfp_flows.cli.output import Report
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def screen(
         options = {**options, "dtype": dtype}
     errors = [str(f) for f in found.findings if f.severity == "error"]
     if errors:
-        raise UsageError(f"{path}: {' '.join(errors)}")
-    sentences = [str(finding) for finding in found.findings]
+        raise UsageError(f"{path}: {on_the_shell(' '.join(errors))}")
+    sentences = [on_the_shell(str(finding)) for finding in found.findings]
     if data.imputed:
         cells = data.x.size + (0 if data.condition is None else data.condition.size)
         share = 100 * data.imputed / cells

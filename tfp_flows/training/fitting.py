@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -201,7 +202,8 @@ def fit(
         time=time,
     )
     history = _run(found, settings)
-    history.report = _report(found, settings, history)
+    judged = _report(found, settings, history)
+    history.report = dataclasses.replace(judged, columns=found.described())
     _tell(history.report, settings)
     return found.flow, history
 

@@ -91,6 +91,8 @@ class Report:
         lead: By how much the flow is better, the same rows taken together.
         unit: Of all three; a lead is positive where the flow is better.
         advice: Sentences that say what to do.
+        columns: What columns are that are no plain numbers, and how many cells were
+            filled, in words.
     """
 
     rows: int | None
@@ -103,6 +105,7 @@ class Report:
     lead: Estimate | None = None
     unit: str = ROW_UNIT
     advice: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def loses(self) -> bool:
@@ -132,7 +135,7 @@ class Report:
         if self.count and self.of != "training":
             first += f"; {self.count:,} {self.of} rows"
         ending = [] if self.ending is None else [str(self.ending)]
-        return "\n".join([first, *ending, *self.figures()])
+        return "\n".join([*self.columns, first, *ending, *self.figures()])
 
 
 def judged(

@@ -14,6 +14,7 @@ from tfp_flows import _checks, datasets, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows.images import base as image_flows
 from tfp_flows.preprocessing import Preprocessing, findings
+from tfp_flows.preprocessing.checks import label
 from tfp_flows.training.data import arrays, kinds, screening
 
 __all__ = ["VALIDATION", "Given", "read", "takes_kinds"]
@@ -47,6 +48,20 @@ class Given:
     dataset: tf.data.Dataset | None
     share: bool
     average: float | None = None
+
+    def described(self) -> tuple[str, ...]:
+        """Return what the columns are, a line for each that is no plain number."""
+        spec, data = self.flow.preprocessing, self.every
+        kinds = () if spec is None else spec.columns
+        lines = [
+            f"{label(self.flow.columns, i)}: {kind}"
+            for i, kind in enumerate(kinds)
+            if not kind.is_plain
+        ]
+        lines += [f"column {name!r}: {unit}" for name, unit in data.units.items()]
+        if data.imputed:
+            lines.append(f"{data.imputed} missing cells are filled from similar rows")
+        return tuple(lines)
 
     def adapt(self) -> None:
         """Set data-dependent layers; a bounded base has all events in its box."""

@@ -78,6 +78,8 @@ class Kinds:
             if not self.told:
                 return x
             x = datasets.to_table(arrays.filled(x))
+            if x.x.shape[1] == len(told) and not set(told) & set(x.columns):
+                x = datasets.Table(x.x, told)  # in their order
         dropped = [name for name, kind in self.told.items() if kind == DROP]
         if not isinstance(x, datasets.Table) and dropped:
             known = datasets.frames.names(x)
