@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _context
 from tfp_flows.datasets.table import Table
 from tfp_flows.datasets.toy import LOG_2PI
 
@@ -81,7 +80,7 @@ def mixed_table(n: int, seed: int | None = None) -> Table:
         >>> table.x[:, 1].tolist()
         [7.0, 1.0, 5.0, 0.0]
     """
-    rng = _context.generator(seed)
+    rng = np.random.default_rng(seed)
     warmth = rng.normal(size=n)
     visitors = rng.poisson(_rate(warmth)).astype(np.float64)
     logit = _humidity_centre(warmth, visitors) + HUMIDITY_SCALE * rng.normal(size=n)
