@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfp_flows import _checks
 from tfp_flows.preprocessing.column import Column
 
@@ -112,6 +114,11 @@ class Preprocessing:
     def is_plain(self) -> bool:
         """Whether every column is a number like any other."""
         return all(column.is_plain for column in self.columns)
+
+    @property
+    def plain(self) -> np.ndarray:
+        """Whether each column is, `[D]`."""
+        return np.array([column.is_plain for column in self.columns])
 
     @property
     def is_discrete(self) -> bool:

@@ -100,7 +100,8 @@ def fit(
         patience: Epochs without improvement before training stops; by default a tenth
             of `epochs`, at least 10, and at least 250 updates.
         noise: Standard deviation of Gaussian noise added to the events of each batch,
-            in units of the standard deviation of each coordinate.
+            in units of the standard deviation of each coordinate; columns with bounds,
+            steps, atoms or categories get none.
         average: Decay of an exponential average of the weights, such as 0.999, which is
             validated and kept in place of the last weights; see `AverageWeights`. By
             default 0.99 where `nsf-ar` is built for a small table, `None` elsewhere.

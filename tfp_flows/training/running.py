@@ -179,12 +179,15 @@ def _batches(given: Given, size: int, noise: float, seed: int) -> tf.data.Datase
     """Return the batches of arrays, of ensembles others for each member."""
     flow = given.flow
     kind = flow.variable_dtype
+    amount: Any = noise
+    if noise and flow.cells is not None:  # other values have cells, or ends
+        amount = noise * flow.cells.spec.plain.astype(float)
     if isinstance(flow, flows.Ensemble):
         count = flow.num_members
         return members.for_members(
-            given.train, count, size, noise, seed, kind, bootstrap=flow.bootstrap
+            given.train, count, size, amount, seed, kind, bootstrap=flow.bootstrap
         )
-    return batches.for_training(given.train, size, noise, seed, kind)
+    return batches.for_training(given.train, size, amount, seed, kind)
 
 
 def _weighs(given: Given) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_flows.training.data import arrays
@@ -18,7 +19,11 @@ def _slices(parts: tuple[Any, Any, Any]) -> tf.data.Dataset:
 
 
 def for_training(
-    data: arrays.Data, batch_size: int, noise: float, seed: int, dtype: str
+    data: arrays.Data,
+    batch_size: int,
+    noise: float | np.ndarray,
+    seed: int,
+    dtype: str,
 ) -> tf.data.Dataset:
     """Return batches of one size, reshuffled every epoch, with noise on the events.
 
@@ -28,7 +33,7 @@ def for_training(
     dataset = _slices(data.keras(dtype))
     dataset = dataset.shuffle(len(data), seed=seed, reshuffle_each_iteration=True)
     dataset = dataset.batch(batch_size, drop_remainder=True)
-    if noise:
+    if np.any(noise):
         scale = tf.constant(noise * data.counted().x.std(axis=0), dtype)
         generator = tf.random.Generator.from_seed(seed)
 

@@ -16,7 +16,7 @@ def for_members(
     data: arrays.Data,
     members: int,
     batch_size: int,
-    noise: float,
+    noise: float | np.ndarray,
     seed: int,
     dtype: str,
     *,
@@ -56,7 +56,7 @@ def for_members(
 
     def batch(number: tf.Tensor, step: tf.Tensor, places: tf.Tensor) -> tuple[Any, ...]:
         found = tf.nest.map_structure(lambda v: tf.gather(v, places), parts)
-        if not noise:
+        if not np.any(noise):
             return found
         first, *rest = found
         x = first["x"] if isinstance(first, dict) else first
