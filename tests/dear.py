@@ -110,7 +110,13 @@ QUICK: dict[str, set[str]] = {
 BY_DTYPE: dict[str, set[str]] = {"bijector": {"tf_function", "xla"}, "flow": {"modes"}}
 DTYPES = ("float32", "float64")
 
-SEARCHES = {"mixture_gaussianize", "residual_block"}
+# Searches, which other cases with one stand for where checks are dear.
+SEARCHES = {
+    "elementwise_network",
+    "elementwise_squares",
+    "mixture_gaussianize",
+    "residual_block",
+}
 
 # Check -> the cases on which it runs by default.
 DEAR: dict[str, dict[str, set[str]]] = {
@@ -119,6 +125,8 @@ DEAR: dict[str, dict[str, set[str]]] = {
         "threads": {*cases.CASES} - SEARCHES,
         "empty_batch": {*cases.CASES} - SEARCHES,
         "unknown_shapes": {*cases.CASES} - SEARCHES,
+        "vectorized_map": {*cases.CASES}
+        - {"elementwise_network", "elementwise_squares"},
         "one_pass": {*cases.CASES} - {"residual_block"},
         # Traces six maps in two directions, with gradients.
         "loop": {

@@ -25,6 +25,7 @@ TABLES = {
     "sampling": ("by pass", "largest error in float32"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
     "tables": ("us/row", "quantile", "lead", "over classic RBIG"),
+    "toys": ("gap", "seconds", "\nlinear", "two_moons"),
     "tf32": ("GPU: ", "TF32", "\nnsf", "\nrealnvp"),
 }
 

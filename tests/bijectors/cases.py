@@ -208,7 +208,7 @@ def _block_autoregressive(dtype):
     net = networks.BlockNetwork(
         2, (3, 3), ranks="right-to-left", condition_shape=2, dtype=dtype, seed=0
     )
-    return _perturbed(maps.BlockAutoregressive(net), 0.5)
+    return _perturbed(maps.BlockAutoregressive(net), 0.05)
 
 
 # Linear maps, without a network.

@@ -188,7 +188,7 @@ def _autoregressive(size, dtype):
 
 @of("BlockAutoregressive")
 def _block(size, dtype):
-    net = networks.BlockNetwork(size, (3, 3), dtype=dtype, seed=0)
+    net = networks.BlockNetwork(size, (2, 2), dtype=dtype, seed=0)
     return maps.BlockAutoregressive(net)
 
 

@@ -84,7 +84,7 @@ add("bernstein", "bernstein", 2)
 add("sos", "sos", 2)
 add("naf", "naf", 2, transformer=bijectors.DeepSigmoidal(3))
 add("umnn", "umnn", 2, transformer=bijectors.MonotoneNetwork(2, 16))
-add("bnaf", "bnaf", 2, 1)
+add("bnaf", "bnaf", 2, 1, check={"noise": 0.03})
 add(
     "circular",
     "circular",
