@@ -43,6 +43,15 @@ def test_bootstrap_gives_each_member_rows_of_its_own():
     assert len(np.unique(first[0])) < 60
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_noise_differs_between_members_and_steps(dtype):
+    data = arrays.Data(np.tile([[20.0, 20.0], [60.0, 60.0]], [20, 1]))
+    steps = members.for_members(data, 2, 10, 0.5, 5, dtype).take(3)
+    noise = np.stack([batch[0].numpy() for batch in steps]) % 20.0
+    assert noise.dtype == dtype
+    assert len(np.unique(noise)) > 100
+
+
 class _Model:
     """What the callback reads and writes of an ensemble."""
 

@@ -61,7 +61,8 @@ def for_members(
         first, *rest = found
         x = first["x"] if isinstance(first, dict) else first
         words = tf.stack([seed ^ 1, tf.cast(number, tf.int32) * steps + step])
-        x += scale.astype(dtype) * tf.random.stateless_normal(x.shape, words, x.dtype)
+        drawn = tf.random.stateless_normal(tf.shape(x), words, dtype=x.dtype)
+        x += scale.astype(dtype) * drawn
         first = {**first, "x": x} if isinstance(first, dict) else x
         return (first, *rest)
 
