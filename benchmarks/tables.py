@@ -311,6 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         args.tables = ["toy"]
         args.models = ["Gaussian", "power", "quantile", "mixture", "classic", "rbig"]
     _report.header("held-out log-likelihood, nats per row", "scikit-learn")
+    print("columns are standardised; those of bsds are pixels from 0 to 1")
     print(
         f"{'table':10}{'rows':>7}{'d':>4}  {'model':11}{'mean':>9}{'error':>7}"
         f"{'bad':>5}{'fit s':>8}{'us/row':>8}{'grew MB':>9}{'median':>9}{'low':>9}"
