@@ -26,6 +26,7 @@ FLOWS = (
     "BlockAutoregressiveFlow",
     "CircularFlow",
     "CouplingFlow",
+    "Ensemble",
     "GIS",
     "Gaussianization",
     "Glow",
