@@ -15,6 +15,7 @@ SCRIPTS = sorted(p for p in FOLDER.glob("*.py") if not p.name.startswith("_"))
 TABLES = {
     "drift": ("1 ulp", "nsf-ar", "median flow"),
     "ensembles": ("ratio", "lead", "at most 2.5"),
+    "estimators": ("FlowDensity", "lead", "AUROC", "coverage"),
     "fit_memory": ("MB/fit", "\nlinear"),
     "gaussianization": ("tables", "classic", "student", "rows/s/pass", "\nstream"),
     "glow": ("bits/dim", "full-covariance Gaussian", "sample / log_prob"),
