@@ -63,3 +63,18 @@ def test_marginals_have_a_column_each(x):
     assert [ax.get_xlabel() for ax in axes[:, 0]] == ["right", "z1"]
     heights = [patch.get_height() for patch in axes[0, 0].patches]
     assert max(heights) > 0
+
+
+def test_discrete_columns_are_drawn_as_they_are_and_spread():
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(size=60), rng.integers(0, 4, size=60)], axis=-1)
+    kinds = {"a": "continuous", "b": "integer"}
+    flow = flows.build("linear", 2, columns=kinds, seed=0)
+    flow.adapt(x)
+    first, *_, last = plots.gaussianization(flow, x, ks=[0, flow.num_maps])
+    np.testing.assert_allclose(first.collections[0].get_offsets(), x, atol=1e-6)
+    z = last.collections[0].get_offsets()
+    assert len(np.unique(np.round(z[:, 1], 6))) > 50
+    drawn = plots.layers(flow, ks=[flow.num_maps], num_samples=50, density=False)
+    values = drawn[0].collections[0].get_offsets()[:, 1]
+    np.testing.assert_array_equal(values, np.round(values))

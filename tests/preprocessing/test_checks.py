@@ -117,3 +117,7 @@ def test_imputed_cells_keep_the_distribution_and_the_dependence():
     np.testing.assert_array_equal(filled, again)
     with pytest.raises(ValueError, match="column 2 must have some values"):
         impute(np.column_stack([Z[:, 0], np.full(1500, np.nan)]))
+
+
+def test_rows_of_a_few_values_are_equal_by_chance():
+    assert said(RNG.integers(0, 4, size=(1500, 3)))[0] == []

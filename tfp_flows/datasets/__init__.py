@@ -25,11 +25,12 @@ from tfp_flows.datasets.mixed import (
     mixed_table,
     mixed_table_log_prob,
 )
-from tfp_flows.datasets.readers import read_table, write_table
+from tfp_flows.datasets.readers import read_table
 from tfp_flows.datasets.splits import split_rows
 from tfp_flows.datasets.table import Table, check_columns, to_table
 from tfp_flows.datasets.toys import toy, toy_entropy, toy_log_prob, toy_names
 from tfp_flows.datasets.wine import wine, wine_folds
+from tfp_flows.datasets.writers import write_table
 
 __all__ = [
     "FASHION_CLASSES",

@@ -6,11 +6,16 @@ what it has learned. Rows of a table without copies go where a permutation sends
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-__all__ = ["copies", "equal_rows", "random_folds", "random_split", "whole"]
+__all__ = [
+    "copies",
+    "equal_by_chance",
+    "equal_rows",
+    "random_folds",
+    "random_split",
+    "whole",
+]
 
 # Elements that are hashed at once: what one step needs stays in the cache.
 _BLOCK = 2**16
@@ -69,15 +74,15 @@ def copies(*parts: np.ndarray | None) -> np.ndarray | None:
     groups = equal_rows(*parts)
     if groups is None or len(np.unique(groups)) < 0.5 * len(groups):
         return None
-    return None if _are_by_chance(groups, parts) else groups
+    return None if equal_by_chance(groups, *parts) else groups
 
 
-def _are_by_chance(groups: np.ndarray, parts: Sequence[np.ndarray | None]) -> bool:
+def equal_by_chance(groups: np.ndarray, *parts: np.ndarray | None) -> bool:
     """Return whether columns of few values explain that rows are equal.
 
     Args:
-        groups: As `equal_rows` numbers the rows.
-        parts: Arrays `[n, ...]` of which the rows consist, or `None`.
+        groups: The number of one row for all that are equal, `[n]`.
+        *parts: Arrays `[n, ...]` of which the rows consist, or `None`.
     """
     count = len(groups)
     columns = [np.asarray(p).reshape(count, -1) for p in parts if p is not None]
@@ -193,7 +198,7 @@ def _copies(arrays: list[np.ndarray], share: float) -> np.ndarray | None:
     distinct = int(np.sum(groups == np.arange(len(groups))))
     if distinct < 2 or (distinct * _OFTEN < len(groups) and distinct * share < _FEW):
         return None
-    return None if _are_by_chance(groups, arrays) else groups
+    return None if equal_by_chance(groups, *arrays) else groups
 
 
 def whole(groups: np.ndarray, count: int) -> np.ndarray:

@@ -72,11 +72,11 @@ def gaussianization(
     if figure is None:
         figure = canvas.new_figure(2.6 * across, 2.7 * down)
     rows = canvas.thin(np.asarray(x), _POINTS).astype(flow.variable_dtype)
-    z = flow.bijector(condition).inverse(rows)
+    z = flow.bijector(condition).inverse(flow.spread(rows))
     axes = np.empty(len(ks), dtype=object)
     for place, k in enumerate(ks):
         # Behind k maps stands what the other maps make of the base values.
-        behind = flow.partial(total - k, condition).bijector.forward(z)
+        behind = flow.partial(total - k, condition).bijector.forward(z) if k else rows
         points = np.reshape(behind, [len(rows), -1])[:, list(columns)]
         ax = figure.add_subplot(down, across, place + 1)
         first, second = points.T
@@ -170,7 +170,12 @@ def marginals(
     if columns is None:
         columns = range(min(flow.event_size, _MAX_PANELS))
     rows = np.asarray(x).astype(flow.variable_dtype)
-    z = flow.bijector(condition).inverse(rows).numpy().reshape(len(rows), -1)
+    z = (
+        flow.bijector(condition)
+        .inverse(flow.spread(rows))
+        .numpy()
+        .reshape(len(rows), -1)
+    )
     rows = rows.reshape(len(rows), -1)
     if figure is None:
         figure = canvas.new_figure(2.4 * len(columns), 4.4)

@@ -82,7 +82,8 @@ def layers(
         if density:
             density_2d(current, seed=seed, ax=ax)
         else:
-            x = current.bijector.forward(z).numpy()
+            x = current.bijector.forward(z)
+            x = np.asarray(flow.pushed(z, condition) if k == flow.num_maps else x)
             x = x.reshape(num_samples, -1)[:, list(columns)]
             ax.scatter(x[:, 0], x[:, 1], c=color, s=2, linewidths=0, rasterized=True)
             ax.set(xlim=canvas.limits(x[:, 0]), ylim=canvas.limits(x[:, 1]))

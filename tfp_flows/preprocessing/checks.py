@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfp_flows.datasets import folds
 from tfp_flows.preprocessing.findings import Finding
 
 __all__ = [
@@ -140,8 +141,9 @@ def copied_rows(x: np.ndarray) -> list[Finding]:
     """
     x = np.ascontiguousarray(x[:_SAMPLE])
     rows = x.view(np.dtype((np.void, x.dtype.itemsize * x.shape[1]))).ravel()
-    share = 1.0 - len(np.unique(rows)) / len(rows)
-    if share <= _COPIES:
+    distinct, groups = np.unique(rows, return_inverse=True)
+    share = 1.0 - len(distinct) / len(rows)
+    if share <= _COPIES or folds.equal_by_chance(groups, x):
         return []
     sentence = (
         f"are copies of earlier rows to {100 * share:.0f} %: a density can grow at "
