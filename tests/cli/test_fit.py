@@ -245,7 +245,7 @@ def test_options_of_a_flow_are_printed(run):
         "transformer: Transformer = Affine(max_log_scale=5.0)\n    The scalar" in text
     )
     assert "num_layers: int = 6\n    Number of layers." in text
-    assert "of all flows and of the fit: average, base, checkpoint" in text
+    assert "of all flows and of the fit: average, base, bootstrap, checkpoint" in text
 
 
 def test_a_transformer_is_an_option_and_old_names_stay(run, table, tmp_path):

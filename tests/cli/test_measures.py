@@ -34,6 +34,7 @@ def test_measures_are_those_of_the_library(run, table):
         "name": "mutual information",
         "value": pytest.approx(expected.value, abs=1e-6),
         "stderr": pytest.approx(expected.stderr, abs=1e-6),
+        "doubts": list(expected.doubts),
     }
 
 

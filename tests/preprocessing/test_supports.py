@@ -34,7 +34,7 @@ def test_supports_keep_the_contract(kind):
     testing.check_bijector(
         lambda dtype: _map(kind, dtype=dtype),
         event_shape=(1,),
-        domain=(-4.0, 4.0),
+        domain=(-3.0, 4.0),  # nearer to a bound of 1, float32 has few digits
         codomain=ENDS[kind],
         tolerances=testing.Tolerances(float32=2e-4),
         skip={"far_round_trip": "the ends are reached"},

@@ -10,14 +10,10 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition
-from tfp_flows.bijectors._core import base, monotone
+from tfp_flows.bijectors._core import base, monotone, properties
 from tfp_flows.bijectors._core.parameters import Option, Part
 
 __all__ = ["EmbedCondition", "OnFlattened"]
-
-
-def _same_event_ndims(_: Any, x_event_ndims: int) -> int:
-    return x_event_ndims
 
 
 class OnFlattened(base.Bijector):
@@ -85,7 +81,7 @@ class EmbedCondition(base.Bijector):
     """
 
     bijector: base.Bijector = Part(
-        "A conditional map of this package.", event_ndims=_same_event_ndims
+        "A conditional map of this package.", event_ndims=properties.same_event_ndims
     )
     embedding: Callable[[tf.Tensor], tf.Tensor] = Option(
         "`tf.Module` or callable from conditions `[..., *condition_shape]` to what the "

@@ -24,10 +24,6 @@ from tfp_flows.bijectors._core.parameters import Part
 __all__ = ["Chain", "Conditioned", "Invert"]
 
 
-def _same_event_ndims(self: tfb.Bijector, x_event_ndims: int) -> int:
-    return x_event_ndims
-
-
 class Chain(base.Bijector):
     """Compose maps, rightmost first, as `tfb.Chain` does.
 
@@ -200,7 +196,8 @@ class Invert(base.Bijector):
     """
 
     bijector: tfb.Bijector = Part(
-        "The map to invert, of this package or of TFP.", event_ndims=_same_event_ndims
+        "The map to invert, of this package or of TFP.",
+        event_ndims=properties.same_event_ndims,
     )
 
     def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
@@ -299,7 +296,9 @@ class Conditioned(base.Bijector):
             return len(self._bijector.condition_shape or ()) + extra
 
         return {
-            "bijector": tfp.util.BatchedComponentProperties(_same_event_ndims),
+            "bijector": tfp.util.BatchedComponentProperties(
+                properties.same_event_ndims
+            ),
             "condition": properties.free(condition_ndims),
         }
 

@@ -25,7 +25,6 @@ from tfp_flows.flows._model import member_compiled, variables
 from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.member_training import TrainableMembers
 from tfp_flows.flows._model.members import Hidden, Members, Tracked
-from tfp_flows.preprocessing.distribution import Folded
 
 __all__ = ["Ensemble"]
 
@@ -280,21 +279,6 @@ class Ensemble(TrainableMembers, base.Flow):
         """
         found = self._members.distributions(lambda flow: flow.partial(k, condition))
         return MixtureOfMembers(self._log_weights, found, name=self.name)
-
-    def distribution(self, condition: Condition = None) -> tfd.Distribution:
-        """Return the mixture of the members' densities over the current weights.
-
-        Args:
-            condition: `[..., *condition_shape]`; the leading dimensions become the
-                batch shape. Required by a conditional flow.
-
-        Returns:
-            A `MixtureOfMembers`.
-        """
-        density = self.partial(self.num_maps, condition)
-        if self.cells is None or not self.is_discrete:
-            return density
-        return Folded(density, self.cells, name=self.name)
 
     def adapt(self, x: TensorLike, condition: Condition = None) -> None:
         """Set what each member computes from data, see `Flow.adapt`."""

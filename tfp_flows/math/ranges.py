@@ -120,9 +120,11 @@ def half_line_inverse(y: tf.Tensor, low: tf.Tensor, scale: tf.Tensor) -> ValueAn
         scale: Scale, positive.
     """
     amount = _off_bound((y - low) / scale)
+    is_end = tf.math.is_inf(amount)
+    finite = tf.where(is_end, tf.ones_like(amount), amount)
     # From about 37 on in float64 the probability below is 1.
-    log_below = _log1mexp(amount)
-    x = normal.quantile_of_logs(log_below, -amount)
+    x = normal.quantile_of_logs(_log1mexp(finite), -finite)
+    x = tf.where(is_end, amount, x)
     inverse = -(tf.math.log(scale) + _log_hazard(x, amount))
     return _checked(x, inverse, y, y < low)
 

@@ -22,6 +22,7 @@ __all__ = [
     "fixed",
     "free",
     "positive",
+    "same_event_ndims",
 ]
 
 # How far products of rows of a matrix may be off for it to count as orthogonal.
@@ -133,3 +134,8 @@ NOT_NEGATIVE = Constraint(positive, "not be negative", _is_not_negative)
 NOT_ZERO = Constraint(positive, "not be 0 anywhere", _is_not_zero)
 SIGN = Constraint(fixed, "be 1 or -1", _is_sign)
 ORTHOGONAL = Constraint(fixed, "be orthogonal", _is_orthogonal)
+
+
+def same_event_ndims(_: Any, x_event_ndims: int) -> int:
+    """Return how many dimensions an event has for a part that acts on whole events."""
+    return x_event_ndims

@@ -23,7 +23,7 @@ from tfp_flows import _serialize
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors.elementwise import parameterised
 
-__all__ = ["Transformer", "transformer"]
+__all__ = ["OnInterval", "Transformer", "transformer"]
 
 
 class Transformer(abc.ABC):
@@ -96,6 +96,15 @@ class Transformer(abc.ABC):
     def from_config(cls, config: dict[str, Any]) -> Transformer:
         """Return the transformer of a configuration."""
         return cls(**config)
+
+
+class OnInterval(Transformer):
+    """A transformer whose fields `range_min` and `range_max` bound where it acts."""
+
+    def onto(self, low: float, high: float) -> Transformer:
+        """Return the transformer on another interval."""
+        changed: Any = self
+        return dataclasses.replace(changed, range_min=low, range_max=high)
 
 
 def transformer(value: Any, argument: str = "transformer") -> Transformer:

@@ -14,7 +14,7 @@ __all__ = ["Bernstein"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Bernstein(base.Transformer):
+class Bernstein(base.OnInterval):
     """Increasing Bernstein polynomial on `[range_min, range_max]`, lines outside.
 
     The polynomial is the map from the data to the base, which a density needs:
@@ -51,7 +51,3 @@ class Bernstein(base.Transformer):
     def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Evaluate the polynomial."""
         return bernstein.forward(y, params, self.range_min, self.range_max)
-
-    def onto(self, low: float, high: float) -> Bernstein:
-        """Return the polynomial on an interval."""
-        return dataclasses.replace(self, range_min=low, range_max=high)

@@ -15,7 +15,7 @@ __all__ = ["CircularSpline"]
 
 
 @dataclasses.dataclass(frozen=True)
-class CircularSpline(base.Transformer):
+class CircularSpline(base.OnInterval):
     """Rational-quadratic spline of an angle, with a phase that is trained.
 
     The ends of `[range_min, range_max]` are one point, at which density and slope have
@@ -62,7 +62,3 @@ class CircularSpline(base.Transformer):
         """Turn back, then evaluate the inverse spline."""
         limits = self.range_min, self.range_max
         return circular.inverse(y, params, self.num_bins, *limits)
-
-    def onto(self, low: float, high: float) -> CircularSpline:
-        """Return the spline of another period."""
-        return dataclasses.replace(self, range_min=low, range_max=high)

@@ -14,7 +14,7 @@ __all__ = ["RationalQuadratic"]
 
 
 @dataclasses.dataclass(frozen=True)
-class RationalQuadratic(base.Transformer):
+class RationalQuadratic(base.OnInterval):
     """Monotone rational-quadratic spline on `[range_min, range_max]`.
 
     Args:
@@ -64,7 +64,3 @@ class RationalQuadratic(base.Transformer):
     def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Evaluate the inverse spline, at equal cost."""
         return self._apply(y, params, inverse=True)
-
-    def onto(self, low: float, high: float) -> RationalQuadratic:
-        """Return the spline on an interval."""
-        return dataclasses.replace(self, range_min=low, range_max=high)

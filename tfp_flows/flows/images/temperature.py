@@ -37,6 +37,10 @@ class _Tempered:
             target.distribution, composition.Chain([target.bijector, scale])
         )
 
+    def pushed(self, z: tf.Tensor, condition: Condition = None) -> tf.Tensor:
+        """Return the events that numbers of the base density become."""
+        return self.distribution(condition).bijector.forward(z)
+
 
 class Temperatures:
     """The compiled functions that sample at the temperature of a variable.
