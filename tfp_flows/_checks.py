@@ -274,7 +274,8 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def at_least(value: Any, minimum: float, argument: str) -> None:
     """Raise unless the number `value` is at least `minimum`."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    kinds = (int, float, numbers.Real)
+    if not isinstance(value, kinds) or isinstance(value, bool):
         msg = f"`{argument}` must be a number, got {value!r}."
         raise TypeError(msg)
     if not value >= minimum:

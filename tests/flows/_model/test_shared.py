@@ -1,4 +1,4 @@
-"""Programs of XLA that flows of equal structure share."""
+"""Programs that flows of equal structure share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import tfp_flows as tfpf
 from tests.flows import small
+from tfp_flows import _tapes
 from tfp_flows.flows._model import shared
 
 
@@ -95,7 +96,6 @@ def test_flow_trained_by_a_shared_program_is_that_without_xla(steps_per_executio
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
     for key in losses:
         np.testing.assert_allclose(history[key], losses[key], rtol=1e-5)
-    assert shared.num_programs() == programs
 
 
 def test_densities_of_equal_flows_share_a_program_and_keep_their_gradients():
@@ -111,4 +111,60 @@ def test_densities_of_equal_flows_share_a_program_and_keep_their_gradients():
         tape.watch(x)
         density = flows[1].log_prob(x, jit_compile=True)
     np.testing.assert_allclose(density, found[1], rtol=1e-6)
+    assert np.all(np.isfinite(tape.gradient(density, x)))
+
+
+@pytest.mark.parametrize("num_flows", [3])
+def test_equal_flows_share_their_steps_without_xla(num_flows):
+    x = np.random.default_rng(0).normal(size=[32, 2]).astype("float32")
+    flow, history = _trained(x, jit_compile=False)
+    programs = shared.num_programs()
+    for _ in range(num_flows):
+        again, found = _trained(x, jit_compile=False)
+        assert found == history
+        for one, other in zip(again.variables, flow.variables, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert shared.num_programs() == programs
+
+
+def _steps(step):
+    """What runs a step twice on three rows, and how often TensorFlow ran it itself."""
+    own = []
+
+    def otherwise(iterator):
+        own.append(1)
+        return step(next(iterator))
+
+    steps = shared.Steps(step, otherwise, jit_compile=False)
+    iterator = iter(tf.data.Dataset.from_tensor_slices(np.float32([1.0, 2.0, 3.0])))
+    return [steps(iterator), steps(iterator)], len(own)
+
+
+def test_steps_with_a_state_of_their_own_are_not_shared():
+    shifted = tf.Variable(10.0)
+    found, own = _steps(lambda row: row + shifted)
+    assert ([value.numpy() for value in found], own) == ([11.0, 12.0], 0)
+    for step in (
+        lambda row: tf.numpy_function(lambda v: v + 1.0, [row], tf.float32),
+        lambda row: tf.py_function(lambda v: v + 1.0, [row], tf.float32),
+        lambda row: row + tf.random.uniform([]),
+    ):
+        programs = shared.num_programs()
+        assert _steps(step)[1] == 2
+        assert shared.num_programs() == programs
+
+
+def test_custom_gradients_of_a_flow_go_with_it(monkeypatch):
+    known = {}
+    monkeypatch.setattr(
+        _tapes, "forget", lambda names: known.update(dict.fromkeys(names))
+    )
+    flow = small.build("nsf")
+    x = tf.zeros([2, *flow.event_shape])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        density = flow.log_prob(x)
+    del flow
+    gc.collect()
+    assert any(name.startswith("CustomGradient-") for name in known)
     assert np.all(np.isfinite(tape.gradient(density, x)))

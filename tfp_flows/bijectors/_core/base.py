@@ -19,12 +19,12 @@ from tfp_flows import _checks, _numpy_guard
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core import (
     arguments,
+    cache,
     declared,
     monotone,
     parameters,
     unknown_shapes,
 )
-from tfp_flows.bijectors._core import cache as memo
 
 __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 
@@ -55,7 +55,7 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
         TypeError: If a part of the map has variables, but is no composite tensor.
     """
 
-    _cache = memo.Memo()
+    _cache = cache.Memo()
 
     if TYPE_CHECKING:
         # What every declared map takes beside its parameters.

@@ -7,8 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows.bijectors._core import base
+from tfp_flows.bijectors._core.batch import to_columns
 
-__all__ = ["ByConditioner"]
+__all__ = ["ByConditioner", "OnColumns"]
 
 
 class ByConditioner(base.Bijector):
@@ -44,3 +45,24 @@ class ByConditioner(base.Bijector):
         self, y: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._either(y, condition, inverse=True)
+
+
+class OnColumns(ByConditioner):
+    """Base class of those that take vectors of a batch as columns, `[D, N]`.
+
+    Subclasses write `_columns`.
+    """
+
+    def _columns(
+        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return columns, and the log-derivatives of the coordinates changed."""
+        raise NotImplementedError
+
+    def _either(
+        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        ndims = len(self.condition_shape or ())
+        value, condition, batch = to_columns(value, condition, ndims)
+        out, log_det = self._columns(value, condition, inverse=inverse)
+        return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))

@@ -8,14 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows.bijectors._core import conditioned, split
-from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Part
 from tfp_flows.bijectors.transformers.base import Transformer
 
 __all__ = ["Coupling"]
 
 
-class Coupling(conditioned.ByConditioner):
+class Coupling(conditioned.OnColumns):
     """Map the coordinates outside a mask given those inside, and given a condition.
 
     Both directions are equally fast: one conditioner pass. Only the changed
@@ -74,13 +73,10 @@ class Coupling(conditioned.ByConditioner):
             raise ValueError(msg)
         return {}
 
-    def _either(
+    def _columns(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        ndims = len(self.condition_shape or ())
-        value, condition, batch = to_columns(value, condition, ndims)
         kept, changed = self._mask_split.split(value)
         params = self.conditioner.columns(kept, condition)
         changed, log_det = self._transformed(changed, params, inverse=inverse)
-        out = self._mask_split.join(kept, changed)
-        return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))
+        return self._mask_split.join(kept, changed), log_det

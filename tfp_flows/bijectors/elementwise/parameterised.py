@@ -9,7 +9,6 @@ import tensorflow as tf
 from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors._core import base, conditioned, monotone
-from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
 from tfp_flows.math.linear import products
 
@@ -70,7 +69,7 @@ class Elementwise(base.Bijector):
         return self.transformer.inverse(*self._broadcast(y))
 
 
-class ConditionalElementwise(conditioned.ByConditioner):
+class ConditionalElementwise(conditioned.OnColumns):
     """A transformer on each coordinate whose parameters depend on the condition only.
 
     Without a condition the parameters are the conditioner's own numbers. This is what
@@ -98,11 +97,8 @@ class ConditionalElementwise(conditioned.ByConditioner):
             raise ValueError(msg)
         return {}
 
-    def _either(
+    def _columns(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        ndims = len(self.condition_shape or ())
-        value, condition, batch = to_columns(value, condition, ndims)
         params = self.conditioner.columns(value[:0], condition)
-        out, log_det = self._transformed(value, params, inverse=inverse)
-        return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))
+        return self._transformed(value, params, inverse=inverse)

@@ -14,8 +14,11 @@ from tfp_flows._types import DType, Seed, TensorLike
 from tfp_flows.bijectors._core import arguments, base
 from tfp_flows.bijectors._core.parameters import MAX_LOG_SCALE, Option, Parameter
 from tfp_flows.bijectors._core.properties import SIGN
-from tfp_flows.bijectors.linear import permutation as permute
 from tfp_flows.bijectors.linear.base import SHIFT, Factors, Linear
+from tfp_flows.bijectors.linear.permutation import (
+    invert_permutation,
+    static_permutation,
+)
 from tfp_flows.math.linear import products
 
 __all__ = ["LU", "random_rotation"]
@@ -74,7 +77,7 @@ def _factorize(matrix: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
 def _places(permutation: Any, argument: str) -> Any:
     if tf.is_tensor(permutation):
         return permutation
-    return permute.static_permutation(permutation, argument)
+    return static_permutation(permutation, argument)
 
 
 class LU(Linear):
@@ -201,7 +204,7 @@ class LU(Linear):
             return None
         if tf.is_tensor(there):
             return there, tf.argsort(there)
-        return there, permute.invert_permutation(there)
+        return there, invert_permutation(there)
 
     def _factors(self) -> tuple[Factors, tf.Tensor]:
         """Return `L`, the upper factor with its diagonal, and the log-det."""

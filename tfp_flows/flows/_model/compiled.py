@@ -72,6 +72,7 @@ class CompiledFlow:
             # exist.
             with _context.values_scope():
                 self._functions[key] = traced.get_concrete_function()
+            shared.forget_with(self, self._functions[key])
         return self._functions[key]
 
     def _shared(self, kind: str, traced: Any) -> Any:

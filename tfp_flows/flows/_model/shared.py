@@ -1,11 +1,13 @@
-"""Programs of XLA that flows of equal structure share.
+"""Programs that flows of equal structure share.
 
 TensorFlow keeps what XLA compiled by the name of its function, for as long as the
 process lives: a function of its own for each flow leaves 10 to 15 MB for each, and
-takes seconds to compile. Here a function is traced, which costs neither. If its graph
-is that of an earlier one, operation by operation and constant by constant, the program
-of the earlier one is called, with the variables of the new flow. Numbers cannot
-differ: what is called is the same graph.
+takes seconds to compile. Without XLA, it keeps custom gradients and the graphs around
+them. Here a function is traced, which costs neither. If its graph is that of an
+earlier one, operation by operation and constant by constant, the program of the earlier
+one is called, with the variables of the new flow. Numbers cannot differ: what is called
+is the same graph. What has a state of its own beside the variables, as a function of
+Python or a generator of random numbers, is not shared.
 """
 
 from __future__ import annotations
@@ -18,14 +20,21 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import tensorflow as tf
 
 from tfp_flows import _tapes
 
-__all__ = ["MAX_PROGRAMS", "Steps", "bound", "compiled_steps", "num_programs"]
+__all__ = [
+    "MAX_PROGRAMS",
+    "Steps",
+    "bound",
+    "compiled_steps",
+    "forget_with",
+    "num_programs",
+]
 
 # Beyond, the program that was not called for longest is built anew when it is needed.
 MAX_PROGRAMS = 64
@@ -39,6 +48,10 @@ ANNOTATIONS = (
     "backward_function_name",
     "forward_function_name",
 )
+
+# Attributes of operations whose state is not handed to them: functions of Python,
+# random numbers of a generator of TensorFlow, tables and queues.
+STATES = ("token", "seed2", "shared_name")
 
 _programs: OrderedDict[str, Any] = OrderedDict()
 _numbers = itertools.count()
@@ -81,12 +94,21 @@ class Steps:
 
     Args:
         step: Does one step on data.
-        otherwise: What does it for anything but an iterator of tensors.
+        otherwise: What does it for anything but an iterator of tensors, and where the
+            step cannot be shared.
+        jit_compile: Whether XLA compiles the step.
     """
 
-    def __init__(self, step: Callable[[Any], Any], otherwise: Callable) -> None:
+    def __init__(
+        self,
+        step: Callable[[Any], Any],
+        otherwise: Callable,
+        *,
+        jit_compile: bool = True,
+    ) -> None:
         self._step = step
         self._otherwise = otherwise
+        self._jit_compile = jit_compile
         self._known: list[tuple[Any, Any]] = []
         self._iterator: Any = lambda: None
         self._run: Callable[[], Any] = lambda: None
@@ -108,18 +130,28 @@ class Steps:
         if program is None:
             program = self._traced(iterator)
             self._known.append((spec, program))
+        if program is None:
+            return functools.partial(self._otherwise, iterator)
         return functools.partial(program, *_tensors(iterator))
 
     def _traced(self, iterator: Any) -> Any:
-        compiled = tf.function(self._step, jit_compile=True, autograph=False)
+        """Return the shared program, or `None` if the step has a state of its own."""
+        compiled = tf.function(
+            self._step, jit_compile=self._jit_compile or None, autograph=False
+        )
 
         @tf.function(autograph=False)
         def whole(iterator: Any) -> Any:
             return compiled(iterator.get_next())
 
         traced = whole.get_concrete_function(iterator)
+        graph = traced.graph.as_graph_def()
         # Nothing differentiates a step.
-        _tapes.forget(_custom_gradients(traced.graph.as_graph_def()))
+        functions = _functions(graph)
+        called = (functions[each.name] for node in graph.node for each in _called(node))
+        _tapes.forget(_custom_gradients(called, functions))
+        if not self._jit_compile and _has_state(graph):
+            return None
         return bound(traced, jit_compile=False)
 
 
@@ -135,14 +167,16 @@ def compiled_steps(model: Any, name: str) -> Iterator[None]:
         Nothing; the function is to be made meanwhile.
     """
     is_alone = model.distribute_strategy.num_replicas_in_sync == 1
-    if not (model.jit_compile and is_alone) or model.run_eagerly:
+    if not is_alone or model.run_eagerly:
         yield
         return
     before = getattr(model, f"{name}_function")
     yield
     made = getattr(model, f"{name}_function")
     if made is not before and model.steps_per_execution == 1:
-        steps = Steps(getattr(model, f"{name}_step"), made)
+        steps = Steps(
+            getattr(model, f"{name}_step"), made, jit_compile=bool(model.jit_compile)
+        )
         setattr(model, f"{name}_function", steps)
 
 
@@ -152,11 +186,13 @@ def _program(traced: Any, *, jit_compile: bool) -> Any:
     inputs = [tensor.name for tensor in traced.inputs]
     outputs = [tensor.name for tensor in traced.outputs]
     key, functions = _fingerprint(graph, inputs, outputs)
+    known = {id(variable.handle): variable.shape for variable in traced.variables}
+    shapes = [str(known.get(id(held))) for held in traced.captured_inputs]
     structure = traced.structured_outputs
     form = tf.nest.map_structure(
         lambda value: "" if tf.is_tensor(value) else value, structure
     )
-    key = f"{key} {jit_compile} {form}"
+    key = f"{key} {jit_compile} {form} {shapes}"
     with _lock:
         if key not in _programs:
             built = next(_numbers)
@@ -226,6 +262,16 @@ def _built(body: Any, traced: Any, *, jit_compile: bool) -> Any:
     return program.get_concrete_function()
 
 
+def _has_state(graph: Any) -> bool:
+    """Return whether an operation has a state that is not handed to it."""
+    nodes = [graph.node, *(function.node_def for function in graph.library.function)]
+    return any(
+        key in node.attr
+        for node in itertools.chain.from_iterable(nodes)
+        for key in STATES
+    )
+
+
 def _called(node: Any) -> list[Any]:
     """Return the functions that a node calls, by attributes that can be changed."""
     values = [node.attr[key] for key in sorted(node.attr)]
@@ -233,13 +279,36 @@ def _called(node: Any) -> list[Any]:
     return [function for function in found if function.name]
 
 
-def _custom_gradients(graph: Any) -> Iterator[str]:
-    """Yield the custom gradients of the step that a graph calls, and of its loops.
+def forget_with(owner: Any, traced: Any) -> None:
+    """Forget the custom gradients of a traced function when its owner is gone.
+
+    Args:
+        owner: What holds the function. Tapes that it is on build its gradient when it
+            is called, and need nothing later.
+        traced: Concrete function.
+    """
+    weakref.finalize(owner, _forget_all, traced.graph).atexit = False
+
+
+def _forget_all(graph: Any) -> None:
+    definition = graph.as_graph_def()
+    names = _custom_gradients([definition.node], _functions(definition))
+    _tapes.forget(names)
+
+
+def _functions(graph: Any) -> dict[str, Any]:
+    """Return the nodes of each function of a graph by its name."""
+    return {each.signature.name: each.node_def for each in graph.library.function}
+
+
+def _custom_gradients(
+    graphs: Iterable[Any], functions: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the custom gradients of the nodes of graphs, and of their loops.
 
     Those of other functions stay: these may be called elsewhere.
     """
-    functions = {each.signature.name: each.node_def for each in graph.library.function}
-    left = [functions[each.name] for node in graph.node for each in _called(node)]
+    left = list(graphs)
     while left:
         for node in left.pop():
             if "_gradient_op_type" in node.attr:

@@ -10,7 +10,7 @@ from tfp_flows import _checks
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors import composition, transformers
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.bijectors.coupling import images as coupling_maps
+from tfp_flows.bijectors.coupling.images import ChannelCoupling
 from tfp_flows.bijectors.elementwise import pixels
 from tfp_flows.bijectors.multiscale import multiscale
 from tfp_flows.bijectors.normalization import standardize
@@ -136,7 +136,7 @@ class MultiScaleFlow(image.ImageFlow):
             net = self._network(
                 (seen, len(mask) - seen), size[:2], map_, condition_shape
             )
-            couplings.append(coupling_maps.ChannelCoupling(map_, net, mask))
+            couplings.append(ChannelCoupling(map_, net, mask))
         self._noise = dequantization.PixelNoise(couplings, self.num_values)
         return [self._noise]
 
@@ -194,14 +194,14 @@ class MultiScaleFlow(image.ImageFlow):
         condition_shape: tuple[int, ...] | None,
         *,
         flip: bool = False,
-    ) -> coupling_maps.ChannelCoupling:
+    ) -> ChannelCoupling:
         """Return a coupling that keeps the first half, or the second if `flip`."""
         channels = size[-1]
         first = (channels + 1) // 2
         mask = [(channel < first) != flip for channel in range(channels)]
         seen = (sum(mask), channels - sum(mask))
         net = self._network(seen, size[:2], transformer, condition_shape)
-        return coupling_maps.ChannelCoupling(transformer, net, mask)
+        return ChannelCoupling(transformer, net, mask)
 
     def _network(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tfp_flows import _serialize
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.bijectors.coupling import images as coupling_maps
+from tfp_flows.bijectors.coupling.images import CheckerboardCoupling
 from tfp_flows.bijectors.multiscale import squeeze
 from tfp_flows.bijectors.normalization import actnorm
 from tfp_flows.flows._model.options import option
@@ -59,9 +59,7 @@ class RealNVPImage(multiscale.AnyCoupling):
             net = self._network((pixels, pixels), sides, transformer, condition_shape)
             parts += [
                 self._norm(pixels),
-                coupling_maps.CheckerboardCoupling(
-                    transformer, net, flip=step % 2 == 1
-                ),
+                CheckerboardCoupling(transformer, net, flip=step % 2 == 1),
             ]
         parts.append(composition.Invert(squeeze.Squeeze()))
         for step in steps:

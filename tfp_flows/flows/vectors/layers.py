@@ -9,11 +9,11 @@ import numpy as np
 
 from tfp_flows import _checks
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.bijectors.autoregressive import masked as ar
+from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.coupling import coupling
 from tfp_flows.bijectors.elementwise import parameterised
 from tfp_flows.bijectors.linear import lu
-from tfp_flows.bijectors.linear import permutation as permute
+from tfp_flows.bijectors.linear.permutation import Permutation
 from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.networks import MADE, MLP
 
@@ -87,7 +87,7 @@ def autoregressive(
     order: str | tuple[int, ...],
     condition_shape: tuple[int, ...] | None,
     network: dict[str, Any],
-) -> ar.MaskedAutoregressive:
+) -> MaskedAutoregressive:
     """Return a masked autoregressive layer.
 
     Args:
@@ -106,7 +106,7 @@ def autoregressive(
         period=transformer.period,
         **network,
     )
-    return ar.MaskedAutoregressive(transformer, net)
+    return MaskedAutoregressive(transformer, net)
 
 
 def shuffle(size: int, position: int) -> tuple[int, ...]:
@@ -139,8 +139,8 @@ def mixing(
     if size == 1 or kind == "none":
         return []
     if kind == "reverse":
-        return [permute.Permutation.reverse(size)]
-    permutation = permute.Permutation(shuffle(size, position))
+        return [Permutation.reverse(size)]
+    permutation = Permutation(shuffle(size, position))
     if kind == "permute" or bounded:
         return [permutation]
     return [lu.LU.trainable(size, seed=seed, dtype=dtype), permutation]
