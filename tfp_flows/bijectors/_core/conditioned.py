@@ -28,6 +28,10 @@ class ByConditioner(base.Bijector):
         """Return the value and the log-det of a direction."""
         raise NotImplementedError
 
+    # For those that lay out a batch before: arguments and outputs are in that layout,
+    # and the log-dets those of single numbers.
+    _on_batch = _either
+
     def _transformed(
         self, value: tf.Tensor, params: tf.Tensor, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -50,19 +54,13 @@ class ByConditioner(base.Bijector):
 class OnColumns(ByConditioner):
     """Base class of those that take vectors of a batch as columns, `[D, N]`.
 
-    Subclasses write `_columns`.
+    Subclasses write `_on_batch`, for columns.
     """
-
-    def _columns(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return columns, and the log-derivatives of the coordinates changed."""
-        raise NotImplementedError
 
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         ndims = len(self.condition_shape or ())
         value, condition, batch = to_columns(value, condition, ndims)
-        out, log_det = self._columns(value, condition, inverse=inverse)
+        out, log_det = self._on_batch(value, condition, inverse=inverse)
         return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))

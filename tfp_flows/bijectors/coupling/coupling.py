@@ -73,7 +73,7 @@ class Coupling(conditioned.OnColumns):
             raise ValueError(msg)
         return {}
 
-    def _columns(
+    def _on_batch(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         kept, changed = self._mask_split.split(value)

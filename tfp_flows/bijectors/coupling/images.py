@@ -42,14 +42,8 @@ class _ImageCoupling(conditioned.ByConditioner):
         arguments.require_sides(value.shape, "y" if inverse else "x", owner)
         ndims = len(self.condition_shape or ())
         value, condition, batch = image_batch.to_images(value, condition, ndims)
-        out, log_det = self._pictures(value, condition, inverse=inverse)
+        out, log_det = self._on_batch(value, condition, inverse=inverse)
         return batch.images(out), batch.scalars(tf.reduce_sum(log_det, axis=[1, 2, 3]))
-
-    def _pictures(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return pictures `[N, H, W, C]` mapped, and the log-det of each number."""
-        raise NotImplementedError
 
 
 class ChannelCoupling(_ImageCoupling):
@@ -99,7 +93,7 @@ class ChannelCoupling(_ImageCoupling):
         sizes["C"] = len(self._mask)
         return {}
 
-    def _pictures(
+    def _on_batch(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         kept, changed = self._mask_split.split(value)
@@ -141,7 +135,7 @@ class CheckerboardCoupling(_ImageCoupling):
         self._require_images(size, size)
         return {}
 
-    def _pictures(
+    def _on_batch(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         height, width = value.shape[1], value.shape[2]

@@ -97,7 +97,7 @@ class ConditionalElementwise(conditioned.OnColumns):
             raise ValueError(msg)
         return {}
 
-    def _columns(
+    def _on_batch(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         params = self.conditioner.columns(value[:0], condition)
