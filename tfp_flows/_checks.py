@@ -274,11 +274,10 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def at_least(value: Any, minimum: float, argument: str) -> None:
     """Raise unless the number `value` is at least `minimum`."""
-    kinds = (int, float, numbers.Real)
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
         msg = f"`{argument}` must be a number, got {value!r}."
         raise TypeError(msg)
-    if not value >= minimum:
+    if not float(value) >= minimum:
         msg = f"`{argument}` must be at least {minimum}, got {value!r}."
         raise ValueError(msg)
 

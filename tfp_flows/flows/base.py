@@ -52,8 +52,8 @@ class Flow(Tabular, Evaluated, Described, Statistics, Configured, TrainableModel
             before all layers see it; from `[N, *condition_shape]` to `[N, C]`, or of
             image flows to feature maps `[N, h, w, C]`.
         columns: Names of the coordinates of a vector event, kept in the saved file; or
-            a mapping from them to their kinds, such as `{"age": "integer", "share":
-            ("bounded", 0, 100)}`, see `preprocessing.Column.read`.
+            a mapping from them to their kinds, such as `"integer"` or
+            `("bounded", 0, 100)`, see `preprocessing.Column.read`.
         condition_columns: Names of the coordinates of a vector condition.
         preprocessing: Kinds of coordinates without names: a list of them, or a
             `preprocessing.Preprocessing`.

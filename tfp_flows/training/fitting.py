@@ -113,10 +113,10 @@ def fit(
             as any other are left out, each with a warning, or kept.
         columns: What the columns of a flow given by name are: `"auto"` tells integers,
             rounded numbers, atoms, categories and natural ends by the values, see
-            `preprocessing.detect`; kinds by name, such as `{"age": "integer", "share":
-            ("bounded", 0, 100)}`, see `preprocessing.Column.read`, go before that, and
-            `"drop"` leaves a column out; `"continuous"`, or a list of names, takes all
-            for numbers.
+            `preprocessing.detect`; kinds by name, such as
+            `{"share": ("bounded", 0, 100)}`, see `preprocessing.Column.read`, go before
+            that, and `"drop"` leaves a column out; `"continuous"`, or a list of names,
+            takes all for numbers.
         groups: What rows belong together, such as a patient or a site, `[N]`: the
             validation rows are whole groups.
         time: When rows were observed, `[N]`, numbers or dates: the validation rows are

@@ -27,6 +27,7 @@ def kinds_of(flow):
     return flow.preprocessing.columns
 
 
+@pytest.mark.slow
 def test_kinds_are_detected_and_samples_are_of_them():
     flow, _ = fit("maf", FRAME)
     assert kinds_of(flow) == (
@@ -51,6 +52,7 @@ def test_kinds_are_detected_and_samples_are_of_them():
         flow.log_prob(FRAME.astype({"colour": str}).assign(colour="blue"))
 
 
+@pytest.mark.slow
 def test_kinds_that_are_told_go_before_those_detected():
     flow, _ = fit(
         "maf",
