@@ -50,7 +50,7 @@ class ReverseKL(objective.Objective):
         >>> flow, history = tfpf.fit(
         ...     flow, None, objective=kl, steps=3, seed=0, verbose=0)
         >>> len(history.history["loss"])
-        1
+        3
 
     References:
         Roeder, Wu, Duvenaud (2017). Sticking the Landing: Simple, Lower-Variance
