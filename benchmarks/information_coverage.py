@@ -41,6 +41,7 @@ from information import (
     scikit_learn,
     student_entropy,
 )
+from scipy import integrate
 
 from tfp_flows import information
 
@@ -110,7 +111,7 @@ def conditional_mean(kind: str) -> tuple[np.ndarray, np.ndarray, float]:
 def pair_truth(kind: str) -> float:
     """Return the mutual information of a nonlinear pair."""
     y, log_density = marginal(kind)
-    entropy = -np.trapezoid(np.exp(log_density) * log_density, y)
+    entropy = -integrate.trapezoid(np.exp(log_density) * log_density, y)
     return float(entropy - 0.5 * LOG_2PI_E - math.log(conditional_mean(kind)[2]))
 
 

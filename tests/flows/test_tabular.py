@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from scipy import stats
+from scipy import integrate, stats
 
 from tests.flows import small
 from tfp_flows import flows, training
@@ -45,7 +45,7 @@ def test_masses_and_densities_sum_to_one_jointly(flow):
     steps = np.linspace(-12.0, 12.0, 1200)  # not at 0
     grid = np.stack(np.meshgrid(counts, steps, indexing="ij"), axis=-1)
     density = np.exp(flow.log_prob(grid.reshape(-1, 2)).numpy().astype(np.float64))
-    total = np.trapezoid(density.reshape(grid.shape[:2]), steps, axis=1).sum()
+    total = integrate.trapezoid(density.reshape(grid.shape[:2]), steps, axis=1).sum()
     atoms = np.stack([counts, 0.0 * counts], axis=1)
     total += np.exp(flow.log_prob(atoms).numpy().astype(np.float64)).sum()
     assert total == pytest.approx(1.0, abs=2e-3)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import integrate
 
 from tfp_flows import flows, information
 from tfp_flows.information import crossfit, options
@@ -208,4 +209,4 @@ def test_the_defended_density_is_a_density():
     rows = np.concatenate([some, x])
     log_prob = np.concatenate([np.zeros(200), inner])
     density = np.exp(crossfit.defended(log_prob, rows)[200:])
-    assert np.trapezoid(density, x[:, 0]) == pytest.approx(1.0, abs=0.02)
+    assert integrate.trapezoid(density, x[:, 0]) == pytest.approx(1.0, abs=0.02)

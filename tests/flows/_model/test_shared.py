@@ -15,6 +15,12 @@ from tfp_flows import _tapes
 from tfp_flows.flows._model import shared
 
 
+@pytest.fixture(autouse=True)
+def keep_all(monkeypatch):
+    """Let no program go for those that tests before have left."""
+    monkeypatch.setattr(shared, "MAX_PROGRAMS", 10_000)
+
+
 def _counter(factor, start):
     """A function that moves a variable in a loop, and the variable."""
     variable = tf.Variable(start)
