@@ -26,31 +26,7 @@ FlowLike = str | Callable[..., flows.Flow] | flows.Flow
 class FlowEstimator(BaseEstimator):
     """Base class of the estimators: what they are told, and a fit.
 
-    Args:
-        flow: Name of a flow, see `tfp_flows.flows.names()`; or a class of flows, or a
-            function, that takes `(event_shape, condition_shape, seed=...)`; or a flow,
-            which is copied and whose weights are the start.
-        options: Options of the flow, such as `{"num_layers": 3}`. Flows compute in
-            float64 as scikit-learn does, unless `dtype` is among them.
-        epochs: Most passes over the data; by default enough for 8,000 updates. Early
-            stopping ends most fits sooner. For `rbig`, most layers.
-        batch_size: Rows per update.
-        learning_rate: Highest learning rate.
-        validation: Share of rows held out for early stopping, or `None`.
-        patience: Epochs without improvement before training stops.
-        missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
-            from similar rows. Rows to score must be whole.
-        fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"noise": 0.05}`.
-        random_state: Int, `RandomState`, or `None` for NumPy's global one; fixes the
-            rows held out, initial weights, batches, and draws.
-        verbose: As in `keras.Model.fit`; 0 is silent.
-
-    Attributes:
-        flow_: The fitted flow.
-        history_: Losses of each epoch, nats per row, by name.
-        report_: What the fit has come to, beside a full Gaussian; printable.
-        n_features_in_: Number of columns of `X`.
-        feature_names_in_: Their names, if `X` was a data frame.
+    `FlowDensity` says what the arguments and the attributes are.
     """
 
     _base: str | None = None  # base density unless another is asked for

@@ -88,8 +88,7 @@ class Ensemble(TrainableMembers, base.Flow):
     ) -> None:
         super(base.Flow, self).__init__(name=name, dtype=dtype, autocast=False)
         kind = _class(flow)
-        _checks.of_kind(members, "int", "members")
-        _checks.at_least(members, 1, "members")
+        _checks.count(members, 1, "members")
         _checks.one_of(member_weights, WEIGHTS, "member_weights")
         _refuse(kind, options)
         self.bootstrap, self.member_weights = bool(bootstrap), member_weights

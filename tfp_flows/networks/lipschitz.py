@@ -43,8 +43,8 @@ class LipschitzMLP(base.Conditioner):
         activation: `"lipswish"`, `z * sigmoid(b * z) / 1.1` with learned `b`, or
             `"sin"`.
         condition_shape: Trailing shape of the condition, which enters the first layer.
-        dtype: Type of weights and result.
-        compute_dtype: Must be `None` or `dtype`: a bound does not survive rounding.
+        dtype: Type of weights, computation and result: a bound does not survive
+            rounding to fewer digits.
         weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values.
         name: Name.
@@ -72,7 +72,6 @@ class LipschitzMLP(base.Conditioner):
         activation: str = "lipswish",
         condition_shape: Shape | None = None,
         dtype: Any = "float32",
-        compute_dtype: Any = None,
         weights: Sequence[Any] | None = None,
         seed: int | None = None,
         name: str = "lipschitz_mlp",
@@ -96,7 +95,7 @@ class LipschitzMLP(base.Conditioner):
             dropout=0.0,
             initial_output=None,
             dtype=dtype,
-            compute_dtype=dtype,
+            compute_dtype=None,
             weights=weights,
             seed=seed,
             name=name,

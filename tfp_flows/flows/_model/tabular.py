@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _arrays
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.flows._model import compiled
@@ -102,16 +103,10 @@ class Tabular:
             seed: Int or stateless seed `[2]`.
         """
         flow: Any = self
-        x = tf.cast(
-            tf.convert_to_tensor(flow.in_order(x, None)[0]), flow.variable_dtype
-        )
+        x = _arrays.as_tensor(flow.in_order(x, None)[0], flow.variable_dtype)
         if self.cells is None:
             return x
-        cell = self.cells.of(self._columns_of(x))
-        share = tf.random.stateless_uniform(
-            tf.shape(cell.start), compiled.stateless_seed(seed), dtype=x.dtype
-        )
-        return self._events_of(cell.at(share))
+        return self._events_of(_spread(self.cells.of(self._columns_of(x)), seed))
 
     def on_lines(self, x: Any, seed: Any) -> tuple[Any, Any]:
         """Return rows with each column on the whole line, and the log-dets of that.
@@ -130,10 +125,7 @@ class Tabular:
             return x, 0.0
         rows = tf.constant(x, flow.variable_dtype)
         cell = cells.of(rows)
-        share = tf.random.stateless_uniform(
-            tf.shape(rows), compiled.stateless_seed(seed), dtype=rows.dtype
-        )
-        v, log_det = cell.at(share), cell.log_masses()
+        v, log_det = _spread(cell, seed), cell.log_masses()
         if cells.supports is not None:
             v, more = cells.supports.inverse_and_log_det(v)
             log_det += more
@@ -191,3 +183,11 @@ class Tabular:
         return cells.log_mean(
             lambda v: flow.continuous_log_prob(self._events_of(v), condition), cell
         )
+
+
+def _spread(cell: Any, seed: Any) -> tf.Tensor:
+    """Return random values of cells."""
+    share = tf.random.stateless_uniform(
+        tf.shape(cell.start), compiled.stateless_seed(seed), dtype=cell.start.dtype
+    )
+    return cell.at(share)
