@@ -16,10 +16,14 @@ import numpy as np
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
-__all__ = ["explain_pad", "explained"]
+__all__ = ["NumPyError", "explain_pad", "explained"]
 
 # The word that `np.reshape` no longer takes.
 WORD = "newshape"
+
+
+class NumPyError(RuntimeError):
+    """Raised where a map of TFP cannot be made with the NumPy that is installed."""
 
 
 def explained(init: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +45,7 @@ def explained(init: Callable[..., None]) -> Callable[..., None]:
                 f"{tfp.__version__} do not work with NumPy {np.__version__}. Install "
                 "numpy<2.4 to use them."
             )
-            raise RuntimeError(msg) from error
+            raise NumPyError(msg) from error
 
     return wrapped
 

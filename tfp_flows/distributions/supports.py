@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows._numpy_guard import NumPyError
+
 __all__ = ["bounds"]
 
 
@@ -28,16 +30,14 @@ def bounds(distribution: tfd.Distribution) -> tuple[float, float] | None:
         onto = inner.experimental_default_event_space_bijector()
     except NotImplementedError:
         return None
+    except NumPyError as error:  # of maps that pad: onto a simplex or a sphere
+        raise ValueError(_bound_each_other(name)) from error
     if onto is None:
         msg = f"`base` must be a density, got {name}, whose events are discrete."
         raise ValueError(msg)
     shape = inner.batch_shape + inner.event_shape
     if onto.inverse_event_shape(shape) != shape:
-        msg = (
-            "`base` must have coordinates of which each has an interval of its own, "
-            f"got {name}, whose coordinates bound each other."
-        )
-        raise ValueError(msg)
+        raise ValueError(_bound_each_other(name))
     infinite = tf.fill(shape, tf.constant(np.inf, inner.dtype))
     low, high = onto.forward(-infinite).numpy(), onto.forward(infinite).numpy()
     if np.any(np.isnan(low) | np.isnan(high)):
@@ -50,6 +50,13 @@ def bounds(distribution: tfd.Distribution) -> tuple[float, float] | None:
         raise ValueError(msg)
     ends = float(np.max(low)), float(np.max(high))
     return None if np.all(np.isinf(ends)) else ends
+
+
+def _bound_each_other(name: str) -> str:
+    return (
+        "`base` must have coordinates of which each has an interval of its own, "
+        f"got {name}, whose coordinates bound each other."
+    )
 
 
 def _inner(distribution: tfd.Distribution) -> tfd.Distribution:

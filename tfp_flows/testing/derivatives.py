@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.flows import Ensemble
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase, ContractError
 from tfp_flows.testing.flow_case import FlowCase
@@ -175,13 +176,14 @@ def _outputs(case: FlowCase, dtype: str, **options: Any) -> Iterator[_Scalar]:
         fixed = functools.partial(density, x)
         yield _Scalar("log_prob", fixed, given, variables, case.seed)
         return
-    z = _normal(x.shape, x.dtype, case.seed, 5)
-    for name, function, tensors in (
-        ("log_prob", density, {"x": x, **given}),
-        ("samples", samples, given)
-        if options
-        else ("samples", pushed, {"z": z, **given}),
-    ):
+    scalars: list[tuple[str, Callable[..., tf.Tensor], dict[str, tf.Tensor]]]
+    scalars = [("log_prob", density, {"x": x, **given})]
+    if options:
+        scalars.append(("samples", samples, given))
+    elif not isinstance(flow, Ensemble):  # each member has a map of its own
+        z = _normal(x.shape, x.dtype, case.seed, 5)
+        scalars.append(("samples", pushed, {"z": z, **given}))
+    for name, function, tensors in scalars:
         yield _Scalar(name, function, tensors, variables, case.seed)
 
 
