@@ -14,6 +14,7 @@ from tfp_flows import _keras_names
 _LAZY = {
     "bijectors": "tfp_flows.bijectors",
     "datasets": "tfp_flows.datasets",
+    "diagnostics": "tfp_flows.diagnostics",
     "distributions": "tfp_flows.distributions",
     "estimators": "tfp_flows.estimators",
     "fit": "tfp_flows.training:fit",

@@ -1,5 +1,6 @@
 from tfp_flows import bijectors as bijectors
 from tfp_flows import datasets as datasets
+from tfp_flows import diagnostics as diagnostics
 from tfp_flows import distributions as distributions
 from tfp_flows import estimators as estimators
 from tfp_flows import flows as flows

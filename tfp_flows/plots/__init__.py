@@ -8,6 +8,7 @@ notebook, a figure of `matplotlib.pyplot` shows itself: pass `ax=plt.gca()` or
 
 from __future__ import annotations
 
+from tfp_flows.plots.calibration import coverage, predictive, rank_ecdf, ranks
 from tfp_flows.plots.corner import corner
 from tfp_flows.plots.density import density_2d
 from tfp_flows.plots.gaussianization import (
@@ -25,6 +26,7 @@ __all__ = [
     "SampleSheet",
     "TrainingGif",
     "corner",
+    "coverage",
     "density_2d",
     "gaussianization",
     "history",
@@ -32,5 +34,8 @@ __all__ = [
     "information_per_layer",
     "layers",
     "marginals",
+    "predictive",
+    "rank_ecdf",
+    "ranks",
     "training_gif",
 ]

@@ -1,0 +1,23 @@
+"""Checks of what was inferred: calibration, two-sample tests, predictive checks.
+
+Each compares draws, as arrays, and returns its figure with a judgement, which `print`
+shows; none needs to know the model that the draws are from.
+"""
+
+from tfp_flows.diagnostics.calibration import Ranks, pit, sbc
+from tfp_flows.diagnostics.expected_coverage import Coverage, coverage
+from tfp_flows.diagnostics.predictive import Predictive, predictive_check
+from tfp_flows.diagnostics.two_sample import TwoSample, c2st, mmd
+
+__all__ = [
+    "Coverage",
+    "Predictive",
+    "Ranks",
+    "TwoSample",
+    "c2st",
+    "coverage",
+    "mmd",
+    "pit",
+    "predictive_check",
+    "sbc",
+]
