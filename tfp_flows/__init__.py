@@ -19,6 +19,7 @@ _LAZY = {
     "estimators": "tfp_flows.estimators",
     "fit": "tfp_flows.training:fit",
     "flows": "tfp_flows.flows",
+    "inference": "tfp_flows.inference",
     "information": "tfp_flows.information",
     "load": "tfp_flows.flows:load",
     "math": "tfp_flows.math",

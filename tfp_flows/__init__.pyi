@@ -4,6 +4,7 @@ from tfp_flows import diagnostics as diagnostics
 from tfp_flows import distributions as distributions
 from tfp_flows import estimators as estimators
 from tfp_flows import flows as flows
+from tfp_flows import inference as inference
 from tfp_flows import information as information
 from tfp_flows import math as math
 from tfp_flows import networks as networks

@@ -1,0 +1,150 @@
+"""Proposals: draws with importance weights for a target, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import _checks, flows
+from tfp_flows.inference import targets
+
+__all__ = ["Draws", "density"]
+
+# Draws of so many numbers in all are kept, and not drawn again.
+MOST_KEPT = 10_000_000
+
+
+def density(proposal: Any, argument: str = "proposal") -> tfd.Distribution:
+    """Return what to draw from: a flow's distribution, or a distribution as it is.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it is a flow that needs a condition, or has a batch.
+    """
+    if isinstance(proposal, flows.Flow):
+        if proposal.condition_shape is not None:
+            msg = (
+                f"`{argument}` must have no condition, got a flow of condition_shape "
+                f"{proposal.condition_shape}. Pass flow.distribution(condition)."
+            )
+            raise ValueError(msg)
+        return proposal.distribution()
+    if not hasattr(proposal, "experimental_sample_and_log_prob"):
+        msg = (
+            f"`{argument}` must be a distribution or a flow, got "
+            f"{type(proposal).__name__}."
+        )
+        raise TypeError(msg)
+    batch = tf.nest.flatten(proposal.batch_shape)
+    if any(tuple(shape) for shape in batch):
+        msg = (
+            f"`{argument}` must have no batch, got batch_shape {proposal.batch_shape}. "
+            "Use tfd.Independent, or pass the distribution of one condition."
+        )
+        raise ValueError(msg)
+    return proposal
+
+
+class Draws:
+    """Draws of a proposal in blocks, each from a seed of its own.
+
+    A block can be drawn again, so that only weights need memory.
+
+    Args:
+        target: The target.
+        proposal: Over events of the target, or over vectors without bounds.
+        count: Number of draws.
+        block_size: Draws in one block.
+        seed: Int that fixes the draws.
+        flat: Whether the proposal is over vectors even if events have their shape.
+
+    Raises:
+        ValueError: If the proposal has other events.
+    """
+
+    def __init__(
+        self,
+        target: targets.Target,
+        proposal: tfd.Distribution,
+        count: int,
+        block_size: int,
+        seed: int,
+        *,
+        flat: bool = False,
+    ) -> None:
+        _checks.count(count, 1, "n")
+        _checks.count(block_size, 1, "block_size")
+        self._over_events = target.is_event_of(proposal) and not flat
+        shape = proposal.event_shape
+        is_flat = isinstance(shape, tf.TensorShape) and tuple(shape) == (target.size,)
+        if not self._over_events and not is_flat:
+            msg = (
+                f"`proposal` must have events of shape {target.event_shape}, or "
+                f"vectors without bounds of shape {(target.size,)}, got {shape}."
+            )
+            raise ValueError(msg)
+        self.target, self.proposal = target, proposal
+        self.count, self.block_size = count, min(block_size, count)
+        self._seed = seed
+        self._kept: dict[int, Any] = {}
+        self._keeps = count * target.size <= MOST_KEPT
+        self._run = tf.function(self._draw, autograph=False, reduce_retracing=True)
+
+    def __len__(self) -> int:
+        return -(-self.count // self.block_size)
+
+    def _draw(self, seed: tf.Tensor, size: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        """Return events of one block and their log-weights."""
+        x, log_q = self.proposal.experimental_sample_and_log_prob(size, seed=seed)
+        dtype = self.target.dtype
+        x = tf.nest.map_structure(lambda v: tf.cast(v, dtype), x)
+        log_q = tf.cast(log_q, dtype)
+        if self._over_events:
+            return x, self.target.log_prob(x) - log_q
+        log_weights = self.target.flat_log_prob(x) - log_q
+        return self.target.bijector.forward(x), log_weights
+
+    def block(self, index: int) -> tuple[Any, np.ndarray]:
+        """Return the events of a block and their log-weights, as NumPy arrays.
+
+        Raises:
+            ValueError: If a log-weight is NaN or `inf`.
+        """
+        if index in self._kept:
+            return self._kept[index]
+        start = index * self.block_size
+        size = min(self.block_size, self.count - start)
+        x, log_weights = self._run(
+            tf.constant([self._seed, index], tf.int32), tf.constant(size)
+        )
+        found = np.asarray(log_weights, np.float64)
+        _require_numbers(found, x)
+        x = tf.nest.map_structure(np.asarray, x)
+        if self._keeps:
+            self._kept[index] = x, found
+        return x, found
+
+    def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
+        for index in range(len(self)):
+            yield self.block(index)
+
+
+def _require_numbers(log_weights: np.ndarray, x: Any) -> None:
+    """Raise if a log-weight is NaN or `inf`, with an event that has such a one."""
+    wrong = np.isnan(log_weights) | np.isposinf(log_weights)
+    if not wrong.any():
+        return
+    first = int(np.argmax(wrong))
+    event = tf.nest.map_structure(lambda v: np.asarray(v)[first].tolist(), x)
+    text = str(event)
+    text = text if len(text) < 200 else text[:200] + " ..."
+    msg = (
+        f"`target` must have a log-density below infinity, got {log_weights[first]} "
+        f"for {int(wrong.sum())} of {len(wrong)} draws, one of them {text}. Return "
+        "-inf where the density is 0, or give the bounds by `support`."
+    )
+    raise ValueError(msg)
