@@ -11,7 +11,16 @@ import pytest
 
 from tfp_flows.cli import errors, fit, main
 
-COMMANDS = ("fit", "score", "sample", "info", "list", "demo", "completion")
+COMMANDS = (
+    "fit",
+    "score",
+    "sample",
+    "compare",
+    "info",
+    "list",
+    "demo",
+    "completion",
+)
 
 _HELP = """
 import sys, time

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import (
     columns,
+    config,
     files,
     fitting,
     flow_options,
@@ -52,6 +52,7 @@ def add_parser(commands: Any) -> None:
     add(
         "data",
         metavar="DATA",
+        nargs="?",
         help=f"table: {files.TABLES}; images: .npz, .npy, idx file or folder",
     )
     add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
@@ -61,7 +62,8 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="such as nsf-ar, nsf, maf, glow",
     )
-    add("--out", required=True, metavar="F.keras", help="file to write the flow to")
+    add("--out", metavar="F.keras", help="file to write the flow to; must be given")
+    config.add_option(parser)
     add(
         "--members",
         type=ranges.count,
@@ -147,6 +149,12 @@ def run(arguments: argparse.Namespace) -> None:
         UsageError: If the input is bad.
         Interrupted: After Ctrl-C, once the weights so far are written.
     """
+    for name, word in (("data", "DATA"), ("out", "--out")):
+        if getattr(arguments, name) is None:
+            raise UsageError(f"the following arguments are required: {word}")
+    changes = config.note_changes(arguments)
+    if changes is not None:
+        Report(arguments).note(changes)
     if images.is_image_file(arguments.data) or arguments.flow in images.FLOWS:
         _run_images(arguments)
         return
@@ -210,6 +218,7 @@ def run(arguments: argparse.Namespace) -> None:
         **{name: values[train] for name, values in apart.items()},
     )
     models.save(done.flow, out)
+    done.write(arguments, out, name)
     report = Report(arguments)
     found.report(report)
     if arguments.missing == "impute":
@@ -254,12 +263,13 @@ def _judge(
 
 def _output(arguments: argparse.Namespace, path: Path) -> Path:
     """Return the file to write, which exists already where it is gone on with."""
-    return files.check_output(
-        arguments.out,
-        (files.MODEL_SUFFIX,),
-        force=arguments.force or arguments.resume,
-        inputs=[path],
+    force = arguments.force or arguments.resume
+    out = files.check_output(
+        arguments.out, (files.MODEL_SUFFIX,), force=force, inputs=[path]
     )
+    record = str(config.path_of(out))
+    files.check_output(record, config.SUFFIXES, force=force, inputs=[path])
+    return out
 
 
 def _check_resume(arguments: argparse.Namespace, out: Path) -> None:
@@ -372,21 +382,8 @@ def _flow_name(name: str | None, options: dict[str, Any]) -> str:
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    options = dict(_option(text) for text in arguments.option)
+    options = dict(map(flow_options.read, arguments.option))
     if arguments.members is not None:
         options["members"] = arguments.members
     flow_options.check_values(options)
     return options
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """Read `key=value`; what is no Python literal is a string."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise UsageError(f"--option must be KEY=VALUE, got {text!r}.")
-    if value.lower() in ("true", "false"):
-        return key, value.lower() == "true"
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return key, value

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfp_flows.cli import models
+from tfp_flows.cli import config, models
 from tfp_flows.cli.errors import Interrupted, explained
 from tfp_flows.cli.output import Report
 
@@ -32,6 +32,7 @@ class Done:
         epochs: How many epochs there were.
         interrupted: Whether Ctrl-C ended it.
         ending: A sentence on why it ended, and when it was best.
+        losses: Losses of each epoch, by name.
     """
 
     flow: Any
@@ -39,6 +40,12 @@ class Done:
     epochs: int
     interrupted: bool
     ending: str
+    losses: dict[str, Any]
+
+    def write(self, arguments: argparse.Namespace, out: Path, flow: str) -> None:
+        """Write how to repeat the fit, unless it went on with another one."""
+        if not arguments.resume:
+            config.write(arguments, out, flow, self.losses)
 
     def report(self, report: Report, out: Path) -> None:
         """Print the last lines."""
@@ -127,7 +134,8 @@ def run(
                 raise
             history = flow.history
     seconds = time.monotonic() - start
-    return Done(flow, seconds, line.epochs_done, interrupted, str(history.ending))
+    ending, losses = str(history.ending), dict(history.history)
+    return Done(flow, seconds, line.epochs_done, interrupted, ending, losses)
 
 
 def rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from tfp_flows import _keras_names
 from tfp_flows.cli import columns, quiet
 from tfp_flows.cli.errors import UsageError
 
-__all__ = ["PrintOptions", "check_values", "flow_name", "known", "no_flow"]
+__all__ = ["PrintOptions", "check_values", "flow_name", "known", "no_flow", "read"]
 
 # What `--option` may set besides the options of the flow, and what it may not.
 FIT_OPTIONS = {
@@ -72,6 +73,23 @@ def check_values(options: Mapping[str, Any]) -> None:
             fits = fits and isinstance(value, int)
         if not fits:
             raise UsageError(f"--option {name} must be {words}, got {value!r}.")
+
+
+def read(text: str) -> tuple[str, Any]:
+    """Return the key and the value of `key=value`; no Python literal is a string.
+
+    Raises:
+        UsageError: If it is something else.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise UsageError(f"--option must be KEY=VALUE, got {text!r}.")
+    if value.lower() in ("true", "false"):
+        return key, value.lower() == "true"
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return key, value
 
 
 def no_flow(name: str, names: Sequence[str]) -> str:

@@ -183,6 +183,7 @@ def fit(
     )
     flow = done.flow
     models.save(flow, out)
+    done.write(arguments, out, name)
     rows = test if len(test) else train
     bits = flow.bits_per_dim(x[rows], None if labels is None else labels[rows])
     mean, error = models.mean_and_error(bits)

@@ -13,7 +13,9 @@ import tfp_flows
 from tfp_flows.cli import (
     catalog,
     columns,
+    compare,
     completion,
+    config,
     demo,
     errors,
     fit,
@@ -25,7 +27,7 @@ from tfp_flows.cli import (
 
 __all__ = ["main"]
 
-_COMMANDS = (fit, score, sample, info, catalog, demo, completion)
+_COMMANDS = (fit, score, sample, compare, info, catalog, demo, completion)
 _BUG = 1
 _BAD_USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -45,6 +47,14 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             message += columns.hint(unknown[1], self.every_option())
         self.exit(_BAD_USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def every_action(self) -> list[argparse.Action]:
+        """Return what the parser takes, options and other words."""
+        return list(self._actions)
+
+    def option(self, name: str) -> argparse.Action | None:
+        """Return the option of a name, with or without hyphens."""
+        return self._option_string_actions.get(f"--{name.replace('_', '-')}")
 
     def every_option(self) -> list[str]:
         """Return the options, of a parser of commands those of all of them."""
@@ -88,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
             help="print nothing to standard error but errors",
         )
         add("--debug", action="store_true", help="show where in the code an error is")
+        each.set_defaults(parser=each)
     return parser
 
 
@@ -103,11 +114,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # TensorFlow reads this when it is first imported, which no command has done yet.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = f"tfp-flows {words[0] if words else ''}"
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(words)
+        if getattr(arguments, "config", None) is not None:
+            words = config.expanded(words, arguments)
+            arguments = _parser().parse_args(words)
     except SystemExit as stop:  # argparse has printed help or the error
         return int(stop.code or 0)
-    name = f"tfp-flows {arguments.command}"
+    except errors.UsageError as error:
+        _complain(f"{name}: {error}")
+        return _BAD_USAGE
     try:
         arguments.run(arguments)
         sys.stdout.flush()

@@ -9,9 +9,12 @@ from tfp_flows import _optional
 _optional.require("sklearn", extra="sklearn")
 
 from tfp_flows.estimators.anomaly import FlowAnomalyDetector
+from tfp_flows.estimators.baselines import BASELINES, Baseline, fit_baseline
+from tfp_flows.estimators.comparison import compare
 from tfp_flows.estimators.conditional import ConditionalFlowDensity
 from tfp_flows.estimators.density import FlowDensity
 from tfp_flows.estimators.gaussianizer import Gaussianizer
+from tfp_flows.estimators.results import Comparison, Score
 from tfp_flows.estimators.selection import (
     MutualInfo,
     mutual_info,
@@ -19,11 +22,17 @@ from tfp_flows.estimators.selection import (
 )
 
 __all__ = [
+    "BASELINES",
+    "Baseline",
+    "Comparison",
     "ConditionalFlowDensity",
     "FlowAnomalyDetector",
     "FlowDensity",
     "Gaussianizer",
     "MutualInfo",
+    "Score",
+    "compare",
+    "fit_baseline",
     "mutual_info",
     "mutual_info_flow",
 ]

@@ -4,6 +4,7 @@ from tfp_flows.preprocessing.column import Column
 from tfp_flows.preprocessing.detection import detect
 from tfp_flows.preprocessing.findings import DataNotice, Finding
 from tfp_flows.preprocessing.missing import impute
+from tfp_flows.preprocessing.rounding import rounding_steps
 from tfp_flows.preprocessing.spec import Preprocessing
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "Preprocessing",
     "detect",
     "impute",
+    "rounding_steps",
 ]
