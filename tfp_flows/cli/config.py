@@ -1,7 +1,7 @@
 """A file that says how a command is run, which `fit` reads and writes.
 
-The file has the words of the shell: `{"data": "a.csv", "out": "a.keras", "epochs": 9}` is
-the same as `fit a.csv --out a.keras --epochs 9`. Paths in it are relative to its folder.
+Words are those of the shell: `{"data": "a.csv", "out": "a.keras", "epochs": 9}` is the
+same as `fit a.csv --out a.keras --epochs 9`. Paths are relative to the file's folder.
 """
 
 from __future__ import annotations
