@@ -15,6 +15,8 @@ _LAZY = {
     "bijectors": "tfp_flows.bijectors",
     "compare": "tfp_flows.estimators:compare",
     "datasets": "tfp_flows.datasets",
+    "diagnose": "tfp_flows.diagnosis:diagnose",
+    "diagnosis": "tfp_flows.diagnosis",
     "diagnostics": "tfp_flows.diagnostics",
     "distributions": "tfp_flows.distributions",
     "estimators": "tfp_flows.estimators",

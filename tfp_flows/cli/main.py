@@ -17,6 +17,7 @@ from tfp_flows.cli import (
     completion,
     config,
     demo,
+    diagnose,
     errors,
     fit,
     info,
@@ -27,7 +28,7 @@ from tfp_flows.cli import (
 
 __all__ = ["main"]
 
-_COMMANDS = (fit, score, sample, compare, info, catalog, demo, completion)
+_COMMANDS = (fit, score, sample, compare, info, diagnose, catalog, demo, completion)
 _BUG = 1
 _BAD_USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count

@@ -154,13 +154,19 @@ def copied_rows(x: np.ndarray) -> list[Finding]:
 
 
 def gross_outliers(
-    x: np.ndarray, names: Sequence[str] | None
+    x: np.ndarray,
+    names: Sequence[str] | None,
+    *,
+    isolated: float = _ISOLATED,
+    far: float = _FAR,
 ) -> tuple[np.ndarray, list[tuple[str, float, int]]]:
     """Find cells so far from all others that they would set the scale of a column.
 
     Args:
         x: Numbers, `[N, D]`.
         names: Names of the columns, if they have names.
+        isolated: How many times as far from the median as all others a cell is.
+        far: So far from it in units of the spread, too.
 
     Returns:
         The numbers of their rows, and column, value and row of each.
@@ -178,8 +184,8 @@ def gross_outliers(
         if width == 0 or np.count_nonzero(inner) < MIN_ROWS:
             continue
         for j in range(count - 1, 0, -1):
-            near, far = distance[top[j]], distance[top[j - 1]]
-            if far / _ISOLATED > near > 0 and far > _FAR * width:
+            near, away = distance[top[j]], distance[top[j - 1]]
+            if away / isolated > near > 0 and away > far * width:
                 where = label(names, i)
                 cells += [(where, float(x[k, i]), int(k)) for k in sorted(top[:j])]
                 break

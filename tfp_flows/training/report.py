@@ -15,7 +15,7 @@ from tfp_flows import flows
 from tfp_flows.training.baseline import Estimate, Gaussian, estimate
 from tfp_flows.training.data import arrays
 
-__all__ = ["Ending", "Report", "judged", "parameter_count", "warn"]
+__all__ = ["Ending", "Report", "is_clear_loss", "judged", "parameter_count", "warn"]
 
 ROW_UNIT = "nats per row, columns in their own units"
 IMAGE_UNIT = "bits/dim"
@@ -110,12 +110,7 @@ class Report:
     @property
     def loses(self) -> bool:
         """Whether the flow is clearly worse than the Gaussian."""
-        if self.lead is None or self.lead.mean > -CLEAR_NATS:
-            return False
-        if not math.isfinite(self.lead.mean):
-            return True
-        error = self.lead.error
-        return error is not None and self.lead.mean < -CLEAR_ERRORS * error
+        return self.lead is not None and is_clear_loss(self.lead)
 
     def figures(self) -> Iterator[str]:
         """Yield the lines with likelihoods, then the advice."""
@@ -197,6 +192,15 @@ def judged(
     return dataclasses.replace(
         found, advice=tuple(_advice(flow, found, by_hand=advise_length))
     )
+
+
+def is_clear_loss(lead: Estimate) -> bool:
+    """Return whether a lead says that the flow is clearly worse."""
+    if lead.mean > -CLEAR_NATS:
+        return False
+    if not math.isfinite(lead.mean):
+        return True
+    return lead.error is not None and lead.mean < -CLEAR_ERRORS * lead.error
 
 
 def parameter_count(flow: Any) -> int:
