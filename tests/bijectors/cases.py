@@ -315,6 +315,18 @@ def _prelu_vector(dtype):
 # Maps that add a bend.
 
 
+@case(
+    "banana",
+    (3,),
+    skip={
+        "huge_inputs": "the square of 1e30 is beyond float32",
+        "infinite_inputs": "inf - inf is not a number",
+    },
+)
+def _banana(dtype):
+    return _perturbed(maps.Banana.trainable(3, dtype=dtype), 0.5)
+
+
 @case("planar", (3,))
 def _planar(dtype):
     return _perturbed(maps.Planar.trainable(3, seed=0, dtype=dtype), 0.5)

@@ -66,6 +66,7 @@ listed(
     lambda n, d: maps.HouseholderProduct.trainable(n, 2, seed=0, dtype=d),
 )
 listed("Orthogonal", lambda n, d: maps.Orthogonal.trainable(n, dtype=d))
+listed("Banana", lambda n, d: maps.Banana.trainable(n, dtype=d))
 listed("Planar", lambda n, d: maps.Planar.trainable(n, seed=0, dtype=d))
 listed("Radial", lambda n, d: maps.Radial.trainable(n, seed=0, dtype=d))
 listed(

@@ -41,6 +41,7 @@ from tfp_flows.bijectors.multiscale.wavelets import CosineTransform, HaarWavelet
 from tfp_flows.bijectors.normalization.actnorm import ActNorm
 from tfp_flows.bijectors.normalization.batchnorm import BatchNorm
 from tfp_flows.bijectors.normalization.standardize import Standardize
+from tfp_flows.bijectors.residual.banana import Banana
 from tfp_flows.bijectors.residual.block import ResidualBlock
 from tfp_flows.bijectors.residual.planar import Planar
 from tfp_flows.bijectors.residual.radial import Radial
@@ -64,6 +65,7 @@ __all__ = [
     "Additive",
     "Affine",
     "Amortized",
+    "Banana",
     "BatchNorm",
     "Bernstein",
     "Bijector",

@@ -6,6 +6,7 @@ pictures the extra `plot`.
 
 from __future__ import annotations
 
+from tfp_flows.datasets.bands import BANDS, satellite_bands
 from tfp_flows.datasets.conditional import (
     conditional_toy,
     conditional_toy_entropy,
@@ -33,6 +34,7 @@ from tfp_flows.datasets.wine import wine, wine_folds
 from tfp_flows.datasets.writers import write_table
 
 __all__ = [
+    "BANDS",
     "FASHION_CLASSES",
     "MIXED_COLUMNS",
     "Table",
@@ -52,6 +54,7 @@ __all__ = [
     "read_images",
     "read_table",
     "reduce_bits",
+    "satellite_bands",
     "split_rows",
     "to_table",
     "toy",
