@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,15 @@ from tfp_flows.cli import columns, files
 from tfp_flows.cli.errors import UsageError, explained
 from tfp_flows.cli.output import plain
 
-__all__ = ["SUFFIXES", "add_option", "expanded", "note_changes", "path_of", "write"]
+__all__ = [
+    "SUFFIXES",
+    "add_option",
+    "expanded",
+    "history",
+    "note_changes",
+    "path_of",
+    "write",
+]
 
 SUFFIXES = (".toml", ".json")
 # What the record of a fit is called beside its flow.
@@ -183,6 +192,28 @@ def write(
     with files.replacing(path) as temporary:
         text = json.dumps(plain(found), indent=2, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def history(path: Path) -> dict[str, list[float]]:
+    """Return the losses in the record of a fit.
+
+    Raises:
+        UsageError: If it holds none.
+    """
+    found = _read(path).get("history")
+    losses = found if isinstance(found, Mapping) else {}
+    kept = {
+        str(name): [math.nan if v is None else float(v) for v in values]
+        for name, values in losses.items()
+        if isinstance(values, list)
+        and all(v is None or isinstance(v, (int, float)) for v in values)
+    }
+    if not kept.get("loss"):
+        raise UsageError(
+            f"'{path}' holds no losses: name the file *{_ENDING} that `tfp-flows fit` "
+            "writes beside its flow."
+        )
+    return kept
 
 
 def note_changes(arguments: argparse.Namespace) -> str | None:

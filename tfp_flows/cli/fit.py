@@ -197,7 +197,7 @@ def run(arguments: argparse.Namespace) -> None:
     _check_training_rows(path, arguments.test_fraction, train, events)
     more: dict[str, Any] = {"adapt": False}
     if flow is None:
-        flow = name = _flow_name(arguments.flow, options)
+        flow = name = flow_options.checked(arguments.flow, options)
         more = {
             "columns": found.kinds or events.columns,
             "condition_columns": None if conditions is None else conditions.columns,
@@ -338,7 +338,7 @@ def _run_images(arguments: argparse.Namespace) -> None:
     path = images.check_input(arguments.data)
     out, options = _output(arguments, path), _options(arguments)
     quiet.import_tensorflow()
-    images.fit(arguments, path, out, _flow_name(name, options), options)
+    images.fit(arguments, path, out, flow_options.checked(name, options), options)
 
 
 def _check_training_rows(
@@ -364,21 +364,6 @@ def _check_training_rows(
             f"{path}: column {still[0]!r} is constant in all rows but those held out: "
             "drop it, or try another --seed."
         )
-
-
-def _flow_name(name: str | None, options: dict[str, Any]) -> str:
-    """Return the name of the flow, after a check of it and of its options."""
-    from tfp_flows import flows
-
-    name = name or flows.DEFAULT
-    known = flow_options.known(name)
-    wrong = sorted(set(options) - set(known))
-    if wrong:
-        end = columns.hint(wrong[0], known) or "."
-        raise UsageError(
-            f"flow {name} has no option {wrong[0]!r}, only {', '.join(known)}{end}"
-        )
-    return name
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from tfp_flows import _keras_names
 from tfp_flows.cli import columns, quiet
 from tfp_flows.cli.errors import UsageError
 
-__all__ = ["PrintOptions", "check_values", "flow_name", "known", "no_flow", "read"]
+__all__ = [
+    "PrintOptions",
+    "check_values",
+    "checked",
+    "flow_name",
+    "known",
+    "no_flow",
+    "read",
+]
 
 # What `--option` may set besides the options of the flow, and what it may not.
 FIT_OPTIONS = {
@@ -90,6 +98,25 @@ def read(text: str) -> tuple[str, Any]:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return key, value
+
+
+def checked(name: str | None, options: dict[str, Any]) -> str:
+    """Return the name of a flow, after a check of it and of its options.
+
+    Raises:
+        UsageError: If there is no such flow, or it has no such option.
+    """
+    from tfp_flows import flows
+
+    name = name or flows.DEFAULT
+    every = known(name)
+    wrong = sorted(set(options) - set(every))
+    if wrong:
+        end = columns.hint(wrong[0], every) or "."
+        raise UsageError(
+            f"flow {name} has no option {wrong[0]!r}, only {', '.join(every)}{end}"
+        )
+    return name
 
 
 def no_flow(name: str, names: Sequence[str]) -> str:

@@ -16,11 +16,14 @@ from tfp_flows.cli import (
     compare,
     completion,
     config,
+    convert,
     demo,
+    detect,
     diagnose,
     errors,
     fit,
     info,
+    plot,
     quiet,
     sample,
     score,
@@ -28,7 +31,20 @@ from tfp_flows.cli import (
 
 __all__ = ["main"]
 
-_COMMANDS = (fit, score, sample, compare, info, diagnose, catalog, demo, completion)
+_COMMANDS = (
+    fit,
+    score,
+    sample,
+    detect,
+    compare,
+    plot,
+    info,
+    diagnose,
+    convert,
+    catalog,
+    demo,
+    completion,
+)
 _BUG = 1
 _BAD_USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count

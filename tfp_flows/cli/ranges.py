@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 
-__all__ = ["count", "fraction", "seed", "temperature"]
+__all__ = ["count", "dpi", "fraction", "half", "seed", "temperature"]
 
 
 def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -73,4 +73,6 @@ count = _whole(1, 10**9)
 # TensorFlow's seeds are integers of 32 bits.
 seed = _whole(0, 2**31 - 1)
 fraction = _number(0, 1, "at least 0 and below 1", below=True)
+half = _number(1e-9, 0.5, "above 0 and at most 0.5")
+dpi = _whole(10, 1200)
 temperature = _number(0, 1e30, "a number from 0 on")

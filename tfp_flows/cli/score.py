@@ -11,7 +11,7 @@ from tfp_flows.cli.errors import UsageError, explained
 if TYPE_CHECKING:
     from tfp_flows.datasets.readers import Source
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "labels", "run"]
 
 _UNIT = " nats, columns in their own units"
 # Stands for the number of the row.
@@ -86,14 +86,14 @@ def run(arguments: argparse.Namespace) -> None:
     known = [part for names in tables.names_of(flow) for part in names or ()]
     as_written = [] if name is None or name in known else [name]
     source = tables.open_source(path, arguments.sheet, as_written)
-    labels = _labels(source, name)
+    ids = labels(source, name)
     x, condition = tables.read_for_flow(source, flow, arguments.condition, name)
     values = models.log_prob(flow, x, condition)
     what = "rows, mean log-likelihood"
-    _report(arguments, out, values, "log_prob", what, _UNIT, labels)
+    _report(arguments, out, values, "log_prob", what, _UNIT, ids)
 
 
-def _labels(source: Source, name: str | None) -> dict[str, list[Any]]:
+def labels(source: Source, name: str | None) -> dict[str, list[Any]]:
     """Return the column that identifies rows, under its name.
 
     Raises:
