@@ -19,6 +19,7 @@ COMMANDS = (
     "compare",
     "plot",
     "info",
+    "diagnose",
     "convert",
     "list",
     "demo",
