@@ -22,7 +22,14 @@ def _columns(text):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("example", "name"),
-    [(ex_1d, "nsf-ar"), (ex_1d, "realnvp"), *((ex_2d, name) for name in flows.names())],
+    [
+        (ex_1d, "nsf-ar"),
+        (ex_1d, "realnvp"),
+        (ex_1d, "ActNorm"),
+        (ex_2d, "OneByOneConv"),
+        (ex_2d, "NSF_CL"),
+        *((ex_2d, name) for name in flows.names()),
+    ],
 )
 def test_examples_run_for_every_flow(example, name, tmp_path, capsys):
     out = tmp_path / "picture.png"

@@ -153,6 +153,11 @@ class Checked(io.RawIOBase):
         """Return `True`."""
         return True
 
+    def close(self) -> None:
+        """Close the stream below, too."""
+        self._stream.close()
+        super().close()
+
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place."""
         return self._stream.seek(offset, whence)

@@ -22,8 +22,10 @@ __all__ = ["FLOWS", "compare"]
 
 # Compared by default: the best of tables, a coupling flow, one without gradients.
 FLOWS = (library.DEFAULT, "maf", "nsf", "rbig")
-# Updates of each flow in a quick comparison, and rows that are scored at most.
-QUICK_STEPS, MOST_SCORED = 800, 10_000
+# Rows that are scored at most; and of a quick comparison updates of each flow, rows
+# that are fitted, and rows that are scored.
+MOST_SCORED = 10_000
+QUICK_STEPS, QUICK_ROWS, QUICK_SCORED = 800, 10_000, 4_000
 # At a column's atom a density can be as high as one likes.
 _ATOM = (
     "column {name!r} takes {value:g} in {share:.0f} % of the rows: a density can be "
@@ -63,7 +65,8 @@ def compare(
         test_fraction: Share of the rows that are held out.
         groups: What rows belong together, `[N]`: whole groups are held out.
         time: When rows were observed, `[N]`: the last rows are held out.
-        quick: Whether flows get 800 updates only, and mixtures a single start.
+        quick: Whether flows get 800 updates only, mixtures a single start, and all
+            models at most 10,000 rows.
         seed: Int that fixes rows, noise, starts and initial weights.
         fit_arguments: Further arguments of `fit`, such as `{"epochs": 50}`.
         callbacks: Function of a flow's name that returns Keras callbacks of its fit.
@@ -124,7 +127,7 @@ class _Task:
     held_out: np.ndarray
     clusters: np.ndarray | None
     steps: np.ndarray
-    left_out: int
+    left_out: tuple[int, int]
     quick: bool
     seed: int
 
@@ -148,7 +151,12 @@ class _Task:
                 "or give more rows."
             )
             raise ValueError(msg)
-        kept = held_out[report.spread(len(held_out), MOST_SCORED)]
+        most = QUICK_SCORED if quick else MOST_SCORED
+        kept = held_out[report.spread(len(held_out), most)]
+        fitted = rest
+        if quick and len(rest) > QUICK_ROWS:
+            drawn = np.random.default_rng(seed).permutation(len(rest))[:QUICK_ROWS]
+            fitted = rest[np.sort(drawn)]
         steps = preprocessing.rounding_steps(data.x)
         raw, data = data, data.select(np.arange(len(data)))
         noise = np.random.default_rng(seed).uniform(-0.5, 0.5, raw.x.shape)
@@ -159,13 +167,13 @@ class _Task:
             data.groups = None
         clusters = given if given is not None else copies
         return cls(
-            train=data.select(rest),
+            train=data.select(fitted),
             test=data.select(kept),
             raw=raw.select(kept),
             held_out=kept,
             clusters=None if clusters is None else clusters[kept],
             steps=steps,
-            left_out=len(held_out) - len(kept),
+            left_out=(len(rest) - len(fitted), len(held_out) - len(kept)),
             quick=quick,
             seed=seed,
         )
@@ -182,8 +190,9 @@ class _Task:
                 "Uniform noise of one rounding step for all models: "
                 f"{', '.join(spread)}."
             )
-        if self.left_out:
-            yield f"{self.left_out} of the rows held out are not scored, to save time."
+        for count, what in zip(self.left_out, ("to fit", "held out"), strict=True):
+            if count:
+                yield f"{count:,} of the rows {what} are left out, to save time."
 
     def baseline(self, name: str) -> Score:
         start = clock.monotonic()

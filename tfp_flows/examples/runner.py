@@ -20,6 +20,18 @@ __all__ = ["parser", "run"]
 
 LEARNING_RATE = 5e-3
 _LINES = 10
+# Other libraries' names of flows; the last two are simple maps alone.
+OTHER_NAMES = {
+    "planar": "planar",
+    "radial": "radial",
+    "realnvp": "realnvp",
+    "maf": "maf",
+    "nsf_ar": "nsf-ar",
+    "nsf_cl": "nsf",
+    "actnorm": "actnorm",
+    "onebyoneconv": "conv1x1",
+}
+MAPS = ("actnorm", "conv1x1")
 _BAD_USAGE = 2
 
 
@@ -40,7 +52,13 @@ def parser(
     add = out.add_argument
     add("--n", type=int, default=n, help=f"points to fit; default {n}")
     add("--flows", type=int, default=flows, help=f"layers; default {flows}")
-    add("--flow", default="nsf-ar", help="name of the flow; default nsf-ar")
+    add(
+        "--flow",
+        default="nsf-ar",
+        type=_name,
+        help="name of a flow, see `tfp-flows list`; or actnorm or conv1x1, these maps "
+        "alone; default nsf-ar",
+    )
     add("--iterations", type=int, default=500, help="updates; default 500")
     add("--convolve", action="store_true", help="a linear map (LU) after each layer")
     add("--actnorm", action="store_true", help="an ActNorm after each layer")
@@ -92,6 +110,10 @@ def run(
     return 0
 
 
+def _name(text: str) -> str:
+    return OTHER_NAMES.get(text.lower(), text)
+
+
 def _refusal(arguments: argparse.Namespace, out: Path) -> str | None:
     """Return why the arguments cannot be used, if so."""
     if out.exists() and not arguments.force:
@@ -102,22 +124,24 @@ def _refusal(arguments: argparse.Namespace, out: Path) -> str | None:
         return "--n must be at least 2, --flows and --iterations at least 1."
     from tfp_flows import flows
 
-    if arguments.flow not in flows.names():
-        return f"there is no such flow, only {', '.join(flows.names())}."
+    known = (*flows.names(), *MAPS)
+    if arguments.flow not in known:
+        return f"there is no such flow, only {', '.join(known)}."
     return None
 
 
 def _build(arguments: argparse.Namespace, size: int) -> Flow:
     from tfp_flows import flows
-    from tfp_flows.examples.stack import Stack
+    from tfp_flows.examples.stack import NONE, Stack
 
     sizes = {"num_layers": arguments.flows, "seed": arguments.seed}
-    if arguments.convolve or arguments.actnorm:
+    name = arguments.flow
+    if arguments.convolve or arguments.actnorm or name in MAPS:
         return Stack(
             size,
-            block=arguments.flow,
-            convolve=arguments.convolve,
-            actnorm=arguments.actnorm,
+            block=NONE if name in MAPS else name,
+            convolve=arguments.convolve or name == "conv1x1",
+            actnorm=arguments.actnorm or name == "actnorm",
             **sizes,
         )
     return flows.build(arguments.flow, size, **sizes)

@@ -7,14 +7,19 @@ from tfp_flows.bijectors import LU, ActNorm, Permutation
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.flows import option
 
-__all__ = ["Stack"]
+__all__ = ["NONE", "Stack"]
+
+# A stack of the simple maps alone.
+NONE = "none"
 
 
 @_serialize.register()
 class Stack(flows.Recipe):
     """Blocks of one layer each of a named flow, in turn with simple maps."""
 
-    block: str = option(default="realnvp", doc="Name of the flow that the blocks are.")
+    block: str = option(
+        default="realnvp", doc="Name of the flow of the blocks, or 'none'."
+    )
     num_layers: int = option(default=1, doc="Number of blocks.")
     convolve: bool = option(
         default=False, doc="Whether a trainable linear map follows each block."
@@ -30,8 +35,10 @@ class Stack(flows.Recipe):
         for i in range(self.num_layers):
             if i and size > 1:  # a single coupling layer always moves the same half
                 layers.append(Permutation.reverse(size))
-            block = flows.build(self.block, size, num_layers=1, seed=self._next_seed())
-            layers.append(block.bijector())
+            if self.block != NONE:
+                seed = self._next_seed()
+                block = flows.build(self.block, size, num_layers=1, seed=seed)
+                layers.append(block.bijector())
             if self.convolve:
                 layers.append(
                     LU.trainable(
