@@ -14,7 +14,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [
     page for page in sorted((DOCS / "extend").glob("*.md")) if page.stem != "index"
 ]
-PAGES.append(DOCS / "migration.md")
+PAGES += [
+    DOCS / f"{name}.md" for name in ("migration", "choosing", "sharp_bits", "theory")
+]
 
 
 @pytest.fixture(scope="module")
