@@ -60,6 +60,7 @@ FURTHER: dict[str, set[str]] = {
         "bernstein",
         "circular",
         "coupling",
+        "flow-matching",
         "gaussianization_condition",
         "glow_mixture",
         "glow_spline",
@@ -115,6 +116,7 @@ SEARCHES = {
     "elementwise_network",
     "elementwise_squares",
     "mixture_gaussianize",
+    "neural_ode",
     "residual_block",
 }
 
@@ -126,8 +128,8 @@ DEAR: dict[str, dict[str, set[str]]] = {
         "empty_batch": {*cases.CASES} - SEARCHES,
         "unknown_shapes": {*cases.CASES} - SEARCHES,
         "vectorized_map": {*cases.CASES}
-        - {"elementwise_network", "elementwise_squares"},
-        "one_pass": {*cases.CASES} - {"residual_block"},
+        - {"elementwise_network", "elementwise_squares", "neural_ode"},
+        "one_pass": {*cases.CASES} - {"neural_ode", "residual_block"},
         # Traces six maps in two directions, with gradients.
         "loop": {
             "act_norm",

@@ -3,6 +3,7 @@
 from published import (
     applications,
     checks,
+    continuous,
     energies,
     gaussianization,
     images,
@@ -17,6 +18,7 @@ __all__ = [
     "ENTRIES",
     "applications",
     "checks",
+    "continuous",
     "energies",
     "gaussianization",
     "images",

@@ -372,6 +372,21 @@ def _residual_block_sin(dtype):
     return maps.ResidualBlock(net)
 
 
+@case("neural_ode", (2,), condition_shape=(2,))
+def _neural_ode(dtype):
+    # Slow and smooth, so that three steps are right to the digits of float64.
+    net = networks.VectorField(
+        2,
+        (3,),
+        activation="tanh",
+        num_frequencies=0,
+        condition_shape=2,
+        dtype=dtype,
+        seed=0,
+    )
+    return maps.NeuralODE(_perturbed(net, 0.045), num_steps=3, method="dopri5")
+
+
 def _amortized(bijector, dtype):
     count = maps.Amortized.num_parameters(bijector)
     net = networks.MLP(0, (1, count), (4,), condition_shape=2, dtype=dtype, seed=0)

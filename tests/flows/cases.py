@@ -34,6 +34,8 @@ SMALL = {
     "sylvester": {"num_layers": 1, "hidden_units": (8,)},
     "householder": {"num_layers": 1, "hidden_units": (8,)},
     "residual": {"num_layers": 2, "hidden_units": (8,), "lipschitz": 0.5},
+    "cnf": {"hidden_units": (4,), "num_frequencies": 0, "num_steps": 2},
+    "flow-matching": {"hidden_units": (4,), "num_frequencies": 0, "num_steps": 2},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},
@@ -104,6 +106,8 @@ add("radial", "radial", 3)
 add("sylvester", "sylvester", 3, inverted=True, kind="triangular")
 add("householder", "householder", 2, 2)
 add("residual", "residual", 2, 2)
+add("cnf", "cnf", 2, 2, check={"noise": 0.03})
+add("flow-matching", "flow-matching", 2, check={"noise": 0.03})
 add("rbig", "rbig", 3)
 add("rbig_table", "rbig", 3, marginals="table")
 add("gis", "gis", 2)

@@ -35,6 +35,8 @@ SMALL = {
     "sylvester": {"num_layers": 1, "hidden_units": (8,)},
     "householder": {"num_layers": 1, "hidden_units": (8,)},
     "residual": {"num_layers": 2, "hidden_units": (8,), "lipschitz": 0.5},
+    "cnf": {"hidden_units": (4,), "num_frequencies": 0, "num_steps": 2},
+    "flow-matching": {"hidden_units": (4,), "num_frequencies": 0, "num_steps": 2},
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},

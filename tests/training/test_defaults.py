@@ -9,7 +9,7 @@ ADAPTING = (
     *("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol"),
     *("coupling", "autoregressive", "bernstein", "sos", "naf", "umnn"),
 )
-TAILED = ("planar", "radial", "residual", "sylvester", "bnaf")
+TAILED = ("planar", "radial", "residual", "sylvester", "bnaf", "cnf")
 
 
 class Built(Exception):
@@ -50,7 +50,7 @@ def test_plane_and_large_tables_have_no_dropout(name, monkeypatch):
 @pytest.mark.parametrize("name", TAILED)
 def test_flows_of_bends_have_tails(name, monkeypatch):
     # Where the network is the map, there is no dropout.
-    dropout = None if name in ("bnaf", "residual") else 0.0
+    dropout = None if name in ("bnaf", "residual", "cnf") else 0.0
     assert found(built(monkeypatch, name, 64, 3)) == ("student-t", dropout)
 
 

@@ -10,6 +10,7 @@ from tfp_flows.bijectors.amortized import Amortized
 from tfp_flows.bijectors.autoregressive.block import BlockAutoregressive
 from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.composition import Chain, Conditioned, Invert
+from tfp_flows.bijectors.continuous.ode import NeuralODE
 from tfp_flows.bijectors.coupling.coupling import Coupling
 from tfp_flows.bijectors.coupling.images import ChannelCoupling, CheckerboardCoupling
 from tfp_flows.bijectors.elementwise.parameterised import (
@@ -96,6 +97,7 @@ __all__ = [
     "MixtureGaussianize",
     "MonotoneNetwork",
     "MultiScale",
+    "NeuralODE",
     "NormalCDF",
     "OnFlattened",
     "Option",

@@ -4,6 +4,7 @@ from tfp_flows.flows._model.options import option
 from tfp_flows.flows._model.policy import FitPolicy
 from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.flows.base import Flow
+from tfp_flows.flows.continuous.flow import ContinuousFlow, FlowMatchingFlow
 from tfp_flows.flows.ensemble import Ensemble
 from tfp_flows.flows.files import load
 from tfp_flows.flows.gaussianization.rbig import RBIG, Gaussianization
@@ -57,10 +58,12 @@ __all__ = [
     "BernsteinFlow",
     "BlockAutoregressiveFlow",
     "CircularFlow",
+    "ContinuousFlow",
     "CouplingFlow",
     "Ensemble",
     "FitPolicy",
     "Flow",
+    "FlowMatchingFlow",
     "Gaussianization",
     "Glow",
     "HouseholderFlow",

@@ -8,6 +8,7 @@ from tfp_flows import _checks, _keras_names
 from tfp_flows._types import Shape
 from tfp_flows.flows import base, ensemble
 from tfp_flows.flows._model import options
+from tfp_flows.flows.continuous import flow as continuous
 from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import glow, realnvp
 from tfp_flows.flows.vectors import (
@@ -48,6 +49,8 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "sylvester": residual.SylvesterFlow,
     "householder": residual.HouseholderFlow,
     "residual": contractive.ResidualFlow,
+    "cnf": continuous.ContinuousFlow,
+    "flow-matching": continuous.FlowMatchingFlow,
     "rbig": rbig.RBIG,
     "gis": sliced.GIS,
     "sig": sliced.SIG,

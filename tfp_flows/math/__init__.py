@@ -15,12 +15,14 @@ from tfp_flows.math import (
     moments,
     monotone_network,
     normal,
+    ode,
     pareto,
     quadrature,
     roots,
     sigmoids,
     splines,
     sum_of_squares,
+    traces,
 )
 
 __all__ = [
@@ -36,10 +38,12 @@ __all__ = [
     "moments",
     "monotone_network",
     "normal",
+    "ode",
     "pareto",
     "quadrature",
     "roots",
     "sigmoids",
     "splines",
     "sum_of_squares",
+    "traces",
 ]

@@ -9,6 +9,7 @@ from tfp_flows.networks.lipschitz import LipschitzMLP
 from tfp_flows.networks.masked import MADE
 from tfp_flows.networks.mlp import MLP
 from tfp_flows.networks.table import Table
+from tfp_flows.networks.vector_field import VectorField
 
 __all__ = [
     "MADE",
@@ -20,5 +21,6 @@ __all__ = [
     "LipschitzMLP",
     "NetworkConditioner",
     "Table",
+    "VectorField",
     "as_conditioner",
 ]

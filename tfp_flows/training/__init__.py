@@ -2,6 +2,8 @@
 
 from tfp_flows.flows._model.batch import Batch
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
+from tfp_flows.flows.continuous.matching import FlowMatching
+from tfp_flows.flows.continuous.regularized import RegularizedLikelihood
 from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.stopping import StopOnNonFinite
 from tfp_flows.training.data.images import image_batches
@@ -14,8 +16,10 @@ __all__ = [
     "AverageWeights",
     "Batch",
     "Ending",
+    "FlowMatching",
     "MaximumLikelihood",
     "Objective",
+    "RegularizedLikelihood",
     "Report",
     "ReverseKL",
     "StopOnNonFinite",

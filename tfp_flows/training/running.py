@@ -214,12 +214,12 @@ def without_data(flow: flows.Flow, settings: Settings) -> keras.callbacks.Histor
 def _compile(
     flow: flows.Flow, chosen: choices.Choices, settings: Settings, rng: Any
 ) -> None:
-    rate, objective = settings.learning_rate, settings.objective
+    rate = settings.learning_rate
+    objective = settings.objective or flow.default_objective()
     rate = chosen.learning_rate if rate is None else rate
     jit_compile = settings.jit_compile
     if jit_compile == "auto":
         jit_compile = chosen.worth_compiling and flow.fit_policy.prefers_xla(flow)
-        jit_compile = jit_compile and (objective is None or objective.supports_jit)
     flow.compile(
         choices.make_optimizer(rate, settings.weight_decay, chosen.updates),
         objective=objective,

@@ -36,13 +36,18 @@ class TrainableModel(keras.Model):
     fit_policy = policy.FitPolicy()
     _objective: objectives.Objective | None = None
     _objective_seed = 0
+    # Whether XLA is wanted, but has to leave out parts of the objective.
+    compiles_parts = False
 
     @property
     def objective(self) -> objectives.Objective:
         """What training minimises, as `compile` was told."""
-        if self._objective is None:
-            return objectives.MaximumLikelihood()
-        return self._objective
+        found = self._objective or self.default_objective()
+        return found or objectives.MaximumLikelihood()
+
+    def default_objective(self) -> objectives.Objective | None:
+        """Return what training minimises unless it is told, `None` for likelihood."""
+        return None
 
     def needs_validation(self, rows: int) -> bool:
         """Return whether a fit to so many rows can follow noise, and must be stopped.
@@ -71,10 +76,11 @@ class TrainableModel(keras.Model):
         Args:
             optimizer: Optimizer or its name.
             loss: Must be `None`: an objective says what is minimised.
-            objective: What training minimises; by default `MaximumLikelihood`.
+            objective: What training minimises; by default `MaximumLikelihood`, or
+                what `default_objective` returns.
             seed: Int that fixes what the objective draws.
-            jit_compile: Whether to compile steps by XLA; `"auto"` where the flow and
-                the objective can be compiled, for flows of images on a GPU only.
+            jit_compile: Whether to compile steps by XLA, where the objective can be
+                compiled; `"auto"`: for flows of images on a GPU only.
             **kwargs: As in Keras, but for metrics, of which there are none.
 
         Raises:
@@ -90,14 +96,18 @@ class TrainableModel(keras.Model):
                     "log-likelihood."
                 )
                 raise ValueError(msg)
+        objective = objective or self.default_objective()
         self._objective = objective
         if objective is not None:  # likelihood draws nothing
             self._objective_seed = int(_context.generator(seed).integers(2**31))
         if jit_compile == "auto":
             policy = self.fit_policy
             slow = policy.xla == "gpu" and not policy.prefers_xla(self)
-            if slow or not self.objective.supports_jit:
+            if slow:
                 jit_compile = False
+        self.compiles_parts = bool(jit_compile) and not self.objective.supports_jit
+        if self.compiles_parts:
+            jit_compile = False
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:

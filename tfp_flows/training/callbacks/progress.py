@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 import keras
 
+from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
+
 __all__ = ["ProgressLine", "duration"]
 
 # Lines in all where standard error is no terminal, such as a log file.
@@ -90,6 +92,15 @@ class ProgressLine(keras.callbacks.Callback):
             self._draw()
             self._stream.write("\n")
             self._stream.flush()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """See what is minimised: it may be no likelihood."""
+        objective = getattr(self.model, "objective", None)
+        if isinstance(objective, Objective) and not isinstance(
+            objective, MaximumLikelihood
+        ):
+            self._offset, self._factor = 0.0, -1.0
+            self._unit = f"loss of {type(objective).__name__}"
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None

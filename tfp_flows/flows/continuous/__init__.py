@@ -1,0 +1,3 @@
+"""Flows that follow a velocity through time."""
+
+__all__: list[str] = []

@@ -1,0 +1,421 @@
+"""Ordinary differential equations, many rows at once, each row for itself.
+
+A field takes a time and a state, and returns the derivative of the state by time. A
+state is a tensor or a tuple of tensors, each with the rows in the last axis `[..., N]`.
+The solvers are explicit Runge-Kutta methods in a loop, which XLA compiles and through
+which gradients of all orders go. With given numbers of steps the result is a smooth
+function of its inputs; with a tolerance each row chooses its own steps, so that no row
+depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows import _tapes
+
+__all__ = ["METHODS", "Solution", "adaptive", "adjoint", "fixed", "require_solved"]
+
+# Called with a time, `[]` or `[N]`, and a state; returns what is like the state.
+Field = Callable[[tf.Tensor, Any], Any]
+
+
+class _Method(NamedTuple):
+    """The table of a Runge-Kutta method: how stages and steps weigh slopes."""
+
+    nodes: tuple[float, ...]
+    rows: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+
+
+# Dormand, Prince (1980), A family of embedded Runge-Kutta formulae, of order 5.
+_DOPRI5 = _Method(
+    (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0),
+    (
+        (),
+        (1 / 5,),
+        (3 / 40, 9 / 40),
+        (44 / 45, -56 / 15, 32 / 9),
+        (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+        (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+    ),
+    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+)
+# Weights of order 5 less those of order 4, the slope at the end being the last one.
+_ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
+
+METHODS: dict[str, _Method] = {
+    "euler": _Method((0.0,), ((),), (1.0,)),
+    "midpoint": _Method((0.0, 0.5), ((), (0.5,)), (0.0, 1.0)),
+    "rk4": _Method(
+        (0.0, 0.5, 0.5, 1.0),
+        ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)),
+        (1 / 6, 1 / 3, 1 / 3, 1 / 6),
+    ),
+    "dopri5": _DOPRI5,
+}
+
+# Bounds of how much longer or shorter one step is than the last, and the caution.
+SHRINK, GROW, CAUTION = 0.2, 5.0, 0.9
+
+
+class Solution(NamedTuple):
+    """Where a differential equation leads.
+
+    Attributes:
+        state: The state at the end.
+        failed: Which rows are not solved, `[N]`.
+        reached: The time up to which each row came, `[N]`.
+        num_evaluations: How often the field was evaluated for each row, `[N]`.
+    """
+
+    state: Any
+    failed: tf.Tensor
+    reached: tf.Tensor
+    num_evaluations: tf.Tensor
+
+
+def _plus(state: Any, step: tf.Tensor, weights: Sequence[float], slopes: Any) -> Any:
+    """Return the state moved by a weighted sum of slopes."""
+    used = [(w, k) for w, k in zip(weights, slopes, strict=False) if w]
+    if not used:
+        return state
+
+    def moved(one: tf.Tensor, *parts: tf.Tensor) -> tf.Tensor:
+        total = used[0][0] * parts[0]
+        for (weight, _), part in zip(used[1:], parts[1:], strict=True):
+            total += weight * part
+        return one + step * total
+
+    return tf.nest.map_structure(moved, state, *(k for _, k in used))
+
+
+def _slopes(
+    method: _Method,
+    field: Field,
+    time: tf.Tensor,
+    step: tf.Tensor,
+    state: Any,
+    first: Any = None,
+) -> list[Any]:
+    """Return the slopes of all stages of a step; `first` may be known."""
+    found = [field(time, state) if first is None else first]
+    for node, row in zip(method.nodes[1:], method.rows[1:], strict=True):
+        found.append(field(time + node * step, _plus(state, step, row, found)))
+    return found
+
+
+def _each(reduce: Callable, state: Any) -> list[tf.Tensor]:
+    """Reduce each tensor of a state to one number for each row."""
+    parts = tf.nest.flatten(state)
+    return [reduce(part, axis=list(range(part.shape.rank - 1))) for part in parts]
+
+
+def _row_of_zeros(state: Any) -> tf.Tensor:
+    first = tf.nest.flatten(state)[0]
+    return tf.zeros_like(first[(0,) * (first.shape.rank - 1)])
+
+
+def _finite(state: Any) -> tf.Tensor:
+    parts = tf.nest.map_structure(tf.math.is_finite, state)
+    return tf.reduce_all(tf.stack(_each(tf.reduce_all, parts)), axis=0)
+
+
+def fixed(
+    field: Field,
+    state: Any,
+    start: Any,
+    stop: Any,
+    num_steps: int,
+    method: str = "rk4",
+) -> Solution:
+    """Solve by equal steps.
+
+    Args:
+        field: See the module.
+        state: State at `start`.
+        start: Time to begin at.
+        stop: Time to end at; may be before `start`.
+        num_steps: Number of steps.
+        method: `"euler"` (1 evaluation a step), `"midpoint"` (2), `"rk4"` (4), or
+            `"dopri5"` (6, order 5).
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfp_flows.math import ode
+        >>> found = ode.fixed(lambda t, x: -x, tf.ones([1]), 0.0, 1.0, 10)
+        >>> found.state.numpy().round(4).tolist()
+        [0.3679]
+    """
+    was_finite = _finite(state)
+
+    def watch(after: tf.Tensor, state: Any, kept: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        failed, reached = kept
+        failed |= was_finite & ~_finite(state)
+        return failed, tf.where(failed, reached, after)
+
+    start = tf.cast(start, tf.nest.flatten(state)[0].dtype)
+    unknown = tf.zeros_like(was_finite), _row_of_zeros(state) + start
+    state, (failed, reached) = _marched(
+        field, state, start, stop, num_steps, method, watch, unknown
+    )
+    count = num_steps * len(METHODS[method].nodes)
+    return Solution(state, failed, reached, tf.fill(tf.shape(failed), count))
+
+
+def _marched(
+    field: Field,
+    state: Any,
+    start: Any,
+    stop: Any,
+    num_steps: int,
+    method: str,
+    watch: Callable = lambda time, state, kept: kept,
+    kept: Any = (),
+) -> tuple[Any, Any]:
+    """Take equal steps; `watch` gets the time and the state after each one."""
+    chosen, dtype = METHODS[method], tf.nest.flatten(state)[0].dtype
+    start, stop = tf.cast(start, dtype), tf.cast(stop, dtype)
+    step = (stop - start) / num_steps
+    static = tf.nest.map_structure(lambda part: part.shape, state)
+
+    def body(i: tf.Tensor, state: Any, kept: Any) -> tuple[Any, ...]:
+        time = start + step * tf.cast(i, dtype)
+        slopes = _slopes(chosen, field, time, step, state)
+        state = _plus(state, step, chosen.weights, slopes)
+        state = tf.nest.map_structure(tf.ensure_shape, state, static)
+        return i + 1, state, watch(time + step, state, kept)
+
+    return tf.while_loop(
+        lambda i, *_: i < num_steps,
+        body,
+        (tf.constant(0), state, kept),
+        maximum_iterations=num_steps,
+    )[1:]
+
+
+def adjoint(
+    field: Callable[..., Any],
+    state: Any,
+    parameters: Sequence[tf.Tensor],
+    start: Any,
+    stop: Any,
+    num_steps: int,
+    method: str = "rk4",
+) -> Solution:
+    """Solve as `fixed`, and find gradients by an equation that is solved backwards.
+
+    Nothing is kept but the end, however many steps there are. Gradients are those of
+    the exact solution, up to the error of the solver; those of `fixed` are exact for
+    what it computes.
+
+    Args:
+        field: Called with a time, a state, and the parameters.
+        state: See `fixed`.
+        parameters: Tensors that derivatives reach; they reach nothing else that the
+            field holds.
+        start: See `fixed`.
+        stop: See `fixed`.
+        num_steps: See `fixed`.
+        method: See `fixed`.
+
+    References:
+        Chen, Rubanova, Bettencourt, Duvenaud (2018). Neural Ordinary Differential
+        Equations. https://arxiv.org/abs/1806.07366, section 2
+    """
+    given = tf.nest.flatten(state)
+    size = len(given)
+    if _tapes.in_forward_mode([*given, *parameters]):
+        return fixed(
+            lambda t, s: field(t, s, *parameters), state, start, stop, num_steps, method
+        )
+
+    def flat_field(
+        time: tf.Tensor, parts: Sequence[tf.Tensor], parameters: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        now = tf.nest.pack_sequence_as(state, list(parts))
+        return tf.nest.flatten(field(time, now, *parameters))
+
+    @tf.custom_gradient
+    def solve(*tensors: tf.Tensor) -> tuple[Any, Any]:
+        parts, given = list(tensors[:size]), list(tensors[size:])
+        found = fixed(
+            lambda t, s: flat_field(t, s, given), parts, start, stop, num_steps, method
+        )
+
+        def slopes(time: tf.Tensor, joint: Any) -> Any:
+            now, upstream = joint[:2]
+            with tf.GradientTape() as tape:
+                tape.watch([*now, *given])
+                out = flat_field(time, now, given)
+            by_all = tape.gradient(
+                out, [*now, *given], upstream, tf.UnconnectedGradients.ZERO
+            )
+            back = [-tf.convert_to_tensor(part) for part in by_all]
+            return out, back[:size], back[size:]
+
+        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
+            ends = [tf.convert_to_tensor(part) for part in upstream[:size]]
+            joint = (found.state, ends, [tf.zeros_like(part) for part in given])
+            joint = _marched(slopes, joint, stop, start, num_steps, method)[0]
+            return [*joint[1], *joint[2]]
+
+        return (*found.state, found.failed, found.reached), gradient
+
+    *parts, failed, reached = solve(*given, *parameters)
+    count = tf.fill(tf.shape(failed), num_steps * len(METHODS[method].nodes))
+    end = tf.nest.pack_sequence_as(state, parts)
+    return Solution(end, failed, reached, count)
+
+
+def adaptive(
+    field: Field,
+    state: Any,
+    start: Any,
+    stop: Any,
+    tolerance: float = 1e-5,
+    max_steps: int = 1_000,
+) -> Solution:
+    """Solve by steps of Dormand and Prince that keep an error below a tolerance.
+
+    Derivatives are those at the steps taken: the steps themselves are not
+    differentiated.
+
+    Args:
+        field: See the module; it is given a time for each row, `[N]`.
+        state: State at `start`.
+        start: Time to begin at.
+        stop: Time to end at; may be before `start`.
+        tolerance: Largest error of each step, relative to the size of what moves where
+            that is above 1. Below the rounding of the dtype none is met.
+        max_steps: Most steps of a row, the rejected ones included.
+    """
+    parts = tf.nest.flatten(state)
+    dtype = parts[0].dtype
+    span = tf.cast(stop, dtype) - tf.cast(start, dtype)
+    static = tf.nest.map_structure(lambda part: part.shape, state)
+    was_finite = _finite(state)
+    time = _row_of_zeros(state)
+    rows = tf.shape(time)
+
+    # Time runs from 0 to 1 inside, so that it ends there exactly.
+    def scaled(time: tf.Tensor, state: Any) -> Any:
+        slopes = field(tf.cast(start, dtype) + span * time, state)
+        return tf.nest.map_structure(lambda part: span * part, slopes)
+
+    def body(
+        i: tf.Tensor,
+        time: tf.Tensor,
+        step: tf.Tensor,
+        state: Any,
+        first: Any,
+        count: tf.Tensor,
+    ) -> tuple[Any, ...]:
+        left = 1.0 - time
+        is_last = step >= left
+        used = tf.minimum(step, left)
+        slopes = _slopes(_DOPRI5, scaled, time, used, state, first)
+        new = _plus(state, used, _DOPRI5.weights, slopes)
+        slopes.append(scaled(time + used, new))
+        zero = tf.nest.map_structure(tf.zeros_like, state)
+        error = _error(_plus(zero, used, _ERROR, slopes), state, new) / tolerance
+        moving = (time < 1.0) & was_finite
+        good = moving & (error <= 1.0)
+        state = _select(good, new, state, static)
+        first = _select(good, slopes[-1], first, static)
+        time = tf.where(good, tf.where(is_last, 1.0, time + used), time)
+        step = tf.where(moving, tf.stop_gradient(used * _factor(error)), step)
+        return i + 1, time, step, state, first, count + 6 * tf.cast(moving, tf.int32)
+
+    first = scaled(time, state)
+    step = tf.fill(rows, tf.cast(tolerance**0.2, dtype))
+    step.set_shape(time.shape)
+    count = tf.ones_like(time, tf.int32)
+    _, time, _, state, _, count = tf.while_loop(
+        lambda i, time, *_: tf.reduce_any((time < 1.0) & was_finite),
+        body,
+        (tf.constant(0), time, step, state, first, count),
+        maximum_iterations=max_steps,
+    )
+    failed = was_finite & ((time < 1.0) | ~_finite(state))
+    reached = tf.cast(start, dtype) + span * time
+    state = _unsolved(was_finite, state)
+    return Solution(state, failed, reached, count)
+
+
+def _select(good: tf.Tensor, new: Any, old: Any, static: Any) -> Any:
+    """Return the new state of good rows, and the old one of others."""
+
+    def chosen(one: tf.Tensor, other: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+        return tf.ensure_shape(tf.where(good, one, other), shape)
+
+    return tf.nest.map_structure(chosen, new, old, static)
+
+
+def _unsolved(was_finite: tf.Tensor, state: Any) -> Any:
+    """Return NaN for rows that were not finite: they were not moved."""
+
+    def marked(part: tf.Tensor) -> tf.Tensor:
+        return tf.where(was_finite, part, tf.constant(np.nan, part.dtype))
+
+    return tf.nest.map_structure(marked, state)
+
+
+def _error(error: Any, old: Any, new: Any) -> tf.Tensor:
+    """Return the largest relative error of each row."""
+
+    def relative(wrong: tf.Tensor, one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+        size = tf.maximum(tf.abs(one), tf.abs(other))
+        return tf.abs(wrong) / tf.maximum(size, 1.0)
+
+    parts = tf.nest.map_structure(relative, error, old, new)
+    return tf.stop_gradient(
+        tf.reduce_max(tf.stack(_each(tf.reduce_max, parts)), axis=0)
+    )
+
+
+def _factor(error: tf.Tensor) -> tf.Tensor:
+    """Return by how much the next step is longer."""
+    tiny = float(np.finfo(error.dtype.as_numpy_dtype).tiny)
+    wanted = CAUTION * tf.maximum(error, tiny) ** -0.2
+    wanted = tf.where(tf.math.is_finite(error), wanted, SHRINK)
+    return tf.clip_by_value(wanted, SHRINK, GROW)
+
+
+def require_solved(solution: Solution, remedy: str) -> Any:
+    """Return the state, and stop if rows are not solved.
+
+    Args:
+        solution: What a solver returned.
+        remedy: What to do, for the message.
+
+    Returns:
+        The state; in XLA, which has no errors, NaN in rows that are not solved. Rows
+        that were not finite at the start are none of these.
+
+    Raises:
+        tf.errors.InvalidArgumentError: Naming the first such row and its time.
+    """
+    failed = solution.failed
+    count, places = tf.size(failed), tf.range(tf.size(failed))
+    row = tf.reduce_min(tf.where(failed, places, count))
+    time = tf.reduce_sum(tf.where(places == row, solution.reached, 0.0))
+    message = "A differential equation must be solved to its end, but row"
+    if tf.executing_eagerly():
+        if int(row) < int(count):
+            text = (
+                f"{message} {int(row)} stopped at time {float(time):.4g}, in all "
+                f"{int(tf.math.count_nonzero(failed))} of {int(count)} rows. {remedy}"
+            )
+            raise tf.errors.InvalidArgumentError(None, None, text)
+        return solution.state
+    data = [message, row, "stopped at time", time, ". " + remedy]
+    with tf.control_dependencies([tf.debugging.Assert(~tf.reduce_any(failed), data)]):
+        return tf.nest.map_structure(
+            lambda part: tf.where(failed, tf.constant(np.nan, part.dtype), part),
+            solution.state,
+        )
