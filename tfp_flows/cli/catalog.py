@@ -33,6 +33,8 @@ TABLES = {
     "sylvester": "bends along several directions at once",
     "householder": "a full Gaussian, by reflections",
     "residual": "contractions added layer by layer; separate modes, slow samples",
+    "cnf": "events follow a velocity through time; slow to train",
+    "flow-matching": "the same, trained without solving it; separate modes, edges",
     "rbig": "rotations and marginals layer by layer; seconds, no tuning",
     "gis": "as rbig, along the directions of the worst fit",
     "sig": "normal noise moved to the data in slices; samples",

@@ -27,7 +27,8 @@ def test_names_train_by_the_objective_that_suits_them():
 
 
 def test_penalties_come_on_top_of_the_likelihood_in_training_only():
-    flow, x = small.perturbed(small.build("cnf", 2, 1)), small.batch(20)
+    flow = small.perturbed(small.build("cnf", 2, 1, num_layers=2))
+    x = small.batch(20)
     flow.adapt(*x)
     data = {"x": x[0], "condition": x[1]}
     plain = MaximumLikelihood()(flow, data, seed=0)
@@ -92,6 +93,8 @@ def test_a_flow_without_a_velocity_is_named():
         FlowMatching()(flow, small.table(5), seed=0)
     with pytest.raises(ValueError, match="`solver` must be one of"):
         small.build("cnf").solve_by(steps=3)
+    with pytest.raises(ValueError, match="`num_layers` must be 1"):
+        FlowMatching()(small.build("cnf", num_layers=2), small.table(5), seed=0)
 
 
 def test_a_solver_chosen_afterwards_is_saved(tmp_path):

@@ -60,6 +60,11 @@ class ContinuousFlow(Recipe):
         Reversible Generative Models. https://arxiv.org/abs/1810.01367
     """
 
+    num_layers: int = option(
+        default=1,
+        doc="Number of velocities, one after the other; flow matching takes one.",
+        read=options.at_least(1),
+    )
     hidden_units: Sequence[int] = option(
         default=(64, 64, 64), doc="Widths of the network's layers.", read=options.sizes
     )
@@ -111,27 +116,30 @@ class ContinuousFlow(Recipe):
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
-        network = VectorField(
-            size,
-            self.hidden_units,
-            activation=self.activation,
-            frequency=self.frequency,
-            num_frequencies=self.num_frequencies,
-            condition_shape=condition_shape,
-            dtype=self.variable_dtype,
-            seed=self._next_seed(),
-        )
         solver = {name: getattr(self, name) for name in (*SOLVER, "adjoint")}
-        return [ode.NeuralODE(network, **solver)]
+        found: list[bijector_base.Bijector] = []
+        for _ in range(self.num_layers):
+            network = VectorField(
+                size,
+                self.hidden_units,
+                activation=self.activation,
+                frequency=self.frequency,
+                num_frequencies=self.num_frequencies,
+                condition_shape=condition_shape,
+                dtype=self.variable_dtype,
+                seed=self._next_seed(),
+            )
+            found.append(ode.NeuralODE(network, **solver))
+        return found
 
     def default_objective(self) -> Objective | None:
         """Return the likelihood, with penalties as they are by default."""
         return RegularizedLikelihood()
 
     @property
-    def ode(self) -> ode.NeuralODE:
-        """The map that follows the velocity."""
-        return self._maps[0]
+    def odes(self) -> list[ode.NeuralODE]:
+        """The maps that follow velocities, from the base to the data: mostly one."""
+        return self._maps[: self.num_layers]
 
     def solve_by(self, **solver: Any) -> None:
         """Change how the equation is solved; the weights stay.
@@ -150,7 +158,8 @@ class ContinuousFlow(Recipe):
         for name in solver:
             _checks.one_of(name, SOLVER, "solver")
         found = {k: self.declared[k].value(v) for k, v in solver.items()}
-        maps = [self.ode.copy(**found), *self._maps[1:]]
+        maps = [one.copy(**found) for one in self.odes]
+        maps += self._maps[self.num_layers :]
         self._options.update(found)
         self._maps = maps
         self._stack = self._assemble(maps)
@@ -173,13 +182,19 @@ class ContinuousFlow(Recipe):
         """
         x, condition = self.in_order(x, condition)
         if inverse:
-            x, condition, _ = self.in_field(batches.Batch(x, condition))
-        else:
-            x = tf.reshape(
-                _arrays.as_tensor(x, self.variable_dtype), [-1, self.event_size]
-            )
-            condition = self._embedded(condition)
-        return self.ode.path(x, condition, inverse=inverse)
+            return self.path_in_field(self.in_field(batches.Batch(x, condition)))
+        x = _arrays.as_tensor(x, self.variable_dtype)
+        x = tf.reshape(x, [-1, self.event_size])
+        given = InField(x, self._embedded(condition), tf.zeros_like(x[:, 0]))
+        return self.path_in_field(given, inverse=False)
+
+    def path_in_field(self, given: InField, *, inverse: bool = True) -> ode.Path:
+        """Return the way of events where the velocity acts, see `path`."""
+        x, sums = given.x, []
+        for one in self.odes[::-1] if inverse else self.odes:
+            x, *parts = one.path(x, given.condition, inverse=inverse)
+            sums.append(parts)
+        return ode.Path(x, *(tf.add_n(part) for part in zip(*sums, strict=True)))
 
     def in_field(self, batch: batches.Batch) -> InField:
         """Return data and conditions in the units in which the velocity acts.
@@ -193,7 +208,7 @@ class ContinuousFlow(Recipe):
         if self.cells is not None and self.is_discrete:
             given = tf.reshape(tf.cast(batch.x, x.dtype), tf.shape(x))
             log_det += self.cells.of(given).log_masses()
-        for part in self._maps[:0:-1]:
+        for part in self._maps[: self.num_layers - 1 : -1]:
             x, more = bijector_base.inverse_and_log_det(part, x, event_ndims=1)
             log_det += more
         return InField(x, self._embedded(batch.condition), log_det)

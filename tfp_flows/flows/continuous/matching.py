@@ -101,6 +101,12 @@ class FlowMatching(objective.Objective):
                 f"`{type(flow).__name__}`. Take 'flow-matching' or 'cnf'."
             )
             raise ValueError(msg)
+        if len(flow.odes) > 1:
+            msg = (
+                "`num_layers` must be 1 for `FlowMatching`, which fits one velocity, "
+                f"got {len(flow.odes)}. Build the flow with num_layers=1."
+            )
+            raise ValueError(msg)
         if batch is None or batch.x is None:
             msg = "`x` must be given: flow matching is to data. Pass the events."
             raise ValueError(msg)
@@ -114,7 +120,7 @@ class FlowMatching(objective.Objective):
         errors = _errors
         if flow.compiles_parts and not tf.executing_eagerly():
             errors = tf.function(_errors, jit_compile=True, autograph=False)
-        return batch.mean(errors(flow.ode, time, begin, end, condition))
+        return batch.mean(errors(flow.odes[0], time, begin, end, condition))
 
     def _draw_times(self, seed: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
         """Return one time for each event, evenly spread: `[N]`."""

@@ -54,7 +54,7 @@ class RegularizedLikelihood(objective.MaximumLikelihood):
         if not (_context.is_training() and has_data and hasattr(flow, "in_field")):
             return super().loss(flow, batch, seed=seed, step=step)
         found = flow.in_field(batch)
-        path = flow.ode.path(found.x, found.condition, inverse=True)
+        path = flow.path_in_field(found)
         z = tf.reshape(path.value, [-1, *flow.event_shape])
         log_prob = flow.base.distribution().log_prob(z) + path.log_det + found.log_det
         cost = self.kinetic * path.kinetic + self.jacobian * path.jacobian
