@@ -168,9 +168,8 @@ class NeuralODE(stochastic.Stochastic):
         ndims = len(self.condition_shape or ())
         columns, condition, batch = to_columns(x, condition, ndims)
         y, parts, count = self._solve(columns, condition, inverse=inverse, costs=True)
-        return Path(
-            batch.events(y), *(batch.scalars(p) for p in parts), batch.scalars(count)
-        )
+        log_det, kinetic, jacobian = map(batch.scalars, parts)
+        return Path(batch.events(y), log_det, kinetic, jacobian, batch.scalars(count))
 
     def _solve(
         self,

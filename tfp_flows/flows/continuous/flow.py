@@ -139,7 +139,7 @@ class ContinuousFlow(Recipe):
     @property
     def odes(self) -> list[ode.NeuralODE]:
         """The maps that follow velocities, from the base to the data: mostly one."""
-        return self._maps[: self.num_layers]
+        return list(self._maps[: self.num_layers])
 
     def solve_by(self, **solver: Any) -> None:
         """Change how the equation is solved; the weights stay.
