@@ -22,6 +22,7 @@ from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.config import Configured
 from tfp_flows.flows._model.describe import Described
 from tfp_flows.flows._model.evaluation import Evaluated
+from tfp_flows.flows._model.queries import Queries
 from tfp_flows.flows._model.statistics import Statistics
 from tfp_flows.flows._model.tabular import SPREAD, Tabular
 from tfp_flows.flows._model.trainable import TrainableModel
@@ -31,7 +32,9 @@ from tfp_flows.preprocessing.distribution import Folded
 __all__ = ["Flow"]
 
 
-class Flow(Tabular, Evaluated, Described, Statistics, Configured, TrainableModel):
+class Flow(
+    Tabular, Evaluated, Described, Statistics, Queries, Configured, TrainableModel
+):
     """Base class of the ready-made flows.
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a

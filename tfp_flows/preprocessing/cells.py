@@ -262,6 +262,11 @@ class Cells(tf.Module):
         pairs = zip(self._atoms, widths, strict=True)
         return [(tf.constant(atom, dtype), width) for atom, width in pairs]
 
+    def inner_values(self) -> np.ndarray:
+        """Return one value that each column may have, `[D]`."""
+        codes = tf.constant(self._inside(), self._dtype)
+        return self._from_codes(codes).numpy()
+
     def _inside(self) -> np.ndarray:
         """Return one value of each column, in codes."""
         return np.array([axes.inner_value(column) for column in self._columns])
