@@ -13,6 +13,7 @@ from tfp_flows import _keras_names
 # The one table of public names: a module, or `module:attribute`.
 _LAZY = {
     "bijectors": "tfp_flows.bijectors",
+    "calibrate": "tfp_flows.diagnostics:calibrate",
     "compare": "tfp_flows.estimators:compare",
     "datasets": "tfp_flows.datasets",
     "diagnose": "tfp_flows.diagnosis:diagnose",

@@ -14,6 +14,7 @@ from tfp_flows import preprocessing as preprocessing
 from tfp_flows import testing as testing
 from tfp_flows import training as training
 from tfp_flows.diagnosis import diagnose as diagnose
+from tfp_flows.diagnostics import calibrate as calibrate
 from tfp_flows.estimators import compare as compare
 from tfp_flows.flows import load as load
 from tfp_flows.training import fit as fit

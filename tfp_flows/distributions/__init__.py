@@ -2,6 +2,14 @@
 
 from tfp_flows.distributions.bases import BASES, Base, base
 from tfp_flows.distributions.members import MixtureOfMembers
+from tfp_flows.distributions.recalibrated import Recalibrated
 from tfp_flows.distributions.transformed import FlowDistribution
 
-__all__ = ["BASES", "Base", "FlowDistribution", "MixtureOfMembers", "base"]
+__all__ = [
+    "BASES",
+    "Base",
+    "FlowDistribution",
+    "MixtureOfMembers",
+    "Recalibrated",
+    "base",
+]

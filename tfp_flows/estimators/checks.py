@@ -24,7 +24,7 @@ def require_varying(x: np.ndarray, names: Sequence[str] | None, argument: str) -
     low, high = np.fmin.reduce(columns), np.fmax.reduce(columns)
     still = np.flatnonzero(~(high > low))
     if still.size:
-        which = ", ".join(repr(names[i]) if names else f"{i}" for i in still)
+        which = ", ".join(repr(names[int(i)]) if names else f"{i}" for i in still)
         msg = (
             f"{argument} must have columns that vary, got constant column(s) {which}: "
             "a density has no width along them. Drop them, for instance by "
