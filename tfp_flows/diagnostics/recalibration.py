@@ -69,9 +69,10 @@ class Calibrated:
             condition: `[..., *condition_shape]`.
         """
         density = Recalibrated(_plain(self.flow, condition), *self.spline)
-        if not self.flow.is_discrete:
+        cells = self.flow.cells
+        if cells is None or not self.flow.is_discrete:
             return density
-        return Folded(density, self.flow.cells)
+        return Folded(density, cells)
 
     def log_prob(self, x: TensorLike, condition: Condition) -> np.ndarray:
         """Return the calibrated log-density of each row, `[N]`."""

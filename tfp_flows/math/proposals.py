@@ -8,6 +8,7 @@ against a density with Gaussian tails, or polynomial ones, stay bounded.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,8 @@ class Conditionals:
     def __init__(
         self,
         mixture: components.Components,
-        known: tuple[int, ...],
-        free: tuple[int, ...],
+        known: Sequence[int],
+        free: Sequence[int],
         dtype: Any,
     ) -> None:
         roots = np.linalg.inv(mixture.factors)

@@ -26,7 +26,7 @@ class Queries:
     """A flow of vectors that is asked for some of its columns."""
 
     event_shape: tuple[int, ...]
-    _maps: list[Any]
+    _maps: Sequence[Any]
 
     def marginal(
         self,
@@ -71,7 +71,7 @@ class Queries:
             return gaussian.marginal(places, density.dtype)
         inner = self._inner(places, density)
         if inner is not None and len(places) < flow.event_size:
-            return query_exact.Prefix(density, places, inner)
+            return query_exact.Prefix(density, places, inner.tolist())
         return Marginal(
             flow, places, condition=condition, num_draws=num_draws, seed=seed
         )
@@ -135,9 +135,16 @@ class Queries:
             return gaussian.conditional(known, values, free, density.dtype)
         inner = self._inner(known, density)
         if inner is not None:
-            return query_exact.GivenPrefix(density, known, inner, values.tolist())
+            return query_exact.GivenPrefix(
+                density, known, inner.tolist(), values.tolist()
+            )
         return Conditional(
-            flow, known, values, condition=condition, num_draws=num_draws, seed=seed
+            flow,
+            known,
+            values.tolist(),
+            condition=condition,
+            num_draws=num_draws,
+            seed=seed,
         )
 
     def _inner(self, places: Sequence[int], density: Any) -> np.ndarray | None:
@@ -221,7 +228,7 @@ class Queries:
             row = np.array(flow.cells.inner_values(), np.float64)
             row[list(known)] = values
             outside = flow.cells.of(tf.constant(row, flow.variable_dtype)).outside
-            for place in np.flatnonzero(outside):
+            for place in np.flatnonzero(outside).tolist():
                 msg = (
                     f"`given` must hold {flow.cells.spec.columns[place]} for "
                     f"{names[place]!r}, got {row[place]:g}. Pass such a value."
@@ -240,7 +247,7 @@ class Queries:
         margin = MOST_RANGES * (high - low)
         far = np.flatnonzero((values < low - margin) | (values > high + margin))
         if far.size:
-            i = far[0]
+            i = int(far[0])
             msg = (
                 f"`given` is far outside the data: column {known[i]} is {values[i]:g}, "
                 f"and {COMPARED} draws of the flow lie between {low[i]:g} and "
