@@ -90,6 +90,9 @@ def test_version(capsys):
         ),
         (["scores", "a.keras"], "did you mean 'score'?"),
         (["fit", "a.csv", "--out", "a", "--epohcs", "3"], "did you mean '--epochs'?"),
+        (["fit", "a.csv", "--lr", "3"], "--lr 3: write --option learning_rate=0.001"),
+        (["detect", "a.csv", "--hidden-units=8"], ": write --option hidden_units=64"),
+        (["score", "a.keras", "--zzz", "x"], "unrecognized arguments: --zzz (see"),
     ],
 )
 def test_bad_arguments_are_one_line(argv, message, capsys):

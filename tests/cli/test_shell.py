@@ -87,6 +87,9 @@ def test_near_names_are_suggested(refused, table, tmp_path):
     assert "did you mean 'num_layers'?" in refused(
         *argv, "--flow", "maf", "--option", "num_layer=2"
     )
+    error = refused(*argv, "--flow", "maf", "--option", "lr=0.01")
+    assert "has no option 'lr'" in error
+    assert "did you mean 'learning_rate'?" in error
     long = tmp_path / "long.csv"
     long.write_text("alcohol,pH\n1,2\n")
     error = refused("fit", long, "--out", tmp_path / "f.keras", "--columns", "alcool")

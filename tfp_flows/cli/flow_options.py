@@ -29,6 +29,8 @@ FIT_OPTIONS = {
     "patience": (1, 10**9, "a whole number from 1 on"),
     "weight_decay": (0.0, 1e30, "a number from 0 on"),
 }
+# Other libraries' words for them.
+_FOREIGN = {"lr": "learning_rate", "step_size": "learning_rate"}
 # What it may set of an ensemble.
 ENSEMBLE = ("bootstrap", "member_weights", "members")
 # A flow with larger numbers is not built in a lifetime.
@@ -112,7 +114,9 @@ def checked(name: str | None, options: dict[str, Any]) -> str:
     every = known(name)
     wrong = sorted(set(options) - set(every))
     if wrong:
-        end = columns.hint(wrong[0], every) or "."
+        near = _FOREIGN.get(wrong[0])
+        end = f": did you mean {near!r}?" if near else columns.hint(wrong[0], every)
+        end = end or "."
         raise UsageError(
             f"flow {name} has no option {wrong[0]!r}, only {', '.join(every)}{end}"
         )

@@ -45,6 +45,22 @@ _COMMANDS = (
     demo,
     completion,
 )
+# What people write as options of their own.
+OF_OPTION = {
+    "lr": "learning_rate=0.001",
+    "learning_rate": "learning_rate=0.001",
+    "hidden_units": "hidden_units=64,64",
+    "num_layers": "num_layers=4",
+    "layers": "num_layers=4",
+    "num_bins": "num_bins=8",
+    "bins": "num_bins=8",
+    "patience": "patience=20",
+    "dropout": "dropout=0.1",
+    "noise": "noise=0.05",
+    "weight_decay": "weight_decay=0.0001",
+    "dtype": "dtype=float64",
+    "activation": "activation=relu",
+}
 _BUG = 1
 _BAD_USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -62,8 +78,25 @@ class _Parser(argparse.ArgumentParser):
             message += columns.hint(choice[1], known)
         unknown = re.fullmatch(r"unrecognized arguments: (--[\w-]+).*", message)
         if unknown:
-            message += columns.hint(unknown[1], self.every_option())
+            message += self._hint(unknown[1])
         self.exit(_BAD_USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    words: Sequence[str] = ()  # those that are parsed
+
+    def _hint(self, option: str) -> str:
+        """Return what an unknown option of a command may stand for."""
+        parsers = {}
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                parsers |= action.choices
+        command = next((word for word in self.words if word in parsers), None)
+        if command is None:
+            return columns.hint(option, self.every_option())
+        known = parsers[command].every_option()
+        name = option.removeprefix("--").replace("-", "_")
+        if "--option" in known and name in OF_OPTION:
+            return f": write --option {OF_OPTION[name]}"
+        return columns.hint(option, known)
 
     def every_action(self) -> list[argparse.Action]:
         """Return what the parser takes, options and other words."""
@@ -92,7 +125,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(
         prog="tfp-flows",
         description="Fit normalizing flows to tables; score, sample and inspect them.",
@@ -119,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    parser.words = words
+    return parser.parse_args(words)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -134,10 +173,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     name = f"tfp-flows {words[0] if words else ''}"
     try:
-        arguments = _parser().parse_args(words)
+        arguments = _parsed(words)
         if getattr(arguments, "config", None) is not None:
-            words = config.expanded(words, arguments)
-            arguments = _parser().parse_args(words)
+            arguments = _parsed(config.expanded(words, arguments))
     except SystemExit as stop:  # argparse has printed help or the error
         return int(stop.code or 0)
     except errors.UsageError as error:

@@ -40,7 +40,7 @@ def read(path: Path, text: Sequence[str] = ()) -> Any:
     kind = f"{suffix(path)} file"
     with limits.reading(path, kind):
         stream = io.TextIOWrapper(
-            io.BufferedReader(limits.Checked(path, _open(path))),
+            io.BufferedReader(limits.Checked(path, _open(path), kind)),
             encoding="utf-8-sig",
             newline="",
         )
@@ -58,7 +58,9 @@ def suffix(path: str | os.PathLike[str]) -> str:
 
 def _open(path: Path) -> Any:
     if os.fspath(path) == STANDARD_INPUT:
-        return io.BytesIO(sys.stdin.buffer.read())
+        return io.BytesIO(
+            limits.unpacked_bytes(STANDARD_INPUT, sys.stdin.buffer.read())
+        )
     if path.suffix.lower() == ".gz":
         return io.BytesIO(limits.unpacked(path))
     return path.open("rb")

@@ -17,11 +17,11 @@ __all__ = [
     "MAX_UNPACKED",
     "Checked",
     "FileError",
-    "allowed",
     "check_unpacked",
     "naming",
     "reading",
     "unpacked",
+    "unpacked_bytes",
     "unreadable",
 ]
 
@@ -30,6 +30,8 @@ __all__ = [
 # thousandth.
 MAX_UNPACKED = 2**30
 MAX_RATIO = 100
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_GZIP = b"\x1f\x8b"
 _CHUNK = 2**20
 _MAX_REASON = 200
 
@@ -93,18 +95,17 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         raise FileError(f"{path}: {error}") from error
 
 
-def allowed(path: str | os.PathLike[str]) -> int:
-    """Return how many bytes a compressed file may unfold to."""
-    return max(MAX_UNPACKED, MAX_RATIO * Path(path).stat().st_size)
-
-
 def check_unpacked(path: str | os.PathLike[str], size: float) -> None:
     """Raise if a file unfolds to more than it may.
 
     Raises:
         ValueError: With the limit.
     """
-    if size > allowed(path):
+    _check_size(path, size, Path(path).stat().st_size)
+
+
+def _check_size(path: str | os.PathLike[str], size: float, packed_size: int) -> None:
+    if size > max(MAX_UNPACKED, MAX_RATIO * packed_size):
         raise FileError(
             f"'{path}' must unfold to at most {MAX_UNPACKED / 2**30:g} GiB or "
             f"{MAX_RATIO} times its size, got {size / 2**30:,.1f} GiB or more. Unpack "
@@ -119,15 +120,37 @@ def unpacked(path: Path) -> bytes:
         ValueError: If it is damaged, or unfolds to more than it may.
     """
     with path.open("rb") as stream:
-        if stream.read(2) != b"\x1f\x8b":
+        if stream.read(2) != _GZIP:
             stream.seek(0)
             return stream.read()
-    most, parts, size = allowed(path), [], 0
-    with reading(path, "gzip file"), gzip.open(path) as packed:
+    with reading(path, "gzip file"), path.open("rb") as stream:
+        return _gunzipped(path, stream, path.stat().st_size)
+
+
+def unpacked_bytes(name: str, data: bytes) -> bytes:
+    """Return bytes, unpacked if they are compressed by gzip.
+
+    Args:
+        name: What errors call them.
+        data: The bytes.
+
+    Raises:
+        ValueError: If they are damaged, or unfold to more than they may.
+    """
+    if data[:2] != _GZIP:
+        return data
+    with reading(name, "gzip stream"):
+        return _gunzipped(name, io.BytesIO(data), len(data))
+
+
+def _gunzipped(
+    name: str | os.PathLike[str], stream: BinaryIO, packed_size: int
+) -> bytes:
+    parts, size = [], 0
+    with gzip.open(stream) as packed:
         while chunk := packed.read(_CHUNK):
             size += len(chunk)
-            if size > most:
-                check_unpacked(path, size)
+            _check_size(name, size, packed_size)
             parts.append(chunk)
     return b"".join(parts)
 
@@ -138,11 +161,15 @@ class Checked(io.RawIOBase):
     Args:
         path: Name for the error.
         stream: The stream to read from.
+        kind: What the file should be, for the error.
     """
 
-    def __init__(self, path: str | os.PathLike[str], stream: BinaryIO) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], stream: BinaryIO, kind: str | None = None
+    ) -> None:
         super().__init__()
         self._path = path
+        self._kind = kind
         self._stream = stream
 
     def readable(self) -> bool:
@@ -166,6 +193,9 @@ class Checked(io.RawIOBase):
         """Read bytes, and raise if there is a NUL among them."""
         data = self._stream.read(len(buffer))
         if b"\0" in data:
-            raise unreadable(self._path, "it has NUL bytes, so it is no text in UTF-8")
+            what = "it has NUL bytes, so it is no text in UTF-8"
+            if data[:2] in _UTF16:
+                what = "it has NUL bytes, as text in UTF-16: save it as UTF-8"
+            raise unreadable(self._path, what, self._kind)
         buffer[: len(data)] = data
         return len(data)
