@@ -14,6 +14,7 @@ SCRIPTS = sorted(p for p in FOLDER.glob("*.py") if not p.name.startswith("_"))
 # What stands in the table of each: heads of columns, and the start of a line.
 TABLES = {
     "continuous": ("NFE", "matching", "likelihood", "times cheaper"),
+    "diagnosis": ("1000 named", "of 20): none"),
     "drift": ("1 ulp", "nsf-ar", "median flow"),
     "ensembles": ("ratio", "lead", "at most 2.5"),
     "estimators": ("FlowDensity", "lead", "AUROC", "coverage"),

@@ -68,6 +68,10 @@ def _ties(x):
     x[::10, 1] = 0.25
 
 
+def _codes(x):
+    x[::40, 1] = -999.0
+
+
 def _offset(x):
     x[:, 1] += 1e8
 
@@ -78,6 +82,7 @@ def _offset(x):
         (_outlier, "outliers", "b"),
         (_copy, "copies", "c"),
         (_ties, "ties", "b"),
+        (_codes, "codes", "b"),
         (_offset, "precision", "b"),
     ],
 )
@@ -90,6 +95,13 @@ def test_a_fault_of_the_table_is_named_with_its_column(plant, name, column):
     assert finding.advice.endswith(".")
     if name == "outliers":
         assert finding.rows == (5,)
+
+
+def test_no_cell_is_left_out_of_many_rows(flow):
+    x = _gaussian(20_001)
+    x[15, 1] = 90.0
+    given = _named(tfpf.diagnose(flow, x, samples=200))["outliers"]
+    assert given.rows == (15,)
 
 
 def test_a_bound_that_the_flow_does_not_know_is_named(train):

@@ -123,16 +123,13 @@ def _radius(evidence: Evidence) -> Measure:
     value = f"{100 * far:.2g} % of the rows too far in or out"
     if far < LIMITS["calibration"].value or statistics.kolmogorov(far, count) > RATE:
         return fine(name, value, "Rows lie in the base space as samples do.", far)
-    out = float(np.median(ours)) < float(np.median(theirs))
-    return problem(
-        name,
-        value,
-        f"Rows lie too far {'out' if out else 'in'} in the base space: the flow is "
-        f"{'too sure of itself' if out else 'too wide'}.",
-        "Too far out: a sign of over-fitting or of shift, see there. Too far in: train "
-        "longer.",
-        number=far,
-    )
+    if float(np.median(ours)) < float(np.median(theirs)):
+        judgement = "Rows lie too far out in the base space: the flow is too narrow."
+        advice = "A sign of over-fitting or of shift: see there."
+    else:
+        judgement = "Rows lie near the middle of the base space: the flow is too wide."
+        advice = "Train longer, or give more layers."
+    return problem(name, value, judgement, advice, number=far)
 
 
 def _impossible(evidence: Evidence) -> Measure:
@@ -142,7 +139,7 @@ def _impossible(evidence: Evidence) -> Measure:
         return unknown(name, "The base variables are no independent numbers.")
     chance = statistics.radius_tail(rows.scores)
     bad = ~(chance * len(rows) > RATE)
-    value = f"{int(bad.sum())} rows"
+    value = f"{int(bad.sum())} of {len(rows)} rows"
     if not bad.any():
         return fine(name, value, "No row is beyond what samples reach.", 0.0)
     order = np.argsort(np.where(np.isfinite(chance), chance, -1.0))[: int(bad.sum())]

@@ -19,6 +19,8 @@ __all__ = ["measures"]
 
 # An outlier is so many times as far away as the next value.
 _ISOLATED = 1.5
+# Pairs of more columns take too long to look at one by one.
+_MOST_COLUMNS = 50
 
 
 def measures(evidence: Evidence) -> Iterator[Measure]:
@@ -27,6 +29,7 @@ def measures(evidence: Evidence) -> Iterator[Measure]:
     yield _copied_rows(evidence)
     yield _ties(evidence)
     yield _outliers(evidence)
+    yield _codes(evidence)
     yield _bounds(evidence)
 
 
@@ -42,7 +45,7 @@ def _copies(evidence: Evidence) -> Measure:
     for finding in checks.dependent(x, kept, discrete):
         name = labels(kept)[finding.column]
         found[name] = f"Column {name!r} {finding.sentence.removesuffix(' Drop it.')}"
-    if not any(discrete):
+    if not any(discrete) and len(free) <= _MOST_COLUMNS:
         for i, others in doubts.relations(x):
             others_named = [kept[j] for j in others]
             if {kept[i], *others_named} & set(found):
@@ -116,15 +119,10 @@ def _ties(evidence: Evidence) -> Measure:
 def _outliers(evidence: Evidence) -> Measure:
     name, far = "outliers", LIMITS["outliers"].value
     listed: list[tuple[str, float, str, int]] = []
-    for word, rows in evidence.every():
-        where = rows.numbers
-        _, cells = checks.gross_outliers(
-            rows.x, evidence.names, isolated=_ISOLATED, far=far
-        )
-        for column, value, row in cells:
-            listed.append(
-                (labels(evidence.names)[column], value, word, int(where[row]))
-            )
+    names = labels(evidence.names)
+    for word, x in evidence.cells:
+        _, cells = checks.gross_outliers(x, evidence.names, isolated=_ISOLATED, far=far)
+        listed += [(names[column], value, word, row) for column, value, row in cells]
     if not listed:
         return fine(name, "0 cells", "No cell lies far from all others.", 0.0)
     column, value, word, row = listed[0]
@@ -137,6 +135,29 @@ def _outliers(evidence: Evidence) -> Measure:
         columns=tuple(dict.fromkeys(column for column, *_ in listed)),
         rows=tuple(dict.fromkeys(row for *_, word, row in listed if not word)),
         number=float(len(listed)),
+    )
+
+
+def _codes(evidence: Evidence) -> Measure:
+    """Find values such as -999, which many rows share far from all others."""
+    names = labels(evidence.names)
+    found: dict[str, str] = {}
+    for _, x in evidence.cells:
+        for finding in checks.sentinels(x, evidence.names):
+            name = names[finding.column]
+            if not evidence.is_discrete(evidence.names.index(name)):
+                found.setdefault(name, finding.sentence.split(". ")[0])
+    if not found:
+        return fine("codes", "0 columns", "No value stands for a missing one.", 0.0)
+    name, sentence = next(iter(found.items()))
+    return problem(
+        "codes",
+        f"{len(found)} columns",
+        f"Column {name!r} {sentence}.",
+        "If it stands for a missing value, make it NaN, fit with missing='impute', and "
+        "leave such rows out here.",
+        columns=tuple(found),
+        number=float(len(found)),
     )
 
 

@@ -70,6 +70,7 @@ class Evidence:
         train: Rows that the flow was fitted to, if they are known.
         samples: Samples of the flow, given the conditions of the rows in turn, with
             their densities.
+        cells: All events, `[N, D]`, and with the word `"training "` those of the fit.
     """
 
     flow: flows.Flow
@@ -78,6 +79,7 @@ class Evidence:
     rows: Rows
     train: Rows | None
     samples: Rows
+    cells: tuple[tuple[str, np.ndarray], ...]
 
     @property
     def kinds(self) -> Any:
@@ -165,10 +167,13 @@ def collect(
     events, given, names = read(flow, x, condition, "x")
     exact = exact_copy(flow)
     rows = _rows(flow, exact, events, given, seed)
+    cells = [("", events)]
     fitted = None
     if train is not None:
         before, known = train if isinstance(train, tuple) else (train, None)
-        fitted = _rows(flow, exact, *read(flow, before, known, "train")[:2], seed)
+        before, known, _ = read(flow, before, known, "train")
+        fitted = _rows(flow, exact, before, known, seed)
+        cells.append(("training ", before))
     drawn, conditions = _draw(flow, given, samples, seed)
     return Evidence(
         flow,
@@ -177,6 +182,7 @@ def collect(
         rows,
         fitted,
         _rows(flow, exact, drawn, conditions, seed, most=len(drawn)),
+        tuple(cells),
     )
 
 

@@ -126,31 +126,36 @@ def _scales(evidence: Evidence) -> Iterator[Measure]:
     names = ("scales", "condition number")
     found = None if evidence.exact is None else _singular_values(evidence)
     if found is None:
-        reason = "The flow has no single map, or none in float64."
+        reason = f"The flow has no map in float64, or more than {LARGEST} columns."
         yield from (unknown(name, reason) for name in names)
         return
     values, directions = found
     eps = float(np.finfo(evidence.flow.variable_dtype).eps)
+    most = LIMITS["scales"].value / eps
     with np.errstate(all="ignore"):
         low, high = float(np.min(values)), float(np.max(values))
         ratio = float(np.max(values[:, 0] / values[:, -1]))
-    most = LIMITS["scales"].value / eps
     text = f"{low:.2g} to {high:.2g} base deviations per deviation"
-    # The one that deviates most, and the column that it points along.
-    row = int(np.nanargmax(np.max(np.abs(np.log(np.maximum(values, 1e-300))), axis=1)))
-    end = 0 if np.log(values[row, 0]) > -np.log(max(values[row, -1], 1e-300)) else -1
-    column = evidence.names[int(np.argmax(np.abs(directions[row, end])))]
-    if np.isfinite(values).all() and low > 1.0 / most and high < most:
+    along = {0: high >= most, -1: low <= 1.0 / most}
+    if not np.isfinite(values).all():
+        along[0] = True
+    column = _column(evidence, values, directions, 0)
+    columns = tuple(
+        dict.fromkeys(
+            _column(evidence, values, directions, end) for end in along if along[end]
+        )
+    )
+    if not columns:
         yield fine(names[0], text, "Scales are far from what floats can hold.", high)
     else:
         yield problem(
             names[0],
             text,
-            f"A scale along column {column!r} turns rounding errors into base "
+            f"A scale along column {columns[0]!r} turns rounding errors into base "
             "deviations, and overflows sooner or later.",
             "Train with a lower learning rate or stronger weight decay, drop the "
             "column if others determine it, or take dtype='float64'.",
-            columns=(column,),
+            columns=columns,
             number=high,
         )
     if ratio < most:
@@ -165,6 +170,15 @@ def _scales(evidence: Evidence) -> Iterator[Measure]:
         columns=(column,),
         number=ratio,
     )
+
+
+def _column(
+    evidence: Evidence, values: np.ndarray, directions: np.ndarray, end: int
+) -> str:
+    """Return the column along which the largest scale lies, or the smallest."""
+    chosen = values[:, end]
+    row = int(np.argmax(chosen) if end == 0 else np.argmin(chosen))
+    return evidence.names[int(np.argmax(np.abs(directions[row, end])))]
 
 
 def _singular_values(evidence: Evidence) -> tuple[np.ndarray, np.ndarray] | None:
@@ -192,7 +206,10 @@ def _singular_values(evidence: Evidence) -> tuple[np.ndarray, np.ndarray] | None
     steps = np.einsum("sdd->sd", steps) / unit  # as rounded
     jacobian = (z[:, 1] - z[:, 0]) / steps[..., None]
     if not np.isfinite(jacobian).all():
-        return np.full([1, size], np.inf), np.full([1, size, size], np.inf)
+        # The columns whose movement is not finite stand for directions.
+        lost = (~np.isfinite(jacobian)).sum(axis=(0, 2)).astype(float)
+        lost += np.abs(x).max(axis=0) / (1.0 + np.abs(x).max())
+        return np.full([1, size], np.inf), np.tile(lost, [1, size, 1])
     left, values, _ = np.linalg.svd(jacobian)
     return values, np.swapaxes(left, 1, 2)
 

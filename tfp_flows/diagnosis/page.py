@@ -168,8 +168,9 @@ def _ranks(pit: np.ndarray, names: list[str]) -> Any:
         ax = figure.add_subplot(down, across, i + 1)
         plots.ranks(found, i, ax=ax)
         ax.set(ylabel="")
-        if i:
-            ax.get_legend().remove()
+        legend = ax.get_legend()
+        if i and legend is not None:
+            legend.remove()
     return figure
 
 

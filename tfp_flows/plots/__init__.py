@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from tfp_flows.plots.calibration import coverage, predictive, rank_ecdf, ranks
 from tfp_flows.plots.corner import corner
+from tfp_flows.plots.deformation import deformation
 from tfp_flows.plots.density import density_2d
 from tfp_flows.plots.gaussianization import (
     gaussianization,
@@ -20,6 +21,8 @@ from tfp_flows.plots.gif import TrainingGif, training_gif
 from tfp_flows.plots.history import history
 from tfp_flows.plots.images import image_grid
 from tfp_flows.plots.layers import layers
+from tfp_flows.plots.layers_gif import layers_gif
+from tfp_flows.plots.risk import risk_coverage
 from tfp_flows.plots.sheets import SampleSheet
 
 __all__ = [
@@ -27,15 +30,18 @@ __all__ = [
     "TrainingGif",
     "corner",
     "coverage",
+    "deformation",
     "density_2d",
     "gaussianization",
     "history",
     "image_grid",
     "information_per_layer",
     "layers",
+    "layers_gif",
     "marginals",
     "predictive",
     "rank_ecdf",
     "ranks",
+    "risk_coverage",
     "training_gif",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,16 +24,19 @@ _GRID = 48
 # samples, but not their shape.
 _SMOOTHING = 1.3
 _MANY = 5_000
+# Of several samples in turn, and of marks.
+_COLORS, _TRUTH = (canvas.SAMPLES, "#2f8f6b", "#8a4fa3", "#a8871a"), "#333333"
 # Inches at the left and below, for names of two lines and numbers.
 _MARGIN = 0.85
 
 
 def corner(
     data: TensorLike,
-    samples: TensorLike | None = None,
+    samples: TensorLike | Mapping[str, TensorLike] | None = None,
     *,
     columns: Sequence[str] | Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    truths: Sequence[float] | Mapping[str, float] | None = None,
     num_bins: int = 40,
     max_points: int = 2_000,
     labels: tuple[str, str] = ("data", "samples"),
@@ -49,8 +52,12 @@ def corner(
     Args:
         data: `[N, D]`: array, `datasets.Table` or DataFrame.
         samples: `[M, D]`, in the same columns; a table with names is matched by name.
+            Or several of them by what the legend calls each, such as posteriors of two
+            methods.
         columns: Which columns to draw, names or numbers; default: all.
         names: Labels of the `D` columns; default: those of the data, or `x0`, `x1`...
+        truths: Values to mark by lines, such as true parameters: one for each of the
+            `D` columns, or by name; NaN and names left out mark none.
         num_bins: Bins of the histograms.
         max_points: Most points drawn in a panel.
         labels: What the legend calls data and samples.
@@ -61,7 +68,8 @@ def corner(
         `axes[0, 0].figure`.
 
     Raises:
-        ValueError: If the columns of data and samples differ, or a value is not finite.
+        ValueError: If the columns of data, samples and truths differ, or a value is not
+            finite.
 
     Example:
         >>> import numpy as np
@@ -74,15 +82,20 @@ def corner(
     table = _checked(data, names)
     wanted = _names(table, columns)
     x = table.select(wanted).x
-    y = None if samples is None else _matched(table, samples).select(wanted).x
+    drawn = _by_label(samples, labels[1])
+    parts = {n: _matched(table, y).select(wanted).x for n, y in drawn.items()}
+    marks = _marks(truths, table.columns, wanted)
     count = len(wanted)
     size = _MARGIN + count * float(np.clip(11 / count, 1.2, 2.2))
     # The constrained layout takes seconds for many panels; even margins do as well.
     figure = canvas.new_figure(size, size, layout=None) if figure is None else figure
     axes = _panels(figure, count)
-    ranges = [canvas.limits(column) for column in x.T]
+    ranges = [
+        _holding(canvas.limits(column), mark)
+        for column, mark in zip(x.T, marks, strict=True)
+    ]
     for row in range(count):
-        _marginal(axes[row, row], x, y, row, ranges[row], num_bins)
+        _marginal(axes[row, row], x, parts.values(), row, ranges[row], num_bins)
         for column in range(row):
             pair = [column, row]
             both = ranges[column], ranges[row]
@@ -91,19 +104,76 @@ def corner(
             size = 1.2 if count > 6 else 2.2
             style = {"markersize": size, "markeredgewidth": 0, "alpha": 0.6}
             ax.plot(*points.T, ".", color=canvas.DATA, rasterized=True, **style)
-            if y is not None:
-                _contours(ax, y[:, pair], both)
+            for color, y in zip(_COLORS, parts.values(), strict=False):
+                _contours(ax, y[:, pair], both, color)
             ax.set(xlim=both[0], ylim=both[1])
+    _mark(axes, marks)
     _label(axes, canvas.wrapped(wanted))
-    handles = axes[0, 0].patches[:2]
+    handles = axes[0, 0].patches[: 1 + len(parts)]
     # Beside the first panel is room, unless it is the only one.
     place: dict[str, Any] = {"loc": "upper right"}
     if count > 1:
         place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0)}
-    axes[0, 0].legend(
-        handles, labels[: len(handles)], frameon=False, fontsize=9, **place
-    )
+    axes[0, 0].legend(handles, [labels[0], *parts], frameon=False, fontsize=9, **place)
     return axes
+
+
+def _by_label(
+    samples: TensorLike | Mapping[str, TensorLike] | None, label: str
+) -> dict[str, TensorLike]:
+    if samples is None:
+        return {}
+    found = dict(samples) if isinstance(samples, Mapping) else {label: samples}
+    if len(found) > len(_COLORS):
+        msg = (
+            f"`samples` must be at most {len(_COLORS)} tables, got {len(found)}: more "
+            "colours cannot be told apart. Draw fewer."
+        )
+        raise ValueError(msg)
+    return found
+
+
+def _marks(
+    truths: Sequence[float] | Mapping[str, float] | None,
+    names: Sequence[str],
+    wanted: Sequence[str],
+) -> list[float]:
+    """Return the value to mark of each wanted column, NaN for none."""
+    if truths is None:
+        return [float("nan")] * len(wanted)
+    if not isinstance(truths, Mapping):
+        if len(truths) != len(names):
+            msg = (
+                f"`truths` must have a value for each of the {len(names)} columns, got "
+                f"{len(truths)}. Give NaN where there is none, or a mapping by name."
+            )
+            raise ValueError(msg)
+        truths = dict(zip(names, truths, strict=True))
+    unknown = [name for name in truths if name not in names]
+    if unknown:
+        known = ", ".join(map(repr, names))
+        msg = f"`truths` must be of the columns {known}, got {unknown[0]!r}. Rename it."
+        raise ValueError(msg)
+    return [float(truths.get(name, float("nan"))) for name in wanted]
+
+
+def _holding(interval: tuple[float, float], mark: float) -> tuple[float, float]:
+    """Return an interval that holds a mark, too, with room beside it."""
+    if not np.isfinite(mark) or interval[0] < mark < interval[1]:
+        return interval
+    low, high = min(interval[0], mark), max(interval[1], mark)
+    room = 0.05 * (high - low)
+    return low - room * (mark == low), high + room * (mark == high)
+
+
+def _mark(axes: np.ndarray, marks: Sequence[float]) -> None:
+    style = {"color": _TRUTH, "linewidth": 1.1, "zorder": 3}
+    for row, mark in enumerate(marks):
+        if np.isfinite(mark):
+            for ax in axes[row:, row]:
+                ax.axvline(mark, **style)
+            for ax in axes[row, :row]:
+                ax.axhline(mark, **style)
 
 
 def _checked(data: TensorLike, names: Sequence[str] | None) -> datasets.Table:
@@ -167,7 +237,7 @@ def _panels(figure: Figure, count: int) -> np.ndarray:
 def _marginal(
     ax: Axes,
     x: np.ndarray,
-    y: np.ndarray | None,
+    parts: Iterable[np.ndarray],
     column: int,
     interval: tuple[float, float],
     num_bins: int,
@@ -175,9 +245,9 @@ def _marginal(
     edges = np.linspace(*interval, num_bins + 1)
     density, _ = np.histogram(x[:, column], edges)
     ax.stairs(density / len(x), edges, fill=True, color=canvas.DATA, alpha=0.45)
-    if y is not None:
+    for color, y in zip(_COLORS, parts, strict=False):
         density, _ = np.histogram(y[:, column], edges)
-        ax.stairs(density / len(y), edges, color=canvas.SAMPLES, linewidth=1.2)
+        ax.stairs(density / len(y), edges, color=color, linewidth=1.2)
     ax.set(xlim=interval, ylim=(0, None), yticks=[])
 
 
@@ -185,6 +255,7 @@ def _contours(
     ax: Axes,
     pair: np.ndarray,
     both: tuple[tuple[float, float], tuple[float, float]],
+    color: str,
 ) -> None:
     counts, *edges = np.histogram2d(pair[:, 0], pair[:, 1], bins=_GRID, range=both)
     # Fewer samples, wider kernel: the rule for two dimensions.
@@ -198,9 +269,7 @@ def _contours(
     levels = levels[levels > 0]
     if len(levels):
         centers = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
-        ax.contour(
-            *centers, counts.T, levels=levels, colors=canvas.SAMPLES, linewidths=0.9
-        )
+        ax.contour(*centers, counts.T, levels=levels, colors=color, linewidths=0.9)
 
 
 def _smooth(counts: np.ndarray, width: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from tfp_flows.plots.density import density_2d
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["layers"]
+__all__ = ["directions", "layers"]
 
 _MAX_COLUMNS = 5
 _MAX_PANELS = 10
@@ -75,7 +75,7 @@ def layers(
         figure = canvas.new_figure(2.6 * across, 2.7 * down)
     axes = np.empty(len(ks), dtype=object)
     z = flow.partial(0, condition).sample(num_samples, seed=(seed, 0))
-    color = _directions(z.numpy(), columns)
+    color = directions(z.numpy(), columns)
     for position, k in enumerate(ks):
         ax = figure.add_subplot(down, across, position + 1)
         current = flow.partial(k, condition)
@@ -97,8 +97,13 @@ def layers(
     return axes
 
 
-def _directions(z: np.ndarray, columns: tuple[int, int]) -> np.ndarray:
-    """Return the colours of the base points, `[N, 3]`."""
+def directions(z: np.ndarray, columns: tuple[int, int]) -> np.ndarray:
+    """Return the colours of base points, by their direction from the origin, `[N, 3]`.
+
+    Args:
+        z: Base points, `[N, ...]`.
+        columns: The two coordinates that are drawn, counted in the flattened event.
+    """
     first, second = z.reshape(len(z), -1)[:, list(columns)].T
     to_rgb = _optional.require("matplotlib.colors", extra="plot").hsv_to_rgb
     turn = (np.arctan2(second, first) / (2 * np.pi)) % 1.0
