@@ -143,14 +143,18 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
     def adapt(self, condition: TensorLike) -> None:
         """Set location and scale from conditions `[..., *condition_shape]`.
 
-        A component that does not vary keeps scale 1.
+        A component that does not vary keeps scale 1. A network may say by
+        `shared_axes` over how many leading axes of a condition its components are
+        equal, as the draws of a set are: these get one location and scale.
         """
         values = np.asarray(condition, np.float64)
         values = values.reshape([-1, *self.condition_shape])
-        scale = values.std(axis=0)
-        self._loc.assign(values.mean(axis=0))
-        negligible = 1e-6 * np.maximum(np.abs(values).max(axis=0), 1e-30)
-        self._scale.assign(np.where(scale > negligible, scale, 1.0))
+        axes = tuple(range(1 + getattr(self._network, "shared_axes", 0)))
+        scale = values.std(axis=axes)
+        negligible = 1e-6 * np.maximum(np.abs(values).max(axis=axes), 1e-30)
+        scale = np.where(scale > negligible, scale, 1.0)
+        self._loc.assign(np.broadcast_to(values.mean(axis=axes), self._loc.shape))
+        self._scale.assign(np.broadcast_to(scale, self._scale.shape))
 
     def __call__(self, condition: TensorLike) -> tf.Tensor:
         """Return `[..., *output_shape]` for conditions `[..., *condition_shape]`."""

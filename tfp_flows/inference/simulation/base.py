@@ -1,0 +1,132 @@
+"""What estimators from simulations share: prior, flow, and what was simulated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfp_flows import _checks, _context, flows, training
+from tfp_flows._types import Seed, TensorLike
+from tfp_flows.inference.simulation.parameters import Parameters
+from tfp_flows.inference.simulation.simulations import (
+    Middle,
+    Simulations,
+    observation,
+)
+
+__all__ = ["Estimator", "pair"]
+
+# One flow for all tasks, chosen on the four of `benchmarks/inference/sbibm.py`.
+DEFAULT = "nsf-ar"
+
+
+class Estimator:
+    """Learns from simulations, and answers with the posterior of an observation.
+
+    Args:
+        prior: Distribution of the parameters, joint ones too: what drew `theta`.
+        flow: Name of the flow; see `flows.names`.
+        embedding: Keras network through which conditions pass.
+        ensemble: Number of flows whose mixture is learned; `None` for one.
+        seed: Int that fixes initial weights and the order of batches.
+        **options: Of the flow.
+
+    Attributes:
+        flow: The fitted flow, `None` before.
+        history: Keras' history of the fit, with its report.
+        invalid: How many simulations were left out.
+    """
+
+    def __init__(
+        self,
+        prior: Any,
+        flow: str = DEFAULT,
+        *,
+        embedding: keras.Layer | None = None,
+        ensemble: int | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.parameters = Parameters(prior)
+        _checks.one_of(flow, flows.names(), "flow")
+        if ensemble is not None:
+            _checks.count(ensemble, 1, "ensemble")
+        self._name, self._ensemble, self._seed = flow, ensemble, seed
+        self._options = {**options}
+        if embedding is not None:
+            self._options["embedding"] = embedding
+        self.flow: flows.Flow | None = None
+        self.history: keras.callbacks.History | None = None
+        self.invalid = 0
+        self.x_shape: tuple[int, ...] = ()
+        self._middle: Any = None
+
+    @property
+    def prior(self) -> Any:
+        """The prior."""
+        return self.parameters.prior
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters as `draws` and flat arrays have them."""
+        return self.parameters.names
+
+    def _events(self, found: Simulations) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the flow is a density of, and its condition."""
+        raise NotImplementedError
+
+    def fit(
+        self, theta: TensorLike, x: TensorLike | None = None, **settings: Any
+    ) -> Any:
+        """Learn from simulations; called again, anew from all that it is given.
+
+        Args:
+            theta: Parameters that the prior drew, `[N, D]`, or in its structure; or a
+                `tf.data.Dataset` of batches of pairs of parameters and data.
+            x: What the simulator made of each, `[N, *x_shape]`.
+            **settings: Of `tfp_flows.fit`, such as `epochs` or `verbose`.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: If shapes do not fit, fewer than 50 simulations are valid, or
+                the prior has no density at some parameters.
+        """
+        found = Simulations.read(self.parameters, theta, x)
+        events, condition = self._events(found)
+        self.x_shape, self.invalid = found.x.shape[1:], found.invalid
+        self._middle = Middle(found.x)
+        options = dict(self._options)
+        if self._ensemble is not None:
+            options["members"] = self._ensemble
+        if events.dtype == np.float64:
+            options.setdefault("dtype", "float64")
+        self.flow = flows.build(
+            self._name,
+            events.shape[1:],
+            condition.shape[1:],
+            seed=self._seed,
+            **options,
+        )
+        settings = {"seed": self._seed, "outliers": "keep", **settings}
+        self.flow, self.history = training.fit(self.flow, events, condition, **settings)
+        return self
+
+    def _fitted(self) -> flows.Flow:
+        if self.flow is None:
+            msg = f"`{type(self).__name__}` is not fitted: call fit(theta, x) first."
+            raise ValueError(msg)
+        return self.flow
+
+    def _observed(self, x_o: TensorLike) -> np.ndarray:
+        """Return observations after checks, `[..., *x_shape]`."""
+        flow = self._fitted()
+        return observation(x_o, self.x_shape, flow.variable_dtype, self._middle)
+
+
+def pair(seed: Seed) -> np.ndarray:
+    """Return a stateless seed of TFP, `[2]`."""
+    return _context.generator(seed).integers(2**31 - 1, size=2).astype(np.int32)

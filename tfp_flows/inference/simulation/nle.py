@@ -1,0 +1,97 @@
+"""Neural likelihood estimation: a flow of the data given the parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows._types import Seed, TensorLike
+from tfp_flows.inference.simulation import base, chains
+from tfp_flows.inference.simulation.chains import ChainPosterior
+from tfp_flows.inference.simulation.simulations import Simulations
+
+__all__ = ["NLE"]
+
+
+class NLE(base.Estimator):
+    """Neural likelihood estimation: learns `p(x | theta)` from simulations.
+
+    A flow learns the data given the parameters. The posterior is prior times
+    likelihood, of any prior on the same parameters and of any number of independent
+    observations; it has draws of chains, and a density up to a constant.
+
+    Args:
+        prior: Distribution of the parameters, joint ones too.
+        flow: Name of the flow; see `flows.names`.
+        ensemble: Number of flows whose mixture is learned; `None` for one.
+        seed: Int that fixes initial weights and the order of batches.
+        **options: Of the flow.
+
+    Example:
+        >>> import numpy as np
+        >>> from tensorflow_probability import distributions as tfd
+        >>> from tfp_flows import inference
+        >>> rng = np.random.default_rng(0)
+        >>> theta = rng.normal(size=500)
+        >>> x = theta + 0.5 * rng.normal(size=500)
+        >>> nle = inference.NLE(tfd.Normal(0., 1.), "linear", num_layers=1, seed=0)
+        >>> likelihood = nle.fit(theta, x, epochs=2, verbose=0).likelihood(0.3)
+        >>> likelihood.log_prob([1.]).shape
+        TensorShape([])
+
+    References:
+        Papamakarios, Sterratt, Murray (2019). Sequential Neural Likelihood.
+        https://arxiv.org/abs/1805.07226
+    """
+
+    def _events(self, found: Simulations) -> tuple[np.ndarray, np.ndarray]:
+        return found.x, found.rows
+
+    def likelihood(self, theta: TensorLike) -> object:
+        """Return the distribution of data given parameters.
+
+        Args:
+            theta: Parameters, flat, `[..., D]`; a number for a single one.
+        """
+        return self._fitted().distribution(np.atleast_1d(np.asarray(theta)))
+
+    def posterior(
+        self,
+        x_o: TensorLike,
+        *,
+        num_draws: int = 10_000,
+        num_chains: int = 200,
+        burn_in: int = 200,
+        seed: Seed = None,
+    ) -> ChainPosterior:
+        """Return the posterior of one observation, or of several independent ones.
+
+        Args:
+            x_o: Observation, `[*x_shape]`, or several, `[N, *x_shape]`.
+            num_draws: Draws to make, at least.
+            num_chains: Number of chains; see `ChainPosterior`.
+            burn_in: Steps of each chain before.
+            seed: Int that fixes the draws.
+
+        Raises:
+            ValueError: If the shape is not that of a simulation, or numbers are not
+                finite.
+        """
+        observed = self._observed(x_o)
+        flow = self._fitted()
+        every = tf.constant(observed.reshape(-1, *self.x_shape))
+
+        def log_likelihood(rows: tf.Tensor) -> tf.Tensor:
+            given = tf.repeat(tf.cast(rows, every.dtype), len(every), axis=0)
+            events = tf.tile(every, [tf.shape(rows)[0], *([1] * len(self.x_shape))])
+            found = flow.distribution(given).log_prob(events)
+            return tf.reduce_sum(tf.reshape(found, [-1, len(every)]), axis=1)
+
+        return chains.run(
+            self.parameters,
+            log_likelihood,
+            num_draws=num_draws,
+            num_chains=num_chains,
+            burn_in=burn_in,
+            seed=seed,
+        )

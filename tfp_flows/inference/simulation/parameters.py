@@ -1,0 +1,227 @@
+"""Parameters as their prior has them, and as unbounded vectors, which flows learn."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import _arrays
+from tfp_flows._types import Seed, TensorLike
+from tfp_flows.inference import targets
+
+__all__ = ["Parameters"]
+
+
+class Parameters:
+    """Events of a prior, and the maps between them and vectors without bounds.
+
+    Args:
+        prior: Distribution of the parameters, joint ones too.
+
+    Raises:
+        TypeError: If it is no distribution, or one of discrete events.
+        ValueError: If it is a batch of distributions.
+    """
+
+    def __init__(self, prior: tfd.Distribution) -> None:
+        if not hasattr(prior, "experimental_default_event_space_bijector"):
+            msg = (
+                "`prior` must be a distribution of TensorFlow Probability, got "
+                f"{type(prior).__name__}. Write for example "
+                "tfd.Independent(tfd.Uniform([-1., -1.], 1.), 1)."
+            )
+            raise TypeError(msg)
+        self.prior = prior
+        self.is_joint = not isinstance(prior.event_shape, tf.TensorShape)
+        self._require_one(prior)
+        self.structure = prior.event_shape
+        self.shapes = [tuple(s) for s in self._leaves(prior.event_shape)]
+        self.dtype = tf.nest.flatten(prior.dtype)[0]
+        if _is_discrete(prior):
+            msg = (
+                f"`prior` must be of continuous parameters, got {prior.name}, whose "
+                "events are discrete. Sum them out, or make them data."
+            )
+            raise TypeError(msg)
+        self.target = targets.read(prior)
+        self.size, self.bijector = self.target.size, self.target.bijector
+
+    def _require_one(self, prior: Any) -> None:
+        if self.is_joint:
+            return
+        if prior.batch_shape.rank:
+            msg = (
+                f"`prior` must be one distribution, got batch_shape "
+                f"{tuple(prior.batch_shape)}. Wrap it: tfd.Independent(prior, "
+                f"{prior.batch_shape.rank})."
+            )
+            raise ValueError(msg)
+
+    def _leaves(self, shapes: Any) -> list[Any]:
+        return tf.nest.flatten(shapes) if self.is_joint else [shapes]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the numbers of a flattened event, in order."""
+        found: list[str] = []
+        words = ["theta"]
+        if self.is_joint:
+            fields = getattr(self.structure, "_fields", None)
+            if fields is None and isinstance(self.structure, dict):
+                fields = sorted(self.structure)  # the order of `tf.nest`
+            words = [str(field) for field in fields or ()]
+            if len(words) != len(self.shapes):
+                words = [f"part{i}" for i in range(len(self.shapes))]
+        for word, shape in zip(words, self.shapes, strict=True):
+            size = math.prod(shape)
+            found += (
+                [word]
+                if self.is_joint and size == 1
+                else [f"{word}{i}" for i in range(size)]
+            )
+        return tuple(found)
+
+    def read(self, theta: TensorLike) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return events as arrays, one for each part, and as rows `[N, D]`.
+
+        Args:
+            theta: `[N, *event_shape]`; of a joint prior in its structure, or flat
+                `[N, D]`.
+
+        Raises:
+            ValueError: If shapes do not fit.
+        """
+        theta = getattr(theta, "x", theta)
+        if hasattr(theta, "to_numpy"):
+            theta = theta.to_numpy()
+        dtype = self.dtype.as_numpy_dtype
+        if self.is_joint and not _is_structure(theta):
+            flat = np.asarray(_arrays.unmasked(theta, "theta"), dtype)
+            return self.parts_of(flat), flat
+        leaves = self._structured(theta) if self.is_joint else [theta]
+        arrays = [np.asarray(_arrays.unmasked(v, "theta"), dtype) for v in leaves]
+        for array, shape in zip(arrays, self.shapes, strict=True):
+            if array.shape[1:] != shape or array.ndim != len(shape) + 1:
+                if not self.is_joint and array.ndim == 1 and shape == (1,):
+                    arrays = [array[:, None]]
+                    break
+                wanted = ", ".join(("N", *map(str, shape)))
+                msg = (
+                    f"`theta` must have shape [{wanted}], rows of what the prior draws,"
+                    f" got {array.shape}. Check the order of `theta` and `x`."
+                )
+                raise ValueError(msg)
+        counts = {len(array) for array in arrays}
+        if len(counts) > 1:
+            msg = f"`theta` must have equally many rows in all parts, got {counts}."
+            raise ValueError(msg)
+        rows = [array.reshape(len(array), -1) for array in arrays]
+        return arrays, np.concatenate(rows, axis=1)
+
+    def _structured(self, theta: Any) -> list[Any]:
+        try:
+            tf.nest.assert_same_structure(
+                tf.nest.map_structure(lambda _: 0, self.structure),
+                tf.nest.map_structure(lambda _: 0, theta),
+                check_types=False,
+            )
+        except (TypeError, ValueError):
+            msg = (
+                "`theta` must have the structure of the prior's draws, "
+                f"{self.prior.event_shape}, or be rows [N, {len(self.names)}]."
+            )
+            raise ValueError(msg) from None
+        if isinstance(theta, dict) and hasattr(self.structure, "_fields"):
+            return [theta[name] for name in self.structure._fields]
+        return tf.nest.flatten(theta)
+
+    def parts_of(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return rows `[N, D]` as arrays of the shapes of the event's parts."""
+        sizes = [math.prod(shape) for shape in self.shapes]
+        if rows.ndim != 2 or rows.shape[1] != sum(sizes):
+            msg = f"`theta` must have shape [N, {sum(sizes)}], got {rows.shape}."
+            raise ValueError(msg)
+        ends = np.cumsum(sizes)[:-1]
+        return [
+            part.reshape(len(rows), *shape)
+            for part, shape in zip(
+                np.split(rows, ends, axis=1), self.shapes, strict=True
+            )
+        ]
+
+    def packed(self, parts: list[Any]) -> Any:
+        """Return parts in the structure of the prior's events."""
+        if not self.is_joint:
+            return parts[0]
+        return tf.nest.pack_sequence_as(self.structure, parts)
+
+    def rows_of(self, events: Any) -> np.ndarray:
+        """Return events `[..., *event_shape]` as rows `[..., D]`."""
+        leaves = tf.nest.flatten(events) if self.is_joint else [events]
+        found = []
+        for leaf, shape in zip(leaves, self.shapes, strict=True):
+            array = np.asarray(leaf)
+            batch = array.shape[: array.ndim - len(shape)]
+            found.append(array.reshape(*batch, math.prod(shape)))
+        return np.concatenate(found, axis=-1)
+
+    def flat(self, events: Any) -> tf.Tensor:
+        """Return events `[N, *event_shape]` as rows `[N, D]`, in a graph."""
+        leaves = tf.nest.flatten(events) if self.is_joint else [events]
+        sizes = [math.prod(shape) for shape in self.shapes]
+        pairs = zip(leaves, sizes, strict=True)
+        return tf.concat([tf.reshape(leaf, [-1, size]) for leaf, size in pairs], axis=1)
+
+    def log_prob(self, parts: list[np.ndarray]) -> np.ndarray:
+        """Return the prior's log-density, minus infinity outside of its support."""
+        events = [tf.constant(part, self.dtype) for part in parts]
+        found = np.asarray(self.prior.log_prob(self.packed(events)))
+        return np.where(np.isnan(found), -np.inf, found)
+
+    def unbounded(self, parts: list[np.ndarray]) -> np.ndarray:
+        """Return events as vectors without bounds, `[N, size]`.
+
+        Those on a bound, where rounding may have put them, are as far as the furthest
+        of the others.
+        """
+        events = [tf.constant(part, self.dtype) for part in parts]
+        found = np.array(self.bijector.inverse(self.packed(events)))
+        finite = np.where(np.isfinite(found), found, np.nan)
+        low, high = np.nanmin(finite, axis=0), np.nanmax(finite, axis=0)
+        found = np.where(np.isnan(found), high, found)
+        return np.clip(found, low, high)
+
+    def bounded(self, vectors: TensorLike) -> Any:
+        """Return vectors `[..., size]` as events of the prior."""
+        return self.bijector.forward(tf.cast(vectors, self.dtype))
+
+    def sample(self, count: int, seed: Seed) -> list[np.ndarray]:
+        """Return draws of the prior as arrays, one for each part."""
+        with warnings.catch_warnings():
+            # Of a seed that always gives the same draws, joint distributions warn.
+            warnings.filterwarnings("ignore", message="Saw Tensor seed")
+            draws = self.prior.sample(count, seed=seed)
+        leaves = tf.nest.flatten(draws) if self.is_joint else [draws]
+        return [np.asarray(leaf) for leaf in leaves]
+
+
+def _is_structure(theta: Any) -> bool:
+    """Whether values come in parts, and not as one array of rows."""
+    if isinstance(theta, dict) or hasattr(theta, "_fields"):
+        return True
+    is_many = isinstance(theta, (list, tuple)) and len(theta) > 0
+    return is_many and all(hasattr(part, "shape") for part in theta)
+
+
+def _is_discrete(prior: Any) -> bool:
+    if not all(tf.as_dtype(t).is_floating for t in tf.nest.flatten(prior.dtype)):
+        return True
+    try:
+        return prior.experimental_default_event_space_bijector() is None
+    except NotImplementedError:  # of mixtures, whose components know
+        return False
