@@ -20,6 +20,7 @@ COMMANDS = (
     "plot",
     "info",
     "diagnose",
+    "sbi",
     "convert",
     "list",
     "demo",

@@ -26,6 +26,7 @@ from tfp_flows.cli import (
     plot,
     quiet,
     sample,
+    sbi,
     score,
 )
 
@@ -41,6 +42,7 @@ _COMMANDS = (
     info,
     diagnose,
     convert,
+    sbi,
     catalog,
     demo,
     completion,
