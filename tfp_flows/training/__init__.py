@@ -9,14 +9,20 @@ from tfp_flows.training.callbacks.stopping import StopOnNonFinite
 from tfp_flows.training.data.images import image_batches
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
+from tfp_flows.training.objectives.alpha import AlphaDivergence, ImportanceWeighted
+from tfp_flows.training.objectives.forward_kl import ForwardKL, LikelihoodAndEnergy
 from tfp_flows.training.objectives.reverse_kl import ReverseKL
 from tfp_flows.training.report import Ending, Report
 
 __all__ = [
+    "AlphaDivergence",
     "AverageWeights",
     "Batch",
     "Ending",
     "FlowMatching",
+    "ForwardKL",
+    "ImportanceWeighted",
+    "LikelihoodAndEnergy",
     "MaximumLikelihood",
     "Objective",
     "RegularizedLikelihood",

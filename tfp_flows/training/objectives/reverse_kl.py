@@ -8,8 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows.flows._model import objective
 from tfp_flows.flows._model.batch import Batch
+from tfp_flows.training.objectives.drawing import FromTarget
 
 __all__ = ["ReverseKL"]
 
@@ -17,7 +17,7 @@ __all__ = ["ReverseKL"]
 FIRST_SHARE = 0.01
 
 
-class ReverseKL(objective.Objective):
+class ReverseKL(FromTarget):
     """Minimise `KL(flow || target)`: draw from the flow, compare both densities.
 
     It needs no data: `fit(flow, None, objective=..., steps=...)`. The loss is the
@@ -59,8 +59,6 @@ class ReverseKL(objective.Objective):
         https://arxiv.org/abs/1505.05770, eq. 20, for annealing
     """
 
-    needs_data = False
-
     def __init__(
         self,
         target_log_prob: Callable[[tf.Tensor], tf.Tensor],
@@ -70,12 +68,10 @@ class ReverseKL(objective.Objective):
         anneal_steps: int = 0,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
-        _checks.at_least(num_samples, 1, "num_samples")
+        super().__init__(
+            target_log_prob, num_samples, path_gradients=path_gradients, name=name
+        )
         _checks.at_least(anneal_steps, 0, "anneal_steps")
-        self.target_log_prob = target_log_prob
-        self.num_samples = num_samples
-        self.path_gradients = path_gradients
         self.anneal_steps = anneal_steps
 
     def loss(
@@ -83,29 +79,9 @@ class ReverseKL(objective.Objective):
     ) -> tf.Tensor:
         """Return the mean of `log_prob(x) - target_log_prob(x)` over draws `x`."""
         del batch
-        if flow.condition_shape is not None:
-            msg = (
-                "`flow` must have no condition for `ReverseKL`, got condition_shape "
-                f"{flow.condition_shape}. Write an objective whose `loss` draws "
-                "conditions: see the page Extend."
-            )
-            raise ValueError(msg)
-        density = flow.distribution()
-        x, log_q = density.experimental_sample_and_log_prob(self.num_samples, seed=seed)
-        target = self.target_log_prob(x)
-        if target.shape != log_q.shape:
-            msg = (
-                "`target_log_prob` must return one number for each event, of shape "
-                f"{log_q.shape}, got {target.shape}. Sum over the coordinates."
-            )
-            raise ValueError(msg)
-        loss = tf.reduce_mean(log_q - self._weight(step, target.dtype) * target)
-        if self.path_gradients:
-            # The gradient by the parameters of the density at fixed events has the
-            # mean zero: it is noise, and taken away.
-            score = tf.reduce_mean(density.log_prob(tf.stop_gradient(x)))
-            loss -= score - tf.stop_gradient(score)
-        return loss
+        drawn = self.draw(flow, seed)
+        weight = self._weight(step, drawn.log_p.dtype)
+        return tf.reduce_mean(drawn.log_q - weight * drawn.log_p)
 
     def _weight(self, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         if not self.anneal_steps:
