@@ -33,6 +33,13 @@ TABLES = {
 }
 
 
+# Those of inference, in a folder of their own.
+INFERENCE = {
+    "posteriors": ("k-hat",),
+    "wells": ("double well, log Z", "dF", "camel"),
+}
+
+
 @pytest.fixture
 def published(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
@@ -54,6 +61,24 @@ def test_benchmark_prints_its_table(script, capsys, monkeypatch):
     assert "tensorflow" in printed.splitlines()[1]  # the versions
     for part in TABLES[script.stem]:
         assert part in printed
+
+
+def test_every_benchmark_of_inference_has_an_expected_table():
+    scripts = (FOLDER / "inference").glob("[!_]*.py")
+    assert {script.stem for script in scripts} >= set(INFERENCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", INFERENCE)
+def test_benchmark_of_inference_prints_its_table(name, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    script = FOLDER / "inference" / f"{name}.py"
+    runpy.run_path(str(script))["main"](["--smoke"])
+    printed = capsys.readouterr().out
+    assert "tensorflow" in printed.splitlines()[1]
+    if "no references" not in printed:
+        for part in INFERENCE[name]:
+            assert part in printed
 
 
 def _pages():

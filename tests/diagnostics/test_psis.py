@@ -32,6 +32,14 @@ def test_weights_of_a_wider_target_are_not():
     assert "do not trust" in repr(found)
 
 
+def test_heavy_tail_of_nearly_equal_weights_is_called_so():
+    found = psis(np.log1p(1e-5 * np.random.default_rng(0).pareto(0.8, 10_000)))
+    assert not found.reliable
+    assert found.ess > 9_000
+    assert "nearly equal" in found.judgement
+    assert "do not trust" not in found.judgement
+
+
 def test_equal_weights_are_the_best_there_are():
     found = psis(np.zeros(500))
     assert found.k_hat == -np.inf

@@ -81,6 +81,7 @@ def test_blocks_do_not_change_what_is_computed_and_are_drawn_again(monkeypatch):
     np.testing.assert_array_equal(again.resample(50, seed=0), kept.resample(50, seed=0))
 
 
+@pytest.mark.slow
 def test_flow_over_unbounded_numbers_serves_a_pinned_model():
     log_z, shape, rate = evidence()
     flow = tfpf.flows.build("linear", 1, seed=0)

@@ -15,6 +15,8 @@ __all__ = ["SmoothedWeights", "psis"]
 
 # Above this shape no practical number of draws is enough.
 LARGEST_SHAPE = 0.7
+# From this share of effective draws on, a heavy tail is one of small weights.
+NEARLY_EQUAL = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +67,15 @@ class SmoothedWeights:
                 f"Pareto k-hat {self.k_hat:.2f} is at most {self.threshold:.2f}, with "
                 f"{size}: reweighted draws can be trusted."
             )
+        above = f"Pareto k-hat {self.k_hat:.2f} is above {self.threshold:.2f}"
+        if self.ess >= NEARLY_EQUAL * len(self):
+            return (
+                f"{above}, but weights are nearly equal, with {size}: means agree as "
+                "far as draws reach, tails of the proposal may be too light."
+            )
         return (
-            f"Pareto k-hat {self.k_hat:.2f} is above {self.threshold:.2f}, with {size}"
-            ": do not trust reweighted draws, the proposal misses parts of the target."
+            f"{above}, with {size}: do not trust reweighted draws, the proposal misses "
+            "parts of the target."
         )
 
     def __repr__(self) -> str:

@@ -1,10 +1,18 @@
 """Inference with flows: from a target density to draws that can be trusted."""
 
+from tfp_flows.inference.energies import (
+    FreeEnergyProfile,
+    free_energy_difference,
+    free_energy_profile,
+)
+from tfp_flows.inference.evidence import Evidence, evidence
 from tfp_flows.inference.importance import (
     Estimate,
     ImportanceSample,
     importance_sample,
 )
+from tfp_flows.inference.integrals import Integral, integrate
+from tfp_flows.inference.posterior import PosteriorReport, fit_posterior
 from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.embeddings import SetEmbedding
 from tfp_flows.inference.simulation.fmpe import FMPE
@@ -20,11 +28,20 @@ __all__ = [
     "NPE",
     "ChainPosterior",
     "Estimate",
+    "Evidence",
+    "FreeEnergyProfile",
     "ImportanceSample",
+    "Integral",
     "Posterior",
+    "PosteriorReport",
     "SequentialResult",
     "SetEmbedding",
+    "evidence",
+    "fit_posterior",
+    "free_energy_difference",
+    "free_energy_profile",
     "importance_sample",
+    "integrate",
     "sequential",
     "simulate",
 ]

@@ -1,0 +1,326 @@
+"""Variational inference: a flow is fitted to a target by its own draws."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import _checks, _context, flows, training
+from tfp_flows._types import DType, Shape
+from tfp_flows.inference import importance, proposals, starts, targets
+from tfp_flows.training.objectives.drawing import FromTarget
+
+__all__ = ["OBJECTIVES", "PosteriorReport", "fit_posterior"]
+
+# What `objective` can be by name.
+OBJECTIVES = ("reverse-kl", "alpha", "importance-weighted", "forward-kl")
+# Fewer steps are over before XLA has compiled one.
+FEWEST_COMPILED = 300
+# Draws by which a target is checked.
+CHECKED = 1_000
+# The flow by default; it cannot bend a single coordinate, for which splines stand in.
+DEFAULT, FOR_ONE = "realnvp", "nsf"
+
+
+@dataclasses.dataclass(frozen=True)
+class PosteriorReport:
+    """What a fit of a posterior has come to.
+
+    Attributes:
+        elbo: Lower bound of the log-evidence, with its standard error: the mean of the
+            log-weights of the flow's draws.
+        sample: Draws of the flow weighted to be those of the target: log-evidence,
+            expectations, resampled draws.
+        start: How training started: `"laplace"`, `"mean-field"` or `"none"`.
+        start_elbo: Lower bound of the start.
+        flow: The flow, over vectors without bounds relative to the start.
+        losses: The loss of each epoch of the best restart.
+    """
+
+    elbo: importance.Estimate
+    sample: importance.ImportanceSample
+    start: str
+    start_elbo: float
+    flow: flows.Flow
+    losses: tuple[float, ...]
+
+    @property
+    def ess_per_draw(self) -> float:
+        """Effective sample size of a draw of the posterior, 1 at best."""
+        return self.sample.ess / len(self.sample)
+
+    @property
+    def k_hat(self) -> float:
+        """Shape of the tail of the importance weights, to be below 0.7."""
+        return self.sample.k_hat
+
+    @property
+    def reliable(self) -> bool:
+        """Whether reweighted draws can be trusted."""
+        return self.sample.reliable
+
+    @property
+    def judgement(self) -> str:
+        """A sentence that says whether the posterior can be trusted, and what to do."""
+        found = self.sample.judgement
+        if not self.reliable and "do not trust" in found:
+            found += (
+                " Try more steps, restarts, a larger flow, or the objective 'alpha', "
+                "and compare with MCMC."
+            )
+        return found
+
+    def __str__(self) -> str:
+        """Return figures and judgement."""
+        value, stderr = self.sample.log_evidence
+        return (
+            f"ELBO {self.elbo.value:.3f} +- {self.elbo.stderr:.3f}, log-evidence "
+            f"{value:.3f} +- {stderr:.3f}, start {self.start} "
+            f"(ELBO {self.start_elbo:.3f}).\n{self.judgement}"
+        )
+
+
+def fit_posterior(
+    target: Any,
+    flow: flows.Flow | str | None = None,
+    *,
+    objective: str | FromTarget = "reverse-kl",
+    start: str = "auto",
+    steps: int = 1_000,
+    num_samples: int = 128,
+    learning_rate: float = 3e-3,
+    restarts: int = 1,
+    draws: int = 10_000,
+    event_shape: Shape | None = None,
+    support: tfb.Bijector | None = None,
+    dtype: DType = "float32",
+    seed: int | None = None,
+    verbose: int | str = "auto",
+) -> tuple[tfd.Distribution, PosteriorReport]:
+    """Fit a flow to a target density, and judge what it has become.
+
+    The target is moved to vectors without bounds, a normal distribution is put near it,
+    and the flow is trained from there, by draws of its own.
+
+    Args:
+        target: Function of events that returns their log-density up to a constant; or
+            a `tfd.Distribution`; or a joint distribution, its data pinned by
+            `experimental_pin`.
+        flow: Flow over vectors `[D]` of the target's dtype, or the name of one; by
+            default RealNVP. Take `"nsf"` for several modes.
+        objective: `"reverse-kl"` with path gradients, `"alpha"` (order 1/2, wider),
+            `"importance-weighted"` or `"forward-kl"`; or an objective whose
+            `target_log_prob` is set here.
+        start: `"laplace"` (mode and curvature), `"mean-field"`, `"none"` (standard
+            normal), or `"auto"`, which takes the best.
+        steps: Number of updates.
+        num_samples: Draws of each update.
+        learning_rate: Highest learning rate.
+        restarts: Number of fits, of other initial weights and draws, of which that of
+            the highest lower bound is kept. A flow that is given cannot be restarted.
+        draws: Draws for the report.
+        event_shape: Shape of an event of a function.
+        support: Map from numbers without bounds to events, for a target that does not
+            say where its events lie.
+        dtype: Of the events of a function.
+        seed: Int that fixes initial weights and draws.
+        verbose: `"auto"` shows one line while the fit goes on, and the report; 0
+            nothing; 1 and 2 are Keras' bar and lines, with the report.
+
+    Returns:
+        The posterior, a `tfd.Distribution` over the structure of the target, and the
+        report, whose `judgement` says whether to trust it.
+
+    Raises:
+        ValueError: If shapes do not fit, or the target is NaN, or 0 everywhere.
+        TypeError: If the target is of another kind.
+        FloatingPointError: If the loss stops being finite.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tensorflow_probability import distributions as tfd
+        >>> from tfp_flows import inference
+        >>> model = tfd.JointDistributionNamedAutoBatched({
+        ...     "rate": tfd.Gamma(3.0, 2.0),
+        ...     "counts": lambda rate: tfd.Sample(tfd.Poisson(rate), 3)})
+        >>> posterior, report = inference.fit_posterior(
+        ...     model.experimental_pin(counts=[1.0, 4.0, 2.0]),
+        ...     steps=50, seed=0, verbose=0)
+        >>> report.ess_per_draw > 0.9
+        True
+        >>> abs(float(report.sample.expectation().value["rate"]) - 2.0) < 0.05
+        True
+        >>> posterior.sample(5, seed=1)["rate"].shape.as_list()
+        [5]
+    """
+    _checks.one_of(start, starts.STARTS, "start")
+    for name, value in {"steps": steps, "restarts": restarts, "draws": draws}.items():
+        _checks.count(value, 1, name)
+    if isinstance(flow, flows.Flow) and event_shape is None and support is None:
+        event_shape = flow.event_shape
+    read = targets.read(target, event_shape=event_shape, support=support, dtype=dtype)
+    if isinstance(flow, flows.Flow) and restarts > 1:
+        msg = (
+            "`restarts` must be 1 for a flow that is built, got "
+            f"{restarts}. Pass its name, or None, to build one for each."
+        )
+        raise ValueError(msg)
+    rng = _context.generator(seed)
+    _require_density(read, int(rng.integers(2**31)))
+    begin = starts.choose(read, start, int(rng.integers(2**31)))
+    whitened = _Whitened(read, begin)
+    best: PosteriorReport | None = None
+    for _ in range(restarts):
+        number = int(rng.integers(2**31))
+        built = _flow(flow, read, number)
+        loss = _objective(objective, whitened.log_prob, num_samples)
+        loss.supports_jit = steps >= FEWEST_COMPILED and whitened.compiles
+        built, history = training.fit(
+            built,
+            None,
+            objective=loss,
+            steps=steps,
+            learning_rate=learning_rate,
+            weight_decay=0.0,
+            seed=number,
+            verbose=verbose,
+        )
+        found = _report(read, whitened, built, history, draws, number)
+        if best is None or found.elbo.value > best.elbo.value:
+            best = found
+    if best is None:
+        raise AssertionError  # `restarts` is at least 1
+    if verbose not in (0, "0"):
+        print(best, flush=True)
+    return whitened.posterior(best.flow), best
+
+
+class _Whitened:
+    """A target over vectors relative to a start, which are normal if that is exact.
+
+    Args:
+        target: The target.
+        start: The normal distribution near it.
+    """
+
+    def __init__(self, target: targets.Target, start: starts.Start) -> None:
+        self._target, self.start = target, start
+        self._affine = start.bijector(target.dtype)
+        zeros = tf.zeros([target.size], target.dtype)
+        self._log_det = self._affine.forward_log_det_jacobian(zeros, event_ndims=1)
+
+    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the log-density of vectors, `[N]`."""
+        return self._target.flat_log_prob(self._affine.forward(z)) + self._log_det
+
+    @property
+    def compiles(self) -> bool:
+        """Whether XLA compiles the density and its gradient."""
+        z = tf.zeros([2, self._target.size], self._target.dtype)
+
+        @tf.function(autograph=False, jit_compile=True)
+        def gradient(z: tf.Tensor) -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                value = self.log_prob(z)
+            return tape.gradient(value, z)
+
+        try:
+            gradient(z)
+        except (tf.errors.OpError, ValueError, TypeError, NotImplementedError):
+            return False
+        return True
+
+    def flat(self, flow: flows.Flow) -> tfd.Distribution:
+        """Return the density over vectors without bounds."""
+        return tfd.TransformedDistribution(flow.distribution(), self._affine)
+
+    def posterior(self, flow: flows.Flow) -> tfd.Distribution:
+        """Return the density over events."""
+        bijector = tfb.Chain([self._target.bijector, self._affine])
+        return tfd.TransformedDistribution(
+            flow.distribution(), bijector, name="posterior"
+        )
+
+
+def _require_density(target: targets.Target, seed: int) -> None:
+    """Raise if a target is NaN, or 0 at all of some normal vectors."""
+    scalar = tfd.Normal(tf.zeros([], target.dtype), 1.0)
+    normal = tfd.Sample(scalar, target.size)
+    draws = proposals.Draws(target, normal, CHECKED, CHECKED, seed, flat=True)
+    importance.ImportanceSample(draws)
+
+
+def _flow(given: flows.Flow | str | None, target: targets.Target, seed: int) -> Any:
+    """Return the flow to train, built if it is not yet."""
+    kind, size = target.dtype.name, target.size
+    if isinstance(given, flows.Flow):
+        if given.event_shape != (size,) or given.condition_shape is not None:
+            msg = (
+                f"`flow` must be over vectors of shape {(size,)} without a condition, "
+                f"got event_shape {given.event_shape}, condition_shape "
+                f"{given.condition_shape}."
+            )
+            raise ValueError(msg)
+        if tf.as_dtype(given.variable_dtype) != target.dtype:
+            msg = (
+                f"`flow` must have the dtype of the target, {kind}, got "
+                f"{given.variable_dtype}. Build it with dtype={kind!r}."
+            )
+            raise ValueError(msg)
+        return given
+    if given is None:
+        given = DEFAULT if size > 1 else FOR_ONE
+    return flows.build(given, size, dtype=kind, seed=seed)
+
+
+def _objective(given: str | FromTarget, log_prob: Any, num_samples: int) -> Any:
+    """Return the objective, with the target set."""
+    if isinstance(given, FromTarget):
+        given.target_log_prob = log_prob
+        return given
+    _checks.one_of(given, OBJECTIVES, "objective")
+    if given == "alpha":
+        return training.AlphaDivergence(log_prob, num_samples)
+    if given == "importance-weighted":
+        return training.ImportanceWeighted(log_prob, num_samples)
+    if given == "forward-kl":
+        return training.ForwardKL(log_prob, num_samples)
+    return training.ReverseKL(log_prob, num_samples, path_gradients=True)
+
+
+def _report(
+    target: targets.Target,
+    whitened: _Whitened,
+    flow: flows.Flow,
+    history: Any,
+    draws: int,
+    seed: int,
+) -> PosteriorReport:
+    """Return what a fit has come to, by new draws."""
+    sample = importance.ImportanceSample(
+        proposals.Draws(
+            target,
+            whitened.flat(flow),
+            draws,
+            importance.BLOCK_SIZE,
+            seed,
+            flat=True,
+        )
+    )
+    gaps = sample.log_weights
+    error = float(np.std(gaps)) / math.sqrt(len(gaps))
+    return PosteriorReport(
+        elbo=importance.Estimate(float(np.mean(gaps)), error),
+        sample=sample,
+        start=whitened.start.kind,
+        start_elbo=whitened.start.elbo,
+        flow=flow,
+        losses=tuple(float(loss) for loss in history.history["loss"]),
+    )
