@@ -144,12 +144,12 @@ def _environment(folder: Path, *packages: str) -> Path:
     return python
 
 
-def _build(work: Path, out: Path) -> tuple[Path, Path]:
-    """Build wheel and sdist of what git holds, and return them."""
+def _build(work: Path, out: Path) -> tuple[Path, Path, set[str]]:
+    """Build wheel and sdist of what git holds; return them, and its files."""
     source = work / "source"
     source.mkdir()
-    listed = _run("git", "ls-files", "-z").split("\0")
-    for name in filter(None, listed):
+    listed = set(filter(None, _run("git", "ls-files", "-z").split("\0")))
+    for name in listed:
         target = source / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((ROOT / name).read_bytes())
@@ -159,16 +159,16 @@ def _build(work: Path, out: Path) -> tuple[Path, Path]:
     wheel = out / f"tfp_flows-{version}-py3-none-any.whl"
     sdist = out / f"tfp_flows-{version}.tar.gz"
     print(_run(python, "-m", "twine", "check", "--strict", wheel, sdist).strip())
-    return wheel, sdist
+    return wheel, sdist, listed
 
 
-def _check_contents(wheel: Path, sdist: Path) -> None:
+def _check_contents(wheel: Path, sdist: Path, listed: set[str]) -> None:
     """Exit if a file of the package is missing, or another one is inside."""
-    tracked = _run("git", "ls-files", "tfp_flows").split()
+    tracked = {name for name in listed if name.startswith("tfp_flows/")}
     with zipfile.ZipFile(wheel) as archive:
         inside = {n for n in archive.namelist() if ".dist-info/" not in n}
-    if inside != set(tracked):
-        sys.exit(f"the wheel differs from git: {sorted(inside ^ set(tracked))[:10]}")
+    if inside != tracked:
+        sys.exit(f"the wheel differs from git: {sorted(inside ^ tracked)[:10]}")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     missing = {*tracked, "setup.cfg", "pyproject.toml", "LICENSE", "NOTICE"} - names
@@ -221,8 +221,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.exit(str(error))
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        wheel, sdist = _build(work, out)
-        _check_contents(wheel, sdist)
+        wheel, sdist, listed = _build(work, out)
+        _check_contents(wheel, sdist, listed)
         _try(work, wheel)
     print(f"{wheel}\n{sdist}\nare sound: commit, tag and upload them.")
     return 0

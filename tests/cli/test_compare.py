@@ -74,6 +74,8 @@ def test_models_and_tables_that_do_not_fit_are_named(
     assert "few.csv" in refused("compare", few, "--flows", "linear", *SMALL)
     assert "did you mean 'nsf'?" in refused("compare", table, "--flows", "nfs")
     assert "did you mean 'kernel'?" in refused("compare", table, "--baselines", "kernl")
+    argv = ("compare", table, "--flows", "linear", "--test-fraction", 0)
+    assert "must lie between 0 and 1, got 0.0" in refused(*argv)
     assert "there is no file 'no.keras'" in refused(
         "compare", table, "--flows", "no.keras"
     )

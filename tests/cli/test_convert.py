@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,3 +92,13 @@ def test_flows_become_saved_models(linear_flow, rows, run, refused, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert "add --force" in refused("convert", linear_flow, out)
     assert [path.name for path in tmp_path.iterdir()] == ["served"]
+
+
+def test_standard_input_is_read_once(run, refused, tmp_path, monkeypatch):
+    stream = SimpleNamespace(buffer=io.BytesIO(b"a,b\n1,007\n"))
+    monkeypatch.setattr(sys, "stdin", stream)
+    assert run("convert", "-", tmp_path / "t.tsv")[0] == 0
+    assert (tmp_path / "t.tsv").read_text() == "a\tb\n1\t007\n"
+    twice = tmp_path / "twice.csv"
+    twice.write_text("a,a\n1,2\n")
+    assert "must have different names" in refused("convert", twice, tmp_path / "o.csv")

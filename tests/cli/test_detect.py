@@ -44,6 +44,13 @@ def test_rows_that_are_unlike_others_are_found(run, table, new, rows, tmp_path):
     assert np.mean(found[:20, 1]) < 0.3
 
 
+def test_a_column_may_identify_rows_and_be_judged(run, table):
+    argv = ("detect", table, *FAST, "--id", "a", "--columns", "a,b")
+    code, text, _ = run(*argv)
+    assert code == 0
+    assert text.splitlines()[0] == "a,score,anomaly"
+
+
 def test_a_table_is_judged_by_itself(run, table, rows):
     argv = ("detect", table, *FAST, "--contamination", 0.1, "--json")
     code, text, _ = run(*argv)

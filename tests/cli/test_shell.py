@@ -87,6 +87,7 @@ def test_near_names_are_suggested(refused, table, tmp_path):
     assert "did you mean 'num_layers'?" in refused(
         *argv, "--flow", "maf", "--option", "num_layer=2"
     )
+    assert "there is no flow ''" in refused(*argv, "--flow", "")
     error = refused(*argv, "--flow", "maf", "--option", "lr=0.01")
     assert "has no option 'lr'" in error
     assert "did you mean 'learning_rate'?" in error

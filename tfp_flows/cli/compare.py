@@ -199,7 +199,7 @@ def _compare(
             conditions,
             flows=flows,
             baselines=baselines,
-            test_fraction=arguments.test_fraction or 0.1,
+            test_fraction=arguments.test_fraction,
             quick=arguments.quick,
             seed=arguments.seed,
             fit_arguments=({"epochs": arguments.epochs} if arguments.epochs else None),

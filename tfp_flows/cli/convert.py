@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import math
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +16,9 @@ from tfp_flows.cli.errors import UsageError, explained
 from tfp_flows.cli.output import Report
 
 __all__ = ["add_parser", "run"]
+
+# Beyond, floats skip integers.
+_LARGEST = 2**53
 
 
 def add_parser(commands: Any) -> None:
@@ -111,14 +115,14 @@ def _convert_table(arguments: argparse.Namespace) -> None:
     out = files.check_output(
         arguments.out, files.TABLE_SUFFIXES, force=arguments.force, inputs=[path]
     )
-    source = tables.open_source(path, arguments.sheet)
+    source = tables.open_source(path, arguments.sheet, text=None)
     names = columns.resolve(arguments.columns, source.columns)
     for name in names or ():
         if name not in source.columns:
             raise UsageError(f"{path}: {columns.missing(name, source.columns)}")
     names = list(source.columns) if names is None else names
-    as_written = tables.open_source(path, arguments.sheet, source.columns)
-    found = {name: _cells(source, as_written, name) for name in names}
+    with explained(path):
+        found = {name: _cells(source, name) for name in names}
     count = len(next(iter(found.values()), ()))
     if not names or not count:
         what = "rows" if names else "columns"
@@ -157,7 +161,7 @@ def _write(out: Path, found: dict[str, Any], count: int) -> None:
     output.write(out, x, list(numbers), text)
 
 
-def _cells(source: Any, as_written: Any, name: str) -> Any:
+def _cells(source: Any, name: str) -> Any:
     """Return a column as an array of numbers, or as a list of text.
 
     What would not be written again as it is, such as `007` or an integer of 20 digits,
@@ -167,27 +171,41 @@ def _cells(source: Any, as_written: Any, name: str) -> Any:
 
     from tfp_flows.datasets import readers
 
-    cells = as_written.labels(name)
-    if not any(isinstance(cell, str) and cell and _is_word(cell) for cell in cells):
-        try:
-            table = readers.checked(source, [name], check=False)
-        except ValueError:  # no numbers, or integers beyond what floats hold
-            pass
-        else:
-            values = table.x[:, 0].astype(np.float64)
-            if not table.units and not table.labels:
-                whole = np.isfinite(values) & (values == np.round(values))
-                whole &= np.abs(values) < 2**53
-                return values.astype(np.int64) if whole.all() else values
-    return ["" if cell is None else str(cell) for cell in cells]
-
-
-def _is_word(cell: str) -> bool:
-    """Whether text is no number, or one that numbers are not written as: `007`."""
+    cells = source.labels(name)
+    if any(isinstance(cell, str) for cell in cells):
+        if all(isinstance(c, str) and (not c or _is_number(c)) for c in cells):
+            return _whole(np.array([float(cell or "nan") for cell in cells]))
+        return [str(cell) for cell in cells]
     try:
-        float(cell)
+        table = readers.checked(source, [name], check=False)
+    except ValueError:  # no numbers, or integers beyond what floats hold
+        return [str(cell) for cell in cells]
+    if table.units or table.labels:
+        return [str(cell) for cell in cells]
+    return _whole(table.x[:, 0].astype(np.float64))
+
+
+def _whole(values: Any) -> Any:
+    """Return integers where all values are some."""
+    import numpy as np
+
+    whole = np.isfinite(values) & (values == np.round(values))
+    return values.astype(np.int64) if whole.all() else values
+
+
+def _is_number(cell: str) -> bool:
+    """Whether text is a number that is written as it would be written again."""
+    try:
+        value = float(cell)
     except ValueError:
-        return True
+        return False
     body = cell.strip().removeprefix("-")
     leads = len(body) > 1 and body[0] == "0" and body[1].isdigit()
-    return leads or body.startswith("+") or "_" in body
+    exact = not body.isdigit() or int(body) <= _LARGEST
+    return (
+        exact
+        and not leads
+        and not body.startswith("+")
+        and "_" not in body
+        and (math.isfinite(value))
+    )

@@ -118,13 +118,14 @@ def _read(
 
     name = arguments.id
     aside = [n for n in (name, arguments.groups) if n is not None]
-    source = tables.open_source(path, arguments.sheet, aside)
+    as_written = _unnamed(path, arguments, aside)
+    source = tables.open_source(path, arguments.sheet, as_written)
     apart = tables.for_splits(source, arguments.groups, None)
     train, _ = tables.read(source, arguments.columns, None, aside=aside)
     tables.check_varies(path, train)
     judged = source
     if other != path:
-        judged = tables.open_source(other, arguments.sheet, aside)
+        judged = tables.open_source(other, arguments.sheet, as_written)
     for column in train.columns:
         if column not in judged.columns:
             sentence = columns.missing(column, judged.columns)
@@ -133,6 +134,15 @@ def _read(
         new = readers.checked(judged, list(train.columns))
     labels = score.labels(judged, name)
     return train, new, labels or {"row": list(range(1, len(new) + 1))}, apart
+
+
+def _unnamed(path: Path, arguments: argparse.Namespace, aside: list[str]) -> list[str]:
+    """Return the columns to keep as they are written: those that are not judged."""
+    if arguments.columns is None or str(path) == files.STANDARD_INPUT:
+        return aside
+    known = [*columns.split(arguments.columns), *aside]
+    chosen = columns.resolve(arguments.columns, known) or []
+    return [name for name in aside if name not in chosen]
 
 
 def _fitted(

@@ -110,7 +110,7 @@ def checked(name: str | None, options: dict[str, Any]) -> str:
     """
     from tfp_flows import flows
 
-    name = name or flows.DEFAULT
+    name = flows.DEFAULT if name is None else name
     every = known(name)
     wrong = sorted(set(options) - set(every))
     if wrong:

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import tfp_flows
 from tfp_flows.cli import (
@@ -87,7 +87,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _hint(self, option: str) -> str:
         """Return what an unknown option of a command may stand for."""
-        parsers = {}
+        parsers: dict[str, Any] = {}
         for action in self._actions:
             if isinstance(action.choices, dict):
                 parsers |= action.choices

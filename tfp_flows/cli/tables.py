@@ -33,9 +33,14 @@ __all__ = [
 
 
 def open_source(
-    path: Path, sheet: str | None = None, text: Sequence[str] = ()
+    path: Path, sheet: str | None = None, text: Sequence[str] | None = ()
 ) -> Source:
     """Read a file without choosing its columns.
+
+    Args:
+        path: The file.
+        sheet: Name of a sheet, of `.xlsx` files.
+        text: Columns to keep as they are written, `None` for all.
 
     Raises:
         UsageError: If it cannot be read.

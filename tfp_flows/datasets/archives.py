@@ -137,14 +137,15 @@ def _header(
     shape, _, dtype = _HEADERS[version](stream)
     if any(length < 0 for length in shape):
         raise ValueError(f"its header promises the shape {shape}")
-    if dtype.itemsize == 0 and math.prod(shape):
-        raise ValueError(f"its header promises {math.prod(shape):,} empty cells")
-    wanted, there = math.prod(shape) * dtype.itemsize, size - stream.tell()
+    count: int = math.prod(shape)
+    if dtype.itemsize == 0 and count:
+        raise ValueError(f"its header promises {count:,} empty cells")
+    wanted, there = count * dtype.itemsize, size - stream.tell()
     if wanted != there and not dtype.hasobject:
         whose = f"array {name!r}" if name else "its header"
         raise limits.unreadable(
             path,
-            f"{whose} promises {math.prod(shape):,} numbers in {wanted:,} bytes, and "
+            f"{whose} promises {count:,} numbers in {wanted:,} bytes, and "
             f"{there:,} are there",
         )
     return shape, dtype

@@ -26,12 +26,12 @@ _LONGEST_HEADER = 2**24
 _FORMULA = ("=", "+", "-", "@")
 
 
-def read(path: Path, text: Sequence[str] = ()) -> Any:
+def read(path: Path, text: Sequence[str] | None = ()) -> Any:
     """Read a file, or standard input, into a data frame of pandas.
 
     Args:
         path: The file; `-` for standard input.
-        text: Columns to keep as they are written.
+        text: Columns to keep as they are written, `None` for all.
 
     Raises:
         ValueError: If it is no table in UTF-8, or rows are longer than the first line.
@@ -66,11 +66,13 @@ def _open(path: Path) -> Any:
     return path.open("rb")
 
 
-def _read(pd: Any, path: Path, kind: str, stream: TextIO, text: Sequence[str]) -> Any:
+def _read(
+    pd: Any, path: Path, kind: str, stream: TextIO, text: Sequence[str] | None
+) -> Any:
     separator, names, skipped = _read_header(stream, suffix(path).startswith(".tsv"))
     if not names:
         return pd.DataFrame()
-    as_written = {i: str for i, name in enumerate(names) if name in text}
+    as_written = {i: str for i, n in enumerate(names) if text is None or n in text}
     try:
         frame = _read_rows(pd, stream, separator, len(names), as_written)
     except pd.errors.ParserWarning:

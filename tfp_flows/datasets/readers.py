@@ -82,14 +82,18 @@ class Source:
 
 
 def open_table(
-    path: str | os.PathLike[str], *, sheet: str | None = None, text: Sequence[str] = ()
+    path: str | os.PathLike[str],
+    *,
+    sheet: str | None = None,
+    text: Sequence[str] | None = (),
 ) -> Source:
     """Read a file without choosing its columns; see `read_table`.
 
     Args:
         path: File to read, or `-` for standard input.
         sheet: Name of a sheet, of `.xlsx` files.
-        text: Columns of text files to keep as they are written, such as `007`.
+        text: Columns of text files to keep as they are written, such as `007`; `None`
+            for all.
 
     Raises:
         FileNotFoundError: If there is no such file.
