@@ -15,6 +15,9 @@ PAGES = [
     page for page in sorted((DOCS / "extend").glob("*.md")) if page.stem != "index"
 ]
 PAGES += [
+    page for page in sorted((DOCS / "how_to").glob("*.md")) if page.stem != "index"
+]
+PAGES += [
     DOCS / f"{name}.md" for name in ("migration", "choosing", "sharp_bits", "theory")
 ]
 
