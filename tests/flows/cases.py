@@ -7,6 +7,12 @@ from tfp_flows.testing import FlowCase
 
 CASES: dict[str, FlowCase] = {}
 
+ODE = {
+    "hidden_units": (4,),
+    "frequency": 0.0,
+    "num_frequencies": 0,
+    "num_steps": 2,
+}
 SMALL = {
     "nice": {"num_layers": 2, "hidden_units": (8,)},
     "realnvp": {"num_layers": 2, "hidden_units": (8,)},
@@ -34,8 +40,8 @@ SMALL = {
     "sylvester": {"num_layers": 1, "hidden_units": (8,)},
     "householder": {"num_layers": 1, "hidden_units": (8,)},
     "residual": {"num_layers": 2, "hidden_units": (8,), "lipschitz": 0.5},
-    "cnf": {"hidden_units": (4,), "num_frequencies": 0, "num_steps": 2},
-    "flow-matching": {"hidden_units": (4,), "num_frequencies": 0, "num_steps": 2},
+    "cnf": ODE,
+    "flow-matching": ODE,
     "rbig": {"num_layers": 2, "num_bins": 6},
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},

@@ -42,6 +42,14 @@ class InField(NamedTuple):
 SOLVER = ("num_steps", "method", "tolerance", "exact", "num_probes")
 
 
+# Frequency of the sines where there are so few coordinates.
+FREQUENCY, FEW = 7.0, 3
+
+
+def _frequency(value: Any, name: str) -> float | None:
+    return None if value is None else options.at_least(0.0)(value, name)
+
+
 def _steps(value: Any, name: str) -> int | None:
     return None if value is None else options.at_least(1)(value, name)
 
@@ -66,18 +74,19 @@ class ContinuousFlow(Recipe):
         read=options.at_least(1),
     )
     hidden_units: Sequence[int] = option(
-        default=(64, 64, 64), doc="Widths of the network's layers.", read=options.sizes
+        default=(64, 64), doc="Widths of the network's layers.", read=options.sizes
     )
     activation: str = option(
         default="silu",
         doc='`"silu"`, `"tanh"`, `"softplus"` or `"sin"`.',
         read=options.one_of("silu", "tanh", "softplus", "sin"),
     )
-    frequency: float = option(
-        default=0.0,
+    frequency: float | None = option(
+        default=None,
         doc="Of sines in the network's first layer, in radians per standard deviation "
-        "of the data; 0: none, and a smooth velocity.",
-        read=options.at_least(0.0),
+        "of the data: sharp edges are learned soon; 0: none, and a smooth velocity. "
+        "`None`: 7 up to 3 coordinates, and 0 above, where they remember events.",
+        read=_frequency,
     )
     num_frequencies: int = option(
         default=2,
@@ -117,13 +126,16 @@ class ContinuousFlow(Recipe):
         self, size: int, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
         solver = {name: getattr(self, name) for name in (*SOLVER, "adjoint")}
+        frequency = self.frequency
+        if frequency is None:
+            frequency = FREQUENCY if size <= FEW else 0.0
         found: list[bijector_base.Bijector] = []
         for _ in range(self.num_layers):
             network = VectorField(
                 size,
                 self.hidden_units,
                 activation=self.activation,
-                frequency=self.frequency,
+                frequency=frequency,
                 num_frequencies=self.num_frequencies,
                 condition_shape=condition_shape,
                 dtype=self.variable_dtype,
@@ -233,8 +245,7 @@ class FlowMatchingFlow(ContinuousFlow):
         https://arxiv.org/abs/2210.02747
     """
 
-    hidden_units: Sequence[int] = option(default=(128, 128, 128))
-    frequency: float = option(default=3.0)
+    hidden_units: Sequence[int] = option(default=(128, 64, 64))
     num_steps: int | None = option(default=10)
 
     fit_policy = policy.FitPolicy()

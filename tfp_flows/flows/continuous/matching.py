@@ -14,8 +14,8 @@ from tfp_flows.flows._model.batch import Batch
 
 __all__ = ["FlowMatching"]
 
-# An assignment takes time as the cube of its rows: these are paired at once.
-PAIRED = 256
+# An assignment takes time as the cube of its rows: so many are paired at once.
+PAIRED = 128
 
 
 @_serialize.register()
@@ -39,7 +39,7 @@ class FlowMatching(objective.Objective):
         times: `"power-law"`, with a density proportional to `t ** power`, or
             `"logit-normal"`, the sigmoid of a normal number.
         power: Of the power law; 0 is uniform, and above 0 favours the end, where the
-            data are fine.
+            velocity is less smooth.
         location: Mean of the logit of the time.
         scale: Standard deviation of the logit of the time.
         name: Name.
@@ -70,7 +70,7 @@ class FlowMatching(objective.Objective):
         pairing: str = "optimal",
         *,
         times: str = "power-law",
-        power: float = 0.0,
+        power: float = 2.0,
         location: float = 0.0,
         scale: float = 1.0,
         name: str | None = None,
