@@ -105,6 +105,7 @@ def test_entries_of_every_module_run_quickly(command, capsys):
         "pairs-of-pixels",
         "one-block-nsf-ar",
         "checks-of-destructors",
+        "neural-ode",
         "anomalies-in-features",
     ]
     command[0]["main"]([*names, "--quick"])
