@@ -6,7 +6,8 @@ Without an option `NAME.ipynb` is written from `NAME.py`, without outputs and wi
 ids that depend on nothing but the position, so that equal sources give equal files.
 
 A cell that says that build.py writes it becomes the install cell: it fetches the wheel
-of the version of `setup.cfg` from the address of its section `release`.
+of the version of `setup.cfg` from the address of its section `release`. The first cell
+gets the badge that opens the notebook in Colab.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["install_cell", "main", "render"]
 FOLDER = Path(__file__).resolve().parent
 # Twice what a notebook may take on two quiet cores: a busy machine is no failure.
 LIMIT_S = 180
+COLAB = "https://colab.research.google.com"
+BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
 INSTALL_MARK = "# The install cell: build.py writes it."
 INSTALL_CELL = """\
 # Installs tfp_flows {version}, and nothing else where all that it needs is there.
@@ -63,6 +66,24 @@ def install_cell(wheels: str | None = None) -> str:
     return INSTALL_CELL.format(version=version, wheel=wheel)
 
 
+def badge(name: str, notebooks: str | None = None) -> str:
+    """Return the badge that opens a notebook in Colab.
+
+    Args:
+        name: Name of the notebook.
+        notebooks: `OWNER/REPOSITORY/blob/TAG` of the release on GitHub; by default that
+            of `setup.cfg`. Before a release it is empty, and the badge opens Colab, to
+            which the file is then uploaded.
+    """
+    if notebooks is None:
+        settings = configparser.ConfigParser()
+        settings.read(FOLDER.parent / "setup.cfg", encoding="utf-8")
+        notebooks = settings["release"]["notebooks"]
+    if not notebooks:
+        return f"{BADGE}({COLAB}/) (before a release: upload this file there)"
+    return f"{BADGE}({COLAB}/github/{notebooks.strip('/')}/colab/{name}.ipynb)"
+
+
 def render(source: Path) -> str:
     """Return the text of the notebook that belongs to a percent script."""
     import jupytext
@@ -81,6 +102,8 @@ def render(source: Path) -> str:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for position, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{position:02d}"
+        if position == 0:
+            cell["source"] += f"\n\n{badge(source.stem)}"
         if cell["source"].strip() == INSTALL_MARK:
             cell["source"] = install_cell()
     return jupytext.writes(notebook, fmt="ipynb").rstrip("\n") + "\n"

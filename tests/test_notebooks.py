@@ -70,10 +70,17 @@ def test_package_that_is_there_is_left_alone(build, attempts, monkeypatch):
     assert not attempts
 
 
+def test_badge_opens_the_released_notebook(build):
+    address = "https://colab.research.google.com/github/me/flows/blob/v1/colab/a.ipynb"
+    assert build.badge("a", "me/flows/blob/v1").endswith(f"({address})")
+    assert "upload" in build.badge("a", "")
+
+
 def test_every_notebook_begins_with_the_install_cell(build, repository):
     paths = sorted((repository / "colab").glob("*.ipynb"))
     assert paths
     for path in paths:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        assert build.badge(path.stem) in "".join(cells[0]["source"])
         assert "".join(cells[1]["source"]) == build.install_cell()
         assert cells[1]["metadata"]["tags"] == ["skip-execution"]
