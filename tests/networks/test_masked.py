@@ -39,6 +39,28 @@ def dependence(made, condition=None, rows=6):
     return found
 
 
+GRAPH = ((0, 0, 1, 0), (0, 0, 0, 0), (0, 1, 0, 0), (1, 1, 0, 0))
+
+
+@pytest.mark.parametrize("condition", [None, 2])
+@pytest.mark.parametrize("residual", [False, True])
+def test_parameters_depend_on_the_parents_in_a_graph_only(residual, condition):
+    made = networks.MADE(
+        *(4, 3, (12, 12)),
+        adjacency=GRAPH,
+        residual=residual,
+        condition_shape=condition,
+        activation="tanh",
+        dtype="float64",
+        seed=3,
+    )
+    found = dependence(stirred(made), condition)
+    np.testing.assert_array_equal(found[0], np.array(GRAPH, bool))
+    assert made.order == (2, 0, 1, 3)
+    if condition is not None:
+        assert found[1].all()
+
+
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("size", [1, 2, 3, 6])

@@ -13,6 +13,7 @@ from tfp_flows import _context
 
 __all__ = [
     "Block",
+    "held",
     "hidden_degrees",
     "order_ranks",
     "stack_blocks",
@@ -104,7 +105,7 @@ def stack_masks(
         masks[f"kernel_{i}"] = degrees[i][:, None] >= degrees[i - 1][None]
     masks["head"] = np.tile(rank[:, None] >= degrees[-1][None], (params_size, 1))
     # A function, since containers of arrays would be tracked as parts of a module.
-    return functools.partial(_held, masks)
+    return held(masks)
 
 
 def stack_blocks(
@@ -135,7 +136,7 @@ def stack_blocks(
         whole = Block(0, len(rows), rows.shape[1])
         worth = min(mask.shape) >= WORTH_BLOCKS and used <= 0.8 * rows.size
         blocks[name] = cut if worth else [whole]
-    return functools.partial(_held, blocks)
+    return held(blocks)
 
 
 def stack_slots(
@@ -163,7 +164,16 @@ def stack_slots(
             table[step, :count] = np.flatnonzero(degree == step)
         slots.append(table)
     slots.append(by_rank[:, None] + size * np.arange(params_size)[None])
-    return functools.partial(_held, slots)
+    return held(slots)
+
+
+def held(value: T) -> Callable[[], T]:
+    """Return a function without arguments that returns a value, and can be pickled.
+
+    Args:
+        value: Containers of arrays, which would be tracked as parts of a module.
+    """
+    return functools.partial(_held, value)
 
 
 def _held(value: T) -> T:

@@ -17,7 +17,7 @@ from tfp_flows.math import circular
 from tfp_flows.math.linear import products
 from tfp_flows.networks import foreign
 
-__all__ = ["Conditioner", "activation_function", "read_period"]
+__all__ = ["Conditioner", "activation_function", "read_period", "read_periodic"]
 
 # Inputs are standardised, so that this is some standard deviations: a network that
 # extrapolates to a single outlier costs more likelihood than all of its fine detail.
@@ -53,6 +53,25 @@ def read_period(period: Sequence[float] | None) -> tuple[float, float] | None:
     low, high = period
     _checks.interval(low, high, ("period[0]", "period[1]"))
     return float(low), float(high)
+
+
+def read_periodic(
+    periodic: Sequence[bool] | None, period: Sequence[float] | None, size: int
+) -> tuple[bool, ...] | None:
+    """Return which inputs are angles, `None` for all that there is a period for.
+
+    Raises:
+        ValueError: If there is no period, or not one answer for each input.
+    """
+    if periodic is None:
+        return None
+    if period is None or len(periodic) != size:
+        msg = (
+            f"`periodic` must say yes or no for each of {size} inputs and come with a "
+            f"`period`, got {len(periodic)} and period={period}. Leave it out for all."
+        )
+        raise ValueError(msg)
+    return tuple(bool(part) for part in periodic)
 
 
 class Shaped:
@@ -115,8 +134,10 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
         name: Name, also the prefix of the variables' names.
     """
 
-    # The interval of which inputs are angles, `None` for numbers.
+    # The interval of which inputs are angles, `None` for numbers; and which of them are
+    # angles, `None` for all.
     _period: tuple[float, float] | None = None
+    _periodic: tuple[bool, ...] | None = None
 
     def __init__(
         self,
@@ -242,10 +263,13 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
 
         The maps see all of it. Of angles, cosines and sines: both ends are one point.
         """
-        if self._period is not None:
+        if self._period is not None and self._periodic is None:
             return tf.cast(circular.features(x, *self._period), self._compute_dtype)
         seen = tf.clip_by_value(x, -FAR_INPUT, FAR_INPUT)
         seen *= tf.math.rsqrt(1.0 + tf.square(seen * (1.0 / INPUT_BOUND)))
+        if self._period is not None:
+            is_angle = np.array(self._periodic, bool)
+            seen = circular.mixed_features(x, seen, is_angle, *self._period)
         return tf.cast(seen, self._compute_dtype)
 
     def __call__(self, x: TensorLike, condition: Condition = None) -> tf.Tensor:

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
-from tfp_flows.math import masks
+from tfp_flows.math import graphs, masks
 from tfp_flows.networks import base, dense, sequential
 
 __all__ = ["MADE"]
@@ -33,6 +33,9 @@ class MADE(base.Conditioner):
         hidden_units: Widths of the hidden layers. Residual: see `MLP`.
         order: `"left-to-right"`, `"right-to-left"`, `"random"` (drawn from `seed`), or
             the rank of each coordinate as a permutation of `range(D)`.
+        adjacency: Matrix `[D, D]` of zeros and ones without a cycle: row `i` holds 1 at
+            the coordinates that the parameters of coordinate `i` see, its parents;
+            `None` for all that come before. Parents then come first in `order`.
         residual: Whether to add the input of each block to its output.
         activation: Name in `tf.nn`, or a function.
         condition_shape: Trailing shape of the condition; every output sees all of it.
@@ -42,12 +45,13 @@ class MADE(base.Conditioner):
         compute_dtype: Type of the products, for mixed precision.
         period: Interval of which all inputs are angles, of which the network then sees
             cosines and sines; `None` for numbers.
+        periodic: Which inputs are angles, where some are not; `None` for all.
         weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values and a random order.
         name: Name.
 
     Raises:
-        ValueError: If `order` is no permutation.
+        ValueError: If `order` is no permutation, or if `adjacency` is no such matrix.
 
     Example:
         >>> import tfp_flows as tfpf
@@ -57,6 +61,8 @@ class MADE(base.Conditioner):
 
     References:
         Germain et al. (2015). MADE. https://arxiv.org/abs/1502.03509
+        Wehenkel, Louppe (2021). Graphical Normalizing Flows.
+        https://arxiv.org/abs/2006.02548
         Nash, Durkan (2019). Autoregressive Energy Machines (residual blocks).
         https://arxiv.org/abs/1904.05626
     """
@@ -68,6 +74,7 @@ class MADE(base.Conditioner):
         hidden_units: Sequence[int] = (128, 128),
         *,
         order: str | Sequence[int] = "left-to-right",
+        adjacency: Any = None,
         residual: bool = False,
         activation: str | Callable = "relu",
         condition_shape: Shape | None = None,
@@ -76,6 +83,7 @@ class MADE(base.Conditioner):
         dtype: Any = "float32",
         compute_dtype: Any = None,
         period: tuple[float, float] | None = None,
+        periodic: Sequence[bool] | None = None,
         weights: Sequence[Any] | None = None,
         seed: int | None = None,
         name: str = "made",
@@ -85,18 +93,31 @@ class MADE(base.Conditioner):
         self._event_size = event_size
         self._params_size = params_size
         self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
-        self._order = masks.order_ranks(order, event_size, seed)
+        self._adjacency = graphs.read_adjacency(adjacency)
         self._residual = residual
         self._period = base.read_period(period)
+        self._periodic = base.read_periodic(periodic, period, event_size)
         self._activation = activation
         self._stack = dense.Stack(self._hidden_units, residual, activation)
-        degrees = [
-            masks.hidden_degrees(
-                units, event_size, with_zero=condition_shape is not None
+        with_zero = condition_shape is not None
+        if self._adjacency is None:
+            self._order = masks.order_ranks(order, event_size, seed)
+            degrees = [
+                masks.hidden_degrees(units, event_size, with_zero=with_zero)
+                for units in self._hidden_units
+            ]
+            self._masks = masks.stack_masks(self._order, degrees, params_size)
+        else:
+            _require_size(self._adjacency, event_size)
+            self._order = order = graphs.read_ranks(order, self._adjacency)
+            seen = [
+                graphs.unit_parents(units, self._adjacency, order, with_none=with_zero)
+                for units in self._hidden_units
+            ]
+            degrees = [graphs.unit_ranks(units, order) for units in seen]
+            self._masks = masks.held(
+                graphs.weight_masks(self._adjacency, seen, params_size)
             )
-            for units in self._hidden_units
-        ]
-        self._masks = masks.stack_masks(self._order, degrees, params_size)
         self._blocks = masks.stack_blocks(self._masks(), event_size)
         self._slots = masks.stack_slots(self._order, degrees, params_size)
         super().__init__(
@@ -207,3 +228,12 @@ class MADE(base.Conditioner):
         return sequential.Sequential(
             self._stack, self._slots(), product, self._bounded_inputs, events
         )
+
+
+def _require_size(adjacency: graphs.Matrix, size: int) -> None:
+    if len(adjacency) != size:
+        msg = (
+            f"`adjacency` must have a row for each of {size} coordinates, got "
+            f"{len(adjacency)}. Give a square matrix of this size."
+        )
+        raise ValueError(msg)

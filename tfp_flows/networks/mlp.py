@@ -37,6 +37,7 @@ class MLP(base.Conditioner):
         compute_dtype: Type of the products, for mixed precision.
         period: Interval of which all inputs are angles, of which the network then sees
             cosines and sines; `None` for numbers.
+        periodic: Which inputs are angles, where some are not; `None` for all.
         weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values.
         name: Name.
@@ -66,6 +67,7 @@ class MLP(base.Conditioner):
         dtype: Any = "float32",
         compute_dtype: Any = None,
         period: tuple[float, float] | None = None,
+        periodic: Sequence[bool] | None = None,
         weights: Sequence[Any] | None = None,
         seed: int | None = None,
         name: str = "mlp",
@@ -73,6 +75,7 @@ class MLP(base.Conditioner):
         self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
         self._residual = residual
         self._period = base.read_period(period)
+        self._periodic = base.read_periodic(periodic, period, input_size)
         self._activation = activation
         self._stack = dense.Stack(self._hidden_units, residual, activation)
         super().__init__(

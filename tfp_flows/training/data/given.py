@@ -289,7 +289,10 @@ def _built(
         condition = train.condition
         shape = None if condition is None else condition.shape[1:] or (1,)
         names = {"columns": train.columns, "condition_columns": train.condition_columns}
-        options = {**names, **_defaults(flow, train), **options}
+        chosen = _defaults(flow, train)
+        if options.get("adjacency") is not None:
+            chosen.pop("mixing", None)  # which would connect all coordinates
+        options = {**names, **chosen, **options}
         flow = flows.build(flow, train.x.shape[1:], shape, seed=seed, **options)
     else:
         refuse_options(options)
