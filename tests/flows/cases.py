@@ -46,6 +46,12 @@ SMALL = {
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
+    "mixture": {
+        "component": "realnvp",
+        "num_components": 2,
+        "num_layers": 1,
+        "hidden_units": (4,),
+    },
     "glow": {
         "num_steps": 1,
         "hidden_units": (4,),
@@ -125,6 +131,7 @@ add(
     layer_types=("mixture", "radial", "conditional-affine"),
 )
 add("gaussianization_condition", "gaussianization", 2, 2, hidden_units=(8,))
+add("mixture", "mixture", 2, 1)
 # Other events: one coordinate, and an image.
 add("nsf_one", "nsf", 1, 1, base="diagonal-normal")
 add("realnvp_image", "realnvp", (2, 2, 1), (2, 1))

@@ -47,6 +47,12 @@ SMALL = {
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
+    "mixture": {
+        "component": "realnvp",
+        "num_components": 2,
+        "num_layers": 1,
+        "hidden_units": (4,),
+    },
 }
 
 

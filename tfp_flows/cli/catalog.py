@@ -39,6 +39,7 @@ TABLES = {
     "gis": "as rbig, along the directions of the worst fit",
     "sig": "normal noise moved to the data in slices; samples",
     "gaussianization": "trained rotations and marginal splines",
+    "mixture": "flows of one kind, trained together: data that fall apart",
 }
 IMAGES = {
     "glow": "multi-scale flow of 1x1 convolutions and coupling",

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-__all__ = ["MixtureOfMembers", "likely_weights", "log_mixture"]
+__all__ = ["MixtureOfMembers", "lifted", "likely_weights", "log_mixture"]
 
 # Halvings of the interval in which a quantile is searched.
 HALVINGS = 40
@@ -23,14 +23,29 @@ def log_mixture(log_probs: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
     Args:
         log_probs: Log-densities of the members, `[M, ...]`.
-        logits: Logarithms of their weights, up to a constant, `[M]`.
+        logits: Logarithms of their weights, up to a constant, `[M]`, or `[M, *batch]`
+            where they differ in the last dimensions of `[...]`.
 
     Returns:
         `[...]`.
     """
-    weights = tf.nn.log_softmax(tf.cast(logits, log_probs.dtype))
-    ones = [1] * (log_probs.shape.rank - 1)
-    return tf.reduce_logsumexp(log_probs + tf.reshape(weights, [-1, *ones]), axis=0)
+    logits = tf.cast(logits, log_probs.dtype)
+    weights = lifted(tf.nn.log_softmax(logits, axis=0), log_probs.shape.rank)
+    return tf.reduce_logsumexp(log_probs + weights, axis=0)
+
+
+def lifted(logits: tf.Tensor, rank: int) -> tf.Tensor:
+    """Return logits with dimensions of 1 behind that of the members.
+
+    Args:
+        logits: `[M]` or `[M, *batch]`.
+        rank: Rank of the result, `[M, 1, ..., *batch]`.
+    """
+    ones = [1] * (rank - logits.shape.rank)
+    if logits.shape.rank == 1:
+        return tf.reshape(logits, [-1, *ones])
+    shape = tf.shape(logits)
+    return tf.reshape(logits, tf.concat([shape[:1], ones, shape[1:]], axis=0))
 
 
 def likely_weights(log_probs: np.ndarray) -> np.ndarray:
@@ -58,7 +73,8 @@ class MixtureOfMembers(tfd.Distribution):
     `tfd.MixtureSameFamily`; `Ensemble.sample` asks each member for its own share only.
 
     Args:
-        logits: Logarithms of the members' weights, up to a constant, `[M]`.
+        logits: Logarithms of the members' weights, up to a constant, `[M]`, or of
+            weights for each density of the batch, `[M, *batch_shape]`.
         members: Their densities, of one batch shape and one event shape.
         validate_args: Whether to run value checks.
         name: Name.
@@ -106,7 +122,12 @@ class MixtureOfMembers(tfd.Distribution):
         Raises:
             IndexError: If an index is out of the batch's range, or one too many.
         """
-        return self.copy(members=[member[slices] for member in self._members])
+        members = [member[slices] for member in self._members]
+        if self._logits.shape.rank == 1:
+            return self.copy(members=members)
+        places = slices if isinstance(slices, tuple) else (slices,)
+        logits = tf.convert_to_tensor(self._logits)[(slice(None), *places)]
+        return self.copy(logits=logits, members=members)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Arguments of a function, so that deep copies copy them.
@@ -165,7 +186,12 @@ class MixtureOfMembers(tfd.Distribution):
     def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
         which_seed, *seeds = tfp.random.split_seed(seed, len(self._members) + 1)
         shape = tf.concat([[n], self.batch_shape_tensor()], axis=0)
-        which = tfd.Categorical(logits=self._logits).sample(shape, seed=which_seed)
+        logits = tf.convert_to_tensor(self._logits)
+        if logits.shape.rank == 1:
+            which = tfd.Categorical(logits=logits).sample(shape, seed=which_seed)
+        else:
+            last = tf.transpose(logits, [*range(1, logits.shape.rank), 0])
+            which = tfd.Categorical(logits=last).sample(n, seed=which_seed)
         which = tf.reshape(
             which, tf.concat([shape, [1] * self.event_shape.rank], axis=0)
         )

@@ -12,6 +12,7 @@ from tfp_flows.flows.gaussianization.sliced import GIS, SIG
 from tfp_flows.flows.images.glow import Glow, NeuralSplineImageFlow
 from tfp_flows.flows.images.realnvp import RealNVPImage
 from tfp_flows.flows.maps import MapsFlow
+from tfp_flows.flows.mixture import MixtureFlow
 from tfp_flows.flows.registry import (
     DEFAULT,
     build,
@@ -72,6 +73,7 @@ __all__ = [
     "MapsFlow",
     "MaskedAutoregressiveFlow",
     "MixtureAutoregressiveFlow",
+    "MixtureFlow",
     "MonotoneNetworkFlow",
     "NeuralAutoregressiveFlow",
     "NeuralSplineFlow",

@@ -376,6 +376,8 @@ def _refuse(kind: type[base.Flow], options: dict[str, Any]) -> None:
         reason = "is for images: fit several with seeds of their own"
     elif options.get("embedding") is not None:
         reason = "has an embedding, which members cannot share"
+    elif hasattr(kind, "components"):
+        reason = "is a mixture already: give it more components"
     elif "maps" in options:
         reason = "is of given maps, which would be equal in all members"
     if reason is not None:

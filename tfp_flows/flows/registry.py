@@ -6,7 +6,7 @@ from typing import Any
 
 from tfp_flows import _checks, _keras_names
 from tfp_flows._types import Shape
-from tfp_flows.flows import base, ensemble
+from tfp_flows.flows import base, ensemble, mixture
 from tfp_flows.flows._model import options
 from tfp_flows.flows.continuous import flow as continuous
 from tfp_flows.flows.gaussianization import rbig, sliced
@@ -55,6 +55,7 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "gis": sliced.GIS,
     "sig": sliced.SIG,
     "gaussianization": rbig.Gaussianization,
+    "mixture": mixture.MixtureFlow,
 }
 
 # Flows whose events must be images `[H, W, C]`.

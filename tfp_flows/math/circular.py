@@ -16,11 +16,21 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_flows.math.splines import tails
 
-__all__ = ["features", "forward", "inverse", "num_params"]
+__all__ = [
+    "features",
+    "forward",
+    "inverse",
+    "mixed_features",
+    "num_params",
+    "turn_forward",
+    "turn_inverse",
+    "wrap",
+]
 
 
 def num_params(num_bins: int) -> int:
@@ -41,6 +51,75 @@ def features(x: tf.Tensor, low: float, high: float) -> tf.Tensor:
     """
     turn = (x - low) * (2.0 * math.pi / (high - low))
     return tf.concat([tf.cos(turn), tf.sin(turn)], axis=0)
+
+
+def mixed_features(
+    x: tf.Tensor, numbers: tf.Tensor, is_angle: np.ndarray, low: float, high: float
+) -> tf.Tensor:
+    """Return cosines, then sines, of angles among other inputs.
+
+    Args:
+        x: Inputs by row, `[D, N]`.
+        numbers: What stands for those that are no angles, `[D, N]`; zeros stand in the
+            second half.
+        is_angle: Which inputs are angles, `[D]`.
+        low: Where the period begins.
+        high: Where it ends.
+
+    Returns:
+        `[2 * D, N]`.
+    """
+    angles = is_angle[:, np.newaxis]
+    safe = tf.where(angles, x, tf.zeros_like(x) + low)
+    cos, sin = tf.split(features(safe, low, high), 2)
+    return tf.concat([tf.where(angles, cos, numbers), sin], axis=0)
+
+
+def wrap(y: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """Return the angle in `[low, high)`, of any turn; its derivative is that of `y`.
+
+    Args:
+        y: Angles, `[...]`.
+        low: Where the period begins.
+        high: Where it ends.
+    """
+    inside = low + tf.math.floormod(y - low, high - low)
+    return y + tf.stop_gradient(inside - y)
+
+
+def turn_forward(
+    x: tf.Tensor, low: tf.Tensor, high: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return angles in `[low, high)` of those in `[-1, 1]`, and the log-det.
+
+    Args:
+        x: Angles, `[...]`.
+        low: Where the period begins.
+        high: Where it ends.
+    """
+    half = 0.5 * (high - low)
+    y = low + half * (x + 1.0)
+    # Both ends are one point, and samples have the first one.
+    at_end = tf.stop_gradient(tf.where(y >= high, y - low, tf.zeros_like(y)))
+    return y - at_end, tf.math.log(half) + tf.zeros_like(y)
+
+
+def turn_inverse(
+    y: tf.Tensor, low: tf.Tensor, high: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Invert `turn_forward`; outside of the period the log-det is minus infinity.
+
+    Args:
+        y: Angles, `[...]`.
+        low: Where the period begins.
+        high: Where it ends.
+    """
+    half = 0.5 * (high - low)
+    x = (y - low) / half - 1.0
+    x += tf.stop_gradient(tf.clip_by_value(x, -1.0, 1.0) - x)
+    log_det = -tf.math.log(half) + tf.zeros_like(y)
+    outside = (y < low) | (y > high)
+    return x, tf.where(outside, tf.cast(-math.inf, y.dtype), log_det)
 
 
 def forward(
