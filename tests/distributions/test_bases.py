@@ -131,3 +131,51 @@ def test_scalars_have_a_cdf_and_its_inverse(kind):
     x = base.quantile(levels)
     np.testing.assert_allclose(base.cdf(x), levels, rtol=1e-6)
     np.testing.assert_allclose(base.survival_function(x), 1 - levels, rtol=1e-6)
+
+
+BOUNDED = {
+    "beta": tfd.Beta(2.0, 3.0),
+    "kumaraswamy": tfd.Kumaraswamy(2.0, 3.0),
+    "logit-normal": tfd.LogitNormal(0.0, 1.0),
+    "gamma": tfd.Gamma(2.0, 3.0),
+    "inverse-gamma": tfd.InverseGamma(2.0, 3.0),
+    "log-normal": tfd.LogNormal(0.0, 1.0),
+    "exponential": tfd.Exponential(2.0),
+    "weibull": tfd.Weibull(1.0, 2.0),
+    "uniform": tfd.Uniform(0.0, 1.0),
+    "mixture": tfd.MixtureSameFamily(
+        tfd.Categorical(logits=[0.0, 0.0]), tfd.Beta([2.0, 3.0], [3.0, 2.0])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_density_of_tfp_is_zero_outside_of_its_bounds(name):
+    given = BOUNDED[name]
+    base = distributions.base(given, 2)
+    low, high = base.bounds
+    assert low == 0.0
+    x = tf.constant([[-0.5, 0.3], [0.3, -2.0], [0.3, 0.6], [np.nan, 0.3]])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        found = base.distribution().log_prob(x)
+    assert np.all(np.isneginf(found[:2]))
+    wanted = tf.reduce_sum(given.log_prob(x[2]))
+    np.testing.assert_allclose(found[2], wanted, rtol=1e-5)
+    assert np.isnan(found[3])
+    slopes = tape.gradient(found, x)
+    assert np.all(np.isfinite(slopes[:3]))
+    assert not np.any(slopes[:2])
+    assert np.isneginf(base.distribution().log_prob([0.5, 1.5])) == (high == 1.0)
+
+
+def test_bounded_base_of_one_number_keeps_its_functions_and_slices():
+    beta = tfd.Beta(2.0, 3.0)
+    distribution = distributions.base(beta, ()).distribution()
+    levels = distribution.cdf([-1.0, 0.3, 2.0])
+    np.testing.assert_allclose(levels, [0.0, beta.cdf(0.3), 1.0])
+    np.testing.assert_allclose(distribution.quantile(0.2), beta.quantile(0.2))
+    np.testing.assert_allclose(distribution.mean(), beta.mean())
+    assert distribution.copy().log_prob(2.0) == -np.inf
+    x, log_prob = distribution.experimental_sample_and_log_prob(4, seed=[0, 1])
+    np.testing.assert_allclose(log_prob, beta.log_prob(x), rtol=1e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks, _context
 from tfp_flows._types import Shape
-from tfp_flows.distributions import mixtures, supports
+from tfp_flows.distributions import mixtures, supports, within
 
 __all__ = ["BASES", "Base", "base"]
 
@@ -45,6 +46,8 @@ class Base(tf.Module, abc.ABC):
     kinds: ClassVar[dict[str, type[Base]]] = {}
     # Where each coordinate lies, `None` for the whole line.
     bounds: tuple[float, float] | None = None
+    # Where flows find the coordinates among those of the density, if elsewhere.
+    placement: tuple[int, ...] | None = None
 
     def __init_subclass__(cls, kind: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -238,16 +241,63 @@ class Given(Base):
             )
             raise ValueError(msg)
         self.bounds = supports.bounds(self._whole)
+        # One that validates its arguments raises outside.
+        if self.bounds is not None and not distribution.validate_args:
+            self._whole = within.Within(self._whole, *self.bounds)
 
     def distribution(self) -> tfd.Distribution:
         """Return the density."""
         return self._whole
 
 
+class WithAngles(Base):
+    """A base density of some coordinates, and uniform angles in `[-1, 1]` behind.
+
+    Args:
+        inner: The density of the coordinates that are no angles, `None` if all are.
+        angles: Which coordinates are angles.
+        event_shape: Shape of one event.
+        kind: Name of the density.
+        dtype: `"float32"` or `"float64"`.
+    """
+
+    def __init__(
+        self,
+        inner: Base | None,
+        angles: Sequence[bool],
+        event_shape: Shape,
+        *,
+        kind: str,
+        dtype: Any,
+    ) -> None:
+        super().__init__(event_shape, dtype=dtype)
+        self.inner, self.kind = inner, kind if inner is None else inner.kind
+        if inner is not None:
+            self.bounds = inner.bounds
+            order = [*np.flatnonzero(~np.array(angles)), *np.flatnonzero(angles)]
+            self.placement = tuple(np.argsort(order).tolist())
+        self._count = sum(angles)
+
+    @property
+    def given(self) -> tfd.Distribution | None:
+        """The distribution of TFP, if it is one."""
+        return getattr(self.inner, "given", None)
+
+    def distribution(self) -> tfd.Distribution:
+        """Return the density, angles behind."""
+        if self.inner is None:
+            zeros = self._zeros()
+            return self._events(tfd.Uniform(zeros - 1.0, zeros + 1.0))
+        zeros = tf.zeros([self._count], self._dtype)
+        angles = self._events(tfd.Uniform(zeros - 1.0, zeros + 1.0))
+        return tfd.Blockwise([self.inner.distribution(), angles])
+
+
 def base(
     kind: str | tfd.Distribution,
     event_shape: Shape,
     *,
+    angles: Sequence[bool] = (),
     num_components: int = 5,
     seed: int | None = None,
     dtype: Any = "float32",
@@ -263,8 +313,10 @@ def base(
             coordinates: elliptical, of any tails) or `"uniform"` (on the cube
             `[-1, 1]`, to which a flow then maps the range of the data); or a
             distribution of TFP, over events or over each coordinate, which outside of
-            its bounds has the values that TFP gives it.
+            its bounds is 0.
         event_shape: Shape of one event.
+        angles: Which coordinates are angles in `[-1, 1]`, uniform whatever the kind;
+            the density has them behind, see `Base.placement`.
         num_components: Number of components of a mixture.
         seed: Int that fixes the initial means of the mixture.
         dtype: `"float32"` or `"float64"`.
@@ -280,6 +332,17 @@ def base(
         >>> tails.distribution().event_shape.as_list()
         [2]
     """
+    if any(angles):
+        shape = (len(angles) - sum(angles),)
+        more: Any = {"num_components": num_components, "seed": seed, "dtype": dtype}
+        inner = None if all(angles) else base(kind, shape, **more)
+        if inner is None and isinstance(kind, tfd.Distribution):
+            msg = (
+                f"`base` must be a name where all columns are periodic, got a "
+                f"{type(kind).__name__}: angles are uniform. Leave it out."
+            )
+            raise ValueError(msg)
+        return WithAngles(inner, angles, event_shape, kind=str(kind), dtype=dtype)
     if isinstance(kind, tfd.Distribution):
         return Given(kind, event_shape, dtype=dtype, name=name)
     _checks.one_of(kind, tuple(Base.kinds), "base")

@@ -39,17 +39,19 @@ def bounds(distribution: tfd.Distribution) -> tuple[float, float] | None:
     if onto.inverse_event_shape(shape) != shape:
         raise ValueError(_bound_each_other(name))
     infinite = tf.fill(shape, tf.constant(np.inf, inner.dtype))
-    low, high = onto.forward(-infinite).numpy(), onto.forward(infinite).numpy()
-    if np.any(np.isnan(low) | np.isnan(high)):
+    ends = onto.forward(-infinite).numpy(), onto.forward(infinite).numpy()
+    if np.any(np.isnan(ends)):
         return None
+    # Some maps decrease, as onto the support of an inverse gamma distribution.
+    low, high = np.minimum(*ends), np.maximum(*ends)
     if np.ptp(np.nan_to_num(low)) > 0.0 or np.ptp(np.nan_to_num(high)) > 0.0:
         msg = (
             f"`base` must have one interval for all coordinates, got {name} with "
             f"lower ends {low.tolist()} and upper ends {high.tolist()}."
         )
         raise ValueError(msg)
-    ends = float(np.max(low)), float(np.max(high))
-    return None if np.all(np.isinf(ends)) else ends
+    found = float(np.max(low)), float(np.max(high))
+    return None if np.all(np.isinf(found)) else found
 
 
 def _bound_each_other(name: str) -> str:

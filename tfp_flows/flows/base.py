@@ -16,6 +16,7 @@ from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
+from tfp_flows.bijectors.linear.permutation import Permutation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows._model import batch, compiled, variables
 from tfp_flows.flows._model.columns import Columns
@@ -105,7 +106,11 @@ class Flow(
         self._seed = seed
         self._rng = _context.generator(seed)
         self._base = bases.base(
-            base, self._event_shape, seed=self._next_seed(), dtype=self.variable_dtype
+            base,
+            self._event_shape,
+            angles=self._require_periodic(),
+            seed=self._next_seed(),
+            dtype=self.variable_dtype,
         )
         self._embedding = None
         inner = None
@@ -134,7 +139,9 @@ class Flow(
 
     def _make_maps(self, condition_shape: tuple[int, ...] | None) -> list[Bijector]:
         """Return all maps, from the base to the data side."""
+        placement = self._base.placement
         return [
+            *([] if placement is None else [Permutation(placement)]),
             *self._make_layers(self.event_size, condition_shape),
             *self._make_preprocessing(),
             *self._support_maps(),
@@ -328,6 +335,8 @@ class Flow(
                 current.adapt(given)
             elif hasattr(current, "adapt"):
                 current.adapt(x)
+            if any(self.periodic) and isinstance(current, standardize.Standardize):
+                current.spare(self.periodic)
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
                 x = inverse_and_log_det(current, x, inner, event_ndims=len(shape))[0]
 

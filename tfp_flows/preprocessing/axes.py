@@ -21,6 +21,8 @@ def coded(column: Column) -> Column:
 
 def kind(column: Column) -> str:
     """Return the kind of support, one of `supports.KINDS`."""
+    if column.periodic:
+        return "wrapped" if column.wrap else "circle"
     below, above = math.isfinite(column.low), math.isfinite(column.high)
     if below and above:
         return "interval"

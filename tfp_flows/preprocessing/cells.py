@@ -13,7 +13,7 @@ from tfp_flows import _checks
 from tfp_flows.preprocessing import axes
 from tfp_flows.preprocessing.lattice import lattice
 from tfp_flows.preprocessing.spec import Preprocessing
-from tfp_flows.preprocessing.supports import Supports
+from tfp_flows.preprocessing.supports import CIRCLES, Supports
 
 __all__ = ["Cell", "Cells"]
 
@@ -148,7 +148,8 @@ class Cells(tf.Module):
         """
         coarse = self.coarse
         # At a bound, a density on the line that is off the normal one is infinite or 0.
-        ends = tuple(axes.kind(c) != "line" for c in self._columns)
+        smooth = ("line", *CIRCLES)
+        ends = tuple(axes.kind(c) not in smooth for c in self._columns)
         steep = tuple(
             end for end, is_coarse in zip(ends, coarse, strict=True) if is_coarse
         )
@@ -185,6 +186,7 @@ class Cells(tf.Module):
         size = len(self._columns)
         _checks.require_trailing(x.shape, (size,), "x", f"a table of {size} columns")
         x, unknown = self._to_codes(x)
+        x = self.wrapped(x)
         step, offset, first, last = self._constants(x.dtype)
         stepped = self._steps > 0.0
         infinite = tf.abs(x) > FAR
@@ -208,6 +210,17 @@ class Cells(tf.Module):
             width += tf.where(here, length, tf.zeros_like(x))
             is_atom |= here
         return Cell(start, width, is_atom, outside)
+
+    def wrapped(self, x: tf.Tensor) -> tf.Tensor:
+        """Return values, `[..., D]`, with those of any turn in their period."""
+        wraps = np.array([column.wrap for column in self._columns])
+        if not wraps.any():
+            return x
+        low = tf.constant([c.low if c.wrap else 0.0 for c in self._columns], x.dtype)
+        span = [c.high - c.low if c.wrap else 1.0 for c in self._columns]
+        inside = low + tf.math.floormod(x - low, tf.constant(span, x.dtype))
+        # Half a step before the period, a value rounds to the first one.
+        return tf.where(wraps, inside, x)
 
     def fold(self, v: tf.Tensor) -> tf.Tensor:
         """Return the values whose cells hold positions on the unfolded axis."""
@@ -340,7 +353,7 @@ class Cells(tf.Module):
         scales = np.ones(v.shape[1])
         for j, column in enumerate(self._columns):
             kind = axes.kind(column)
-            if kind in ("line", "interval"):
+            if kind in ("line", "interval", *CIRCLES):
                 continue
             end = self._first[j] - 0.5 * self._steps[j]
             if kind.endswith("below"):
@@ -370,9 +383,13 @@ class Cells(tf.Module):
         row, j = np.argwhere(outside)[0]
         column = self.spec.columns[j]
         name = f"column {names[j]!r}" if names else f"column {j + 1}"
+        remedy = "give the column another kind."
+        if column.periodic:
+            remedy = f'take them at any turn by ("periodic", {column.low:g}, '
+            remedy += f'{column.high:g}, "wrap").'
         msg = (
             f"`x` must hold {column} in {name}, got {float(x[row, j]):g} in row "
             f"{row + 1} ({int(outside[:, j].sum())} such rows). Correct them, or "
-            "give the column another kind."
+            f"{remedy}"
         )
         raise ValueError(msg)

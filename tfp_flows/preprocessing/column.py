@@ -11,6 +11,7 @@ __all__ = ["Column"]
 
 WORDS = (
     '"continuous", "integer", "positive", "log", ("bounded", low, high), '
+    '("periodic", low, high), ("periodic", low, high, "wrap"), '
     '("rounded", step), ("atom", value), "category", ("category", labels), '
     "a tuple of such words, or a `Column`"
 )
@@ -40,6 +41,8 @@ class Column:
             empty tuple stands for labels that are still to be found.
         logarithmic: Whether a column with one bound spans decades, and is mapped by
             `log(x - low)`.
+        periodic: Whether both bounds are one point: an angle, an hour, a month.
+        wrap: Whether values outside of the period are taken for those inside.
 
     Raises:
         ValueError: If properties contradict one another.
@@ -50,6 +53,8 @@ class Column:
         amounts from 0, with an atom at 0
         >>> print(Column.read("integer"))
         integers
+        >>> print(Column.read(("periodic", 0, 360)))
+        angles of the period from 0 to 360
     """
 
     low: float = -math.inf
@@ -59,6 +64,8 @@ class Column:
     atoms: tuple[float, ...] = ()
     categories: tuple[Any, ...] | None = None
     logarithmic: bool = False
+    periodic: bool = False
+    wrap: bool = False
 
     def __post_init__(self) -> None:
         for name in ("low", "high", "offset"):
@@ -71,6 +78,7 @@ class Column:
             labels = tuple(_plain(label) for label in self.categories)
             object.__setattr__(self, "categories", labels)
         self._check_bounds()
+        self._check_period()
         self._check_grid()
         self._check_categories()
 
@@ -91,6 +99,26 @@ class Column:
                 f"{self.low:g} and {self.high:g}."
             )
             raise ValueError(msg)
+
+    def _check_period(self) -> None:
+        if not self.periodic:
+            if self.wrap:
+                raise ValueError('"wrap" is for a period, got none.')
+            return
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            msg = f"periods have two ends, got {self.low:g} and {self.high:g}."
+            raise ValueError(msg)
+        if self.atoms:
+            msg = f"a periodic column has no atoms, got {_listed(self.atoms)}."
+            raise ValueError(msg)
+        if self.step:
+            count = (self.high - self.low) / self.step
+            if abs(count - round(count)) > GRID_TOLERANCE or not self.on_grid(self.low):
+                msg = (
+                    f"steps must divide the period, got {self.step:g} from "
+                    f"{self.low:g} to {self.high:g}."
+                )
+                raise ValueError(msg)
 
     def _check_grid(self) -> None:
         if self.step is None:
@@ -149,6 +177,8 @@ class Column:
         if math.isfinite(last):
             n = math.floor((last - self.offset) / self.step + GRID_TOLERANCE)
             last = n * self.step + self.offset
+        if self.periodic:
+            last -= self.step  # which is the first one again
         return first, last
 
     @property
@@ -177,9 +207,10 @@ class Column:
 
         Args:
             kind: `"continuous"`, `"integer"`, `"positive"`, `"log"` (positive, over
-                decades), `("bounded", low, high)`, `("rounded", step)`, `("atom",
-                value)`, `"category"`, `("category", labels)`, a list of such words, a
-                `Column`, or its `get_config`.
+                decades), `("bounded", low, high)`, `("periodic", low, high)`, with
+                `"wrap"` behind for values of any number of turns, `("rounded", step)`,
+                `("atom", value)`, `"category"`, `("category", labels)`, a list of such
+                words, a `Column`, or its `get_config`.
             name: What to call the column in errors.
 
         Raises:
@@ -224,6 +255,8 @@ class Column:
             shown = labels if len(labels) <= 5 else [*labels[:3], "...", labels[-1]]
             return f"{len(labels)} categories ({', '.join(shown)})"
         words = [self._noun() + self._range()]
+        if self.wrap:
+            words.append("wrapped")
         if self.step not in (None, 1.0):
             words.append(f"in steps of {self.step:g}")
         if self.offset:
@@ -241,6 +274,8 @@ class Column:
         return ", ".join(words)
 
     def _noun(self) -> str:
+        if self.periodic:
+            return ("integers" if self.step == 1.0 else "angles") + " of the period"
         if self.step == 1.0:
             return "integers"
         if self.step is not None:
@@ -309,11 +344,15 @@ def _fields(word: Any) -> dict[str, Any]:
     if head == "category":
         return {"categories": tuple(behind[0]) if behind else ()}
     if head == "periodic":
-        msg = (
-            "'periodic' is no kind so far. Give the sine and the cosine as two columns,"
-            ' or the angle as "continuous" where few values lie at the ends.'
-        )
-        raise ValueError(msg)
+        wraps = behind[2:] == ["wrap"]
+        if len(behind) != 2 + wraps:
+            msg = (
+                "'periodic' takes both ends, such as 0 and 360, and may have 'wrap' "
+                f"behind, got {behind}."
+            )
+            raise ValueError(msg)
+        low, high = map(float, behind[:2])
+        return {"low": low, "high": high, "periodic": True, "wrap": wraps}
     known: dict[str, dict[str, Any]] = {
         "continuous": {},
         "integer": {"step": 1.0},

@@ -14,12 +14,13 @@ from tfp_flows._types import DType, TensorLike
 from tfp_flows.bijectors._core import base, monotone
 from tfp_flows.bijectors._core.parameters import Option, Parameter
 from tfp_flows.bijectors._core.properties import POSITIVE
-from tfp_flows.math import ranges
+from tfp_flows.math import circular, ranges
 
-__all__ = ["KINDS", "Supports"]
+__all__ = ["CIRCLES", "KINDS", "Supports"]
 
 Part = tuple[tf.Tensor, tf.Tensor]
-KINDS = ("line", "interval", "above", "below", "log-above", "log-below")
+CIRCLES = ("circle", "wrapped")
+KINDS = ("line", "interval", "above", "below", "log-above", "log-below", *CIRCLES)
 
 
 def _are_kinds(value: Any, name: str) -> None:
@@ -66,7 +67,9 @@ class Supports(base.Bijector):
     _: KW_ONLY
     kinds: Sequence[str] = Option(
         'Kind of each coordinate: `"line"`, `"interval"`, `"above"` a lower end, '
-        '`"below"` an upper end, and `"log-above"` or `"log-below"` by logarithms.',
+        '`"below"` an upper end, `"log-above"` or `"log-below"` by logarithms, '
+        '`"circle"` for angles of a period, which lie in `[-1, 1]` on the line, and '
+        '`"wrapped"` for angles of any turn.',
         check=_are_kinds,
         convert=lambda value, name: tuple(value),
     )
@@ -154,6 +157,8 @@ _FORWARD: dict[str, Callable[..., Part]] = {
     "below": _mirrored(ranges.half_line_forward, inverse=False),
     "log-above": _above(ranges.log_line_forward),
     "log-below": _mirrored(ranges.log_line_forward, inverse=False),
+    "circle": lambda x, low, high, scale: circular.turn_forward(x, low, high),
+    "wrapped": lambda x, low, high, scale: circular.turn_forward(x, low, high),
 }
 _INVERSE: dict[str, Callable[..., Part]] = {
     "line": _line,
@@ -162,4 +167,8 @@ _INVERSE: dict[str, Callable[..., Part]] = {
     "below": _mirrored(ranges.half_line_inverse, inverse=True),
     "log-above": _above(ranges.log_line_inverse),
     "log-below": _mirrored(ranges.log_line_inverse, inverse=True),
+    "circle": lambda y, low, high, scale: circular.turn_inverse(y, low, high),
+    "wrapped": lambda y, low, high, scale: circular.turn_inverse(
+        circular.wrap(y, low, high), low, high
+    ),
 }

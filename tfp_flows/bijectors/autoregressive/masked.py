@@ -91,7 +91,7 @@ class MaskedAutoregressive(conditioned.ByConditioner):
             return batch.events(x), batch.scalars(tf.reduce_sum(log_det, axis=0))
         # Dropout and angles are for passes of whole networks.
         steps = hasattr(self.conditioner, "sequential") and not is_training()
-        steps = steps and self.transformer.period is None
+        steps = steps and self.transformer.period is None and self.transformer.is_shared
         function = sampling.by_steps if steps else sampling.by_passes
         x, condition, count = at_least_one(value, condition)
         y, log_det = function(

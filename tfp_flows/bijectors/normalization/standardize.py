@@ -146,6 +146,20 @@ class Standardize(base.Bijector):
         middle = 0.5 * (first + last) - 0.5 * (low + high) * scale
         self.set_moments(middle, scale)
 
+    def spare(self, places: TensorLike) -> None:
+        """Leave some coordinates as they are.
+
+        Args:
+            places: Which of them, bools `[*event_shape]`.
+        """
+        for value, start in (
+            (self.loc, 0.0),
+            (self.loc_remainder, 0.0),
+            (self.scale, 1.0),
+        ):
+            if value is not None:
+                value.assign(tf.where(places, tf.cast(start, value.dtype), value))
+
     def set_moments(self, location: TensorLike, scale: TensorLike) -> None:
         """Set location and scale, as float64 numbers of known mean and deviation.
 

@@ -32,7 +32,12 @@ class Transformer(abc.ABC):
     Subclasses are frozen dataclasses of plain numbers and strings, so that they
     compare by value and are saved by their fields; Keras finds them by the name of
     their class when it loads a file.
+
+    Attributes:
+        is_shared: Whether all coordinates of a layer have the same map.
     """
+
+    is_shared = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ class Tabular:
 
     event_shape: tuple[int, ...]
     cells: Cells | None = None
+    takes_angles = False  # whether some coordinates may be angles
     _spread_seed = 0
 
     def _read_preprocessing(self, columns: Any, given: Any, dtype: Any) -> None:
@@ -75,6 +77,29 @@ class Tabular:
     def is_discrete(self) -> bool:
         """Whether single values of some column have a positive mass."""
         return self.cells is not None and self.cells.spec.is_discrete
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Whether each column is an angle, whose period has one point at both ends."""
+        if self.cells is None:
+            return (False,) * math.prod(self.event_shape)
+        return tuple(column.periodic for column in self.cells.spec.columns)
+
+    def _require_periodic(self) -> tuple[bool, ...]:
+        """Return which columns are angles, for a flow that has maps of angles.
+
+        Raises:
+            ValueError: If there are some, and the flow has no maps of angles.
+        """
+        if any(self.periodic) and not self.takes_angles:
+            msg = (
+                "`columns` that are periodic need layers of splines on a circle, as "
+                f"'nsf-ar', 'nsf', 'maf' and 'circular' have, got a "
+                f"`{type(self).__name__}`. Take one of these, or sine and cosine as "
+                "two columns."
+            )
+            raise ValueError(msg)
+        return self.periodic
 
     def _rows_at_once(self) -> int | None:
         """Return how many rows are evaluated at once, each by many points."""

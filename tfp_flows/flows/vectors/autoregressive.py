@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfp_flows import _serialize
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
@@ -17,6 +19,7 @@ from tfp_flows.bijectors.transformers import (
 from tfp_flows.flows._model import options, policy
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows.vectors import base, layers
+from tfp_flows.math import graphs
 
 __all__ = [
     "AutoregressiveFlow",
@@ -41,11 +44,20 @@ class _Autoregressive(base.LayeredFlow):
         '`"left-to-right"`, `"right-to-left"` or `"random"` in each layer.',
         read=options.one_of("alternate", "left-to-right", "right-to-left", "random"),
     )
+    adjacency: Any = option(
+        default=None,
+        doc="Which coordinates each one depends on: a matrix of zeros and ones whose "
+        "row `i` holds 1 at the parents of coordinate `i`, without a cycle; `None` for "
+        "all that come before. Further layers need parents of parents among them, and "
+        "no mixing between.",
+        read=graphs.read_adjacency,
+    )
     _inverted = False
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
     ) -> list[bijector_base.Bijector]:
+        self._check_adjacency()
         found: list[bijector_base.Bijector] = []
         for i in range(self.num_layers):
             if i > 0:
@@ -55,13 +67,40 @@ class _Autoregressive(base.LayeredFlow):
                 size,
                 self._order(size, i),
                 condition_shape,
-                self._network(residual=self.residual),
+                self._network(residual=self.residual, adjacency=self.adjacency),
+                self._angles,
             )
             found.append(composition.Invert(layer) if self._inverted else layer)
         return found
 
+    def _check_adjacency(self) -> None:
+        """Raise where layers would connect coordinates that do not depend.
+
+        Raises:
+            ValueError: If they would.
+        """
+        if self.adjacency is None:
+            return
+        if self.mixing != "none":
+            msg = (
+                f"`mixing` must be 'none' with `adjacency`, got {self.mixing!r}: it "
+                "would connect all coordinates. Leave it out."
+            )
+            raise ValueError(msg)
+        if self.order in ("random", "right-to-left"):
+            msg = (
+                f"`order` must be left out with `adjacency`, got {self.order!r}: "
+                "parents come first."
+            )
+            raise ValueError(msg)
+        if self.num_layers > 1:
+            remedy = "Give num_layers=1, or add the entry."
+            graphs.require_transitive(self.adjacency, remedy)
+
     def _order(self, size: int, position: int) -> str | tuple[int, ...]:
-        if self.order == "random":
+        if self.adjacency is not None:
+            return "left-to-right"  # with parents first
+        if self.order == "random" or (self._shuffles and position > 0):
             return layers.shuffle(size, position)
         if self.order == "alternate":
             # The layer next to the data sees the coordinates as they are.
@@ -83,6 +122,8 @@ class AutoregressiveFlow(_Autoregressive):
         ...     "autoregressive", 3, num_layers=1, transformer="bernstein")
         >>> flow.log_prob([[1., 2., 3.]]).shape.as_list()
         [1]
+        >>> chain = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]  # 0 before 1 before 2
+        >>> flow = tfpf.flows.build("maf", 3, num_layers=1, adjacency=chain)
 
     References:
         Papamakarios et al. (2017). Masked Autoregressive Flow.

@@ -9,10 +9,12 @@ from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.transformers import (
     Additive,
     Affine,
+    CircularSpline,
     LogisticMixture,
     RationalQuadratic,
     Transformer,
 )
+from tfp_flows.bijectors.transformers.by_column import ByColumn
 from tfp_flows.flows._model import options, policy
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows._model.recipe import Recipe
@@ -67,10 +69,13 @@ class LayeredFlow(VectorFlow):
         doc=(
             'Linear map between layers: `"none"`, `"reverse"`, `"permute"`, `"lu"`. '
             'With the base "uniform" `"lu"`, which would leave its cube, permutes '
-            "alone."
+            "alone; with periodic columns layers see the coordinates in orders of "
+            "their own in place of a map."
         ),
         read=options.one_of(*layers.MIXINGS),
     )
+
+    takes_angles = True
 
     # Networks remember single events of small tables, and tails of tables vary.
     fit_policy = policy.FitPolicy(base="student-t", dropout=0.2)
@@ -83,20 +88,49 @@ class LayeredFlow(VectorFlow):
     @property
     def is_affine(self) -> bool:
         """Whether every layer only shifts and scales, given other coordinates."""
-        return isinstance(self.transformer, (Additive, Affine))
+        return not any(self.periodic) and isinstance(
+            self.transformer, (Additive, Affine)
+        )
 
     @property
     def keeps_bounds(self) -> bool:
         """Whether no data leave the box of a bounded base in training."""
         return self.transformer.onto(0.0, 1.0) is not None
 
-    def _scalar_map(self) -> Transformer:
-        """Return the transformer, on the box of the base if that has bounds."""
+    def _scalar_map(self, places: Sequence[int] | None = None) -> Any:
+        """Return the transformer, on the box of the base if that has bounds.
+
+        Args:
+            places: The coordinates that it maps, by default all; angles among them
+                have splines on the circle.
+        """
+        angles = self.periodic if places is None else [self.periodic[i] for i in places]
         bounds = self._base.bounds
         moved = None if bounds is None else self.transformer.onto(*bounds)
-        return moved or self.transformer
+        plain = moved or self.transformer
+        if not any(angles):
+            return plain
+        circle = CircularSpline(getattr(self, "num_bins", 8), *layers.TURN)
+        if all(angles):
+            return circle
+        return ByColumn((plain, circle), tuple(int(is_angle) for is_angle in angles))
+
+    @property
+    def _angles(self) -> tuple[bool, ...] | None:
+        """Whether each coordinate is an angle, `None` where none is declared."""
+        return self.periodic if any(self.periodic) else None
+
+    @property
+    def _shuffles(self) -> bool:
+        """Whether layers see the coordinates in orders of their own.
+
+        Angles and numbers have no linear map between them.
+        """
+        return self._angles is not None and self.mixing in ("permute", "lu")
 
     def _mixing(self, size: int, position: int) -> list[bijector_base.Bijector]:
+        if self._angles is not None:
+            return []
         return layers.mixing(
             self.mixing,
             size,

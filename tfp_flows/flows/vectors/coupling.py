@@ -35,9 +35,15 @@ class _Coupling(base.LayeredFlow):
         found: list[bijector_base.Bijector] = []
         for i, mask in enumerate(layers.alternating_masks(size, self.num_layers)):
             found += self._mixing(size, i)
-            network = self._network(residual=self.residual)
+            if self._shuffles and i > 1:  # both halves in one order
+                mask = [mask[j] for j in layers.shuffle(size, i // 2)]
+            changed = [j for j, kept in enumerate(mask) if not kept]
             layer = layers.coupling_layer(
-                self._scalar_map(), mask, condition_shape, network
+                self._scalar_map(changed if size > 1 else None),
+                mask,
+                condition_shape,
+                self._network(residual=self.residual),
+                self._angles,
             )
             found.append(layer)
         return found
@@ -156,6 +162,9 @@ class CircularFlow(_Coupling):
         return CircularSpline(self.num_bins)
 
     def _make_preprocessing(self) -> list[Any]:
+        if self._angles is not None:
+            self._check_declared()
+            return []
         bounds = self._base.bounds
         if bounds is None or np.isinf(bounds[1] - bounds[0]):
             msg = (
@@ -168,6 +177,26 @@ class CircularFlow(_Coupling):
         numbers = np.asarray([scale, shift], self.variable_dtype)
         return [tfb.Scale(numbers[0]), tfb.Shift(numbers[1])]
 
+    def _check_declared(self) -> None:
+        """Raise unless columns say all there is to know of the period.
+
+        Raises:
+            ValueError: If some are no angles, or if there is a period as well.
+        """
+        if not all(self.periodic):
+            msg = (
+                "`columns` of a `CircularFlow` must all be periodic, got "
+                f"{self.preprocessing}. Take 'nsf' or 'nsf-ar' for angles among other "
+                "columns."
+            )
+            raise ValueError(msg)
+        if self.period != (-math.pi, math.pi):
+            msg = (
+                f"`period` must be left out where `columns` have periods, got "
+                f"{self.period}. Give one of both."
+            )
+            raise ValueError(msg)
+
     def adapt(self, x: TensorLike, condition: Condition = None) -> None:
         """Check that data are angles, and set what is computed from them.
 
@@ -178,6 +207,9 @@ class CircularFlow(_Coupling):
         Raises:
             ValueError: If data lie outside of the period.
         """
+        if self._angles is not None:
+            super().adapt(x, condition)
+            return
         angles, (low, high) = np.asarray(self.in_order(x, None)[0]), self.period
         outside = angles[(angles < low) | (angles > high)]
         if outside.size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ from tfp_flows.bijectors.coupling import coupling
 from tfp_flows.bijectors.elementwise import parameterised
 from tfp_flows.bijectors.linear import lu
 from tfp_flows.bijectors.linear.permutation import Permutation
-from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.networks import MADE, MLP
 
 __all__ = [
+    "TURN",
     "alternating_masks",
     "autoregressive",
     "conditional_elementwise",
@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 MIXINGS = ("none", "reverse", "permute", "lu")
+# Where layers have the angles of periodic columns.
+TURN = (-1.0, 1.0)
 
 
 def alternating_masks(size: int, count: int) -> list[list[bool]]:
@@ -37,10 +39,11 @@ def alternating_masks(size: int, count: int) -> list[list[bool]]:
 
 
 def coupling_layer(
-    transformer: Transformer,
+    transformer: Any,
     mask: Sequence[bool],
     condition_shape: tuple[int, ...] | None,
     network: dict[str, Any],
+    angles: Sequence[bool] | None = None,
 ) -> bijector_base.Bijector:
     """Return a coupling layer; for one coordinate, an elementwise map of the condition.
 
@@ -49,6 +52,7 @@ def coupling_layer(
         mask: `True` where a coordinate passes unchanged.
         condition_shape: Trailing shape of the condition, or `None`.
         network: Options of `networks.MLP`.
+        angles: Which coordinates are angles in `TURN`, where a flow has some.
     """
     if len(mask) == 1:
         return conditional_elementwise(transformer, 1, condition_shape, network)
@@ -58,14 +62,14 @@ def coupling_layer(
         (len(mask) - kept, transformer.params_size),
         condition_shape=condition_shape,
         initial_output=transformer.initial(),
-        period=transformer.period,
+        **seen_angles(transformer, angles, np.flatnonzero(mask)),
         **network,
     )
     return coupling.Coupling(transformer, net, mask)
 
 
 def conditional_elementwise(
-    transformer: Transformer,
+    transformer: Any,
     size: int,
     condition_shape: tuple[int, ...] | None,
     network: dict[str, Any],
@@ -82,11 +86,12 @@ def conditional_elementwise(
 
 
 def autoregressive(
-    transformer: Transformer,
+    transformer: Any,
     size: int,
     order: str | tuple[int, ...],
     condition_shape: tuple[int, ...] | None,
     network: dict[str, Any],
+    angles: Sequence[bool] | None = None,
 ) -> MaskedAutoregressive:
     """Return a masked autoregressive layer.
 
@@ -96,6 +101,7 @@ def autoregressive(
         order: Order of the coordinates, see `networks.MADE`.
         condition_shape: Trailing shape of the condition, or `None`.
         network: Options of `networks.MADE`.
+        angles: Which coordinates are angles in `TURN`, where a flow has some.
     """
     net = MADE(
         size,
@@ -103,10 +109,29 @@ def autoregressive(
         order=order,
         condition_shape=condition_shape,
         initial_output=transformer.initial(),
-        period=transformer.period,
+        **seen_angles(transformer, angles, range(size)),
         **network,
     )
     return MaskedAutoregressive(transformer, net)
+
+
+def seen_angles(
+    transformer: Any, angles: Sequence[bool] | None, places: Iterable[int]
+) -> dict[str, Any]:
+    """Return the options by which a network sees angles among its inputs.
+
+    Args:
+        transformer: The scalar map, which says so of a layer of angles alone.
+        angles: Which coordinates of the layer are angles, `None` where none is
+            declared.
+        places: The coordinates that the network sees.
+    """
+    if angles is None:
+        return {"period": transformer.period}
+    seen = tuple(bool(angles[i]) for i in places)
+    if all(seen) or not any(seen):
+        return {"period": TURN if any(seen) else None}
+    return {"period": TURN, "periodic": seen}
 
 
 def shuffle(size: int, position: int) -> tuple[int, ...]:
