@@ -12,10 +12,10 @@ from tfp_flows import flows, training
 KINDS = {"wind": ("periodic", 0, 360), "speed": "positive"}
 
 
-def wind(rows=300, seed=0, spread=40.0):
+def wind(rows=300, seed=0):
     """Return angles around north, on both sides of the seam, and speeds."""
     rng = np.random.default_rng(seed)
-    angles = rng.normal(size=rows) * spread
+    angles = rng.normal(size=rows) * 40.0
     speeds = np.exp(0.3 * rng.normal(size=rows) + np.cos(np.radians(angles)))
     return np.stack([angles % 360.0, speeds], axis=1)
 
@@ -41,15 +41,13 @@ def test_density_has_mass_one_and_no_seam(name):
     assert np.all(np.isneginf(outside))
 
 
-def test_fit_meets_data_across_the_seam_better_than_on_a_line():
+def test_fit_by_name_learns_what_lies_on_both_sides_of_the_seam():
     options = {**small.SMALL["nsf-ar"], "epochs": 15, "verbose": 0, "seed": 0}
     options |= {"jit_compile": False, "validation": None}
-    x, held_out = wind(spread=12.0), wind(500, seed=1, spread=12.0)
-    losses = []
-    for kinds in (KINDS, {**KINDS, "wind": ("bounded", 0, 360)}):
-        flow, _ = training.fit("nsf-ar", x, columns=kinds, **options)
-        losses.append(-np.mean(flow.log_prob(held_out)))
-    assert losses[0] < losses[1] - 0.1
+    flow, _ = training.fit("nsf-ar", wind(), columns=KINDS, **options)
+    sides = flow.log_prob([[10.0, 2.7], [350.0, 2.7], [180.0, 2.7]]).numpy()
+    assert abs(sides[0] - sides[1]) < 0.5
+    assert sides[:2].min() > sides[2] + 1.0
 
 
 def test_hours_are_integers_of_a_period():
