@@ -13,6 +13,7 @@ from tfp_flows.inference.importance import (
 )
 from tfp_flows.inference.integrals import Integral, integrate
 from tfp_flows.inference.posterior import PosteriorReport, fit_posterior
+from tfp_flows.inference.sampling import Chains, sample_posterior
 from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.embeddings import SetEmbedding
 from tfp_flows.inference.simulation.fmpe import FMPE
@@ -27,6 +28,7 @@ __all__ = [
     "NLE",
     "NPE",
     "ChainPosterior",
+    "Chains",
     "Estimate",
     "Evidence",
     "FreeEnergyProfile",
@@ -42,6 +44,7 @@ __all__ = [
     "free_energy_profile",
     "importance_sample",
     "integrate",
+    "sample_posterior",
     "sequential",
     "simulate",
 ]

@@ -14,6 +14,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks, _context, flows, training
 from tfp_flows._types import DType, Shape
 from tfp_flows.inference import importance, proposals, starts, targets
+from tfp_flows.inference.whitened import Whitened
 from tfp_flows.training.objectives.drawing import FromTarget
 
 __all__ = ["OBJECTIVES", "PosteriorReport", "fit_posterior"]
@@ -40,6 +41,7 @@ class PosteriorReport:
         start: How training started: `"laplace"`, `"mean-field"` or `"none"`.
         start_elbo: Lower bound of the start.
         flow: The flow, over vectors without bounds relative to the start.
+        whitened: The target over these vectors.
         losses: The loss of each epoch of the best restart.
     """
 
@@ -48,6 +50,7 @@ class PosteriorReport:
     start: str
     start_elbo: float
     flow: flows.Flow
+    whitened: Whitened
     losses: tuple[float, ...]
 
     @property
@@ -174,7 +177,7 @@ def fit_posterior(
     rng = _context.generator(seed)
     _require_density(read, int(rng.integers(2**31)))
     begin = starts.choose(read, start, int(rng.integers(2**31)))
-    whitened = _Whitened(read, begin)
+    whitened = Whitened(read, begin)
     best: PosteriorReport | None = None
     for _ in range(restarts):
         number = int(rng.integers(2**31))
@@ -199,54 +202,6 @@ def fit_posterior(
     if verbose not in (0, "0"):
         print(best, flush=True)
     return whitened.posterior(best.flow), best
-
-
-class _Whitened:
-    """A target over vectors relative to a start, which are normal if that is exact.
-
-    Args:
-        target: The target.
-        start: The normal distribution near it.
-    """
-
-    def __init__(self, target: targets.Target, start: starts.Start) -> None:
-        self._target, self.start = target, start
-        self._affine = start.bijector(target.dtype)
-        zeros = tf.zeros([target.size], target.dtype)
-        self._log_det = self._affine.forward_log_det_jacobian(zeros, event_ndims=1)
-
-    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
-        """Return the log-density of vectors, `[N]`."""
-        return self._target.flat_log_prob(self._affine.forward(z)) + self._log_det
-
-    @property
-    def compiles(self) -> bool:
-        """Whether XLA compiles the density and its gradient."""
-        z = tf.zeros([2, self._target.size], self._target.dtype)
-
-        @tf.function(autograph=False, jit_compile=True)
-        def gradient(z: tf.Tensor) -> tf.Tensor:
-            with tf.GradientTape() as tape:
-                tape.watch(z)
-                value = self.log_prob(z)
-            return tape.gradient(value, z)
-
-        try:
-            gradient(z)
-        except (tf.errors.OpError, ValueError, TypeError, NotImplementedError):
-            return False
-        return True
-
-    def flat(self, flow: flows.Flow) -> tfd.Distribution:
-        """Return the density over vectors without bounds."""
-        return tfd.TransformedDistribution(flow.distribution(), self._affine)
-
-    def posterior(self, flow: flows.Flow) -> tfd.Distribution:
-        """Return the density over events."""
-        bijector = tfb.Chain([self._target.bijector, self._affine])
-        return tfd.TransformedDistribution(
-            flow.distribution(), bijector, name="posterior"
-        )
 
 
 def _require_density(target: targets.Target, seed: int) -> None:
@@ -297,7 +252,7 @@ def _objective(given: str | FromTarget, log_prob: Any, num_samples: int) -> Any:
 
 def _report(
     target: targets.Target,
-    whitened: _Whitened,
+    whitened: Whitened,
     flow: flows.Flow,
     history: Any,
     draws: int,
@@ -322,5 +277,6 @@ def _report(
         start=whitened.start.kind,
         start_elbo=whitened.start.elbo,
         flow=flow,
+        whitened=whitened,
         losses=tuple(float(loss) for loss in history.history["loss"]),
     )

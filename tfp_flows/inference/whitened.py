@@ -1,0 +1,64 @@
+"""Targets relative to a normal distribution near them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from tfp_flows import flows
+from tfp_flows.inference import starts, targets
+
+__all__ = ["Whitened"]
+
+
+class Whitened:
+    """A target over vectors relative to a start, which are normal if that is exact.
+
+    Args:
+        target: The target.
+        start: The normal distribution near it.
+    """
+
+    def __init__(self, target: targets.Target, start: starts.Start) -> None:
+        self.target, self.start = target, start
+        self._affine = start.bijector(target.dtype)
+        zeros = tf.zeros([target.size], target.dtype)
+        self._log_det = self._affine.forward_log_det_jacobian(zeros, event_ndims=1)
+
+    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the log-density of vectors, `[N]`."""
+        return self.target.flat_log_prob(self._affine.forward(z)) + self._log_det
+
+    @property
+    def compiles(self) -> bool:
+        """Whether XLA compiles the density and its gradient."""
+        z = tf.zeros([2, self.target.size], self.target.dtype)
+
+        @tf.function(autograph=False, jit_compile=True)
+        def gradient(z: tf.Tensor) -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                value = self.log_prob(z)
+            return tape.gradient(value, z)
+
+        try:
+            gradient(z)
+        except (tf.errors.OpError, ValueError, TypeError, NotImplementedError):
+            return False
+        return True
+
+    def unwhitened(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the vectors without bounds of vectors, `[N, D]`."""
+        return self._affine.forward(z)
+
+    def flat(self, flow: flows.Flow) -> tfd.Distribution:
+        """Return the density over vectors without bounds."""
+        return tfd.TransformedDistribution(flow.distribution(), self._affine)
+
+    def posterior(self, flow: flows.Flow) -> tfd.Distribution:
+        """Return the density over events."""
+        bijector = tfb.Chain([self.target.bijector, self._affine])
+        return tfd.TransformedDistribution(
+            flow.distribution(), bijector, name="posterior"
+        )
