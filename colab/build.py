@@ -13,7 +13,9 @@ gets the badge that opens the notebook in Colab.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import configparser
+import os
 import sys
 import tempfile
 import time
@@ -26,6 +28,8 @@ FOLDER = Path(__file__).resolve().parent
 LIMIT_S = 180
 COLAB = "https://colab.research.google.com"
 BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
+# So many run at a time: most of a notebook keeps one core busy, and starting none.
+AT_ONCE = min(2, os.cpu_count() or 1)
 INSTALL_MARK = "# The install cell: build.py writes it."
 INSTALL_CELL = """\
 # Installs tfp_flows {version}, and nothing else where all that it needs is there.
@@ -128,6 +132,26 @@ def run(source: Path) -> float:
     return time.monotonic() - start
 
 
+def run_all(sources: list[Path]) -> int:
+    """Execute notebooks, some at a time, and return how many took too long.
+
+    The first that fails ends it: those that have not begun are left out.
+    """
+    late = 0
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = {pool.submit(run, source): source.stem for source in sources}
+        for job in concurrent.futures.as_completed(jobs):
+            try:
+                seconds = job.result()
+            except BaseException:
+                print(f"{jobs[job]}: failed", flush=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            print(f"{jobs[job]}: {seconds:.0f} s", flush=True)
+            late += seconds > LIMIT_S
+    return late
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(description="Build, check or run the notebooks.")
@@ -153,14 +177,13 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(
             f"no such notebook: {', '.join(unknown)}; have: {', '.join(known)}"
         )
+    names = options.names or [*known]
+    if options.run:
+        return 1 if run_all([known[name] for name in names]) else 0
     failed = 0
-    for name in options.names or known:
+    for name in names:
         target = known[name].with_suffix(".ipynb")
-        if options.run:
-            seconds = run(known[name])
-            print(f"{name}: {seconds:.0f} s", flush=True)
-            failed += seconds > LIMIT_S
-        elif options.check:
+        if options.check:
             fresh = target.exists() and target.read_text("utf-8") == render(known[name])
             if not fresh:
                 print(f"{target.name} differs from {name}.py: run colab/build.py")

@@ -2,7 +2,8 @@
 
 The default run takes one case of each class through all checks, and its further cases
 through the quick ones. A check that takes over a minute of CPU for all cases is named
-here with the few on which it runs by default, and one that compiles runs in one dtype.
+here with the few on which it runs by default, one that keeps memory or seconds runs on
+each third case, and one that compiles in one dtype.
 The other parts are marked `full`: `--contracts=full` runs all of them, and
 `--contracts=N/7` the part number `N` modulo 7.
 """
@@ -111,6 +112,13 @@ QUICK: dict[str, set[str]] = {
 BY_DTYPE: dict[str, set[str]] = {"bijector": {"tf_function", "xla"}, "flow": {"modes"}}
 DTYPES = ("float32", "float64")
 
+# Checks that keep a compiler's programs, or seconds, for each case, and see the same
+# code in many: by default on each third case, and another third for each check.
+THIRDS: dict[str, tuple[str, ...]] = {
+    "bijector": ("xla", "empty_batch", "one_pass", "unknown_shapes", "vectorized_map"),
+    "flow": ("export", "global_seed", "tfp"),
+}
+
 # Searches, which other cases with one stand for where checks are dear.
 SEARCHES = {
     "elementwise_network",
@@ -181,18 +189,22 @@ def pairs(kind, known):
     """
     dear, further = DEAR[kind], FURTHER[kind]
     checks = testing.checks(kind)
-    unknown = ({*dear} | QUICK[kind] | BY_DTYPE[kind]) - {*checks}
+    thirds = {check: number % 3 for number, check in enumerate(THIRDS[kind])}
+    unknown = ({*dear, *thirds} | QUICK[kind] | BY_DTYPE[kind]) - {*checks}
     unknown |= (set().union(further, *dear.values())) - {*known}
     if unknown:
         msg = f"Tiers must name checks and cases, got {sorted(unknown)}."
         raise ValueError(msg)
     out = []
+    whole = [name for name in known if name not in further]
     for number, name in enumerate(known):
         for check in checks:
             if name in further:
                 taken = check in QUICK[kind]
             else:
                 taken = name in dear.get(check, known)
+                third = thirds.get(check)
+                taken = taken and third in (None, whole.index(name) % 3)
             dtypes = DTYPES if check in BY_DTYPE[kind] else (None,)
             for index, dtype in enumerate(dtypes):
                 late = not taken or (len(dtypes) > 1 and index != number % 2)

@@ -77,6 +77,7 @@ def test_without_a_gpu_nothing_is_timed_on_one():
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_growth_prints_exponents():
     done = run("--smoke", "--growth")
     assert not done.returncode, done.stderr
@@ -87,11 +88,11 @@ def test_growth_prints_exponents():
 @pytest.mark.parametrize(
     ("script", "head"),
     [
-        ("depth", "first s"),
+        pytest.param("depth", "first s", marks=pytest.mark.full),
         ("calls", "ratio"),
-        ("shares", "products"),
-        ("memory", "KB"),
-        ("first", "until"),
+        pytest.param("shares", "products", marks=pytest.mark.full),
+        pytest.param("memory", "KB", marks=pytest.mark.full),
+        pytest.param("first", "until", marks=pytest.mark.full),
     ],
 )
 def test_single_tables_are_printed(script, head):
@@ -102,6 +103,7 @@ def test_single_tables_are_printed(script, head):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("script", "arguments", "lines"),
     [

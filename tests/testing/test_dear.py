@@ -19,7 +19,7 @@ def tables(monkeypatch):
     """Let a test write the tables of the suite of maps."""
 
     def write(**given):
-        for name in ("FURTHER", "QUICK", "BY_DTYPE", "DEAR"):
+        for name in ("FURTHER", "QUICK", "BY_DTYPE", "THIRDS", "DEAR"):
             value = given.get(name, {} if name == "DEAR" else set())
             monkeypatch.setitem(getattr(dear, name), "bijector", value)
 
@@ -51,6 +51,13 @@ def test_what_compiles_takes_turns_of_dtypes(tables):
     found = marks("bijector", ["one", "two"])
     late = [name for name, full in found.items() if full]
     assert late == ["one-xla-float64", "two-xla-float32"]
+
+
+def test_what_keeps_memory_takes_turns_of_cases(tables):
+    tables(THIRDS=("xla", "copy"), FURTHER={"further"})
+    found = marks("bijector", ["one", "further", "two", "three"])
+    late = {name for name, full in found.items() if full and "further" not in name}
+    assert late == {"two-xla", "three-xla", "one-copy", "three-copy"}
 
 
 @pytest.mark.parametrize("kind", ["bijector", "flow"])
