@@ -21,6 +21,8 @@ __all__ = ["measures"]
 _ISOLATED = 1.5
 # Pairs of more columns take too long to look at one by one.
 _MOST_COLUMNS = 50
+# A column that a linear function of several leaves less of is a sum of them.
+_LINEAR = 0.1
 
 
 def measures(evidence: Evidence) -> Iterator[Measure]:
@@ -50,6 +52,8 @@ def _copies(evidence: Evidence) -> Measure:
             others_named = [kept[j] for j in others]
             if {kept[i], *others_named} & set(found):
                 continue  # the same relation the other way round
+            if len(others) > 1 and _residual(x, i, others) < _LINEAR:
+                continue  # a sum but for noise that is seen: no exact one, see above
             found[kept[i]] = (
                 f"Column {kept[i]!r} follows from {joined(others_named)} but for noise "
                 "too small to see: its density has no width there."
@@ -64,6 +68,14 @@ def _copies(evidence: Evidence) -> Measure:
         columns=tuple(found),
         number=float(len(found)),
     )
+
+
+def _residual(x: np.ndarray, column: int, others: tuple[int, ...]) -> float:
+    """Return what a linear function of others leaves of a column's deviation."""
+    design = np.column_stack([np.ones(len(x)), x[:, others]])
+    y = x[:, column]
+    left = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    return float(np.std(left) / np.std(y))
 
 
 def _copied_rows(evidence: Evidence) -> Measure:

@@ -76,9 +76,9 @@ LIMITS = {
         "remembers",
     ),
     "bounds": Limit(
-        0.005,
-        "of the samples beyond an end of the data: such tails are in no picture yet, "
-        "but in sums and in means of products",
+        0.01,
+        "of the samples beyond an end of the data: a picture of some hundred samples "
+        "shows them where nothing can be",
     ),
     "calibration": Limit(
         0.05,

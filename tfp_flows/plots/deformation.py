@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["deformation"]
 
 # Points of a line: between maps that bend, straight pieces show beyond.
-_POINTS = 1_500
+_POINTS = 400
 _LINE = "#31445a"
 
 
