@@ -23,6 +23,8 @@ def _colours(path):
         ("density", ["FLOW", "TABLE", "--log"]),
         ("layers", ["FLOW", "-n", "100"]),
         ("gaussianization", ["FLOW", "TABLE"]),
+        ("deformation", ["FLOW", "TABLE"]),
+        ("calibration", ["FLOW", "TABLE", "--columns", "b"]),
         ("marginals", ["FLOW", "TABLE", "--columns", "a"]),
     ],
 )
@@ -35,12 +37,24 @@ def test_flows_and_tables_are_drawn(kind, words, run, linear_flow, table, tmp_pa
     assert _colours(out) > 20
 
 
+def test_layers_move(run, refused, linear_flow, tmp_path):
+    out = tmp_path / "p.gif"
+    assert run("plot", "layers", linear_flow, "-n", 50, "--out", out)[0] == 0
+    with Image.open(out) as image:
+        assert image.n_frames > 5
+    assert "must end in .png" in refused(
+        "plot", "density", linear_flow, "--out", tmp_path / "q.gif"
+    )
+
+
 def test_conditions_are_values_or_rows(run, refused, conditional_flow, table, tmp_path):
     out = tmp_path / "p.svg"
     argv = ("plot", "corner", conditional_flow, "--out", out, "--force")
     assert "--condition is missing" in refused(*argv)
     assert run(*argv, "--condition", "c=1")[0] == 0
     assert run(*argv[:3], table, *argv[3:], "--json")[0] == 0
+    argv = ("plot", "calibration", *argv[2:3], table, *argv[3:])
+    assert run(*argv)[0] == 0
     assert out.read_text().startswith("<?xml")
 
 

@@ -115,6 +115,8 @@ def test_bash_completes_commands_options_and_flows(run):
     for words, found in (
         ("tfp-flows sc", {"score"}),
         ("tfp-flows score --js", {"--json"}),
+        ("tfp-flows plot cor", {"corner"}),
+        ("tfp-flows det", {"detect"}),
         ("tfp-flows fit --flow nsf", {"nsf", "nsf-ar", "nsf-image"}),
     ):
         line = ask.format(words=words, last=len(words.split()) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tfp_flows.cli import catalog
+from tfp_flows.cli import catalog, plot
 from tfp_flows.cli.output import Report
 
 __all__ = ["add_parser", "run"]
@@ -16,6 +16,7 @@ _tfp_flows() {{
   local words=""
   case $before in
     --flow|--options) words="{flows}" ;;
+    plot) words="{pictures} --help" ;;
     tfp-flows) words="{commands} --help --version" ;;
   esac
   if [ -z "$words" ] && [[ $word == -* ]]; then
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         cases.append(f'      {name}) words="{words}" ;;')
     script = _BASH.format(
         flows=" ".join((*catalog.TABLES, *catalog.IMAGES)),
+        pictures=" ".join(plot.KINDS),
         commands=" ".join(arguments.commands),
         options="\n".join(cases),
     )

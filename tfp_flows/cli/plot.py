@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 SUFFIXES = (".png", ".pdf", ".svg")
+MOVING = ".gif"
 KINDS = {
     "corner": "pairs of columns: rows of a table, samples of a flow, or both",
     "density": "the density of a flow of two columns over the plane",
-    "layers": "samples of a flow after each of its maps",
+    "layers": "samples of a flow after each of its maps; as .gif on their way",
+    "deformation": "what the maps of a flow of two columns make of a grid",
+    "calibration": "where rows lie among draws of a flow, column by column",
     "gaussianization": "rows of a table on their way to the base",
     "marginals": "each column before and after a flow, beside the normal density",
     "history": "losses of each epoch, from the .fit.json file that `fit` writes",
 }
 # Rows of a table that are drawn through a flow.
 _MOST_ROWS = 20_000
+# Rows whose ranks are drawn, and draws for each.
+_RANKED, _DRAWS = 1_000, 100
 
 
 def add_parser(commands: Any) -> None:
@@ -46,7 +51,12 @@ def add_parser(commands: Any) -> None:
     add("kind", choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
     add("file", metavar="FILE", help="flow, .keras; or a table (corner); or .fit.json")
     add("data", metavar="DATA", nargs="?", help=f"table of rows: {files.TABLES}")
-    add("--out", required=True, metavar="PICTURE", help=f"{', '.join(SUFFIXES)}")
+    add(
+        "--out",
+        required=True,
+        metavar="PICTURE",
+        help=f"{', '.join(SUFFIXES)}; layers also {MOVING}",
+    )
     add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
     add("--columns", metavar="A,B", help="columns to draw; default: all")
     add(
@@ -73,8 +83,9 @@ def run(arguments: argparse.Namespace) -> None:
         files.named(arguments.data or "-") as rows,
     ):
         inputs = [path, rows]
+    suffixes = (*SUFFIXES, MOVING) if arguments.kind == "layers" else SUFFIXES
     out = files.check_output(
-        arguments.out, SUFFIXES, force=arguments.force, inputs=inputs
+        arguments.out, suffixes, force=arguments.force, inputs=inputs
     )
     with explained():
         _optional.require("matplotlib.figure", extra="plot")
@@ -89,7 +100,10 @@ def run(arguments: argparse.Namespace) -> None:
         with explained(path, also=(TypeError,)):
             figure = _OF_FLOWS[kind](flow, arguments)
     with files.replacing(out) as temporary, explained(f"cannot write to '{out}'"):
-        figure.savefig(temporary, dpi=arguments.dpi)
+        if callable(figure):
+            figure(temporary)
+        else:
+            figure.savefig(temporary, dpi=arguments.dpi)
     report = Report(arguments)
     report.line(f"wrote {out}", kind=kind, out=out)
     report.end()
@@ -223,14 +237,46 @@ def _layers(flow: Flow, arguments: argparse.Namespace) -> Any:
     from tfp_flows import plots
 
     first, second = _places(flow, arguments, 2)
-    axes = plots.layers(
+    options: dict[str, Any] = {
+        "condition": _condition(flow, arguments),
+        "columns": (first, second),
+        "num_samples": arguments.n or 2_000,
+        "seed": arguments.seed,
+    }
+    if Path(arguments.out).suffix.lower() == MOVING:
+        return lambda path: plots.layers_gif(path, flow, **options)
+    return plots.layers(flow, **options)[0].figure
+
+
+def _deformation(flow: Flow, arguments: argparse.Namespace) -> Any:
+    from tfp_flows import plots
+
+    rows = _rows(flow, arguments)
+    ax = plots.deformation(
         flow,
         condition=_condition(flow, arguments),
-        columns=(first, second),
-        num_samples=arguments.n or 2_000,
-        seed=arguments.seed,
+        data=None if rows is None else rows[0].x,
     )
-    return axes[0].figure
+    return ax.figure
+
+
+def _calibration(flow: Flow, arguments: argparse.Namespace) -> Any:
+    import numpy as np
+
+    from tfp_flows import diagnostics, plots
+
+    rows = _rows(flow, arguments)
+    if rows is None:
+        raise UsageError("DATA is missing: calibration draws the rows of a table.")
+    names, places = _wanted(flow, arguments), _places(flow, arguments)
+    kept = _spread(len(rows[0]), _RANKED)
+    x, given = rows[0].x[kept][:, places], rows[1]
+    sizes: Any = (_DRAWS, len(x)) if given is None else _DRAWS
+    given = None if given is None else given[kept]
+    drawn = flow.sample(sizes, given, seed=(arguments.seed, 0)).numpy()
+    drawn = np.moveaxis(drawn, 0, 1)[..., places]
+    found = diagnostics.pit(x, drawn, names=names, seed=arguments.seed)
+    return plots.rank_ecdf(found).figure
 
 
 def _of_rows(name: str, count: int | None) -> Callable[..., Any]:
@@ -253,6 +299,8 @@ _OF_FLOWS: dict[str, Callable[..., Any]] = {
     "corner": _corner,
     "density": _density,
     "layers": _layers,
+    "deformation": _deformation,
+    "calibration": _calibration,
     "gaussianization": _of_rows("gaussianization", 2),
     "marginals": _of_rows("marginals", None),
 }
