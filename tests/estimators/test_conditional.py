@@ -65,3 +65,42 @@ def test_several_targets_keep_their_axis(size):
     assert model.log_prob(X[:3], y[:3]).shape == (3,)
     low, high = np.moveaxis(model.predict_interval(X[:3]), -1, 0)
     assert (low < high).all()
+
+
+def test_moments_and_risks_are_those_of_a_normal_distribution():
+    y = 2.0 * X[:, 0] + 0.5 * RNG.normal(size=500)
+    model = small.conditional(epochs=40).fit(X, y)
+    at, exact = X[:5], model.predict_dist(X[:5])
+    center, scale = exact.quantile(0.5).numpy(), model.predict_std(at)
+    np.testing.assert_allclose(model.predict_mode(at), center, atol=0.1)
+    np.testing.assert_allclose(model.predict_skewness(at), 0.0, atol=0.05)
+    np.testing.assert_allclose(
+        model.value_at_risk(at, 0.9), exact.quantile(0.9), atol=1e-6
+    )
+    width = model.sharpness(at)
+    np.testing.assert_allclose(
+        width, exact.quantile(0.95) - exact.quantile(0.05), atol=1e-6
+    )
+    # Of a normal distribution: deviations, and the closed form of its score.
+    np.testing.assert_allclose(width / scale, 2 * 1.645, rtol=0.05)
+    shortfall = (model.expected_shortfall(at, 0.9) - center) / scale
+    np.testing.assert_allclose(shortfall, stats.norm.pdf(1.2816) / 0.1, rtol=0.06)
+    below = model.expected_shortfall(at, 0.9, tail="lower")
+    assert np.all(below < center)
+    u = (y[:5] - center) / scale
+    score = u * (2 * stats.norm.cdf(u) - 1) + 2 * stats.norm.pdf(u) - np.pi**-0.5
+    np.testing.assert_allclose(model.crps(at, y[:5]), scale * score, atol=0.01)
+    np.testing.assert_allclose(model.cdf(at, y[:5]), exact.cdf(y[:5]), atol=1e-9)
+    with pytest.raises(ValueError, match="`level` must be between 0 and 1"):
+        model.value_at_risk(at, 95)
+    with pytest.raises(ValueError, match="at least 50 rows"):
+        model.calibrate(at, y[:5])
+
+
+def test_scores_of_several_targets_keep_their_axis():
+    y = np.stack([Y, X[:, 0] + RNG.normal(size=500)], axis=1)
+    model = small.conditional().fit(X, y)
+    for found in (model.crps(X[:3], y[:3]), model.cdf(X[:3], y[:3])):
+        assert found.shape == (3, 2)
+    assert model.predict_mode(X[:3]).shape == (3, 2)
+    assert np.all(model.predict_std(X[:3]) > 0.0)

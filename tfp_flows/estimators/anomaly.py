@@ -8,14 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import OutlierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tfp_flows import flows
+from tfp_flows.estimators import checks, reasons
 from tfp_flows.estimators.density import FlowDensity
 
 __all__ = ["FlowAnomalyDetector"]
 
 
-class FlowAnomalyDetector(OutlierMixin, FlowDensity):
+class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
     """Detect anomalies as the rows of lowest density under a flow.
 
     Methods have scikit-learn's signs, as `IsolationForest` has: `score_samples` is the
@@ -25,7 +27,9 @@ class FlowAnomalyDetector(OutlierMixin, FlowDensity):
     and `labels_` has 1 for them and 0 for others.
 
     Rows are assumed to be mostly usual ones. A fit to usual rows alone, if there are,
-    finds more. For missing values see `FlowDensity`.
+    finds more. `attributions` says which columns of a row are odd, `p_values` how sure
+    it is. Rows to score may have missing cells with `missing="impute"`: the density is
+    then that of the cells that are known, and the others count as usual.
 
     Args:
         flow: Name of a flow, a class or function that makes one, or a flow; see
@@ -39,7 +43,7 @@ class FlowAnomalyDetector(OutlierMixin, FlowDensity):
         validation: Share of rows held out for early stopping, or `None`.
         patience: Epochs without improvement before training stops.
         missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
-            from similar rows. Rows to score must be whole.
+            from similar rows, and those of rows to score are integrated out.
         fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"noise": 0.05}`.
         random_state: Int, `RandomState`, or `None` for NumPy's global one.
         verbose: As in `keras.Model.fit`; 0 is silent.
@@ -120,13 +124,23 @@ class FlowAnomalyDetector(OutlierMixin, FlowDensity):
             )
             raise ValueError(msg)
         super().fit(X, sample_weight=sample_weight, groups=groups)
-        found = FlowDensity.score_samples(self, X)
+        found = self.score_samples(X)
         weights = None if sample_weight is None else np.asarray(sample_weight, float)
         self.offset_: float = _quantile(found, float(share), weights)
         self.decision_scores_ = -found
         self.threshold_ = -self.offset_
         self.labels_ = (found < self.offset_).astype(int)
         return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the log-density of each row in nats, `[n]`, missing cells as usual."""
+        if self.missing != "impute":
+            return super().score_samples(X)
+        check_is_fitted(self, "flow_")
+        x = validate_data(
+            self, X, reset=False, dtype=checks.FLOATS, ensure_all_finite="allow-nan"
+        )
+        return self._with_missing(x)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return log-densities less `offset_`, `[n]`: negative for anomalies."""

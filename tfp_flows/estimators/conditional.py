@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import flows
-from tfp_flows.estimators import base, checks
+from tfp_flows.estimators import base, checks, predictions
 
 __all__ = ["ConditionalFlowDensity"]
 
@@ -30,11 +30,15 @@ NUM_DRAWS = 2_048
 POINTS = 2**17
 
 
-class ConditionalFlowDensity(RegressorMixin, base.FlowEstimator):
+class ConditionalFlowDensity(
+    predictions.Predictions, RegressorMixin, base.FlowEstimator
+):
     """Density of targets given features: a regressor that predicts distributions.
 
     `predict` gives means, quantiles or, by `predict_interval`, intervals;
-    `predict_dist` the whole density of each row as a `tfd.Distribution`. `score` is the
+    `predict_dist` the whole density of each row as a `tfd.Distribution`; moments, risks
+    and scores such as `crps` have methods of their own, and `calibrate` makes intervals
+    that hold what they say, from rows that the fit has not seen. `score` is the
     mean log-density of targets in nats, by which searches and cross-validation then
     choose; `scoring="r2"` gives the usual one.
 

@@ -191,9 +191,8 @@ class Conditional(Query):
             return
         msg = (
             f"The density of {list(self.columns)} given the other columns rests on "
-            f"{size:.0f} of {num_draws} draws, tail shape {shape:.2f}: take more, "
-            "look whether `given` is far from the data, or fit a flow with "
-            "conditionals='any'."
+            f"{size:.0f} of {num_draws} draws, tail shape {shape:.2f}. Take more, and "
+            "look whether `given` is far from the data."
         )
         warnings.warn(msg, UserWarning, stacklevel=5)
 

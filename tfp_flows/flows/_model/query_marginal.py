@@ -122,8 +122,7 @@ class Marginal(Query):
                 msg = (
                     f"{few} of {int(tf.size(sizes))} log-densities of "
                     f"{list(self.columns)} are means of fewer than {FEWEST:g} draws in "
-                    f"effect: take more than num_draws={self._num_draws}, or fit a "
-                    "flow with conditionals='any'."
+                    f"effect. Take more than num_draws={self._num_draws}."
                 )
                 warnings.warn(msg, UserWarning, stacklevel=4)
         return log_prob

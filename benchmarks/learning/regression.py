@@ -1,0 +1,111 @@
+"""Likelihood, CRPS and coverage of predicted distributions on UCI tables.
+
+    python benchmarks/learning/regression.py FOLDER [--sets yacht,energy] [--splits 20]
+
+One default for all tables. A fifth of the training rows, at least 50, calibrate the fit
+to the others; a quantile forest (leaves of a random forest, all rows) stands beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.ensemble import RandomForestRegressor
+
+from tfp_flows.estimators import ConditionalFlowDensity
+
+COVERAGE = 0.9
+HEADS = ("log_prob", "calibrated", "CRPS", "CRPS forest", "held", "calibrated", "conf.")
+
+
+def forest_quantiles(
+    x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int
+) -> np.ndarray:
+    """Return 99 quantiles of each test row, `[n, 99]`."""
+    forest = RandomForestRegressor(200, min_samples_leaf=3, random_state=seed)
+    forest.fit(x, y)
+    own, new = forest.apply(x), forest.apply(test)
+    levels = np.arange(1, 100) / 100
+    order = np.argsort(y)
+    found = np.empty([len(test), len(levels)])
+    for i, leaves in enumerate(new):
+        same = own == leaves
+        weights = (same / same.sum(axis=0)).mean(axis=1)[order]
+        places = np.searchsorted(np.cumsum(weights), levels)
+        found[i] = y[order][np.minimum(places, len(y) - 1)]
+    return found
+
+
+def crps(quantiles: np.ndarray, y: np.ndarray) -> float:
+    """Return the mean score of sorted quantiles in equal steps."""
+    count = quantiles.shape[1]
+    weights = (2.0 * np.arange(count) + 1.0 - count) / count**2
+    apart = np.abs(quantiles - y[:, None]).mean(axis=1)
+    return float((apart - quantiles @ weights).mean())
+
+
+def split(
+    x: np.ndarray, y: np.ndarray, is_test: np.ndarray, seed: int
+) -> tuple[list[float], np.ndarray]:
+    """Return the figures of one split, and which test rows intervals held, `[3, n]`."""
+    train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    train = np.random.default_rng(seed).permutation(train)
+    count = max(50, len(train) // 5)
+    own, held_out = train[count:], train[:count]
+    model = ConditionalFlowDensity(random_state=seed).fit(x[own], y[own])
+    better = model.calibrate(x[held_out], y[held_out])
+    ends = model.predict_interval(x[test], COVERAGE)
+    conformal = better.interval(x[test], COVERAGE)
+    level = np.abs(better.cdf(y[test], x[test]) - 0.5)
+    held = np.stack(
+        [
+            (y[test] >= ends[:, 0]) & (y[test] <= ends[:, 1]),
+            level <= 0.5 * COVERAGE,
+            (y[test] >= conformal[:, 0]) & (y[test] <= conformal[:, 1]),
+        ]
+    )
+    forest = forest_quantiles(x[train], y[train], x[test], seed)
+    figures = [
+        model.score(x[test], y[test]),
+        float(better.log_prob(y[test], x[test]).mean()),
+        float(model.crps(x[test], y[test]).mean()),
+        crps(forest, y[test]),
+    ]
+    return figures, held
+
+
+def main() -> None:
+    """Print a line for each set, and the pooled coverage."""
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sets", default="yacht,energy,concrete,wine_red")
+    parser.add_argument("--splits", type=int, default=20)
+    given = parser.parse_args()
+    print("set", "splits", *HEADS, "seconds", sep="\t", flush=True)
+    pooled = []
+    for name in given.sets.split(","):
+        with np.load(given.folder / f"{name}.npz", allow_pickle=False) as data:
+            x, y = data["x"].astype(np.float64), data["y"].astype(np.float64)
+            masks = data["test_mask"].astype(bool)[: given.splits]
+        start = time.process_time()
+        found = [split(x, y, mask, seed) for seed, mask in enumerate(masks)]
+        figures = np.array([one for one, _ in found])
+        held = np.concatenate([one for _, one in found], axis=1)
+        pooled.append(held)
+        error = figures.std(axis=0) / np.sqrt(len(figures))
+        means = figures.mean(axis=0)
+        texts = [f"{m:.3f}±{e:.3f}" for m, e in zip(means, error, strict=True)]
+        shares = [f"{share:.3f}" for share in held.mean(axis=1)]
+        seconds = f"{(time.process_time() - start) / len(masks):.0f}"
+        print(name, len(masks), *texts, *shares, seconds, sep="\t", flush=True)
+    shares = [f"{share:.3f}" for share in np.concatenate(pooled, axis=1).mean(axis=1)]
+    print("pooled coverage", "", "", "", "", "", *shares, sep="\t")
+
+
+if __name__ == "__main__":
+    main()
