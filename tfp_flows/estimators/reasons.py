@@ -51,7 +51,6 @@ class Reasons:
     """What a detector says of rows beside their score."""
 
     flow_: Any
-    missing: str
     n_features_in_: int
     score_samples: Callable[..., np.ndarray]
 
