@@ -52,6 +52,8 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
     Raises:
         ValueError: If a cell of a masked array is masked.
     """
+    if type(value) is np.ndarray and value.dtype.name == dtype:  # nothing to ask
+        return tf.convert_to_tensor(value)
     if not tf.is_tensor(value):
         try:
             value = tf.convert_to_tensor(unmasked(value, argument), dtype_hint=dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ SECONDS, DAYS, LENGTH = f"seconds since {_START} UTC", f"days since {_START}", "
 _DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}(?P<time>[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?P<utc>Z)?"
 )
+# Types of which no data are frames: narwhals takes longer to say so than a small flow
+# to score.
+_OTHERS: weakref.WeakSet[type] = weakref.WeakSet()
 _ADVICE = "Drop or encode such columns, or fit with columns={%r: 'category'}."
 
 
@@ -53,14 +57,17 @@ class Numbers:
 
 def is_frame(data: Any) -> bool:
     """Whether data are a frame or a series that narwhals knows, in memory or not."""
-    if isinstance(data, (np.ndarray, list, tuple)):
+    if type(data) in _OTHERS:
         return False
     known = nw.dependencies
-    return (
+    found = (
         known.is_into_dataframe(data)
         or known.is_into_series(data)
         or known.is_polars_lazyframe(data)
     )
+    if not found:
+        _OTHERS.add(type(data))
+    return bool(found)
 
 
 def _frame(data: Any) -> Any:

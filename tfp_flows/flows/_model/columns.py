@@ -66,6 +66,8 @@ def by_name(
         ValueError: If a name is missing, or a column of that name is no numbers, or if
             a cell of a masked array is masked.
     """
+    if value is None or type(value) is np.ndarray:  # the usual, at once
+        return value
     value = _arrays.unmasked(value, argument, names)
     is_table = isinstance(value, datasets.Table)
     if not is_table and not frames.is_frame(value):
