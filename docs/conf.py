@@ -19,6 +19,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"tfp_flows {release}"
 html_show_copyright = False
+html_extra_path = ["llms.txt"]
 
 # Pages.
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
