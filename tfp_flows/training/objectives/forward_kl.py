@@ -105,7 +105,7 @@ class LikelihoodAndEnergy(FromTarget):
         3
 
     References:
-        Noe, Olsson, Koehler, Wu (2019). Boltzmann Generators.
+        Noé, Olsson, Koehler, Wu (2019). Boltzmann Generators.
         https://arxiv.org/abs/1812.01729
     """
 
