@@ -37,10 +37,11 @@ def test_recalibrated_density_integrates_to_one_and_inverts():
     assert stats.kstest(draws, lambda v: density.cdf(v).numpy()).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_levels_of_too_narrow_a_flow_are_mended():
     flow = linear(0.7)
     better = tfpf.calibrate(flow, *rows(500, 0))
-    x, c = rows(2000, 1)
+    x, c = rows(1000, 1)
     before = np.asarray(flow.log_prob(x, c)).mean()
     assert better.log_prob(x, c).mean() > before + 0.05
     held = np.abs(better.cdf(x, c) - 0.5) <= 0.45
@@ -58,6 +59,7 @@ def test_levels_of_a_calibrated_flow_stay():
     assert abs(gain.mean()) < 0.01
 
 
+@pytest.mark.slow
 def test_sets_hold_at_least_what_they_say_whatever_the_flow():
     flow, held = linear(0.4), []
     for seed in range(4):

@@ -67,6 +67,7 @@ def test_several_targets_keep_their_axis(size):
     assert (low < high).all()
 
 
+@pytest.mark.slow
 def test_moments_and_risks_are_those_of_a_normal_distribution():
     y = 2.0 * X[:, 0] + 0.5 * RNG.normal(size=500)
     model = small.conditional(epochs=40).fit(X, y)
