@@ -41,7 +41,7 @@ OPTIONS = {
     "matching": {"batch_size": 256, "learning_rate": 5e-3},
     "likelihood": {},
 }
-STEPS = {"matching": 8_000, "likelihood": 800}
+STEPS = {"matching": 6_000, "likelihood": 800}
 TOLERANCE = 1e-4
 
 

@@ -70,7 +70,7 @@ class FlowMatching(objective.Objective):
         pairing: str = "optimal",
         *,
         times: str = "power-law",
-        power: float = 2.0,
+        power: float = 1.0,
         location: float = 0.0,
         scale: float = 1.0,
         name: str | None = None,
