@@ -143,3 +143,13 @@ def test_tables_without_a_density_are_refused(rows):
     atoms = np.column_stack([rows, np.where(rows[:, 1] > 2.0, rows[:, 1], 0.0)])
     found = compare(atoms, flows=[], baselines=["gaussian"])
     assert any("as high as one likes" in note for note in found.notes)
+
+
+def test_quick_comparisons_leave_rows_out_and_say_so(rows, monkeypatch):
+    monkeypatch.setattr(comparison, "QUICK_ROWS", 100)
+    monkeypatch.setattr(comparison, "QUICK_SCORED", 20)
+    found = compare(rows, flows=[], baselines=["gaussian"], quick=True)
+    assert found.rows == (100, 20)
+    assert len(found["Gaussian"].log_prob) == len(found.held_out) == 20
+    assert "260 of the rows to fit are left out, to save time." in found.notes
+    assert "20 of the rows held out are left out, to save time." in found.notes
