@@ -19,6 +19,7 @@ from tfp_flows.inference.simulation.embeddings import SetEmbedding
 from tfp_flows.inference.simulation.fmpe import FMPE
 from tfp_flows.inference.simulation.nle import NLE
 from tfp_flows.inference.simulation.npe import NPE
+from tfp_flows.inference.simulation.nre import NRE
 from tfp_flows.inference.simulation.posterior import Posterior
 from tfp_flows.inference.simulation.sequential import SequentialResult, sequential
 from tfp_flows.inference.simulation.simulate import simulate
@@ -27,6 +28,7 @@ __all__ = [
     "FMPE",
     "NLE",
     "NPE",
+    "NRE",
     "ChainPosterior",
     "Chains",
     "Estimate",

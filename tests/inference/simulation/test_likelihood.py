@@ -63,6 +63,23 @@ def test_several_observations_count_together(fitted):
     np.testing.assert_allclose(draws.std(0), 0.5, atol=0.08)
 
 
+@pytest.mark.slow
+def test_ratios_give_the_conjugate_posterior():
+    theta, x = inference.simulate(NORMAL, simulator, 2000, seed=0, verbose=0)
+    nre = inference.NRE(NORMAL, hidden_units=(32, 32), seed=0)
+    nre.fit(theta, x, epochs=40, verbose=0)
+    posterior = nre.posterior([1.0, -2.0], **SHORT, seed=1)
+    draws = posterior.sample(2000, seed=1).numpy()
+    np.testing.assert_allclose(draws.mean(0), [0.5, -1.0], atol=0.2)
+    np.testing.assert_allclose(draws.std(0), 0.5**0.5, atol=0.15)
+    points = np.array([[0.5, -1.0], [1.0, 0.0]], np.float32)
+    ratio = nre.log_ratio(points, [1.0, -2.0])
+    noise = tfd.MultivariateNormalDiag([1.0, -2.0], [1.0, 1.0]).log_prob(points)
+    np.testing.assert_allclose(ratio[0] - ratio[1], noise[0] - noise[1], atol=0.5)
+    with pytest.raises(ValueError, match="is not fitted"):
+        inference.NRE(NORMAL).posterior([0.0, 0.0])
+
+
 def test_simulations_go_on_where_they_stopped(tmp_path):
     file = tmp_path / "simulations.npz"
     options = {"batch_size": 10, "seed": 3, "verbose": 0}

@@ -16,7 +16,7 @@ from tfp_flows.inference.simulation.simulations import (
     observation,
 )
 
-__all__ = ["Estimator", "pair"]
+__all__ = ["Estimator", "FlowEstimator", "pair"]
 
 # One flow for all tasks, chosen on the four of `benchmarks/inference/sbibm.py`.
 DEFAULT = "nsf-ar"
@@ -27,40 +27,20 @@ class Estimator:
 
     Args:
         prior: Distribution of the parameters, joint ones too: what drew `theta`.
-        flow: Name of the flow; see `flows.names`.
-        embedding: Keras network through which conditions pass.
-        ensemble: Number of flows whose mixture is learned; `None` for one.
         seed: Int that fixes initial weights and the order of batches.
-        **options: Of the flow.
 
     Attributes:
-        flow: The fitted flow, `None` before.
-        history: Keras' history of the fit, with its report.
         invalid: How many simulations were left out.
+        x_shape: Shape of one simulation.
+        history: Keras' history of the fit.
     """
 
-    def __init__(
-        self,
-        prior: Any,
-        flow: str = DEFAULT,
-        *,
-        embedding: keras.Layer | None = None,
-        ensemble: int | None = None,
-        seed: int | None = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, prior: Any, *, seed: int | None = None) -> None:
         self.parameters = Parameters(prior)
-        _checks.one_of(flow, flows.names(), "flow")
-        if ensemble is not None:
-            _checks.count(ensemble, 1, "ensemble")
-        self._name, self._ensemble, self._seed = flow, ensemble, seed
-        self._options = {**options}
-        if embedding is not None:
-            self._options["embedding"] = embedding
-        self.flow: flows.Flow | None = None
-        self.history: keras.callbacks.History | None = None
+        self._seed = seed
         self.invalid = 0
         self.x_shape: tuple[int, ...] = ()
+        self.history: keras.callbacks.History | None = None
         self._middle: Any = None
 
     @property
@@ -73,14 +53,16 @@ class Estimator:
         """Names of the parameters as `draws` and flat arrays have them."""
         return self.parameters.names
 
-    def _events(self, found: Simulations) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the flow is a density of, and its condition."""
+    def _learn(self, found: Simulations, settings: dict[str, Any]) -> None:
+        """Fit to simulations."""
         raise NotImplementedError
 
     def fit(
         self, theta: TensorLike, x: TensorLike | None = None, **settings: Any
     ) -> Any:
         """Learn from simulations; called again, anew from all that it is given.
+
+        An embedding alone goes on from the weights that it has.
 
         Args:
             theta: Parameters that the prior drew, `[N, D]`, or in its structure; or a
@@ -96,15 +78,67 @@ class Estimator:
                 the prior has no density at some parameters.
         """
         found = Simulations.read(self.parameters, theta, x)
-        events, condition = self._events(found)
         self.x_shape, self.invalid = found.x.shape[1:], found.invalid
+        self._learn(found, settings)
         self._middle = Middle(found.x)
+        return self
+
+    def _observed(self, x_o: TensorLike) -> np.ndarray:
+        """Return observations after checks, `[..., *x_shape]`."""
+        if self._middle is None:
+            msg = f"`{type(self).__name__}` is not fitted: call fit(theta, x) first."
+            raise ValueError(msg)
+        dtype = self.parameters.dtype.as_numpy_dtype
+        return observation(x_o, self.x_shape, dtype, self._middle)
+
+
+class FlowEstimator(Estimator):
+    """Learns a density by a flow.
+
+    Args:
+        prior: Distribution of the parameters, joint ones too: what drew `theta`.
+        flow: Name of the flow; see `flows.names`.
+        embedding: Keras network through which conditions pass.
+        ensemble: Number of flows whose mixture is learned; `None` for one.
+        seed: Int that fixes initial weights and the order of batches.
+        **options: Of the flow.
+
+    Attributes:
+        flow: The fitted flow, `None` before.
+    """
+
+    def __init__(
+        self,
+        prior: Any,
+        flow: str = DEFAULT,
+        *,
+        embedding: keras.Layer | None = None,
+        ensemble: int | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(prior, seed=seed)
+        _checks.one_of(flow, flows.names(), "flow")
+        if ensemble is not None:
+            _checks.count(ensemble, 1, "ensemble")
+        self._name, self._ensemble = flow, ensemble
+        self._options = {**options}
+        if embedding is not None:
+            self._options["embedding"] = embedding
+        self.flow: flows.Flow | None = None
+
+    def _events(self, found: Simulations) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the flow is a density of, and its condition."""
+        raise NotImplementedError
+
+    def _learn(self, found: Simulations, settings: dict[str, Any]) -> None:
+        events, condition = self._events(found)
         options = dict(self._options)
         if self._ensemble is not None:
             options["members"] = self._ensemble
         if events.dtype == np.float64:
             options.setdefault("dtype", "float64")
-        self.flow = flows.build(
+        flow = flows.build(
             self._name,
             events.shape[1:],
             condition.shape[1:],
@@ -112,19 +146,13 @@ class Estimator:
             **options,
         )
         settings = {"seed": self._seed, "outliers": "keep", **settings}
-        self.flow, self.history = training.fit(self.flow, events, condition, **settings)
-        return self
+        self.flow, self.history = training.fit(flow, events, condition, **settings)
 
     def _fitted(self) -> flows.Flow:
         if self.flow is None:
             msg = f"`{type(self).__name__}` is not fitted: call fit(theta, x) first."
             raise ValueError(msg)
         return self.flow
-
-    def _observed(self, x_o: TensorLike) -> np.ndarray:
-        """Return observations after checks, `[..., *x_shape]`."""
-        flow = self._fitted()
-        return observation(x_o, self.x_shape, flow.variable_dtype, self._middle)
 
 
 def pair(seed: Seed) -> np.ndarray:

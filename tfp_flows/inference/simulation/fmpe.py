@@ -21,7 +21,8 @@ class FMPE(npe.NPE):
         prior: Distribution of the parameters, joint ones too: what drew `theta`.
         embedding: Keras network through which the data pass.
         seed: Int that fixes initial weights and the order of batches.
-        **options: Of the flow `"flow-matching"`.
+        **options: Of the flow `"flow-matching"`, by default without the sines of its
+            first layer (`frequency=0`), which remember simulations.
 
     Example:
         >>> import numpy as np
@@ -47,6 +48,8 @@ class FMPE(npe.NPE):
         seed: int | None = None,
         **options: Any,
     ) -> None:
+        # Sines learn edges soon, and remember the noise of simulations.
+        options.setdefault("frequency", 0.0)
         super().__init__(
             prior, "flow-matching", embedding=embedding, seed=seed, **options
         )

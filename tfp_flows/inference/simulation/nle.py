@@ -13,7 +13,7 @@ from tfp_flows.inference.simulation.simulations import Simulations
 __all__ = ["NLE"]
 
 
-class NLE(base.Estimator):
+class NLE(base.FlowEstimator):
     """Neural likelihood estimation: learns `p(x | theta)` from simulations.
 
     A flow learns the data given the parameters. The posterior is prior times

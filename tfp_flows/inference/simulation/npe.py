@@ -15,7 +15,7 @@ __all__ = ["NPE"]
 BLOCK = 100_000
 
 
-class NPE(base.Estimator):
+class NPE(base.FlowEstimator):
     """Neural posterior estimation: learns `p(theta | x)` from simulations.
 
     A flow learns the parameters given the data, both standardised, the parameters
