@@ -16,7 +16,6 @@ from tfp_flows.inference.posterior import PosteriorReport, fit_posterior
 from tfp_flows.inference.sampling import Chains, sample_posterior
 from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.embeddings import SetEmbedding
-from tfp_flows.inference.simulation.fmpe import FMPE
 from tfp_flows.inference.simulation.nle import NLE
 from tfp_flows.inference.simulation.npe import NPE
 from tfp_flows.inference.simulation.nre import NRE
@@ -25,7 +24,6 @@ from tfp_flows.inference.simulation.sequential import SequentialResult, sequenti
 from tfp_flows.inference.simulation.simulate import simulate
 
 __all__ = [
-    "FMPE",
     "NLE",
     "NPE",
     "NRE",

@@ -128,16 +128,6 @@ def test_sets_and_ensembles():
     assert np.isfinite(posterior.log_prob(posterior.sample(7, seed=1))).all()
 
 
-@pytest.mark.slow
-def test_flow_matching_finds_the_conjugate_posterior():
-    fmpe = inference.FMPE(NORMAL, hidden_units=(32, 32), num_steps=4, seed=0)
-    posterior = fmpe.fit(*_conjugate(2000), **QUICK).posterior([1.0, -2.0])
-    draws = posterior.sample(1000, seed=1).numpy()
-    np.testing.assert_allclose(draws.mean(0), [0.5, -1.0], atol=0.2)
-    np.testing.assert_allclose(draws.std(0), 0.5**0.5, atol=0.15)
-    assert np.isfinite(posterior.log_prob(draws[:5])).all()
-
-
 def test_datasets_of_pairs_are_read():
     theta, x = _conjugate(60)
     dataset = tf.data.Dataset.from_tensor_slices((theta, x)).batch(32)
