@@ -72,7 +72,7 @@ def _over_fitting(evidence: Evidence) -> Measure:
 
 
 def _shift(evidence: Evidence) -> Measure:
-    """Compare each column, and each base variable, of training and other rows."""
+    """Compare each column of training and of other rows."""
     name, rows, train = "shift", evidence.rows, evidence.train
     if train is None:
         return unknown(name, "The rows of the fit were not given: pass train=.")
