@@ -92,7 +92,7 @@ print(shared)
 print(f"by the correlations alone: {-0.5 * np.linalg.slogdet(correlation)[1]:.2f} nats")
 
 # %% [markdown]
-# Most of it is linear, but not all. Which pairs share most? The same measure, two
+# Nearly all of it is linear, up to the error. Which pairs share most? The same, two
 # columns at a time, for three of the bands and few rows. (`epochs` 1 lets a fit stop
 # after its initial layers, which is quick.)
 
