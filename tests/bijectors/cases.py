@@ -238,6 +238,24 @@ def _batch_norm(dtype):
     return _perturbed(norm)
 
 
+# From two numbers to a vector of three; tests of `math.spheres` compare the log-det
+# with areas by autodiff.
+SPHERE = {
+    "event_shape": "it takes vectors of any size",
+    "leading_shapes": "the check gives vectors of its own size to the inverse",
+    "finite_gradients": "the check joins vectors of both sizes",
+    "log_det": "it is by area: the matrix of slopes is not square",
+    "mass": "it is one over the sphere, not over the plane",
+    "huge_inputs": "what is no unit vector has density 0",
+    "unknown_shapes": "it says that vectors must have a known size",
+}
+
+
+@case("sphere", (2,), domain=(-1.0, 1.0), skip=SPHERE)
+def _sphere(dtype):
+    return maps.Sphere()
+
+
 @case("standardize", (2,))
 def _standardize(dtype):
     units = maps.Standardize.trainable(2, dtype=dtype)

@@ -71,3 +71,23 @@ def test_log_slopes_are_those_of_autodiff():
 def test_features_are_those_of_the_point_on_the_circle():
     found = circular.features(tf.constant([[0.0, 90.0, 360.0]]), LOW, HIGH)
     np.testing.assert_allclose(found, [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]], atol=1e-6)
+
+
+def test_turns_keep_angles_in_their_period():
+    low, high = tf.constant(0.0), tf.constant(360.0)
+    x = tf.constant([-1.0, 0.0, 0.5, 1.0])
+    y, log_det = circular.turn_forward(x, low, high)
+    np.testing.assert_allclose(y, [0.0, 180.0, 270.0, 0.0])
+    np.testing.assert_allclose(log_det, np.log(180.0), rtol=1e-6)
+    given = tf.constant([0.0, 90.0, 360.0, 361.0, -1.0])
+    back, inverse = circular.turn_inverse(given, low, high)
+    np.testing.assert_allclose(back[:3], [-1.0, -0.5, 1.0])
+    assert np.isneginf(inverse).tolist() == [False, False, False, True, True]
+    wrapped = circular.wrap(given, low, high)
+    np.testing.assert_allclose(wrapped, [0.0, 90.0, 0.0, 1.0, 359.0])
+
+
+def test_features_of_angles_among_numbers():
+    x = tf.constant([[90.0], [7.0]])
+    found = circular.mixed_features(x, 2.0 * x, np.array([True, False]), 0.0, 360.0)
+    np.testing.assert_allclose(found[:, 0], [0.0, 14.0, 1.0, 0.0], atol=1e-6)

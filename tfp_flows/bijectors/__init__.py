@@ -36,6 +36,7 @@ from tfp_flows.bijectors.linear.orthogonal import Orthogonal
 from tfp_flows.bijectors.linear.permutation import Permutation
 from tfp_flows.bijectors.linear.rotation import Rotation
 from tfp_flows.bijectors.linear.triangular import LowRankAffine, TriangularAffine
+from tfp_flows.bijectors.manifolds.sphere import Sphere
 from tfp_flows.bijectors.multiscale.multiscale import MultiScale
 from tfp_flows.bijectors.multiscale.squeeze import Squeeze
 from tfp_flows.bijectors.multiscale.wavelets import CosineTransform, HaarWavelet
@@ -114,6 +115,7 @@ __all__ = [
     "RationalQuadraticSpline",
     "ResidualBlock",
     "Rotation",
+    "Sphere",
     "Squeeze",
     "Standardize",
     "Stochastic",

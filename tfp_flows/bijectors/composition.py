@@ -85,6 +85,10 @@ class Chain(base.Bijector):
             rank = max(ranks, default=0)
             known = {getattr(b, "checked_shape", None) for b in self._bijectors}
             known = {shape for shape in known if shape and len(shape) == rank}
+            # That of every part, unless one changes it, as a map onto a sphere does.
+            parts = self._bijectors if rank == 1 else ()
+            if any(b.forward_event_shape(s) != s for b in parts for s in known):
+                known = set()
             super().__init__(
                 # Parts of TFP would broadcast a wrong event before ours sees it.
                 event_shape=known.pop() if len(known) == 1 else None,

@@ -1,0 +1,3 @@
+"""Maps onto spaces that are not flat."""
+
+__all__: list[str] = []
