@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from tfp_flows import flows, training
+from tfp_flows import datasets, flows, training
 from tfp_flows.estimators import checks
 from tfp_flows.preprocessing.checks import MIN_ROWS
 
@@ -97,9 +97,11 @@ class FlowEstimator(BaseEstimator):
         check_consistent_length(x, weights, groups)
         checks.require_varying(x, columns["columns"], self._argument)
         flow, options = self._unfitted(x, condition, columns, seed)
+        # Names come with the rows: as an option they would say that all are numbers.
+        is_named = isinstance(flow, str) and columns["columns"] is not None
         self.flow_, history = training.fit(
             flow,
-            x,
+            datasets.Table(x, tuple(columns["columns"])) if is_named else x,
             condition,
             weights=weights,
             validation=self.validation,
@@ -132,11 +134,14 @@ class FlowEstimator(BaseEstimator):
                 if getattr(flow, name) is None:
                     setattr(flow, name, value)
             return flow, options
-        options = {**columns, "dtype": "float64", **options}
+        options = {"dtype": "float64", **options}
         if self._base is not None:
             options.setdefault("base", self._base)
         if isinstance(self.flow, str):
-            return self.flow, options
+            return self.flow, {
+                "condition_columns": columns.get("condition_columns"),
+                **options,
+            }
         if not callable(self.flow):
             msg = (
                 "`flow` must be a name, a flow, or what makes one, got "
@@ -144,6 +149,7 @@ class FlowEstimator(BaseEstimator):
             )
             raise TypeError(msg)
         shape = None if condition is None else condition.shape[1:]
+        options = {**columns, **options}
         return self.flow(x.shape[1:], shape, seed=seed, **options), {}
 
     def _seed(self, random_state: Any) -> int:
