@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -37,6 +38,12 @@ TABLES = {
 INFERENCE = {
     "posteriors": ("k-hat",),
     "wells": ("double well, log Z", "dF", "camel"),
+}
+
+# Those of learning with flows, too.
+LEARNING = {
+    "anomalies": ("DTE-C", "neighbours", "\nsmoke\t150"),
+    "regression": ("CRPS forest", "\nsmoke\t1", "pooled coverage"),
 }
 
 
@@ -81,6 +88,33 @@ def test_benchmark_of_inference_prints_its_table(name, capsys, monkeypatch):
             assert part in printed
 
 
+def test_every_benchmark_of_learning_has_an_expected_table():
+    scripts = (FOLDER / "learning").glob("[!_]*.py")
+    assert {script.stem for script in scripts} == set(LEARNING)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEARNING)
+def test_benchmark_of_learning_prints_its_table(name, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    script = FOLDER / "learning" / f"{name}.py"
+    runpy.run_path(str(script))["main"](["--smoke"])
+    printed = capsys.readouterr().out
+    assert "tensorflow" in printed.splitlines()[1]
+    for part in LEARNING[name]:
+        assert part in printed
+
+
+def test_infinite_scores_are_extremes(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    auroc = runpy.run_path(str(FOLDER / "learning" / "anomalies.py"))["auroc"]
+    odd = np.array([0, 0, 1, 1])
+    assert auroc(odd, np.array([-np.inf, 1.0, 2.0, np.inf])) == 100.0
+    assert auroc(odd, np.array([np.inf, 1.0, 2.0, np.inf])) == 62.5
+    with pytest.raises(ValueError, match="got NaN in 1 rows"):
+        auroc(odd, np.array([np.nan, 1.0, 2.0, 3.0]))
+
+
 def _pages():
     root = FOLDER.parent
     return [root / "README.md", root / "CHANGELOG.md", *root.glob("docs/**/*.md")]
@@ -88,7 +122,9 @@ def _pages():
 
 def test_benchmarks_stand_in_the_docs():
     docs = "".join(page.read_text() for page in _pages())
-    missing = [s.name for s in SCRIPTS if f"python benchmarks/{s.name}" not in docs]
+    scripts = [s.name for s in SCRIPTS]
+    scripts += [f"learning/{name}.py" for name in LEARNING]
+    missing = [name for name in scripts if f"python benchmarks/{name}" not in docs]
     assert not missing
 
 

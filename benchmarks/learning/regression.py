@@ -1,6 +1,6 @@
 """Likelihood, CRPS and coverage of predicted distributions on UCI tables.
 
-    python benchmarks/learning/regression.py FOLDER [--sets yacht,energy] [--splits 20]
+    python benchmarks/learning/regression.py [FOLDER] [--sets yacht] [--splits 20]
 
 One default for all tables. A fifth of the training rows, at least 50, calibrate the fit
 to the others; a quantile forest (leaves of a random forest, all rows) stands beside.
@@ -9,16 +9,26 @@ to the others; a quantile forest (leaves of a random forest, all rows) stands be
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import _report
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
 from tfp_flows.estimators import ConditionalFlowDensity
 
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "uci_regression"
 COVERAGE = 0.9
+QUICK = {"flow": "linear", "epochs": 1, "fit_arguments": {"jit_compile": False}}
 HEADS = ("log_prob", "calibrated", "CRPS", "CRPS forest", "held", "calibrated", "conf.")
 
 
@@ -49,14 +59,15 @@ def crps(quantiles: np.ndarray, y: np.ndarray) -> float:
 
 
 def split(
-    x: np.ndarray, y: np.ndarray, is_test: np.ndarray, seed: int
+    x: np.ndarray, y: np.ndarray, is_test: np.ndarray, seed: int, options: Any
 ) -> tuple[list[float], np.ndarray]:
     """Return the figures of one split, and which test rows intervals held, `[3, n]`."""
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     train = np.random.default_rng(seed).permutation(train)
     count = max(50, len(train) // 5)
     own, held_out = train[count:], train[:count]
-    model = ConditionalFlowDensity(random_state=seed).fit(x[own], y[own])
+    model = ConditionalFlowDensity(random_state=seed, **options)
+    model.fit(x[own], y[own])
     better = model.calibrate(x[held_out], y[held_out])
     ends = model.predict_interval(x[test], COVERAGE)
     conformal = better.interval(x[test], COVERAGE)
@@ -78,28 +89,44 @@ def split(
     return figures, held
 
 
-def main() -> None:
-    """Print a line for each set, and the pooled coverage."""
-    warnings.filterwarnings("ignore")
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--sets", default="yacht,energy,concrete,wine_red")
-    parser.add_argument("--splits", type=int, default=20)
-    given = parser.parse_args()
-    print("set", "splits", *HEADS, "seconds", sep="\t", flush=True)
-    pooled = []
+def tables(
+    given: argparse.Namespace,
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Go through names, features, targets and test rows of each split."""
+    if given.smoke:
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(200, 2))
+        y = x[:, 0] + rng.normal(size=200)
+        yield "smoke", x, y, np.arange(200)[None] >= 180
+        return
     for name in given.sets.split(","):
         with np.load(given.folder / f"{name}.npz", allow_pickle=False) as data:
             x, y = data["x"].astype(np.float64), data["y"].astype(np.float64)
             masks = data["test_mask"].astype(bool)[: given.splits]
+        yield name, x, y, masks
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a line for each set, and the pooled coverage."""
+    warnings.filterwarnings("ignore")
+    parser = _report.parser(__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    parser.add_argument("--sets", default="yacht,energy,concrete,wine_red")
+    parser.add_argument("--splits", type=int, default=20)
+    given = parser.parse_args(arguments)
+    _report.header("Regression: nats, CRPS, coverage of 90 % intervals", "scikit-learn")
+    print("set", "splits", *HEADS, "seconds", sep="\t", flush=True)
+    options, pooled = (QUICK if given.smoke else {}), []
+    for name, x, y, masks in tables(given):
         start = time.process_time()
-        found = [split(x, y, mask, seed) for seed, mask in enumerate(masks)]
+        found = [split(x, y, mask, seed, options) for seed, mask in enumerate(masks)]
         figures = np.array([one for one, _ in found])
         held = np.concatenate([one for _, one in found], axis=1)
         pooled.append(held)
-        error = figures.std(axis=0) / np.sqrt(len(figures))
-        means = figures.mean(axis=0)
-        texts = [f"{m:.3f}±{e:.3f}" for m, e in zip(means, error, strict=True)]
+        texts = [f"{mean:.3f}" for mean in figures.mean(axis=0)]
+        if len(figures) > 1:
+            errors = figures.std(axis=0, ddof=1) / np.sqrt(len(figures))
+            texts = [f"{t}±{e:.3f}" for t, e in zip(texts, errors, strict=True)]
         shares = [f"{share:.3f}" for share in held.mean(axis=1)]
         seconds = f"{(time.process_time() - start) / len(masks):.0f}"
         print(name, len(masks), *texts, *shares, seconds, sep="\t", flush=True)
