@@ -105,3 +105,10 @@ def test_sevenths_are_disjoint_and_make_the_whole():
 @pytest.mark.full
 def test_what_is_full_runs_only_where_it_is_asked_for(request):
     assert request.config.getoption("--contracts") != "default"
+
+
+def test_programs_of_xla_make_the_whole_in_three_rounds():
+    labels = [f"test[map{number}-xla]" for number in range(200)]
+    parts = [[n for n in labels if tiers.is_taken(f"{k}/7", n)] for k in range(21)]
+    assert sorted(itertools.chain(*parts)) == sorted(labels)
+    assert max(map(len, parts)) < 200 / 7
