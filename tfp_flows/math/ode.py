@@ -17,47 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _tapes
+from tfp_flows.math import runge_kutta
+from tfp_flows.math.runge_kutta import METHODS, Field
 
 __all__ = ["METHODS", "Solution", "adaptive", "adjoint", "fixed", "require_solved"]
-
-# Called with a time, `[]` or `[N]`, and a state; returns what is like the state.
-Field = Callable[[tf.Tensor, Any], Any]
-
-
-class _Method(NamedTuple):
-    """The table of a Runge-Kutta method: how stages and steps weigh slopes."""
-
-    nodes: tuple[float, ...]
-    rows: tuple[tuple[float, ...], ...]
-    weights: tuple[float, ...]
-
-
-# Dormand, Prince (1980), A family of embedded Runge-Kutta formulae, of order 5.
-_DOPRI5 = _Method(
-    (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0),
-    (
-        (),
-        (1 / 5,),
-        (3 / 40, 9 / 40),
-        (44 / 45, -56 / 15, 32 / 9),
-        (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
-        (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
-    ),
-    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
-)
-# Weights of order 5 less those of order 4, the slope at the end being the last one.
-_ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
-
-METHODS: dict[str, _Method] = {
-    "euler": _Method((0.0,), ((),), (1.0,)),
-    "midpoint": _Method((0.0, 0.5), ((), (0.5,)), (0.0, 1.0)),
-    "rk4": _Method(
-        (0.0, 0.5, 0.5, 1.0),
-        ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)),
-        (1 / 6, 1 / 3, 1 / 3, 1 / 6),
-    ),
-    "dopri5": _DOPRI5,
-}
 
 # Bounds of how much longer or shorter one step is than the last, and the caution.
 SHRINK, GROW, CAUTION = 0.2, 5.0, 0.9
@@ -77,36 +40,6 @@ class Solution(NamedTuple):
     failed: tf.Tensor
     reached: tf.Tensor
     num_evaluations: tf.Tensor
-
-
-def _plus(state: Any, step: tf.Tensor, weights: Sequence[float], slopes: Any) -> Any:
-    """Return the state moved by a weighted sum of slopes."""
-    used = [(w, k) for w, k in zip(weights, slopes, strict=False) if w]
-    if not used:
-        return state
-
-    def moved(one: tf.Tensor, *parts: tf.Tensor) -> tf.Tensor:
-        total = used[0][0] * parts[0]
-        for (weight, _), part in zip(used[1:], parts[1:], strict=True):
-            total += weight * part
-        return one + step * total
-
-    return tf.nest.map_structure(moved, state, *(k for _, k in used))
-
-
-def _slopes(
-    method: _Method,
-    field: Field,
-    time: tf.Tensor,
-    step: tf.Tensor,
-    state: Any,
-    first: Any = None,
-) -> list[Any]:
-    """Return the slopes of all stages of a step; `first` may be known."""
-    found = [field(time, state) if first is None else first]
-    for node, row in zip(method.nodes[1:], method.rows[1:], strict=True):
-        found.append(field(time + node * step, _plus(state, step, row, found)))
-    return found
 
 
 def _each(reduce: Callable, state: Any) -> list[tf.Tensor]:
@@ -185,8 +118,8 @@ def _marched(
 
     def body(i: tf.Tensor, state: Any, kept: Any) -> tuple[Any, ...]:
         time = start + step * tf.cast(i, dtype)
-        slopes = _slopes(chosen, field, time, step, state)
-        state = _plus(state, step, chosen.weights, slopes)
+        slopes = runge_kutta.slopes(chosen, field, time, step, state)
+        state = runge_kutta.plus(state, step, chosen.weights, slopes)
         state = tf.nest.map_structure(tf.ensure_shape, state, static)
         return i + 1, state, watch(time + step, state, kept)
 
@@ -318,11 +251,16 @@ def adaptive(
         left = 1.0 - time
         is_last = step >= left
         used = tf.minimum(step, left)
-        slopes = _slopes(_DOPRI5, scaled, time, used, state, first)
-        new = _plus(state, used, _DOPRI5.weights, slopes)
+        slopes = runge_kutta.slopes(
+            runge_kutta.DOPRI5, scaled, time, used, state, first
+        )
+        new = runge_kutta.plus(state, used, runge_kutta.DOPRI5.weights, slopes)
         slopes.append(scaled(time + used, new))
         zero = tf.nest.map_structure(tf.zeros_like, state)
-        error = _error(_plus(zero, used, _ERROR, slopes), state, new) / tolerance
+        error = (
+            _error(runge_kutta.plus(zero, used, runge_kutta.ERROR, slopes), state, new)
+            / tolerance
+        )
         moving = (time < 1.0) & was_finite
         good = moving & (error <= 1.0)
         state = _select(good, new, state, static)
