@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from tfp_flows import _results
 from tfp_flows.datasets import folds, frames, numeric, splits
 
 __all__ = ["Table", "check_columns", "default_columns", "to_table"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Table:
+class Table(_results.Rows):
     """Rows of numbers, the names of their columns, and the fold of each row.
 
     NumPy functions take a table as they take its `x`.
@@ -61,9 +62,6 @@ class Table:
                 f"`fold` must have shape [{len(self.x)}], one number per row, got "
                 f"{self.fold.shape}. Leave it out if there are no folds."
             )
-
-    def __len__(self) -> int:
-        return len(self.x)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001
         array = self.x if dtype is None else self.x.astype(dtype, copy=False)

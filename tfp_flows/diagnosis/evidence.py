@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import flows
+from tfp_flows import _results, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.datasets.table import default_columns
 from tfp_flows.distributions import bases
@@ -25,7 +25,7 @@ _SCALAR = ("normal", "student-t", "diagonal-normal")
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class Rows(_results.Rows):
     """Rows under a flow.
 
     Attributes:
@@ -44,10 +44,6 @@ class Rows:
     scores: np.ndarray | None
     base: np.ndarray | None
     numbers: np.ndarray
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self.x)
 
     def select(self, which: np.ndarray) -> Rows:
         """Return some of the rows."""

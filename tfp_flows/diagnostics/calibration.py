@@ -15,7 +15,7 @@ __all__ = ["Ranks", "pit", "sbc"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Ranks:
+class Ranks(uniformity.Tested):
     """Where true values lie among draws: uniform if the draws are calibrated.
 
     Attributes:
@@ -38,11 +38,6 @@ class Ranks:
         """The smallest of them times their number: below .01 is a fault."""
         found = np.stack(list(self.p_values.values()))
         return float(min(1.0, found.min() * found.size))
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether no test finds a fault."""
-        return self.p_value >= uniformity.LEVEL
 
     @property
     def spread(self) -> np.ndarray:

@@ -17,7 +17,7 @@ MOST_ERRORS = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Coverage:
+class Coverage(uniformity.Tested):
     """How often credible regions of each level hold the truth.
 
     Attributes:
@@ -63,11 +63,6 @@ class Coverage:
         """The smallest p-value of three tests times their number."""
         found = uniformity.p_values(self.levels[:, None]).values()
         return float(min(1.0, len(uniformity.TESTS) * min(p[0] for p in found)))
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether no test finds a fault."""
-        return self.p_value >= uniformity.LEVEL
 
     @property
     def worst(self) -> float:

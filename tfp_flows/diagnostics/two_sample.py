@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _checks, _optional
+from tfp_flows import _checks, _optional, _results
 from tfp_flows._types import Seed, TensorLike
 from tfp_flows.diagnostics import reading
 from tfp_flows.diagnostics.uniformity import LEVEL
@@ -20,7 +20,7 @@ MOST_ROWS, PERMUTATIONS = 2_000, 200
 
 
 @dataclasses.dataclass(frozen=True)
-class TwoSample:
+class TwoSample(_results.Number):
     """A distance of two samples; `float()` gives it.
 
     Attributes:
@@ -32,9 +32,6 @@ class TwoSample:
     name: str
     value: float
     p_value: float
-
-    def __float__(self) -> float:
-        return self.value
 
     @property
     def differ(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 from typing import Any
 
@@ -9,13 +10,36 @@ import numpy as np
 
 from tfp_flows import _optional
 
-__all__ = ["LEVEL", "TESTS", "band", "ecdf", "normal_scores", "p_values", "spread_of"]
+__all__ = [
+    "LEVEL",
+    "TESTS",
+    "Tested",
+    "band",
+    "ecdf",
+    "normal_scores",
+    "p_values",
+    "spread_of",
+]
 
 # A p-value below is taken for a fault.
 LEVEL = 0.01
 TESTS = ("KS", "location", "spread")
 # Samples of which the band of an ECDF is made, and points where it is looked at.
 SAMPLES, POINTS = 2_000, 100
+
+
+class Tested(abc.ABC):
+    """What tests of uniformity find a fault in, or not."""
+
+    @property
+    @abc.abstractmethod
+    def p_value(self) -> float:
+        """The smallest p-value times the number of tests."""
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether no test finds a fault."""
+        return self.p_value >= LEVEL
 
 
 def _stats() -> Any:

@@ -10,6 +10,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows.distributions import shared
+
 __all__ = ["MixtureOfMembers", "lifted", "likely_weights", "log_mixture"]
 
 # Halvings of the interval in which a quantile is searched.
@@ -66,7 +68,7 @@ def likely_weights(log_probs: np.ndarray) -> np.ndarray:
     return weights[:, 0]
 
 
-class MixtureOfMembers(tfd.Distribution):
+class MixtureOfMembers(shared.Unsliced):
     """What `distribution()` of an ensemble returns: a mixture of densities of one kind.
 
     Each log-density costs one of every member. So does each sample, as for a
@@ -79,6 +81,9 @@ class MixtureOfMembers(tfd.Distribution):
         validate_args: Whether to run value checks.
         name: Name.
     """
+
+    # All have the batch of the mixture, and the weights have none.
+    _parameter_properties = shared.Unsliced.parameter_properties
 
     def __init__(
         self,
@@ -109,12 +114,6 @@ class MixtureOfMembers(tfd.Distribution):
     def members(self) -> Sequence[tfd.Distribution]:
         """The densities of the members."""
         return self._members
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        del dtype, num_classes
-        # All have the batch of the mixture, and the weights have none.
-        return {}
 
     def __getitem__(self, slices: Any) -> MixtureOfMembers:
         """Return a part of a batch of densities.

@@ -10,13 +10,13 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows._types import Seed
-from tfp_flows.distributions import transformed
+from tfp_flows.distributions import shared
 from tfp_flows.math.splines import rational_quadratic
 
 __all__ = ["Recalibrated"]
 
 
-class Recalibrated(transformed.Picklable, tfd.Distribution):
+class Recalibrated(shared.Wrapper):
     """The density whose distribution function is `G(F(x))`, with a spline `G`.
 
     `p(x) = G'(F(x)) * f(x)`, exactly; quantiles are those of `F` at `G^-1` of levels.
@@ -37,6 +37,8 @@ class Recalibrated(transformed.Picklable, tfd.Distribution):
         >>> round(float(half.cdf(0.0)), 3)
         0.8
     """
+
+    _parameter_properties = shared.Wrapper.parameter_properties
 
     def __init__(
         self,
@@ -61,20 +63,6 @@ class Recalibrated(transformed.Picklable, tfd.Distribution):
             parameters=parameters,
             name=name,
         )
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        del dtype, num_classes
-        return {"distribution": tfp.util.BatchedComponentProperties()}
-
-    @property
-    def distribution(self) -> tfd.Distribution:
-        """The density before."""
-        return self._distribution
-
-    def __getitem__(self, slices: Any) -> Recalibrated:
-        """Return a part of a batch of densities."""
-        return self.copy(distribution=self.distribution[slices])
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape([])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfp_flows import _checks, _context, flows
+from tfp_flows import _checks, _context, _results, flows
 from tfp_flows.inference import cube
 
 __all__ = ["Integral", "integrate"]
@@ -41,7 +41,7 @@ class _Round(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Integral:
+class Integral(_results.Number):
     """An integral with its standard error; `float()` gives the value.
 
     Attributes:
@@ -63,9 +63,6 @@ class Integral:
     relative_deviation: float
     rounds: tuple[tuple[float, float], ...]
     flow: flows.Flow
-
-    def __float__(self) -> float:
-        return self.value
 
     @property
     def judgement(self) -> str:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from tfp_flows import _checks, _context
+from tfp_flows import _checks, _context, _results
 
 __all__ = ["UNITS", "Measure", "from_rows"]
 
@@ -16,7 +16,7 @@ UNITS = {"nats": 1.0, "bits": math.log(2.0)}
 
 
 @dataclasses.dataclass(frozen=True)
-class Measure:
+class Measure(_results.Number):
     """An estimate with its standard error; `float()` gives the estimate.
 
     Attributes:
@@ -42,9 +42,6 @@ class Measure:
     unit: str = "nats"
     fit_doubt: float = 0.0
     doubts: tuple[str, ...] = ()
-
-    def __float__(self) -> float:
-        return self.value
 
     def __repr__(self) -> str:
         doubt = " (doubtful)" if self.doubts else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _context, datasets
+from tfp_flows import _context, _results, datasets
 
 __all__ = ["MIN_ROWS", "Sample", "check_independent", "paired", "read"]
 
@@ -20,7 +20,7 @@ DISTINCT = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
-class Sample:
+class Sample(_results.Rows):
     """Rows of one argument.
 
     Attributes:
@@ -40,9 +40,6 @@ class Sample:
     names: tuple[str, ...]
     loc: np.ndarray
     scale: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.x)
 
     @property
     def rounded(self) -> bool:

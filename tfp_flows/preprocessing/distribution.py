@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows._types import Seed
-from tfp_flows.distributions import transformed
+from tfp_flows.distributions import shared
 from tfp_flows.preprocessing.cells import Cells
 
 __all__ = ["Folded"]
 
 
-class Folded(transformed.Picklable, tfd.Distribution):
+class Folded(shared.Wrapper):
     """The distribution of values whose cells a density fills.
 
     `log_prob` is the logarithm of the mean of the density over the cell of a value, by
@@ -28,6 +25,8 @@ class Folded(transformed.Picklable, tfd.Distribution):
         validate_args: Whether to run value checks.
         name: Name.
     """
+
+    _parameter_properties = shared.Wrapper.parameter_properties
 
     def __init__(
         self,
@@ -48,24 +47,10 @@ class Folded(transformed.Picklable, tfd.Distribution):
             name=name or "Folded",
         )
 
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        del dtype, num_classes
-        return {"distribution": tfp.util.BatchedComponentProperties()}
-
-    @property
-    def distribution(self) -> tfd.Distribution:
-        """The density on the unfolded axes."""
-        return self._distribution
-
     @property
     def cells(self) -> Cells:
         """The columns."""
         return self._cells
-
-    def __getitem__(self, slices: Any) -> Folded:
-        """Return a part of a batch of distributions."""
-        return self.copy(distribution=self.distribution[slices])
 
     def _event_shape(self) -> tf.TensorShape:
         return self.distribution.event_shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import tensorflow as tf
@@ -9,36 +10,17 @@ import tensorflow as tf
 from tfp_flows.bijectors._core import base
 from tfp_flows.bijectors._core.batch import to_columns
 
-__all__ = ["ByConditioner", "OnColumns"]
+__all__ = ["ByConditioner", "EitherWay", "OnColumns"]
 
 
-class ByConditioner(base.Bijector):
-    """Base class of maps whose transformer takes its parameters from a network.
+class EitherWay(abc.ABC):
+    """Part of maps that write one function for both directions."""
 
-    Subclasses declare `transformer` and `conditioner`, and write one function for both
-    directions.
-    """
-
-    transformer: Any
-    conditioner: Any
-
+    @abc.abstractmethod
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the value and the log-det of a direction."""
-        raise NotImplementedError
-
-    # For those that lay out a batch before: arguments and outputs are in that layout,
-    # and the log-dets those of single numbers.
-    _on_batch = _either
-
-    def _transformed(
-        self, value: tf.Tensor, params: tf.Tensor, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return scalars mapped by the transformer, and their log-derivatives."""
-        if inverse:
-            return self.transformer.inverse(value, params)
-        return self.transformer.forward(value, params)
 
     def _forward_and_log_det(
         self, x: tf.Tensor, condition: tf.Tensor | None = None
@@ -51,11 +33,36 @@ class ByConditioner(base.Bijector):
         return self._either(y, condition, inverse=True)
 
 
+class ByConditioner(EitherWay, base.Bijector):
+    """Base class of maps whose transformer takes its parameters from a network.
+
+    Subclasses declare `transformer` and `conditioner`, and write one function for both
+    directions.
+    """
+
+    transformer: Any
+    conditioner: Any
+
+    def _transformed(
+        self, value: tf.Tensor, params: tf.Tensor, *, inverse: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return scalars mapped by the transformer, and their log-derivatives."""
+        if inverse:
+            return self.transformer.inverse(value, params)
+        return self.transformer.forward(value, params)
+
+
 class OnColumns(ByConditioner):
     """Base class of those that take vectors of a batch as columns, `[D, N]`.
 
     Subclasses write `_on_batch`, for columns.
     """
+
+    @abc.abstractmethod
+    def _on_batch(
+        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return columns, and the log-dets of single numbers."""
 
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows.bijectors._core import monotone, stochastic
+from tfp_flows.bijectors._core import conditioned, monotone, stochastic
 from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least, one_of
 from tfp_flows.math import ode, traces
@@ -48,7 +48,7 @@ def _read_steps(value: Any, name: str) -> None:
         _checks.count(value, 1, name)
 
 
-class NeuralODE(stochastic.Stochastic):
+class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
     """Move events from `start` to `stop` along `dx/dt = network(t, x)`.
 
     Both directions cost the same: some evaluations of the network, and with the log-det
@@ -234,16 +234,6 @@ class NeuralODE(stochastic.Stochastic):
                 bound, state, start, stop, self.tolerance, self.max_steps
             )
         return ode.fixed(bound, state, start, stop, steps, self.method)
-
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._either(x, condition, inverse=False)
-
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._either(y, condition, inverse=True)
 
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Any
@@ -34,6 +35,12 @@ class _ImageCoupling(conditioned.ByConditioner):
                 "Build a networks.ConvNet for them."
             )
             raise ValueError(msg)
+
+    @abc.abstractmethod
+    def _on_batch(
+        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return images, and the log-dets of single numbers."""
 
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
@@ -30,17 +31,17 @@ class Linear(base.Bijector):
     _is_increasing = monotone.by_slope
     _shift: ClassVar[Any] = None
 
+    @abc.abstractmethod
     def _factors(self) -> tuple[Factors, tf.Tensor | None]:
         """Return the factors, and the log-det `[...]`; `None` for 0."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
         """Return `A @ x`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
         """Return `inv(A) @ y`."""
-        raise NotImplementedError
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         factors, log_det = self._factors()
@@ -60,9 +61,9 @@ class Linear(base.Bijector):
 class Orthonormal(Linear):
     """Base class of rotations by a dense matrix: the inverse is its transpose."""
 
+    @abc.abstractmethod
     def _rotation(self) -> tf.Tensor:
         """Return the matrix, `[..., D, D]`."""
-        raise NotImplementedError
 
     def _factors(self) -> tuple[Factors, tf.Tensor | None]:
         return (self._rotation(),), None

@@ -13,7 +13,7 @@ import ast
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -35,9 +35,11 @@ class Transformer(abc.ABC):
 
     Attributes:
         is_shared: Whether all coordinates of a layer have the same map.
+        period: The interval of which scalars are angles, `None` for numbers.
     """
 
     is_shared = True
+    period: ClassVar[tuple[float, float] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -47,11 +49,6 @@ class Transformer(abc.ABC):
     @abc.abstractmethod
     def params_size(self) -> int:
         """Number of parameters per scalar."""
-
-    @property
-    def period(self) -> tuple[float, float] | None:
-        """The interval of which scalars are angles, `None` for numbers."""
-        return None
 
     @abc.abstractmethod
     def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

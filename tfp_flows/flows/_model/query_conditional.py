@@ -146,6 +146,8 @@ class Conditional(Query):
         tail_shape: Shape of the tail of their weights; above 0.7 none can be relied on.
     """
 
+    _parameter_properties = Query.parameter_properties
+
     def __init__(
         self,
         flow: Any,

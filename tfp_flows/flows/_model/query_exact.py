@@ -16,7 +16,7 @@ from tfp_flows.bijectors.coupling import coupling
 from tfp_flows.bijectors.linear import permutation
 from tfp_flows.bijectors.normalization import base as normalization
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.distributions import transformed
+from tfp_flows.distributions import shared
 from tfp_flows.preprocessing.supports import Supports
 
 __all__ = ["GaussianParts", "GivenPrefix", "Prefix", "closed_set"]
@@ -131,7 +131,7 @@ def closed_set(
     return own if len(own) == len(columns) else None
 
 
-class Prefix(transformed.Picklable, tfd.Distribution):
+class Prefix(shared.Columns):
     """The density of columns that come first in the order of a flow, which is exact.
 
     `p(x_A) = p(z_A) * |det dz_A / dx_A|`, as no other column changes `z_A`.
@@ -144,6 +144,8 @@ class Prefix(transformed.Picklable, tfd.Distribution):
         name: Name.
     """
 
+    _parameter_properties = shared.Columns.parameter_properties
+
     def __init__(
         self,
         density: Any,
@@ -155,7 +157,7 @@ class Prefix(transformed.Picklable, tfd.Distribution):
     ) -> None:
         parameters = dict(locals())
         self._density = density
-        self._columns, self._inner = np.array(columns), np.array(inner)
+        self._places, self._inner = np.array(columns), np.array(inner)
         self._size = int(density.event_shape[0])
         super().__init__(
             dtype=density.dtype,
@@ -166,31 +168,14 @@ class Prefix(transformed.Picklable, tfd.Distribution):
             name=name,
         )
 
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        del dtype, num_classes
-        return {}
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([len(self._columns)])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([len(self._columns)])
-
-    def _batch_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
-
-    def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([], tf.int32)
-
     def _sample_n(self, n: tf.Tensor, seed: Seed = None) -> tf.Tensor:
         x = self._density.sample(n, seed=seed)
-        return tf.gather(x, self._columns, axis=-1)
+        return tf.gather(x, self._places, axis=-1)
 
     def own_numbers(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return numbers of the base of columns, `[N, A]`, and their Jacobian."""
-        rest = np.setdiff1d(np.arange(self._size), self._columns)
-        back = np.argsort(np.concatenate([self._columns, rest]))
+        rest = np.setdiff1d(np.arange(self._size), self._places)
+        back = np.argsort(np.concatenate([self._places, rest]))
         # What the other columns are does not matter: they are in the data.
         origin = tf.zeros([self._size], self.dtype)
         other = self._density.bijector.forward(origin)
@@ -203,7 +188,7 @@ class Prefix(transformed.Picklable, tfd.Distribution):
         return z, tape.batch_jacobian(z, x, experimental_use_pfor=False)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        rows = tf.reshape(tf.cast(x, self.dtype), [-1, len(self._columns)])
+        rows = tf.reshape(tf.cast(x, self.dtype), [-1, len(self._places)])
         z, jacobian = self.own_numbers(rows)
         scalars = self._density.distribution.distribution
         zeros = tf.zeros([tf.shape(z)[0], self._size], self.dtype)
@@ -230,7 +215,7 @@ class Prefix(transformed.Picklable, tfd.Distribution):
         return self._density.bijector.forward(z * (1.0 - fixed) + own @ places)
 
 
-class GivenPrefix(transformed.Picklable, tfd.Distribution):
+class GivenPrefix(shared.Columns):
     """The density of columns given those that come first in the order of a flow.
 
     Args:
@@ -241,6 +226,8 @@ class GivenPrefix(transformed.Picklable, tfd.Distribution):
         validate_args: Whether to run value checks.
         name: Name.
     """
+
+    _parameter_properties = shared.Columns.parameter_properties
 
     def __init__(
         self,
@@ -255,7 +242,7 @@ class GivenPrefix(transformed.Picklable, tfd.Distribution):
         parameters = dict(locals())
         self._density, self._first = density, Prefix(density, known, inner)
         self._known = np.array(known)
-        self._free = np.setdiff1d(np.arange(int(density.event_shape[0])), known)
+        self._places = np.setdiff1d(np.arange(int(density.event_shape[0])), known)
         self._values = values
         super().__init__(
             dtype=density.dtype,
@@ -266,32 +253,15 @@ class GivenPrefix(transformed.Picklable, tfd.Distribution):
             name=name,
         )
 
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        del dtype, num_classes
-        return {}
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([len(self._free)])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([len(self._free)])
-
-    def _batch_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
-
-    def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([], tf.int32)
-
     def _given(self) -> tf.Tensor:
         return tf.constant(self._values, self.dtype)
 
     def _sample_n(self, n: tf.Tensor, seed: Seed = None) -> tf.Tensor:
         x = self._first.draws_given(self._given(), n, seed)
-        return tf.gather(x, self._free, axis=-1)
+        return tf.gather(x, self._places, axis=-1)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         known = self._given() + tf.zeros_like(x[..., :1])
-        back = np.argsort(np.concatenate([self._known, self._free]))
+        back = np.argsort(np.concatenate([self._known, self._places]))
         full = tf.gather(tf.concat([known, x], axis=-1), back, axis=-1)
         return self._density.log_prob(full) - self._first.log_prob(self._given())

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from tfp_flows.bijectors.composition import Chain
-from tfp_flows.distributions.transformed import Picklable
+from tfp_flows.distributions.shared import Columns
 from tfp_flows.math import proposals
 from tfp_flows.math.gaussianization import components
 from tfp_flows.preprocessing.supports import Supports
@@ -102,7 +101,7 @@ def joined(parts: Sequence[tf.Tensor], columns: Sequence[Sequence[int]]) -> tf.T
     return tf.gather(tf.concat(parts, axis=-1), back, axis=-1)
 
 
-class Query(Picklable, tfd.Distribution):
+class Query(Columns):
     """What marginal and conditional densities share: columns of a flow.
 
     Attributes:
@@ -116,24 +115,3 @@ class Query(Picklable, tfd.Distribution):
         names = flow.columns or range(flow.event_size)
         self._places = tuple(int(i) for i in places)
         self.columns = tuple(names[i] for i in self._places)
-
-    @property
-    def _num_columns(self) -> int:
-        return len(self._places)
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        del dtype, num_classes
-        return {}
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([self._num_columns])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([self._num_columns])
-
-    def _batch_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
-
-    def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([], tf.int32)

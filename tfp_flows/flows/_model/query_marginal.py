@@ -42,6 +42,8 @@ class Marginal(Query):
         name: Name.
     """
 
+    _parameter_properties = Query.parameter_properties
+
     def __init__(
         self,
         flow: Any,
@@ -77,7 +79,7 @@ class Marginal(Query):
             part = proposals.Conditionals(
                 mixture, self._places, self._rest, lines.dtype
             )
-            size = part.num_uniforms + self._num_columns
+            size = part.num_uniforms + len(self._places)
             uniforms = proposals.points(self._num_draws, size, self._draws_seed)
         return lines, part, uniforms
 
@@ -97,7 +99,7 @@ class Marginal(Query):
 
     def _log_mean_and_size(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return log-densities and effective numbers of draws, `[...]` each."""
-        rows = tf.reshape(tf.cast(x, self.dtype), [-1, self._num_columns])
+        rows = tf.reshape(tf.cast(x, self.dtype), [-1, len(self._places)])
         size = max(1, POINTS // self._num_draws)
         count = rows.shape[0]
         if count is None or count <= size:

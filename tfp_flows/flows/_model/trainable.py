@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -34,6 +34,8 @@ class TrainableModel(keras.Model):
     """
 
     fit_policy = policy.FitPolicy()
+    # What training minimises unless it is told, `None` for the likelihood.
+    objective_kind: ClassVar[type[objectives.Objective] | None] = None
     _objective: objectives.Objective | None = None
     _objective_seed = 0
     # Whether XLA is wanted, but has to leave out parts of the objective.
@@ -47,7 +49,7 @@ class TrainableModel(keras.Model):
 
     def default_objective(self) -> objectives.Objective | None:
         """Return what training minimises unless it is told, `None` for likelihood."""
-        return None
+        return None if self.objective_kind is None else self.objective_kind()
 
     def needs_validation(self, rows: int) -> bool:
         """Return whether a fit to so many rows can follow noise, and must be stopped.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
@@ -121,6 +121,7 @@ class ContinuousFlow(Recipe):
     )
 
     fit_policy = policy.FitPolicy(base="student-t", largest_batch=256)
+    objective_kind: ClassVar[type[Objective]] = RegularizedLikelihood
 
     def _make_layers(
         self, size: int, condition_shape: tuple[int, ...] | None
@@ -143,10 +144,6 @@ class ContinuousFlow(Recipe):
             )
             found.append(ode.NeuralODE(network, **solver))
         return found
-
-    def default_objective(self) -> Objective | None:
-        """Return the likelihood, with penalties as they are by default."""
-        return RegularizedLikelihood()
 
     @property
     def odes(self) -> list[ode.NeuralODE]:
@@ -249,7 +246,4 @@ class FlowMatchingFlow(ContinuousFlow):
     num_steps: int | None = option(default=10)
 
     fit_policy = policy.FitPolicy()
-
-    def default_objective(self) -> Objective:
-        """Return flow matching, as it is by default."""
-        return FlowMatching()
+    objective_kind = FlowMatching

@@ -12,6 +12,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks
 from tfp_flows._types import Seed
+from tfp_flows.distributions import shared
 from tfp_flows.inference.simulation import base
 from tfp_flows.inference.simulation.parameters import Parameters
 
@@ -28,7 +29,7 @@ MAX_TREE_DEPTH, ACCEPTANCE = 6, 0.8
 THIN = 2
 
 
-class ChainPosterior(tfd.Distribution):
+class ChainPosterior(shared.Unsliced):
     """A posterior known up to a constant, with draws of chains.
 
     `sample` picks from the draws that were made; `unnormalized_log_prob` is prior times
@@ -41,6 +42,8 @@ class ChainPosterior(tfd.Distribution):
         acceptance: Mean probability that a proposal is accepted.
         name: Name.
     """
+
+    _parameter_properties = shared.Unsliced.parameter_properties
 
     def __init__(
         self,
@@ -64,11 +67,6 @@ class ChainPosterior(tfd.Distribution):
             parameters=arguments,
             name=name,
         )
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        del dtype, num_classes
-        return {}
 
     @property
     def acceptance(self) -> float:

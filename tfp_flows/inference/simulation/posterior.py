@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.distributions.transformed import Picklable
+from tfp_flows.distributions.transformed import FlowDistribution, Picklable
 
 __all__ = ["Posterior"]
 
@@ -26,6 +26,8 @@ class Posterior(Picklable, tfd.TransformedDistribution):
         validate_args: Whether to run value checks.
         name: Name.
     """
+
+    _parameter_properties = FlowDistribution.parameter_properties
 
     def __init__(
         self,
@@ -50,10 +52,6 @@ class Posterior(Picklable, tfd.TransformedDistribution):
     def prior(self) -> tfd.Distribution:
         """The prior, whose support the posterior has."""
         return self._prior
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        return tfd.TransformedDistribution.parameter_properties(dtype, num_classes)
 
     def log_prob(self, value: Any, name: str = "log_prob", **kwargs: Any) -> Any:
         """Return the log-density, minus infinity outside of the prior's support.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays, _checks, _context, datasets, preprocessing
+from tfp_flows import _arrays, _checks, _context, _results, datasets, preprocessing
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.datasets import frames, splits
 
@@ -20,7 +20,7 @@ _HOW_TO_FILL = ", or pass missing='impute'"
 EMPTY = "`x` must yield at least one batch, got an empty dataset. Check its source."
 
 
-class Data:
+class Data(_results.Rows):
     """Events with their conditions and weights, as arrays of equal length.
 
     Args:
@@ -114,10 +114,6 @@ class Data:
             self.groups = splits.check_groups(groups, len(self))
         if time is not None:
             self.time = splits.check_times(time, len(self))
-
-    def __len__(self) -> int:
-        """Number of events."""
-        return len(self.x)
 
     def select(self, rows: np.ndarray) -> Data:
         """Return the given rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -82,18 +83,18 @@ def log_radius(x: np.ndarray) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Layer:
+class Layer(abc.ABC):
     """What all layers have: a type of `rbig.LAYERS`, and a map from data to base."""
 
     layer_type: ClassVar[str]
 
+    @abc.abstractmethod
     def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows behind the layer, `[N, D]`, and their log-dets, `[N]`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def assign(self, maps: Iterator[Any], dtype: str) -> None:
         """Set the next maps of a flow, those of a layer of this type."""
-        raise NotImplementedError
 
 
 def rotated(x: np.ndarray, rotation: np.ndarray | None) -> np.ndarray:
