@@ -57,6 +57,15 @@ def mlp(inputs, outputs, params, dtype, **options):
 listed("ActNorm", lambda n, d: maps.ActNorm.trainable(n, dtype=d))
 listed("LU", lambda n, d: maps.LU.trainable(n, seed=0, dtype=d))
 listed("TriangularAffine", lambda n, d: maps.TriangularAffine.trainable(n, dtype=d))
+
+
+def _velocity(size, dtype):
+    field = networks.VectorField(size, (4,), frequency=0.0, dtype=dtype, seed=0)
+    for weight in field.weights:  # slow, so that its way back is exact
+        weight.assign(0.2 * weight)
+    return field
+
+
 listed(
     "LowRankAffine",
     lambda n, d: maps.LowRankAffine.trainable(n, rank=min(n, 2), seed=0, dtype=d),
@@ -78,6 +87,8 @@ listed(
         networks.LipschitzMLP(n, (4,), lipschitz=0.5, dtype=d, seed=0)
     ),
 )
+listed("NeuralODE", lambda n, d: maps.NeuralODE(_velocity(n, d), num_steps=20))
+listed("Sphere", lambda n, d: maps.Sphere(), domain=(-1.0, 1.0))
 listed("PReLU", lambda n, d: maps.PReLU.trainable(n, dtype=d))
 listed("LeakyReLU", lambda n, d: maps.LeakyReLU(tf.constant(0.3, d)))
 listed("NormalCDF", lambda n, d: maps.NormalCDF(), domain=(-3.0, 3.0))

@@ -11,7 +11,7 @@ import pytest
 
 import tfp_flows
 from tfp_flows import training
-from tfp_flows.cli import columns, fit
+from tfp_flows.cli import columns, flow_options
 
 
 def _write(path, rows, header="a,b,c"):
@@ -32,7 +32,8 @@ def test_prints_held_out_figures_and_saves_columns(run, table, tmp_path):
     assert f"wrote {out}" in text
     assert "epoch 3/3, nats per row in the columns' units: training" in progress
     assert tfp_flows.load(out).columns == ("a", "b", "c")
-    assert [path.name for path in tmp_path.iterdir()] == ["flow.keras"]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"flow.keras", "flow.fit.json"}
 
 
 def test_members_are_fitted_as_one_flow(run, table, tmp_path):
@@ -235,7 +236,7 @@ def test_missing_extra_is_named(refused, table, tmp_path, monkeypatch):
     ],
 )
 def test_option_values_are_literals_or_text(text, value):
-    assert fit._option(text) == ("k", value)
+    assert flow_options.read(text) == ("k", value)
 
 
 def test_options_of_a_flow_are_printed(run):

@@ -54,7 +54,14 @@ def test_flows_of_bends_have_tails(name, monkeypatch):
     assert found(built(monkeypatch, name, 64, 3)) == ("student-t", dropout)
 
 
-@pytest.mark.parametrize("name", sorted({*flows.names()} - {*ADAPTING, *TAILED}))
+def test_components_of_a_mixture_have_tails_and_dropout(monkeypatch):
+    flow = built(monkeypatch, "mixture", 64, 3)
+    assert {found(each) for each in flow.components} == {("student-t", 0.2)}
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*flows.names()} - {*ADAPTING, *TAILED, "mixture"})
+)
 def test_other_flows_keep_their_own_defaults(name, monkeypatch):
     own = flows.build(name, 3)
     assert found(built(monkeypatch, name, 64, 3)) == found(own)

@@ -78,6 +78,8 @@ class MixtureOfMembers(shared.Unsliced):
         logits: Logarithms of the members' weights, up to a constant, `[M]`, or of
             weights for each density of the batch, `[M, *batch_shape]`.
         members: Their densities, of one batch shape and one event shape.
+        weights_from: Variables and modules that the logits were computed from, so that
+            they are found among the variables of the mixture.
         validate_args: Whether to run value checks.
         name: Name.
     """
@@ -90,11 +92,13 @@ class MixtureOfMembers(shared.Unsliced):
         logits: Any,
         members: Sequence[tfd.Distribution],
         *,
+        weights_from: Sequence[tf.Variable | tf.Module] = (),
         validate_args: bool = False,
         name: str = "mixture_of_members",
     ) -> None:
         parameters = dict(locals())
         self._logits = logits
+        self._weights_from = list(weights_from)
         self._members = list(members)
         super().__init__(
             dtype=self._members[0].dtype,
@@ -130,8 +134,12 @@ class MixtureOfMembers(shared.Unsliced):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Arguments of a function, so that deep copies copy them.
-        options = {"validate_args": self.validate_args, "name": self.name}
-        return _build, (type(self), self._logits, self._members, options)
+        options = {
+            "weights_from": list(self._weights_from),
+            "validate_args": self.validate_args,
+            "name": self.name,
+        }
+        return _build, (type(self), self._logits, list(self._members), options)
 
     def _batch_shape(self) -> tf.TensorShape:
         return self._members[0].batch_shape

@@ -42,6 +42,10 @@ def _component_options(value: Any, name: str) -> dict[str, Any]:
     return {str(k): list(v) if isinstance(v, tuple) else v for k, v in value.items()}
 
 
+def _sizes_or_none(value: Any, name: str) -> tuple[int, ...] | None:
+    return None if value is None else options.sizes(value, name)
+
+
 @_serialize.register()
 class MixtureFlow(Recipe):
     """A mixture of flows of one kind, trained together, with an exact density.
@@ -78,7 +82,9 @@ class MixtureFlow(Recipe):
         default=None, doc="Layers of each component; `None` for those of its kind."
     )
     hidden_units: Any = option(
-        default=None, doc="Widths of the hidden layers of its networks, likewise."
+        default=None,
+        doc="Widths of the hidden layers of its networks, likewise.",
+        read=_sizes_or_none,
     )
     activation: Any = option(default=None, doc="Name in `tf.nn`, likewise.")
     dropout: Any = option(
@@ -197,8 +203,7 @@ class MixtureFlow(Recipe):
         condition = self._one_condition(condition)
         _checks.require_condition(condition, self.condition_shape, owner)
         bijector = self._assemble(self._maps[:k] or [composition.Chain([])])
-        mixture: Any = self._base.distribution(condition)
-        mixture.weights_from = self._base  # has the variables of the weights
+        mixture = self._base.distribution(condition)
         return bases.FlowDistribution(mixture, bijector, name=self.name)
 
     def continuous_log_prob(self, x: tf.Tensor, condition: Condition) -> tf.Tensor:
@@ -315,8 +320,10 @@ class _Components(bases.Base):
             condition: `[..., *condition_shape]`, or `None`.
         """
         parts = [flow.partial(flow.num_maps, condition) for flow in self.flows]
-        logits = self.log_weights if condition is None else self.logits(condition)
-        return MixtureOfMembers(logits, parts)
+        if condition is None:
+            return MixtureOfMembers(self.log_weights, parts)
+        sources = [self.log_weights, self._gate]
+        return MixtureOfMembers(self.logits(condition), parts, weights_from=sources)
 
 
 class _Untracked:
