@@ -81,7 +81,7 @@ def fixed(
         >>> import tensorflow as tf
         >>> from tfp_flows.math import ode
         >>> found = ode.fixed(lambda t, x: -x, tf.ones([1]), 0.0, 1.0, 10)
-        >>> found.state.numpy().round(4).tolist()
+        >>> print(found.state.numpy().round(4))
         [0.3679]
     """
     was_finite = _finite(state)

@@ -47,7 +47,7 @@ def test_the_best_velocity_makes_the_data():
     flow = tfpf.flows.build(
         "flow-matching", 1, hidden_units=(16, 16), frequency=0.0, seed=0
     )
-    flow, _ = tfpf.fit(flow, x, steps=600, batch_size=128, seed=0, verbose=0)
+    flow, _ = tfpf.fit(flow, x, steps=1500, batch_size=128, seed=0, verbose=0)
     new = np.linspace(-4.0, 8.0, 7)[:, np.newaxis]
     exact = -0.5 * ((new[:, 0] - 2.0) / 3.0) ** 2 - np.log(3.0 * np.sqrt(2.0 * np.pi))
     np.testing.assert_allclose(flow.log_prob(new), exact, atol=0.15)
