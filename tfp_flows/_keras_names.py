@@ -38,6 +38,7 @@ FLOWS = (
     "MapsFlow",
     "MaskedAutoregressiveFlow",
     "MixtureAutoregressiveFlow",
+    "MixtureFlow",
     "MonotoneNetworkFlow",
     "NICE",
     "NeuralAutoregressiveFlow",
