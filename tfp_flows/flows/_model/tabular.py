@@ -20,8 +20,9 @@ from tfp_flows.preprocessing.cells import Cells
 
 __all__ = ["SPREAD", "Tabular"]
 
-# So many points of cells are evaluated at once: bounds the memory that networks take.
-POINTS_AT_ONCE = 131_072
+# So many coordinates of points of cells are evaluated at once: bounds the memory of
+# networks, and of transformers, which take tens of numbers for each coordinate.
+NUMBERS_AT_ONCE = 262_144
 # Under this name `call` gets values spread over their cells, in training.
 SPREAD = "spread"
 # Step whose noise `adapt` takes: none of those of training.
@@ -105,7 +106,8 @@ class Tabular:
         """Return how many rows are evaluated at once, each by many points."""
         if self.cells is None or not self.cells.is_coarse:
             return None
-        return max(1, POINTS_AT_ONCE // self.cells.num_points)
+        size = max(1, math.prod(self.event_shape))
+        return max(1, NUMBERS_AT_ONCE // (self.cells.num_points * size))
 
     def _support_maps(self) -> list[Bijector]:
         """Return the map onto the supports of the columns, if there is one."""
