@@ -59,7 +59,8 @@ def samples(count: int, seed: int) -> np.ndarray:
     rows = []
     for side in (x < 0.0, x > 0.0):
         p = density * side / np.sum(density * side)
-        rows.append(rng.choice(x, count // 2, p=p) + 1e-3 * rng.uniform(-0.5, 0.5))
+        within = 1e-3 * rng.uniform(-0.5, 0.5, count // 2)
+        rows.append(rng.choice(x, count // 2, p=p) + within)
     first = np.concatenate(rows)
     return np.stack([first, rng.normal(size=len(first))], -1).astype("float32")
 
@@ -83,11 +84,14 @@ def evidence(seed: int, *, quick: bool) -> Iterator[str]:
 def free_energy(seed: int, *, quick: bool) -> Iterator[str]:
     """Yield the difference of the wells by a Boltzmann generator."""
     x = samples(200 if quick else 4_000, seed)
+    # A few large steps would leave one well without a draw.
+    options: dict[str, Any] = {"learning_rate": 1e-5} if quick else {}
     for weight in (0.5,) if quick else (0.0, 0.5):
         loss = tfpf.training.LikelihoodAndEnergy(energy, 256, energy_weight=weight)
         flow, _ = tfpf.fit(
             "nsf", x, objective=loss, base="normal", steps=3 if quick else 1_500,
             validation=None, columns="continuous", seed=seed, verbose=0,
+            **options,
         )  # fmt: skip
         count = 500 if quick else 100_000
         found = inference.importance_sample(energy, flow, count, seed=seed)

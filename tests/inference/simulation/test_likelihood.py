@@ -32,9 +32,9 @@ def failing(theta, seed):
 @pytest.fixture(scope="module")
 def fitted():
     """Return the likelihood of the conjugate Gaussian model."""
-    theta, x = inference.simulate(NORMAL, simulator, 2000, seed=0, verbose=0)
+    theta, x = inference.simulate(NORMAL, simulator, 8000, seed=0, verbose=0)
     nle = inference.NLE(NORMAL, "linear", num_layers=1, seed=0)
-    return nle.fit(theta, x, epochs=60, verbose=0)
+    return nle.fit(theta, x, epochs=40, verbose=0)
 
 
 @pytest.mark.slow
