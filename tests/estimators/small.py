@@ -25,7 +25,11 @@ def gaussianizer(**given):
 
 
 def detector(**given):
-    return estimators.FlowAnomalyDetector(**{**QUICK, **given})
+    return estimators.FlowAnomalyDetector(**{**QUICK, "noise": 0, **given})
 
 
-ALL = (density, conditional, gaussianizer, detector)
+def blurred(**given):
+    return detector(**{"noise": "auto", **given})
+
+
+ALL = (density, conditional, gaussianizer, blurred)

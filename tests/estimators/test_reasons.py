@@ -51,3 +51,32 @@ def test_p_values_of_usual_rows_are_uniform(detector):
     assert detector.p_values([[9.0, -9.0, 9.0]], usual) == pytest.approx(1 / 301)
     with pytest.raises(ValueError, match="at least 20 rows"):
         detector.p_values(new, usual[:10])
+
+
+def test_noise_gives_dependent_columns_a_density():
+    x = np.column_stack([X[:, 0], X[:, 2].round(), X[:, 0] + X[:, 2].round()])
+    detector = small.blurred(epochs=5).fit(x)
+    assert detector.noise_ == pytest.approx(0.5 * len(x) ** (-1 / 7))
+    odd = x[:1] + np.array([0.0, 0.0, 9.0])  # no sum of the others any more
+    assert detector.score_samples(odd)[0] < detector.score_samples(x).min()
+    assert small.blurred(options={"preprocessing": ["continuous"] * 3})._noise(x) == 0.0
+    with pytest.raises(ValueError, match="`noise` must be 'auto' or a number"):
+        small.blurred(noise=-0.1).fit(x)
+
+
+def test_scores_are_told():
+    plain = small.blurred(epochs=5).fit(X)
+    assert plain.by_ == "mix"
+    log_prob = plain.flow_.log_prob(X).numpy()
+    assert plain.score(X) == pytest.approx(log_prob.mean())
+    norm = (plain.flow_.bijector().inverse(X).numpy() ** 2).sum(axis=1)
+    parts = []
+    for found in (log_prob, -norm):
+        low, middle, high = np.quantile(found, [0.25, 0.5, 0.75])
+        parts.append((found - middle) / (high - low))
+    np.testing.assert_allclose(plain.score_samples(X), np.mean(parts, axis=0))
+    assert small.blurred(missing="impute").fit(X).by_ == "density"
+    with pytest.raises(ValueError, match="there is no base variable"):
+        small.blurred(missing="impute", by="mix").fit(X)
+    with pytest.raises(ValueError, match="`by` must be one of"):
+        small.blurred(by="luck").fit(X)

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 _LISTED = 5
+_UNITS = {
+    "density": "nats, minus the log-density of columns in their own units",
+    "distance": "squared norm of the base variable",
+    "mix": "quartile ranges of the rows of the fit, the mean of density and distance",
+}
 
 
 def add_parser(commands: Any) -> None:
@@ -35,8 +40,8 @@ def add_parser(commands: Any) -> None:
         "detect",
         help="find the rows of a table that are unlike those of another one",
         description="Fit a flow to the rows of TRAIN, which are mostly usual ones, and "
-        "write for each row of NEW its score, minus its log-density in nats, and "
-        "whether it is an anomaly: less likely than the share --contamination of the "
+        "write for each row of NEW its score, high for odd rows, and "
+        "whether it is an anomaly: less usual than the share --contamination of the "
         "rows of TRAIN. Columns are matched by name.",
     )
     add = parser.add_argument
@@ -214,7 +219,7 @@ def _report(
         "contamination": arguments.contamination,
         "flow": name,
         "parameters": models.parameter_count(detector.flow_),
-        "unit": "nats, minus the log-density of columns in their own units",
+        "unit": _UNITS[detector.by_],
         "out": out,
     }
     say = report.note if out is None else report.line

@@ -11,20 +11,43 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tfp_flows import flows
-from tfp_flows.estimators import checks, reasons
+from tfp_flows.estimators import base, checks, reasons
 from tfp_flows.estimators.density import FlowDensity
 
 __all__ = ["FlowAnomalyDetector"]
 
+# Of Scott's bandwidth, which suits a kernel on normal rows, so much blurs a flow.
+BANDWIDTH = 0.5
+# Share of the noise's variance that is drawn once, before the fit looks at the rows:
+# columns that are sums of others have a density then, too.
+FIXED = 0.1
+# A blurred density is smooth, and needs fewer updates than one of every detail.
+UPDATES = 1_000
+# Whoever tells kinds of columns, or a noise, wants no other.
+TOLD = {"columns", "preprocessing", "noise"}
+BY = ("auto", "density", "distance", "mix")
+# Equal scores have no spread.
+TINY = 1e-9
+
 
 class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
-    """Detect anomalies as the rows of lowest density under a flow.
+    """Detect anomalies as the rows that are least usual under a flow.
 
-    Methods have scikit-learn's signs, as `IsolationForest` has: `score_samples` is the
-    log-density, high for usual rows; `decision_function` is that less `offset_`; and
-    `predict` says 1 for usual rows and -1 for anomalies. Attributes have the meaning
-    that they have in PyOD: `decision_scores_` and `threshold_` are high for anomalies,
+    Methods have scikit-learn's signs, as `IsolationForest` has: `score_samples` is high
+    for usual rows; `decision_function` is that less `offset_`; and `predict`
+    says 1 for usual rows and -1 for anomalies. Attributes have the meaning that they
+    have in PyOD: `decision_scores_` and `threshold_` are high for anomalies,
     and `labels_` has 1 for them and 0 for others.
+
+    Columns are taken for numbers, and the flow is fitted to rows with normal noise of
+    half of Scott's bandwidth, `0.5 * n**(-1 / (d + 4))` standard deviations of each
+    column: then neither ties, integers nor columns that are sums of others make peaks
+    that outdo all else. A score is the mean of two, each in units of how it varies over
+    the training rows: the log-density, and minus the squared norm of the base variable
+    `z`. The density alone calls usual rows odd where data are spread out, the norm
+    alone is blind to gaps between usual rows. `by="density"` gives log-densities in
+    nats; `noise=0` those of the table as `FlowDensity` has it, where integers, atoms
+    and bounds have probabilities of their own.
 
     Rows are assumed to be mostly usual ones. A fit to usual rows alone, if there are,
     finds more. `attributions` says which columns of a row are odd, `p_values` how sure
@@ -36,22 +59,32 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
             `FlowDensity`.
         contamination: Share of anomalies among the training rows, above 0 and at most
             0.5: it sets the threshold, and no ranking depends on it.
+        noise: Standard deviation of the noise, in those of the columns; `"auto"` for
+            half of Scott's bandwidth. A flow that is given built, or whose columns are
+            told, gets none by `"auto"`.
+        by: What rows are scored by: `"density"`, `"distance"` (minus the squared norm
+            of `z`), or `"mix"`; `"auto"` is the mix, and the density where there is no
+            noise, where cells of rows to score may be missing, or where a flow has no
+            single map.
         options: Options of the flow, such as `{"num_layers": 3}`.
-        epochs: Most passes over the data; by default enough for 8,000 updates.
+        epochs: Most passes over the data; by default enough for 1,000 updates, and
+            8,000 without noise.
         batch_size: Rows per update.
         learning_rate: Highest learning rate.
         validation: Share of rows held out for early stopping, or `None`.
         patience: Epochs without improvement before training stops.
         missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
             from similar rows, and those of rows to score are integrated out.
-        fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"noise": 0.05}`.
+        fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"groups": ...}`.
         random_state: Int, `RandomState`, or `None` for NumPy's global one.
         verbose: As in `keras.Model.fit`; 0 is silent.
 
     Attributes:
         flow_: The fitted `tfp_flows.flows.Flow`.
-        offset_: Log-density below which a row is an anomaly.
-        decision_scores_: Minus the log-densities of the training rows, `[n]`.
+        noise_: The noise that the rows got, in standard deviations of the columns.
+        by_: What rows are scored by: `"density"`, `"distance"` or `"mix"`.
+        offset_: Score below which a row is an anomaly.
+        decision_scores_: Minus the scores of the training rows, `[n]`.
         threshold_: Score above which a row is an anomaly, `-offset_`.
         labels_: 1 for anomalies among the training rows and 0 for others, `[n]`.
         history_: Losses of each epoch, nats per row, by name.
@@ -73,6 +106,8 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
         flow: Any = flows.DEFAULT,
         *,
         contamination: float = 0.1,
+        noise: float | Literal["auto"] = "auto",
+        by: Literal["auto", "density", "distance", "mix"] = "auto",
         options: Mapping[str, Any] | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -98,6 +133,8 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
             verbose=verbose,
         )
         self.contamination = contamination
+        self.noise = noise
+        self.by = by
 
     def fit(
         self, X: Any, y: Any = None, *, sample_weight: Any = None, groups: Any = None
@@ -123,7 +160,17 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
                 "of anomalies to expect, such as 0.1."
             )
             raise ValueError(msg)
+        if self.noise != "auto" and not (
+            isinstance(self.noise, numbers.Real) and 0 <= self.noise < np.inf
+        ):
+            msg = f"`noise` must be 'auto' or a number from 0 on, got {self.noise!r}."
+            raise ValueError(msg)
+        if self.by not in BY:
+            msg = f"`by` must be one of {', '.join(BY)}, got {self.by!r}."
+            raise ValueError(msg)
         super().fit(X, sample_weight=sample_weight, groups=groups)
+        self.by_: str = self._chosen()
+        self._scales: tuple[tuple[float, float], ...] = self._measure(X)
         found = self.score_samples(X)
         weights = None if sample_weight is None else np.asarray(sample_weight, float)
         self.offset_: float = _quantile(found, float(share), weights)
@@ -132,7 +179,98 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
         self.labels_ = (found < self.offset_).astype(int)
         return self
 
+    def _fit_flow(self, x: np.ndarray, *args: Any, **kwargs: Any) -> None:
+        """Fit the flow to rows with noise: a part of it fixed, a part in each batch."""
+        self.noise_: float = self._noise(x)
+        if not self.noise_:
+            super()._fit_flow(x, *args, **kwargs)
+            return
+        more: dict[str, Any] = {}
+        fixed = self.noise_
+        if not isinstance(self.flow, str) or _has_batches(self.flow):
+            fixed *= np.sqrt(FIXED)
+            more["noise"] = self.noise_ * np.sqrt(1.0 - FIXED)
+            if self.epochs is None:
+                more["steps"] = UPDATES
+        if not isinstance(self.flow, flows.Flow):
+            more["columns"] = "continuous"
+        checks.require_varying(x, self._names, self._argument)
+        rng = np.random.default_rng(base.seed_of(self.random_state))
+        draws = rng.normal(size=x.shape).astype(x.dtype)
+        noisy = x + np.asarray(fixed * np.nanstd(x, axis=0), x.dtype) * draws
+        super()._fit_flow(noisy, *args, more=more, **kwargs)
+
+    def _noise(self, x: np.ndarray) -> float:
+        """Return the noise of rows in standard deviations of the columns."""
+        if self.noise != "auto":
+            return float(self.noise)
+        told = {*(self.options or {}), *(self.fit_arguments or {})}
+        if isinstance(self.flow, flows.Flow) or told & TOLD:
+            return 0.0
+        return float(BANDWIDTH * len(x) ** (-1.0 / (x.shape[1] + 4)))
+
+    def _chosen(self) -> str:
+        """Return what rows are scored by.
+
+        Raises:
+            ValueError: If the flow has no base variable of whole rows.
+        """
+        several = isinstance(self.flow_, (flows.Ensemble, flows.MixtureFlow))
+        has_norm = not several and not self.flow_.is_discrete
+        has_norm = has_norm and self.missing != "impute"
+        if self.by == "auto":
+            return "mix" if has_norm and self.noise_ else "density"
+        if self.by != "density" and not has_norm:
+            msg = (
+                f"`by` must be 'density' for flows of several, for columns of kinds "
+                f"and with missing='impute', got {self.by!r}: there is no base "
+                "variable of a whole row."
+            )
+            raise ValueError(msg)
+        return self.by
+
+    def _measure(self, X: Any) -> tuple[tuple[float, float], ...]:
+        """Return middle and spread of both scores over the training rows."""
+        if self.by_ != "mix":
+            return ()
+        scores = super().score_samples(X), self._distances(X)
+        quarters = [np.quantile(found, (0.25, 0.5, 0.75)) for found in scores]
+        return tuple((float(q[1]), float(max(q[2] - q[0], TINY))) for q in quarters)
+
+    def _distances(self, X: Any) -> np.ndarray:
+        """Return minus the squared norms of the base variables, `[n]`."""
+        x = validate_data(self, X, reset=False, dtype=checks.FLOATS)
+        inverse = self.flow_.bijector().inverse
+        kind = self.flow_.variable_dtype
+        return -base.in_blocks(
+            lambda rows: np.square(inverse(rows.astype(kind))).sum(axis=1), x
+        )
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean log-density of rows in nats, whatever `by` is.
+
+        Args:
+            X: Rows, `[n, d]`.
+            y: Not used.
+            sample_weight: Weights of the rows in the mean, `[n]`.
+        """
+        return float(np.average(self._log_prob(X), weights=sample_weight))
+
     def score_samples(self, X: Any) -> np.ndarray:
+        """Return how usual each row is, `[n]`: see `by` of the class."""
+        check_is_fitted(self, "flow_")
+        if self.by_ == "density":
+            return self._log_prob(X)
+        if self.by_ == "distance":
+            return self._distances(X)
+        scores = self._log_prob(X), self._distances(X)
+        parts = [
+            (found - middle) / spread
+            for found, (middle, spread) in zip(scores, self._scales, strict=True)
+        ]
+        return 0.5 * (parts[0] + parts[1])
+
+    def _log_prob(self, X: Any) -> np.ndarray:
         """Return the log-density of each row in nats, `[n]`, missing cells as usual."""
         if self.missing != "impute":
             return super().score_samples(X)
@@ -143,12 +281,19 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
         return self._with_missing(x)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return log-densities less `offset_`, `[n]`: negative for anomalies."""
+        """Return scores less `offset_`, `[n]`: negative for anomalies."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> np.ndarray:
         """Return 1 for usual rows and -1 for anomalies, `[n]`."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+def _has_batches(name: str) -> bool:
+    """Whether a flow of this name is trained by batches, each of which gets noise."""
+    if name not in flows.names():
+        return False
+    return flows.flow_class(name).fit_policy.method == "gradients"
 
 
 def _quantile(values: np.ndarray, share: float, weights: np.ndarray | None) -> float:

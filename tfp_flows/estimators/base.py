@@ -82,6 +82,7 @@ class FlowEstimator(BaseEstimator):
         columns: dict[str, Any],
         sample_weight: Any = None,
         groups: Any = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         """Fit the flow to checked rows.
 
@@ -91,6 +92,7 @@ class FlowEstimator(BaseEstimator):
             columns: `columns` and `condition_columns` of the flow, as far as known.
             sample_weight: Weights of the rows.
             groups: Group of each row; all rows of one are held out, or none.
+            more: Arguments of `fit` unless `fit_arguments` has others.
         """
         seed = seed_of(self.random_state)
         weights = None if sample_weight is None else np.asarray(sample_weight)
@@ -113,7 +115,7 @@ class FlowEstimator(BaseEstimator):
             patience=self.patience,
             seed=seed,
             verbose=self.verbose,
-            **(self.fit_arguments or {}),
+            **{**(more or {}), **(self.fit_arguments or {})},
             **options,
         )
         self.history_ = dict(history.history)
