@@ -43,6 +43,7 @@ INFERENCE = {
 # Those of learning with flows, too.
 LEARNING = {
     "anomalies": ("DTE-C", "neighbours", "\nsmoke\t150"),
+    "classifiers": ("moons, 10 labels", "\nmoons\t1 seeds"),
     "regression": ("CRPS forest", "\nsmoke\t1", "pooled coverage"),
 }
 

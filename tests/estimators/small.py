@@ -32,4 +32,9 @@ def blurred(**given):
     return detector(**{"noise": "auto", **given})
 
 
-ALL = (density, conditional, gaussianizer, blurred)
+def classifier(**given):
+    quick = {name: QUICK[name] for name in ("flow", "validation", "random_state")}
+    return estimators.FlowClassifier(**{**quick, "epochs": 25, **given})
+
+
+ALL = (density, conditional, gaussianizer, blurred, classifier)

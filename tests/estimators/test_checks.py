@@ -10,11 +10,14 @@ WEIGHTS = (
     "batches are drawn among rows: a weight counts in the mean of the loss, not as so "
     "many copies, which would make other batches"
 )
+CLASSES = "check_classifiers_classes"
+UNKNOWN = "the check calls a class -1, which stands for rows without a label"
 ROWS = "a density needs ten rows of a weight above zero, the check has nine"
-# The one exception; `Gaussianizer` takes no weights.
+# The exceptions; `Gaussianizer` takes no weights.
 EXPECTED = {
     "ConditionalFlowDensity": {CHECK: WEIGHTS},
     "FlowAnomalyDetector": {CHECK: WEIGHTS},
+    "FlowClassifier": {CLASSES: UNKNOWN},
     "FlowDensity": {CHECK: ROWS},
 }
 

@@ -9,7 +9,9 @@ from tfp_flows import _optional
 _optional.require("sklearn", extra="sklearn")
 
 from tfp_flows.estimators.anomaly import FlowAnomalyDetector
+from tfp_flows.estimators.answers import JointLogProb, RiskCoverage
 from tfp_flows.estimators.baselines import BASELINES, Baseline, fit_baseline
+from tfp_flows.estimators.classifier import FlowClassifier
 from tfp_flows.estimators.comparison import compare
 from tfp_flows.estimators.conditional import ConditionalFlowDensity
 from tfp_flows.estimators.density import FlowDensity
@@ -27,9 +29,12 @@ __all__ = [
     "Comparison",
     "ConditionalFlowDensity",
     "FlowAnomalyDetector",
+    "FlowClassifier",
     "FlowDensity",
     "Gaussianizer",
+    "JointLogProb",
     "MutualInfo",
+    "RiskCoverage",
     "Score",
     "compare",
     "fit_baseline",
