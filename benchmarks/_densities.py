@@ -232,6 +232,21 @@ def trained_rbig(train: np.ndarray, seed: int, options: dict[str, Any]) -> Densi
     return _of_flow(flow)
 
 
+def within_budget(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
+    """`fit(x, budget=...)` of the given time."""
+    import tfp_flows
+
+    flow, _ = tfp_flows.fit(
+        train,
+        budget=options["seconds"],
+        groups=options.get("groups"),
+        columns="continuous",
+        seed=seed,
+        verbose=0,
+    )
+    return _of_flow(flow)
+
+
 def timed_maf(train: np.ndarray, seed: int, options: dict[str, Any]) -> Density:
     """`fit("maf")` with its defaults, for the given time at most."""
     until = time.process_time() + options["seconds"]
@@ -254,11 +269,12 @@ MODELS: dict[str, Callable[[np.ndarray, int, dict[str, Any]], Density]] = {
     "nsf-ar": functools.partial(flow_by_name, name="nsf-ar"),
     "rbig+": trained_rbig,
     "maf": timed_maf,
+    "budget": within_budget,
 }
 # What is imported before the time of a fit is taken.
 SKLEARN = {"power": "preprocessing", "quantile": "preprocessing"}
 SKLEARN |= {"mixture": "mixture", "mixture-10": "mixture"}
-OURS = ("classic", "simple", "start", "rbig", "nsf-ar", "rbig+", "maf")
+OURS = ("classic", "simple", "start", "rbig", "nsf-ar", "rbig+", "maf", "budget")
 IMPORTS = {
     **{name: f"sklearn.{module}" for name, module in SKLEARN.items()},
     **dict.fromkeys(OURS, "tfp_flows.training"),

@@ -22,7 +22,7 @@ published (`classic`); sinflow, from an interpreter that has it; `rbig`, `fit("r
 with the best of its starts (`start`) and the best of its three simplest starts
 (`simple`, `rotation="ica"`); `nsf-ar`, the default flow. With `--seconds`, also
 `rbig+`, that fit trained on by gradients until so much CPU time is over in all, and
-`maf`, `fit("maf")` stopped at the same time.
+`maf`, `fit("maf")` stopped at the same time, and `budget`, `fit(x, budget=...)`.
 
 One process for each line; imports are not part of the time. "bad" counts rows without a
 finite log-density; where there are some, the mean is over the others, which favours the
@@ -66,7 +66,7 @@ __all__ = ["scored"]
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 OURS = ("simple", "start", "rbig")
 DEFAULT = ("Gaussian", "power", "quantile", "mixture", "classic", "sinflow", *OURS)
-TIMED = ("rbig+", "maf")
+TIMED = ("rbig+", "maf", "budget")
 # Published figures of RBIG, and by how much they are to be passed.
 PUBLISHED, MARGIN = {"miniboone": -25.41, "bsds": 115.96}, 5.0
 # How many times faster than SINF its likelihood is to be reached.

@@ -356,3 +356,15 @@ def test_kinds_of_columns_are_found_told_and_kept(run, refused, tmp_path):
 )
 def test_lists_of_columns_may_have_kinds(text, names, kinds):
     assert columns.kinds(text, ["a", "b", "x=1"]) == (names, kinds)
+
+
+def test_a_budget_bounds_the_time(run, refused, table, tmp_path):
+    out = tmp_path / "flow.keras"
+    code, text, _ = run("fit", table, "--out", out, "--budget", "1s")
+    assert code == 0
+    assert "CPU time of a budget of 1 s" in text
+    assert isinstance(tfp_flows.load(out), tfp_flows.flows.RBIG)
+    more = ("fit", table, "--out", tmp_path / "b.keras", "--budget")
+    assert "must be a time such as 10s" in refused(*more, "soon")
+    assert "chooses the flow itself" in refused(*more, "1s", "--flow", "maf")
+    assert "--epochs has no part" in refused(*more, "1s", "--epochs", 3)

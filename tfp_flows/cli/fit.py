@@ -117,6 +117,12 @@ def add_parser(commands: Any) -> None:
         help="write the flow as it is each N epochs, too, for --resume after a crash",
     )
     add("--epochs", type=ranges.count, metavar="N", help="most passes over the rows")
+    add(
+        "--budget",
+        type=ranges.time,
+        metavar="TIME",
+        help="CPU time of the fit, such as 10s or 2min; it chooses the flow itself",
+    )
     add("--batch-size", type=ranges.count, metavar="N", help="rows of one update")
     add(
         "--option",
@@ -155,6 +161,9 @@ def run(arguments: argparse.Namespace) -> None:
     changes = config.note_changes(arguments)
     if changes is not None:
         Report(arguments).note(changes)
+    if arguments.budget is not None:
+        _check_budget(arguments)
+        arguments.flow = "rbig"
     if images.is_image_file(arguments.data) or arguments.flow in images.FLOWS:
         _run_images(arguments)
         return
@@ -199,6 +208,7 @@ def run(arguments: argparse.Namespace) -> None:
     if flow is None:
         flow = name = flow_options.checked(arguments.flow, options)
         more = {
+            "budget": arguments.budget,
             "columns": found.kinds or events.columns,
             "condition_columns": None if conditions is None else conditions.columns,
         }
@@ -234,6 +244,20 @@ def run(arguments: argparse.Namespace) -> None:
     done.report(report, out)
     report.end()
     done.end(out)
+
+
+def _check_budget(arguments: argparse.Namespace) -> None:
+    """Raise unless it is left to the budget which flow is fitted, and how long."""
+    for name in ("epochs", "resume", "condition", "batch_size"):
+        if getattr(arguments, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} has no part in a fit with --budget.")
+    if arguments.flow not in (None, "rbig"):
+        raise UsageError(
+            f"--budget chooses the flow itself, got --flow {arguments.flow}."
+        )
+    if images.is_image_file(arguments.data):
+        raise UsageError("--budget is for tables, the data are images.")
 
 
 def _judge(

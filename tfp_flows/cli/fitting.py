@@ -135,6 +135,8 @@ def run(
             history = flow.history
     seconds = time.monotonic() - start
     ending, losses = str(history.ending), dict(history.history)
+    if more.get("budget") is not None and not interrupted:
+        ending += f"; {history.report.advice[-1]}"
     return Done(flow, seconds, line.epochs_done, interrupted, ending, losses)
 
 

@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 
-__all__ = ["count", "dpi", "fraction", "half", "seed", "temperature"]
+__all__ = ["count", "dpi", "fraction", "half", "seed", "temperature", "time"]
 
 
 def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -67,6 +67,22 @@ def _number(
         return value
 
     return read
+
+
+def time(text: str) -> str:
+    """Return a time in words, checked: a number above 0, and a unit unless seconds."""
+    number = text.rstrip("hmins ")
+    if text[len(number) :].strip() not in ("", "s", "m", "min", "h"):
+        number = ""
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"must be a time such as 10s or 2min, got {text!r}"
+        )
+    return text
 
 
 count = _whole(1, 10**9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from time import process_time as time_of_process
 from typing import Any, Literal
 
 import keras
@@ -12,6 +13,7 @@ import tensorflow as tf
 from tfp_flows import flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
+from tfp_flows.training import budget as budgets
 from tfp_flows.training import garbage, report, running, words
 from tfp_flows.training.baseline import estimate
 from tfp_flows.training.data import arrays, given
@@ -42,6 +44,7 @@ def fit(
     weight_decay: float = 1e-4,
     patience: int | None = None,
     noise: float = 0.0,
+    budget: float | str | None = None,
     average: float | Literal["auto"] | None = "auto",
     weights: TensorLike | None = None,
     missing: Literal["error", "impute"] = "error",
@@ -102,6 +105,9 @@ def fit(
         noise: Standard deviation of Gaussian noise added to the events of each batch,
             in units of the standard deviation of each coordinate; columns with bounds,
             steps, atoms or categories get none.
+        budget: CPU time of the whole fit, seconds or a text such as `"10s"`: an `RBIG`,
+            among whose first layers is a mixture, then trained on by gradients while
+            there is time; validation rows choose. The report says what more would buy.
         average: Decay of an exponential average of the weights, such as 0.999, which is
             validated and kept in place of the last weights; see `AverageWeights`. By
             default 0.99 where `nsf-ar` is built for a small table, `None` elsewhere.
@@ -155,8 +161,13 @@ def fit(
         >>> flow.sample(3, seed=1).shape.as_list()
         [3, 2]
     """
+    begun = time_of_process()
     garbage.collect()
     words.refuse_foreign(options)
+    limit = None
+    if budget is not None:
+        limit = budgets.Budget.begin(budget, begun)
+        flow, x = budgets.flow_and_data(flow, x, epochs=epochs, steps=steps)
     flow, x = words.flow_and_data(flow, x, objective)
     weights = words.one_of("weights", weights, "sample_weight", sample_weight)
     validation = words.validation_of(validation, validation_split, validation_data)
@@ -202,9 +213,18 @@ def fit(
         groups=groups,
         time=time,
     )
-    history = _run(found, settings)
+    said: tuple[str, ...] = ()
+    if limit is None:
+        history = _run(found, settings)
+    else:
+        _refuse_for_greedy(found.dataset, condition, weights, settings)
+        found, history, sentence = budgets.run(found, settings, limit)
+        said = (sentence,)
     judged = _report(found, settings, history)
-    history.report = dataclasses.replace(judged, columns=found.described())
+    advice = (*judged.advice, *said)
+    history.report = dataclasses.replace(
+        judged, columns=found.described(), advice=advice
+    )
     _tell(history.report, settings)
     return found.flow, history
 

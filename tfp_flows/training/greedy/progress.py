@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -73,6 +73,8 @@ class Progress:
             verbose=0 if silent else 2,
         )
         flow.history = self.history
+        self._flow = flow
+        flow.stop_training = False
         self._callbacks.on_train_begin()
         self.best = np.empty(0)
         self._means: list[float] | None = None
@@ -86,7 +88,12 @@ class Progress:
     @property
     def goes_on(self) -> bool:
         """Whether the fit looks for more layers."""
-        return self.may_grow and self._since < self._patience
+        return self.may_grow and self._since < self._patience and not self._stopped
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether a callback has stopped the fit."""
+        return bool(self._flow.stop_training)
 
     def note(self, label: str, losses: list[np.ndarray]) -> bool:
         """Report a layer, and say whether it gains; the first one does.
@@ -118,6 +125,12 @@ class Progress:
             if isinstance(callback, keras.callbacks.History):
                 callback.history.setdefault("layer_type", []).append(label)
 
+    def _reason(self) -> Literal["callback", "length", "patience"]:
+        """Return why no layer is added any more."""
+        if self._stopped:
+            return "callback"
+        return "length" if self.goes_on or not self.may_grow else "patience"
+
     def end(
         self, kept: int, losses: np.ndarray, *, judges: bool
     ) -> keras.callbacks.History:
@@ -130,7 +143,7 @@ class Progress:
         """
         self._callbacks.on_train_end()
         self.history.ending = Ending(
-            "length" if self.goes_on or not self.may_grow else "patience",
+            self._reason(),
             self._number,
             self._most,
             kept if judges else None,
