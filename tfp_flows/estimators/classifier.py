@@ -226,7 +226,7 @@ class FlowClassifier(answers.Answers, ClassifierMixin, base.FlowEstimator):
         names = {"columns": self._names}
         flow, options = self._unfitted(x, None, names, seed)
         if isinstance(flow, str):
-            options = {**hybrid.defaults(flow), **names, **options}
+            options = {**hybrid.defaults(flow, x.shape[1]), **names, **options}
         elif self.head == "mixture":
             msg = (
                 "`flow` must be a name with head='mixture', which sets the base "

@@ -26,11 +26,16 @@ SEPARATION = 4.0
 VALIDATION = 4_096
 
 
-def defaults(name: str) -> dict[str, Any]:
-    """Return the options of a flow that suit a classifier, where the flow has them."""
+def defaults(name: str, size: int) -> dict[str, Any]:
+    """Return the options of a flow that suit a classifier, where the flow has them.
+
+    Args:
+        name: Of the flow.
+        size: Number of columns; two are too few to remember rows by.
+    """
     policy = flows.flow_class(name).fit_policy
     known = inspect.signature(flows.flow_class(name)).parameters
-    found: dict[str, Any] = {"dropout": policy.dropout}
+    found: dict[str, Any] = {"dropout": policy.dropout if size > 2 else 0.0}
     if policy.base is not None:
         found["base"] = policy.base
     return {key: value for key, value in found.items() if key in known}
