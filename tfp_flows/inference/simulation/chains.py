@@ -19,6 +19,7 @@ from tfp_flows.inference.simulation.parameters import Parameters
 __all__ = ["ChainPosterior", "run"]
 
 LogLikelihood = Callable[[tf.Tensor], tf.Tensor]
+LogProb = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 # Draws of the prior among which chains find their starts: modes of the posterior get
 # chains by their weight.
@@ -143,21 +144,24 @@ class ChainPosterior(shared.Unsliced):
 
 def run(
     parameters: Parameters,
-    log_likelihood: LogLikelihood,
+    log_prob: LogProb,
+    observed: np.ndarray,
     *,
     num_draws: int,
     num_chains: int,
     burn_in: int,
     seed: Seed,
 ) -> ChainPosterior:
-    """Return the posterior with draws of many short chains.
+    """Return the posterior of independent observations, with draws of short chains.
 
     Chains start at draws of the prior, resampled by their likelihood, so that each mode
     gets chains by its weight, and move by the no-U-turn sampler without bounds.
 
     Args:
         parameters: Those of the prior.
-        log_likelihood: Function of rows `[N, D]` in a graph, that returns `[N]`.
+        log_prob: Function of parameters `[N, D]` and data `[N, *x_shape]` in a graph,
+            that returns `[N]`: what each observation adds to the log-density.
+        observed: The observations, `[K, *x_shape]`.
         num_draws: Draws to keep, at least.
         num_chains: Number of chains.
         burn_in: Steps before, in which the step size adapts.
@@ -166,18 +170,19 @@ def run(
     for name, value in (("num_draws", num_draws), ("num_chains", num_chains)):
         _checks.count(value, 1, name)
     _checks.count(burn_in, 10, "burn_in")
+    log_likelihood = _of_all(log_prob, tf.constant(observed))
     start_seed, chain_seed = base.pair(seed), base.pair([*_ints(seed), 1])
     start, scale = _starts(parameters, log_likelihood, num_chains, start_seed)
     prior = parameters.target
 
-    def log_prob(vectors: tf.Tensor) -> tf.Tensor:
+    def target(vectors: tf.Tensor) -> tf.Tensor:
         events = parameters.bijector.forward(vectors)
         return prior.flat_log_prob(vectors) + log_likelihood(parameters.flat(events))
 
     @tf.function(autograph=False)
     def chains(start: tf.Tensor, scale: tf.Tensor) -> Any:
         kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
-            tfp.mcmc.NoUTurnSampler(log_prob, scale, MAX_TREE_DEPTH),
+            tfp.mcmc.NoUTurnSampler(target, scale, MAX_TREE_DEPTH),
             num_adaptation_steps=int(0.8 * burn_in),
             target_accept_prob=tf.constant(ACCEPTANCE, start.dtype),
         )
@@ -198,6 +203,18 @@ def run(
         draws.numpy(),
         float(np.mean(np.exp(np.minimum(log_ratios.numpy(), 0.0)))),
     )
+
+
+def _of_all(log_prob: LogProb, observed: tf.Tensor) -> LogLikelihood:
+    """Return the sum over observations as a function of parameters `[N, D]`."""
+    count, shape = observed.shape[0], observed.shape[1:]
+
+    def log_likelihood(rows: tf.Tensor) -> tf.Tensor:
+        given = tf.repeat(rows, count, axis=0)
+        data = tf.tile(observed, [tf.shape(rows)[0], *([1] * len(shape))])
+        return tf.reduce_sum(tf.reshape(log_prob(given, data), [-1, count]), axis=1)
+
+    return log_likelihood
 
 
 def _ints(seed: Seed) -> list[int]:

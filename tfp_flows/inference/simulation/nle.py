@@ -79,17 +79,14 @@ class NLE(base.FlowEstimator):
         """
         observed = self._observed(x_o)
         flow = self._fitted()
-        every = tf.constant(observed.reshape(-1, *self.x_shape))
 
-        def log_likelihood(rows: tf.Tensor) -> tf.Tensor:
-            given = tf.repeat(tf.cast(rows, every.dtype), len(every), axis=0)
-            events = tf.tile(every, [tf.shape(rows)[0], *([1] * len(self.x_shape))])
-            found = flow.distribution(given).log_prob(events)
-            return tf.reduce_sum(tf.reshape(found, [-1, len(every)]), axis=1)
+        def log_prob(theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+            return flow.distribution(tf.cast(theta, x.dtype)).log_prob(x)
 
         return chains.run(
             self.parameters,
-            log_likelihood,
+            log_prob,
+            observed.reshape(-1, *self.x_shape),
             num_draws=num_draws,
             num_chains=num_chains,
             burn_in=burn_in,

@@ -132,18 +132,11 @@ class NRE(base.Estimator):
                 finite.
         """
         observed = self._observed(x_o)
-        every = tf.constant(observed.reshape(-1, *self.x_shape))
         network: Any = self.network
-
-        def log_likelihood(rows: tf.Tensor) -> tf.Tensor:
-            given = tf.repeat(rows, len(every), axis=0)
-            data = tf.tile(every, [tf.shape(rows)[0], *([1] * len(self.x_shape))])
-            found = network({"theta": given, "x": data})
-            return tf.reduce_sum(tf.reshape(found, [-1, len(every)]), axis=1)
-
         return chains.run(
             self.parameters,
-            log_likelihood,
+            lambda theta, x: network({"theta": theta, "x": x}),
+            observed.reshape(-1, *self.x_shape),
             num_draws=num_draws,
             num_chains=num_chains,
             burn_in=burn_in,
