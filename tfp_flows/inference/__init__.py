@@ -15,7 +15,11 @@ from tfp_flows.inference.integrals import Integral, integrate
 from tfp_flows.inference.posterior import PosteriorReport, fit_posterior
 from tfp_flows.inference.sampling import Chains, sample_posterior
 from tfp_flows.inference.simulation.chains import ChainPosterior
-from tfp_flows.inference.simulation.embeddings import SetEmbedding
+from tfp_flows.inference.simulation.embeddings import (
+    ImageEmbedding,
+    SeriesEmbedding,
+    SetEmbedding,
+)
 from tfp_flows.inference.simulation.nle import NLE
 from tfp_flows.inference.simulation.npe import NPE
 from tfp_flows.inference.simulation.nre import NRE
@@ -32,11 +36,13 @@ __all__ = [
     "Estimate",
     "Evidence",
     "FreeEnergyProfile",
+    "ImageEmbedding",
     "ImportanceSample",
     "Integral",
     "Posterior",
     "PosteriorReport",
     "SequentialResult",
+    "SeriesEmbedding",
     "SetEmbedding",
     "evidence",
     "fit_posterior",

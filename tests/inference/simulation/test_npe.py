@@ -182,3 +182,38 @@ def test_priors_that_cannot_be_learned_are_refused():
         inference.NPE(BOX).posterior([0.0])
     with pytest.raises(ValueError, match="`flow` must be one of"):
         inference.NPE(BOX, "no-flow")
+
+
+def test_series_and_images_are_summarised():
+    rng = np.random.default_rng(0)
+    series = inference.SeriesEmbedding(3, (4, 4), num_places=2, seed=0)
+    image = inference.ImageEmbedding(2, (4,), kernel_size=3, seed=0)
+    for layer, shape, size in ((series, (20,), 3), (image, (9, 8), 2)):
+        x = rng.normal(size=(5, *shape)).astype(np.float32)
+        found = np.asarray(layer(x))
+        assert found.shape == layer.compute_output_shape(x.shape) == (5, size)
+        again = keras.layers.deserialize(keras.layers.serialize(layer))
+        np.testing.assert_allclose(again(x[..., None]), found, atol=1e-6)  # the seed's
+        with pytest.raises(ValueError, match=r"must have shape \["):
+            type(layer)()(np.zeros([5, 2], np.float32)[:, 0])
+    early = np.zeros([1, 20], np.float32)
+    early[0, 4] = 1.0
+    assert not np.allclose(series(early), series(np.roll(early, 12, axis=1)))
+
+
+def test_embeddings_are_trained_saved_and_loaded(tmp_path):
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(80, 2)).astype(np.float32)
+    x = theta[:, :1] + rng.normal(size=(80, 12)).astype(np.float32)
+    layer = inference.SeriesEmbedding(2, (4,), num_places=1, seed=0)
+    npe = inference.NPE(
+        NORMAL, "maf", embedding=layer, num_layers=1, hidden_units=(8,), seed=0
+    )
+    start = np.asarray(layer(x))
+    npe.fit(theta, x, **{**QUICK, "epochs": 8})
+    assert np.abs(layer(x) - start).max() > 1e-3
+    density = npe.posterior(x[0]).log_prob(theta[:3])
+    npe.flow.save(tmp_path / "flow.keras")
+    loaded = keras.models.load_model(tmp_path / "flow.keras")
+    found = loaded.log_prob(theta[:3], np.broadcast_to(x[0], (3, 12)))
+    np.testing.assert_allclose(found, density, atol=1e-5)

@@ -19,8 +19,8 @@ from tfp_flows.inference.simulation.simulations import (
 
 __all__ = ["Estimator", "FlowEstimator", "pair"]
 
-# The default flow of tables. Of the tasks of `benchmarks/inference/sbibm.py` only
-# `two_moons` was run with it: no choice between flows was made there.
+# The default flow of tables; no choice between flows was made on the tasks of
+# `benchmarks/inference/sbibm.py`.
 DEFAULT = "nsf-ar"
 
 
