@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import tfp_flows
+from tests.flows import small
 from tfp_flows import datasets, flows
+from tfp_flows.preprocessing import Column
 
 
 def _csv(text):
@@ -274,3 +276,20 @@ def test_files_that_hold_no_flow_are_refused(make, message, refused, tmp_path):
 
 def test_models_with_another_ending_are_refused(refused, table):
     assert "must end in .keras" in refused("info", table)
+
+
+def test_scores_say_which_row_has_density_0_and_which_was_rounded(run, tmp_path):
+    kinds = [Column(step=0.1, found=True), ("periodic", 0, 24)]
+    flow = small.build(
+        "nsf", 2, columns=("alcohol", "hour"), preprocessing=kinds, seed=0
+    )
+    flow.save(tmp_path / "f.keras")
+    rows = [[0.5, 3.0], [0.5667, 4.0], [0.5, 25.0]]
+    table = _table(tmp_path / "t.csv", rows, "alcohol,hour")
+    code, text, notes = run("score", tmp_path / "f.keras", table)
+    assert code == 0
+    assert _csv(text)[2] == -np.inf
+    assert "column 'alcohol' holds 0.566" in notes
+    assert "--columns NAME=KIND of the fit" in notes
+    assert "period from 0 to 24 in column 'hour', got 25 in row 3 (1 such" in notes
+    assert "note:" not in run("score", tmp_path / "f.keras", table, "--quiet")[2]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.preprocessing import Column, Preprocessing
+from tfp_flows.preprocessing import Column, Preprocessing, values
 from tfp_flows.preprocessing.cells import Cells
 from tfp_flows.preprocessing.lattice import lattice
 
@@ -84,7 +84,23 @@ def test_values_that_no_sample_has_are_outside(column, value):
     assert np.isfinite(cell.start).all()
     inside = cells.fold(tf.constant([[0.6]])).numpy()[0]
     with pytest.raises(ValueError, match=r"must hold .* in column 1, got .* in row 2"):
-        cells.require(np.array([inside, [value]]))
+        values.require(cells, np.array([inside, [value]]))
+
+
+def test_steps_that_were_found_take_any_value_for_the_nearest():
+    spec = Preprocessing([Column(step=0.1, found=True), "integer"])
+    again = Preprocessing.read(spec.get_config())
+    assert [column.found for column in again.columns] == [True, False]
+    cells = Cells(again, "float32")
+    cell = cells.of(tf.constant([[9.5667, 2.0], [9.6, 2.0], [9.6, 2.5]]))
+    assert cell.outside.numpy().tolist() == [[False, False], [False] * 2, [False, True]]
+    np.testing.assert_array_equal(cell.start[0], cell.start[1])
+    np.testing.assert_allclose(cell.at(tf.constant(0.5))[0], [9.6, 2.0], rtol=1e-6)
+    x = np.array([[9.6, 2.0], [9.5667, 2.0], [np.inf, 2.0]])
+    (finding,) = values.rounded(cells, x, ("alcohol", "b"))
+    assert "column 'alcohol' holds 9.5667 (1 such rows)" in str(finding)
+    assert values.rounded(cells, x[:1]) == []
+    assert "integers in column 2, got 2.5 in row 1" in values.foreign(cells, x + 0.5)
 
 
 def test_nan_stays_nan():

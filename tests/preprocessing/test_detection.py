@@ -85,6 +85,26 @@ def test_special_columns_are_found(name, rows):
     assert columns(draw, rows) == wanted
 
 
+@pytest.mark.parametrize("levels", [3, 4, 9, 40])
+def test_standardised_integers_are_a_grid_not_categories(levels):
+    rng = np.random.default_rng(levels)
+    whole = rng.integers(levels, size=900)
+    whole[:levels] = np.arange(levels)
+    z = (whole - whole.mean()) / whole.std()
+    (column,) = detect(z)
+    assert column.categories is None
+    assert column.found
+    assert column.step == pytest.approx(1.0 / whole.std())
+    assert all(map(column.on_grid, z))
+
+
+def test_single_values_beside_an_atom_are_not_labels():
+    x = np.zeros(900)
+    x[:7] = np.random.default_rng(0).uniform(13.0, 20.0, size=7)
+    (column,) = detect(x - 0.0614)
+    assert column == Column(atoms=(-0.0614,))
+
+
 def test_missing_cells_and_units_do_not_matter():
     rng = np.random.default_rng(0)
     counts = rng.poisson(3.0, size=1500).astype(float)

@@ -110,9 +110,12 @@ def run(arguments: argparse.Namespace) -> None:
     quiet.import_tensorflow()
     name = flow_options.checked(arguments.flow, options)
     detector = _fitted(arguments, path, train, name, options, apart)
-    with explained(other):
+    from tfp_flows.preprocessing import DataNotice
+
+    report = Report(arguments)
+    with explained(other), output.noted(report, DataNotice):
         values = -detector.score_samples(_frame(new))
-    _report(arguments, detector, name, values, labels, len(train), out)
+    _report(report, arguments, detector, name, values, labels, len(train), out)
 
 
 def _read(
@@ -194,6 +197,7 @@ def _frame(table: Table) -> Any:
 
 
 def _report(
+    report: Report,
     arguments: argparse.Namespace,
     detector: Any,
     name: str,
@@ -206,7 +210,6 @@ def _report(
     import numpy as np
 
     odd = values > detector.threshold_
-    report = Report(arguments)
     if out is not None or not report.json:
         written = np.column_stack([values, odd.astype(float)])
         output.write(out, written, ["score", "anomaly"], labels)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfp_flows.cli.errors import explained
+from tfp_flows.cli.errors import explained, on_the_shell
 
-__all__ = ["Report", "write"]
+__all__ = ["Report", "noted", "write"]
 
 
 class Report:
@@ -46,6 +48,22 @@ class Report:
         """Print the object."""
         if self.json:
             print(json.dumps(plain(self.facts), indent=2, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def noted(report: Report, category: type[Warning]) -> Iterator[None]:
+    """Make notes of warnings of one category; others are not shown.
+
+    Args:
+        report: What the command prints.
+        category: The category itself, not those below it.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", category)
+        yield
+    for warning in caught:
+        if warning.category is category:
+            report.note(f"note: {on_the_shell(str(warning.message))}")
 
 
 def plain(value: Any) -> Any:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     report = output.Report(arguments)
     held = min(_CHECKED, len(x) // 5) if arguments.check else 0
-    with explained(source), _noted(report):
+    with explained(source), output.noted(report, UserWarning):
         npe = inference.NPE(
             _prior(bounds, theta),
             arguments.flow or catalog.DEFAULT,
@@ -95,7 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         settings = {} if arguments.epochs is None else {"epochs": arguments.epochs}
         npe.fit(theta[: len(x) - held], x[: len(x) - held], verbose=0, **settings)
-    with explained(given), _noted(report):
+    with explained(given), output.noted(report, UserWarning):
         npe.posterior(observed)  # warns of an observation unlike the simulations
         draws = npe.draws(observed[None], arguments.n, arguments.seed)[0]
     report.line(
@@ -110,17 +107,6 @@ def run(arguments: argparse.Namespace) -> None:
         output.write(out, draws, names)
         report.line(f"wrote {len(draws)} draws to {out}", draws=len(draws), out=out)
     report.end()
-
-
-@contextlib.contextmanager
-def _noted(report: output.Report) -> Iterator[None]:
-    """Make notes of warnings: what was left out, and what is far."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        if warning.category is UserWarning:
-            report.note(f"note: {warning.message}")
 
 
 def _summarize(report: output.Report, names: list[str], draws: np.ndarray) -> None:

@@ -80,7 +80,9 @@ def run(arguments: argparse.Namespace) -> None:
         if name not in (None, _ROW):
             raise UsageError(f"--id must be {_ROW} for images, got {name!r}.")
         bits = images.score(flow, path, arguments.condition)
-        _report(arguments, out, bits, "bits_per_dim", "images, mean bits/dim", "")
+        report = output.Report(arguments)
+        what = "images, mean bits/dim"
+        _report(report, arguments, out, bits, "bits_per_dim", what, "")
         return
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
     known = [part for names in tables.names_of(flow) for part in names or ()]
@@ -88,9 +90,31 @@ def run(arguments: argparse.Namespace) -> None:
     source = tables.open_source(path, arguments.sheet, as_written)
     ids = labels(source, name)
     x, condition = tables.read_for_flow(source, flow, arguments.condition, name)
-    values = models.log_prob(flow, x, condition)
+    from tfp_flows.preprocessing import DataNotice
+
+    report = output.Report(arguments)
+    with output.noted(report, DataNotice):
+        values = models.log_prob(flow, x, condition)
+    note_of_impossible(report, flow, x, values)
     what = "rows, mean log-likelihood"
-    _report(arguments, out, values, "log_prob", what, _UNIT, ids)
+    _report(report, arguments, out, values, "log_prob", what, _UNIT, ids)
+
+
+def note_of_impossible(report: output.Report, flow: Any, x: Any, values: Any) -> None:
+    """Say which row and column no sample of the flow can have, if there is one."""
+    import numpy as np
+
+    from tfp_flows.preprocessing import values as allowed
+
+    rows = np.flatnonzero(np.isneginf(values))
+    if not len(rows):
+        return
+    sentence = None
+    if flow.cells is not None:
+        sentence = allowed.foreign(flow.cells, x, flow.columns)
+    if sentence is None:
+        sentence = f"has density 0 in row {rows[0] + 1} ({len(rows)} such rows)"
+    report.note(f"note: the table {sentence}")
 
 
 def labels(source: Source, name: str | None) -> dict[str, list[Any]]:
@@ -108,6 +132,7 @@ def labels(source: Source, name: str | None) -> dict[str, list[Any]]:
 
 
 def _report(
+    report: output.Report,
     arguments: argparse.Namespace,
     out: Any,
     values: Any,
@@ -121,7 +146,6 @@ def _report(
 
     if arguments.id == _ROW and not labels:
         labels = {_ROW: list(range(1, len(values) + 1))}
-    report = output.Report(arguments)
     mean, error = models.mean_and_error(values)
     infinite = int(np.sum(~np.isfinite(values)))
     facts = {"mean": mean, "standard_error": error, "not_finite": infinite}

@@ -15,7 +15,7 @@ from tfp_flows.preprocessing.lattice import lattice
 from tfp_flows.preprocessing.spec import Preprocessing
 from tfp_flows.preprocessing.supports import CIRCLES, Supports
 
-__all__ = ["Cell", "Cells"]
+__all__ = ["GRID_TOLERANCE", "ROUNDINGS", "Cell", "Cells"]
 
 # By this part of a step, and so many roundings of the value, a value may miss the grid.
 GRID_TOLERANCE, ROUNDINGS = 1e-3, 4.0
@@ -75,10 +75,11 @@ class Cells(tf.Module):
     def __init__(self, spec: Preprocessing, dtype: Any, name: str = "cells") -> None:
         super().__init__(name=name)
         self.spec = spec
-        self._dtype = tf.as_dtype(dtype)
+        self.dtype = tf.as_dtype(dtype)
         self._columns = [axes.coded(column) for column in spec.columns]
         self._steps = np.array([c.step or 0.0 for c in self._columns])
         self._offsets = np.array([c.offset for c in self._columns])
+        self.found = np.array([c.found for c in self._columns])
         ends = np.array([c.first_and_last for c in self._columns])
         ends = np.clip(ends, -FAR, FAR)
         self._first, self._last = ends[:, 0], ends[:, 1]
@@ -100,7 +101,7 @@ class Cells(tf.Module):
         kinds = [axes.kind(column) for column in self._columns]
         if set(kinds) == {"line"}:
             return None
-        return Supports.trainable(kinds, dtype=self._dtype)
+        return Supports.trainable(kinds, dtype=self.dtype)
 
     def _set_supports(self, scale: np.ndarray) -> None:
         """Set ends, which lie farther apart by the length of the atoms, and scales."""
@@ -195,7 +196,8 @@ class Cells(tf.Module):
         miss = tf.abs(x - grid)
         eps = np.finfo(x.dtype.as_numpy_dtype).eps
         tolerance = GRID_TOLERANCE * step + ROUNDINGS * eps * tf.abs(x)
-        outside = unknown | infinite | (miss > tolerance)
+        # A step that was found is no promise of later values: the nearest cell.
+        outside = unknown | infinite | ((miss > tolerance) & ~self.found)
         at_end = tf.where(stepped, tolerance, tf.zeros_like(x))
         outside |= (grid < first - at_end) | (grid > last + at_end)
         # Somewhere inside, so that gradients there are finite.
@@ -249,7 +251,7 @@ class Cells(tf.Module):
         Args:
             lines: `[N, D]`.
         """
-        v = tf.constant(lines, self._dtype)
+        v = tf.constant(lines, self.dtype)
         v = v if self.supports is None else self.supports.forward(v)
         return self.fold(v).numpy()
 
@@ -277,7 +279,7 @@ class Cells(tf.Module):
 
     def inner_values(self) -> np.ndarray:
         """Return one value that each column may have, `[D]`."""
-        codes = tf.constant(self._inside(), self._dtype)
+        codes = tf.constant(self._inside(), self.dtype)
         return self._from_codes(codes).numpy()
 
     def _inside(self) -> np.ndarray:
@@ -315,12 +317,8 @@ class Cells(tf.Module):
         """Set what depends on data: lengths of atoms, scales, and which are fine.
 
         Args:
-            x: Values, `[N, D]`.
-
-        Raises:
-            ValueError: If a value is none of its column.
+            x: Values, `[N, D]`, such as their columns may have.
         """
-        self.require(x)
         codes = self._to_codes(tf.constant(x, tf.float64))[0].numpy()
         if self._widths is not None:
             self._widths.assign(self._atom_widths(codes))
@@ -366,30 +364,3 @@ class Cells(tf.Module):
                 typical = np.median(distance)
             scales[j] = typical if typical > 0.0 else 1.0
         return scales
-
-    def require(self, x: np.ndarray, names: tuple[str, ...] | None = None) -> None:
-        """Raise unless all values are such as their columns may have.
-
-        Args:
-            x: Values, `[N, D]`.
-            names: Names of the columns.
-
-        Raises:
-            ValueError: Naming the first row and column.
-        """
-        outside = self.of(tf.constant(x, self._dtype)).outside.numpy()
-        if not outside.any():
-            return
-        row, j = np.argwhere(outside)[0]
-        column = self.spec.columns[j]
-        name = f"column {names[j]!r}" if names else f"column {j + 1}"
-        remedy = "give the column another kind."
-        if column.periodic:
-            remedy = f'take them at any turn by ("periodic", {column.low:g}, '
-            remedy += f'{column.high:g}, "wrap").'
-        msg = (
-            f"`x` must hold {column} in {name}, got {float(x[row, j]):g} in row "
-            f"{row + 1} ({int(outside[:, j].sum())} such rows). Correct them, or "
-            f"{remedy}"
-        )
-        raise ValueError(msg)

@@ -43,6 +43,8 @@ class Column:
             `log(x - low)`.
         periodic: Whether both bounds are one point: an angle, an hour, a month.
         wrap: Whether values outside of the period are taken for those inside.
+        found: Whether the step was found in data, not declared: later values between
+            its multiples count for the nearest one. Equal columns may differ in it.
 
     Raises:
         ValueError: If properties contradict one another.
@@ -66,6 +68,7 @@ class Column:
     logarithmic: bool = False
     periodic: bool = False
     wrap: bool = False
+    found: bool = dataclasses.field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("low", "high", "offset"):

@@ -17,8 +17,9 @@ _FEW = 50
 _DECIMALS, _MISS = 6, 1e-3
 # A step counts from this part of the deviation on: a smaller one changes no density.
 _STEP, _STEP_OF_INTEGERS = 0.02, 0.01
-# So many values without any grid are labels, if each occurs so often.
-_LABELS, _TIMES = 12, 20
+# So many values without any grid are labels, if each occurs so often on average, and
+# the rarest this often: else most are outliers of an atom.
+_LABELS, _TIMES, _RAREST = 12, 20, 5
 # Values are atoms from this share on, if no other is this part as frequent; no column
 # has more.
 _ATOM, _RARER, _ATOMS = 0.02, 0.1, 3
@@ -82,7 +83,7 @@ def detect_column(values: np.ndarray) -> Column:
         return Column(categories=tuple(levels))
     atoms = _atoms(levels, counts)
     rest = ~np.isin(values, atoms)
-    if rest.sum() < _EVIDENCE:
+    if len(np.unique(values[rest])) < 2:  # nothing that has a width
         atoms, rest = (), np.ones(len(values), bool)
     width = spread(values[rest])
     step: float | None = None
@@ -106,6 +107,7 @@ def detect_column(values: np.ndarray) -> Column:
         "step": step,
         "offset": offset,
         "atoms": atoms,
+        "found": step is not None,
     }
     if step is None and np.isfinite(low) and not np.isfinite(high):
         inner = values[(values > low) & ~np.isin(values, atoms)] - low
@@ -134,7 +136,7 @@ def _grid(levels: np.ndarray, eps: float) -> tuple[float, float] | None:
             return number / scale, offset
     gaps = np.diff(levels)
     smallest = gaps.min()
-    if smallest <= 50 * eps * largest or len(levels) < 4:
+    if smallest <= 50 * eps * largest or len(levels) < 3:
         return None
     numbers = gaps / smallest
     if np.abs(numbers - np.round(numbers)).max() > 0.1:
@@ -148,7 +150,8 @@ def _grid(levels: np.ndarray, eps: float) -> tuple[float, float] | None:
 
 
 def _are_labels(levels: np.ndarray, counts: np.ndarray) -> bool:
-    return len(levels) <= _LABELS and counts.sum() >= _TIMES * len(levels)
+    often = counts.sum() >= _TIMES * len(levels) and counts.min() >= _RAREST
+    return bool(often) and len(levels) <= _LABELS
 
 
 def _atoms(levels: np.ndarray, counts: np.ndarray) -> tuple[float, ...]:

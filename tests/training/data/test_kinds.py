@@ -104,3 +104,28 @@ def test_filled_cells_do_not_hide_what_a_column_is():
     data = arrays.Data(gaps, missing="impute", seed=0)
     found = kinds.Kinds("auto").choose(data, detects=True)
     assert found == (Column(), Column(0, atoms=(0,)))
+
+
+def test_later_rows_may_be_rounded_more_finely_than_steps_that_were_found(tmp_path):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {"alcohol": np.round(rng.normal(10.0, 1.0, 150), 1), "b": rng.normal(size=150)}
+    )
+    fine = pd.DataFrame({"alcohol": [9.5667] * 12, "b": np.linspace(-1.0, 1.0, 12)})
+    near = fine.assign(alcohol=9.6)
+    with pytest.warns(DataNotice, match="'alcohol' holds 9.5667 .12 such rows"):
+        flow, _ = tfpf.fit("linear", frame, validation=(fine,), epochs=1, verbose=0)
+    flow.save(tmp_path / "f.keras")
+    for one in (flow, tfpf.load(tmp_path / "f.keras")):
+        with pytest.warns(DataNotice, match="for the nearest step") as caught:
+            found = one.log_prob(fine)
+        assert len(caught) == 1
+        np.testing.assert_allclose(found, one.log_prob(near), rtol=1e-6)
+    told, _ = tfpf.fit(
+        "linear",
+        frame,
+        columns={"alcohol": ("rounded", 0.1)},
+        epochs=1,
+        verbose=0,
+    )
+    assert (told.log_prob(fine).numpy() == -np.inf).all()

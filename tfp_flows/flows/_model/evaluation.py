@@ -53,6 +53,7 @@ class Evaluated(NamedColumns):
             ValueError: If a shape does not fit.
         """
         x, condition = self.in_order(x, condition)
+        self._notice_rounded(x)
         count = self._rows_at_once()
         if count is None or not _is_long(x, self.event_shape, count):
             return self._compiled.log_prob(x, condition, jit_compile=jit_compile)
@@ -66,6 +67,9 @@ class Evaluated(NamedColumns):
                 self._compiled.log_prob(x[rows], given, jit_compile=jit_compile)
             )
         return tf.concat(parts, axis=0)
+
+    def _notice_rounded(self, x: Any) -> None:
+        """Say that values count for others, of a flow whose columns have steps."""
 
     def _rows_at_once(self) -> int | None:
         """Return how many rows are evaluated at once, `None` for all of them."""

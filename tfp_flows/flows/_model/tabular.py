@@ -15,7 +15,7 @@ from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.flows._model import compiled
 from tfp_flows.flows._model.batch import Batch
-from tfp_flows.preprocessing import Column, Preprocessing
+from tfp_flows.preprocessing import Column, Preprocessing, findings, values
 from tfp_flows.preprocessing.cells import Cells
 
 __all__ = ["SPREAD", "Tabular"]
@@ -170,7 +170,7 @@ class Tabular:
             return x
         rows = np.asarray(x, np.float64).reshape(-1, len(cells.spec.columns))
         before = cells.fine
-        self.require_values(rows)
+        values.require(cells, rows, flow.columns)
         cells.adapt(rows)
         if cells.fine != before:  # what was compiled averages over other columns
             flow.forget_compiled()
@@ -178,6 +178,8 @@ class Tabular:
 
     def require_values(self, x: Any) -> None:
         """Raise unless events are such as their columns may have.
+
+        Values between steps that were found are noticed.
 
         Args:
             x: Events, `[..., *event_shape]`.
@@ -188,7 +190,21 @@ class Tabular:
         if self.cells is not None:
             rows = np.asarray(x, np.float64).reshape(-1, len(self.cells.spec.columns))
             flow: Any = self
-            self.cells.require(rows, flow.columns)
+            values.require(self.cells, rows, flow.columns)
+            self._notice_rounded(rows)
+
+    def _notice_rounded(self, x: Any) -> None:
+        """Say that values lie between steps that were found, in data at hand."""
+        flow: Any = self
+        if self.cells is None or not self.cells.found.any():
+            return
+        if tf.is_tensor(x) and not hasattr(x, "numpy"):  # in a graph
+            return
+        rows = np.asarray(x, np.float64)
+        size = len(self.cells.spec.columns)
+        if rows.size and (not self.event_shape or rows.shape[-1:] == (size,)):
+            rows = rows.reshape(-1, size)
+            findings.report(values.rounded(self.cells, rows, flow.columns))
 
     def _prepared(self, batch: Batch | None, step: tf.Tensor) -> Batch | None:
         """Spread discrete values over their cells, alike in each validation."""
