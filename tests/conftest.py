@@ -43,18 +43,16 @@ def pytest_addoption(parser):
     parser.addoption(
         "--contracts",
         default="default",
-        help="tests marked `full`: 'default' (none), 'full' or 'N/M' (part N of M)",
+        help="tests marked `full`: 'default' (none), 'full' or 'N/M' (part N of M); of "
+        "those marked `slow` a third, and with 'full' all",
     )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests marked `full` that `--contracts` does not ask for."""
-    contracts = config.getoption("--contracts")
+    """Leave out tests marked `full` or `slow` whose turn it is not."""
     taken, left = [], []
     for item in items:
-        is_full = item.get_closest_marker("full") is not None
-        here = not is_full or tiers.is_taken(contracts, item.name)
-        (taken if here else left).append(item)
+        (taken if tiers.belongs(item, config) else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = taken

@@ -1,9 +1,9 @@
 """Which parts of the contract suite wait for `--contracts=full`.
 
-The default run takes one case of each class through all checks, and its further cases
-through the quick ones. A check that takes over a minute of CPU for all cases is named
-here with the few on which it runs by default, one that keeps memory or seconds runs on
-each third case, and one that compiles in one dtype.
+By default the first case of each class goes through the quick checks and each third of
+the others, and its further cases through the quick ones. A check that takes over a
+minute of CPU for all cases is named here with the few on which it runs by default, and
+one that compiles does so in one dtype.
 The other parts are marked `full`: `--contracts=full` runs all of them, and
 `--contracts=N/7` the part number `N` modulo 7.
 """
@@ -112,12 +112,8 @@ QUICK: dict[str, set[str]] = {
 BY_DTYPE: dict[str, set[str]] = {"bijector": {"tf_function", "xla"}, "flow": {"modes"}}
 DTYPES = ("float32", "float64")
 
-# Checks that keep a compiler's programs, or seconds, for each case, and see the same
-# code in many: by default on each third case, and another third for each check.
-THIRDS: dict[str, tuple[str, ...]] = {
-    "bijector": ("xla", "empty_batch", "one_pass", "unknown_shapes", "vectorized_map"),
-    "flow": ("export", "global_seed", "tfp"),
-}
+# Checks that are not quick take each third case by default, each check another third.
+TURNS = 3
 
 # Searches, which other cases with one stand for where checks are dear.
 SEARCHES = {
@@ -191,8 +187,8 @@ def pairs(kind, known):
     """
     dear, further = DEAR[kind], FURTHER[kind]
     checks = testing.checks(kind)
-    thirds = {check: number % 3 for number, check in enumerate(THIRDS[kind])}
-    unknown = ({*dear, *thirds} | QUICK[kind] | BY_DTYPE[kind]) - {*checks}
+    turns = _turns(kind, known)
+    unknown = ({*dear} | QUICK[kind] | BY_DTYPE[kind]) - {*checks}
     unknown |= (set().union(further, *dear.values())) - {*known}
     if unknown:
         msg = f"Tiers must name checks and cases, got {sorted(unknown)}."
@@ -205,8 +201,8 @@ def pairs(kind, known):
                 taken = check in QUICK[kind]
             else:
                 taken = name in dear.get(check, known)
-                third = thirds.get(check)
-                taken = taken and third in (None, whole.index(name) % 3)
+                turn = turns.get(check)
+                taken = taken and turn in (None, whole.index(name) % TURNS)
             dtypes = DTYPES if check in BY_DTYPE[kind] else (None,)
             for index, dtype in enumerate(dtypes):
                 late = not taken or (len(dtypes) > 1 and index != number % 2)
@@ -214,6 +210,17 @@ def pairs(kind, known):
                 label = f"{name}-{check}" + (f"-{dtype}" if dtype else "")
                 out.append(pytest.param(name, check, dtype, id=label, marks=marks))
     return out
+
+
+def _turns(kind, known):
+    """Return which third of the cases goes through a check by default.
+
+    Quick checks take all cases, and those that name few take these.
+    """
+    quick, dear = QUICK[kind], DEAR[kind]
+    checks = [check for check in testing.checks(kind) if check not in quick]
+    taking = [c for c in checks if 2 * len(dear.get(c, known)) > len(known)]
+    return {check: number % TURNS for number, check in enumerate(taking)}
 
 
 def run(kind, case, check, dtype):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import types
 
 import pytest
 
@@ -19,7 +20,7 @@ def tables(monkeypatch):
     """Let a test write the tables of the suite of maps."""
 
     def write(**given):
-        for name in ("FURTHER", "QUICK", "BY_DTYPE", "THIRDS", "DEAR"):
+        for name in ("FURTHER", "QUICK", "BY_DTYPE", "DEAR"):
             value = given.get(name, {} if name == "DEAR" else set())
             monkeypatch.setitem(getattr(dear, name), "bijector", value)
 
@@ -30,6 +31,13 @@ def marks(kind, known):
     return {p.id: [mark.name for mark in p.marks] for p in dear.pairs(kind, known)}
 
 
+@pytest.fixture
+def all_quick(monkeypatch):
+    """Let all checks take each case."""
+    monkeypatch.setattr(dear, "TURNS", 1)
+
+
+@pytest.mark.usefixtures("all_quick")
 def test_only_the_named_cases_run_a_dear_check_by_default(tables):
     tables(DEAR={"xla": {"one"}})
     found = marks("bijector", ["one", "two"])
@@ -37,6 +45,7 @@ def test_only_the_named_cases_run_a_dear_check_by_default(tables):
     assert found["two-xla"] == ["full"]
 
 
+@pytest.mark.usefixtures("all_quick")
 def test_further_cases_run_the_quick_checks_by_default(tables):
     tables(FURTHER={"two"}, QUICK={"dtype"})
     found = marks("bijector", ["one", "two"])
@@ -46,6 +55,7 @@ def test_further_cases_run_the_quick_checks_by_default(tables):
     }
 
 
+@pytest.mark.usefixtures("all_quick")
 def test_what_compiles_takes_turns_of_dtypes(tables):
     tables(BY_DTYPE={"xla"})
     found = marks("bijector", ["one", "two"])
@@ -53,11 +63,24 @@ def test_what_compiles_takes_turns_of_dtypes(tables):
     assert late == ["one-xla-float64", "two-xla-float32"]
 
 
-def test_what_keeps_memory_takes_turns_of_cases(tables):
-    tables(THIRDS=("xla", "copy"), FURTHER={"further"})
-    found = marks("bijector", ["one", "further", "two", "three"])
-    late = {name for name, full in found.items() if full and "further" not in name}
-    assert late == {"two-xla", "three-xla", "one-copy", "three-copy"}
+def test_what_is_not_quick_takes_turns_of_cases(tables):
+    known = ["one", "further", "two", "three", "four", "five"]
+    quick = {*testing.checks()} - {"xla", "copy", "loop"}
+    tables(QUICK=quick, FURTHER={"further"}, DEAR={"loop": {"two", "three"}})
+    found = marks("bijector", known)
+    taken = {name for name, full in found.items() if not full}
+    turns = {
+        check: {n for n in known if f"{n}-{check}" in taken}
+        for check in ("copy", "xla", "loop")
+    }
+    assert turns["loop"] == {"two", "three"}
+    thirds = [{"one", "four"}, {"two", "five"}, {"three"}]
+    assert turns["copy"] in thirds
+    assert turns["xla"] in thirds
+    assert turns["copy"] != turns["xla"]
+    assert {name for name in taken if "further" in name} == {
+        f"further-{check}" for check in quick
+    }
 
 
 @pytest.mark.parametrize("kind", ["bijector", "flow"])
@@ -112,3 +135,39 @@ def test_programs_of_xla_make_the_whole_in_three_rounds():
     parts = [[n for n in labels if tiers.is_taken(f"{k}/7", n)] for k in range(21)]
     assert sorted(itertools.chain(*parts)) == sorted(labels)
     assert max(map(len, parts)) < 200 / 7
+
+
+def test_slow_tests_take_turns():
+    labels = [f"tests/test_{number}.py::test" for number in range(100)]
+    parts = [[n for n in labels if tiers.is_turn(f"{k}/7", n)] for k in range(3)]
+    assert sorted(itertools.chain(*parts)) == sorted(labels)
+    assert [n for n in labels if tiers.is_turn("default", n)] == parts[0]
+    assert all(tiers.is_turn("full", n) for n in labels)
+
+
+class Item:
+    """A test as it is collected."""
+
+    def __init__(self, number, mark):
+        self.name, self.mark = f"test[{number}]", mark
+        self.nodeid = f"tests/test_some.py::{self.name}"
+
+    def get_closest_marker(self, name):
+        return name if name == self.mark else None
+
+
+def test_slow_tests_of_a_file_or_a_mark_that_is_named_all_run():
+    def count(mark, arguments, expression="", contracts="default"):
+        config = types.SimpleNamespace(
+            args=arguments,
+            option=types.SimpleNamespace(markexpr=expression),
+            getoption={"--contracts": contracts}.__getitem__,
+        )
+        return sum(tiers.belongs(Item(n, mark), config) for n in range(90))
+
+    assert 15 < count("slow", ["tests"]) < 45
+    assert count("slow", ["tests"], contracts="full") == 90
+    assert count("slow", ["tests"], "slow") == 90
+    assert count("slow", [__file__]) == count("slow", [f"{__file__}::test"]) == 90
+    assert count("full", [__file__]) == 0
+    assert count("other", ["tests"]) == 90
