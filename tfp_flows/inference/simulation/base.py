@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -109,6 +109,9 @@ class FlowEstimator(Estimator):
         flow: The fitted flow, `None` before.
     """
 
+    # What a fit is told where the user says nothing.
+    SETTINGS: ClassVar[dict[str, Any]] = {"outliers": "keep"}
+
     def __init__(
         self,
         prior: Any,
@@ -147,7 +150,7 @@ class FlowEstimator(Estimator):
             seed=self._seed,
             **options,
         )
-        settings = {"seed": self._seed, "outliers": "keep", **settings}
+        settings = {"seed": self._seed, **self.SETTINGS, **settings}
         self.flow, self.history = training.fit(flow, events, condition, **settings)
 
     def _fitted(self) -> flows.Flow:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from tfp_flows._types import Seed, TensorLike
@@ -56,6 +58,11 @@ class NPE(base.FlowEstimator):
         Greenberg et al. (2019). Automatic Posterior Transformation for Likelihood-Free
         Inference. https://arxiv.org/abs/1905.07488
     """
+
+    SETTINGS: ClassVar[dict[str, Any]] = {
+        **base.FlowEstimator.SETTINGS,
+        "average": 0.99,
+    }
 
     def _events(self, found: Simulations) -> tuple[np.ndarray, np.ndarray]:
         return found.vectors, found.x
