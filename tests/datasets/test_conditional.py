@@ -57,6 +57,22 @@ def test_pairs_are_float32_and_seeded(name):
     assert not np.array_equal(x, datasets.conditional_toy(name, 40, seed=6)[0])
 
 
+def test_draws_for_given_conditions():
+    c = np.repeat(np.linspace(-3, 3, 7), 4_000)
+    x, condition = datasets.conditional_toy("sinusoidal", len(c), 3, condition=c)
+    np.testing.assert_array_equal(condition[:, 0], c.astype(np.float32))
+    spread = x.reshape(7, -1).std(axis=1)
+    np.testing.assert_allclose(spread, np.abs(np.linspace(-3, 3, 7)), rtol=0.06)
+
+
+@pytest.mark.parametrize(
+    "condition", [np.zeros(3), np.zeros([4, 2]), [0, 1, 2, np.nan]]
+)
+def test_conditions_that_do_not_fit_are_refused(condition):
+    with pytest.raises(ValueError, match="4 finite numbers"):
+        datasets.conditional_toy("bimodal", 4, condition=condition)
+
+
 def test_branches_meet_for_positive_conditions():
     x, condition = datasets.conditional_toy("asymmetric_bimodal", 5000)
     above = x - 5 * np.sin(condition)

@@ -148,20 +148,25 @@ def conditional_toy_names() -> tuple[str, ...]:
     return tuple(sorted(_TOYS))
 
 
-def conditional_toy(name: str, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def conditional_toy(
+    name: str, n: int, seed: int = 0, *, condition: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw independent pairs of a number and its condition.
 
     Args:
         name: One of `conditional_toy_names()`.
         n: Number of pairs.
         seed: Seed of `numpy.random.default_rng`; equal seeds give equal pairs.
+        condition: Conditions to draw for, `[n]` or `[n, 1]`, such as an even grid; by
+            default they are drawn as well.
 
     Returns:
         `(x, condition)`, two float32 arrays `[n, 1]`.
 
     Raises:
         TypeError: If `n` is not an integer.
-        ValueError: If the name is unknown or `n` is negative.
+        ValueError: If the name is unknown, `n` is negative, or the conditions are not
+            `n` finite numbers.
 
     Example:
         >>> from tfp_flows import datasets
@@ -171,7 +176,17 @@ def conditional_toy(name: str, n: int, seed: int = 0) -> tuple[np.ndarray, np.nd
     """
     density = _get(name)
     rng = np.random.default_rng(seed)
-    c = rng.uniform(-density.bound, density.bound, size=toys.check_count(n))
+    n = toys.check_count(n)
+    if condition is None:
+        c = rng.uniform(-density.bound, density.bound, size=n)
+    else:
+        c = np.asarray(condition, np.float64)
+        if c.shape not in {(n,), (n, 1)} or not np.isfinite(c).all():
+            raise ValueError(
+                f"`condition` must be {n} finite numbers, [{n}] or [{n}, 1], got shape "
+                f"{c.shape}. Give one for each draw, and `n` as their number."
+            )
+        c = c.reshape(n)
     # x is drawn for the condition that the caller gets, after rounding.
     condition = c.astype(np.float32)
     x = density.sample(condition.astype(np.float64), rng)
