@@ -69,6 +69,31 @@ def test_callbacks_of_the_user_run():
     assert set(seen[0][1]) >= {"loss", "val_loss"}
 
 
+def test_callback_may_set_the_learning_rate():
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / 2**epoch)
+    _, history = fit("linear", epochs=3, callbacks=[halve])
+    np.testing.assert_allclose(history.history["learning_rate"], [0.01, 0.005, 0.0025])
+    plateau = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=1, min_delta=9.0)
+    _, history = fit("linear", epochs=4, learning_rate=0.02, callbacks=[plateau])
+    rates = history.history["learning_rate"]
+    np.testing.assert_allclose(rates[:3], [0.02, 0.02, 0.01])
+
+
+def test_backup_goes_on_where_the_run_stood(tmp_path):
+    class Fall(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise RuntimeError("fell")
+
+    def backup():
+        return keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
+
+    with pytest.raises(RuntimeError, match="fell"):
+        fit("linear", epochs=4, callbacks=[backup(), Fall()])
+    _, history = fit("linear", epochs=4, callbacks=[backup()])
+    assert history.epoch == [2, 3]
+
+
 @pytest.mark.slow
 def test_fit_recovers_a_gaussian():
     x = small.table(2000)

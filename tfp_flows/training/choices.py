@@ -118,9 +118,21 @@ def enough_epochs(steps_per_epoch: int) -> int:
 
 
 def make_optimizer(
-    learning_rate: float, weight_decay: float, steps: int
+    learning_rate: float, weight_decay: float, steps: int, *, settable: bool = False
 ) -> keras.optimizers.Optimizer:
-    """Return AdamW with warm-up, cosine decay and clipped gradients."""
+    """Return AdamW with warm-up, cosine decay and clipped gradients.
+
+    Args:
+        learning_rate: Highest rate.
+        weight_decay: Share of the weights that each step takes away, over the rate.
+        steps: Number of updates.
+        settable: Whether callbacks set the rate, which then starts from the highest and
+            has no schedule.
+    """
+    if settable:
+        return keras.optimizers.AdamW(
+            learning_rate, weight_decay=weight_decay, global_clipnorm=5.0
+        )
     warmup = max(1, min(200, steps // 20))
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=learning_rate / warmup,

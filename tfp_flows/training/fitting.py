@@ -132,7 +132,8 @@ def fit(
             keeps the weights that there are unless the validation loss falls.
         jit_compile: Whether to compile steps by XLA; `"auto"` where training is long
             enough to gain from it.
-        callbacks: Further Keras callbacks.
+        callbacks: Further Keras callbacks. With `LearningRateScheduler` or
+            `ReduceLROnPlateau` the rate has no schedule of its own.
         verbose: `"auto"` shows one line while the fit goes on, and the report at its
             end; 0 nothing, but warns if the flow clearly loses to a Gaussian; 1 and 2
             are Keras' bar and lines, with the report.

@@ -29,6 +29,11 @@ __all__ = ["Settings", "by_gradients", "by_layers", "choose", "without_data"]
 VALIDATION_BATCHES = 8
 # Updates between two that an average takes in: it costs as much as a tenth of a step.
 AVERAGE_EVERY = 4
+# Callbacks that set the learning rate, which no schedule may then hold.
+SETS_RATE = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+)
 # Fits without gradients, by the method of a flow's policy.
 LAYERWISE: dict[str, Callable[..., keras.callbacks.History]] = {
     "greedy": greedy.fit_greedily,
@@ -221,7 +226,12 @@ def _compile(
     if jit_compile == "auto":
         jit_compile = chosen.worth_compiling and flow.fit_policy.prefers_xla(flow)
     flow.compile(
-        choices.make_optimizer(rate, settings.weight_decay, chosen.updates),
+        choices.make_optimizer(
+            rate,
+            settings.weight_decay,
+            chosen.updates,
+            settable=any(isinstance(call, SETS_RATE) for call in settings.callbacks),
+        ),
         objective=objective,
         seed=int(rng.integers(2**31)),
         jit_compile=jit_compile,
