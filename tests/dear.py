@@ -1,6 +1,6 @@
 """Which parts of the contract suite wait for `--contracts=full`.
 
-By default the first case of each class goes through the quick checks and each third of
+By default the first case of each class goes through the quick checks and each sixth of
 the others, and its further cases through the quick ones. A check that takes over a
 minute of CPU for all cases is named here with the few on which it runs by default, and
 one that compiles does so in one dtype.
@@ -91,14 +91,11 @@ QUICK: dict[str, set[str]] = {
         "event_shape",
         "finite_gradients",
         "is_increasing",
-        "leading_shapes",
         "log_det",
         "opposite_log_dets",
         "round_trip",
     },
     "flow": {
-        "adapt",
-        "condition_rank",
         "errors",
         "gradients",
         "mass",
@@ -112,8 +109,8 @@ QUICK: dict[str, set[str]] = {
 BY_DTYPE: dict[str, set[str]] = {"bijector": {"tf_function", "xla"}, "flow": {"modes"}}
 DTYPES = ("float32", "float64")
 
-# Checks that are not quick take each third case by default, each check another third.
-TURNS = 3
+# Checks that are not quick take each sixth case by default, each check another sixth.
+TURNS = 6
 
 # Searches, which other cases with one stand for where checks are dear.
 SEARCHES = {
@@ -213,7 +210,7 @@ def pairs(kind, known):
 
 
 def _turns(kind, known):
-    """Return which third of the cases goes through a check by default.
+    """Return which sixth of the cases goes through a check by default.
 
     Quick checks take all cases, and those that name few take these.
     """

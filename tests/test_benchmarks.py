@@ -139,6 +139,7 @@ def test_every_benchmark_that_is_quoted_exists():
     assert not [path for path in quoted if not (FOLDER.parent / path).exists()]
 
 
+@pytest.mark.slow
 def test_entries_that_are_quoted_exist(published):
     quoted = {
         name

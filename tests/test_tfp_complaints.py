@@ -59,6 +59,7 @@ def ids(variables):
 # Trainable variables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", small.SMALL)
 def test_keras_finds_every_trainable_variable_of_a_flow(name):
     base = {} if name == "circular" else {"base": "diagonal-normal"}

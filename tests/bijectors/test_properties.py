@@ -305,6 +305,7 @@ def check(case, leading, dtype):
         np.testing.assert_allclose(inverse + log_det, 0.0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 @hypothesis.settings(max_examples=EXAMPLES)
 @hypothesis.given(data=st.data())

@@ -26,6 +26,7 @@ def fitted(folder, rows):
     return place
 
 
+@pytest.mark.slow
 def test_a_fit_is_repeated_from_its_record(fitted, run, tmp_path, monkeypatch):
     record = json.loads((fitted / "f.fit.json").read_text())
     assert record["data"] == "t.csv"  # beside the record
@@ -46,6 +47,7 @@ def test_a_fit_is_repeated_from_its_record(fitted, run, tmp_path, monkeypatch):
     assert repeated["seed"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib is in Python 3.11")
 def test_options_from_toml_and_others_before_them(fitted, run, tmp_path):
     config = tmp_path / "c.toml"

@@ -249,6 +249,7 @@ def test_options_of_a_flow_are_printed(run):
     assert "of all flows and of the fit: average, base, bootstrap, checkpoint" in text
 
 
+@pytest.mark.slow
 def test_a_transformer_is_an_option_and_old_names_stay(run, table, tmp_path):
     out = tmp_path / "f.keras"
     argv = ("fit", table, "--out", out, "--epochs", 1, "--option", "num_layers=1")
@@ -324,6 +325,7 @@ def test_rows_are_held_out_by_group_and_by_time(run, refused, folder, tmp_path):
     assert "got both" in text
 
 
+@pytest.mark.slow
 def test_kinds_of_columns_are_found_told_and_kept(run, refused, tmp_path):
     rng = np.random.default_rng(0)
     ratings, colours = rng.integers(1, 6, 200), rng.choice(["red", "green"], 200)
@@ -358,6 +360,7 @@ def test_lists_of_columns_may_have_kinds(text, names, kinds):
     assert columns.kinds(text, ["a", "b", "x=1"]) == (names, kinds)
 
 
+@pytest.mark.slow
 def test_a_budget_bounds_the_time(run, refused, table, tmp_path):
     out = tmp_path / "flow.keras"
     code, text, _ = run("fit", table, "--out", out, "--budget", "1s")

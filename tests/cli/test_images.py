@@ -61,6 +61,7 @@ def test_fit_prints_bits_per_dim(run, pictures, tmp_path):
     assert found == pytest.approx(flow.bits_per_dim(x[held_out]).mean(), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_score_gives_each_image_its_bits(run, flow, pictures):
     code, text, summary = run("score", flow, pictures)
     assert code == 0

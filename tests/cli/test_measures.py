@@ -20,6 +20,7 @@ def other(folder, rows):
     return path
 
 
+@pytest.mark.slow
 def test_measures_are_those_of_the_library(run, table):
     argv = ("info", table, "--measures", "mi:a|b+c", "--unit", "bits", "--json")
     code, text, _ = run(*argv, "--seed", 3)

@@ -171,6 +171,7 @@ def test_condition_without_a_conditional_flow_is_refused(refused, linear_flow):
     assert "this flow takes none" in error
 
 
+@pytest.mark.slow
 def test_condition_keeps_its_names(run, conditional_flow, table, rows, tmp_path):
     assert tfp_flows.load(conditional_flow).condition_columns == ("c",)
     shuffled = _table(tmp_path / "s.csv", rows[:, ::-1], "c,b,a")
@@ -278,6 +279,7 @@ def test_models_with_another_ending_are_refused(refused, table):
     assert "must end in .keras" in refused("info", table)
 
 
+@pytest.mark.slow
 def test_scores_say_which_row_has_density_0_and_which_was_rounded(run, tmp_path):
     kinds = [Column(step=0.1, found=True), ("periodic", 0, 24)]
     flow = small.build(

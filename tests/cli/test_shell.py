@@ -232,6 +232,7 @@ def test_conditions_need_a_conditional_flow(refused, linear_flow, table):
     assert "--conditions was given, but this flow takes none" in error
 
 
+@pytest.mark.slow
 def test_fit_judges_the_flow(run, table, rows, tmp_path):
     out = tmp_path / "f.keras"
     argv = ("fit", table, "--flow", "linear", "--out", out, *FAST)

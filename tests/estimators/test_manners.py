@@ -77,6 +77,7 @@ def test_constant_columns_are_named():
         small.conditional().fit(X, np.ones(60))
 
 
+@pytest.mark.slow
 def test_random_states_fix_the_numbers():
     scores, draws = [], []
     for state in (3, 3, np.random.RandomState(3), np.random.RandomState(3), 4):
@@ -90,6 +91,7 @@ def test_random_states_fix_the_numbers():
     np.testing.assert_array_equal(draws[2], draws[3])
 
 
+@pytest.mark.slow
 def test_pipelines_and_searches_choose_by_likelihood():
     pipe = make_pipeline(StandardScaler(), small.density())
     search = GridSearchCV(pipe, {"flowdensity__epochs": [1, 40]}, cv=2).fit(X)
@@ -130,6 +132,7 @@ def test_flows_come_by_name_by_class_and_by_example():
         small.density(flow=3).fit(X)
 
 
+@pytest.mark.slow
 def test_names_of_columns_reach_the_flow_and_the_samples():
     density = small.density().fit(FRAME)
     assert density.flow_.columns == ("age", "mass", "size")

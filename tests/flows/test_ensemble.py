@@ -104,6 +104,7 @@ def test_samples_come_from_members_by_their_weights():
         assert abs(share - 0.75) < 0.03
 
 
+@pytest.mark.slow
 def test_conditional_ensemble_samples_each_condition(tmp_path):
     flow = _ensemble(2, 2, 1)
     conditions = np.linspace(-1.0, 1.0, 3).astype("float32")

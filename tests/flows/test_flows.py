@@ -27,6 +27,7 @@ def test_untrained_flow_is_close_to_its_base(name):
     np.testing.assert_allclose(flow.log_prob(x), wanted, atol=atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_compiled_and_plain_evaluation_agree(name):
     flow = small.perturbed(small.build(name, 2))
@@ -129,6 +130,7 @@ def test_conditional_flow_takes_batches_of_conditions():
     assert flow.log_prob(X[0], condition[0]).shape == []
 
 
+@pytest.mark.slow
 def test_batches_of_unknown_size_broadcast_in_a_graph():
     flow = small.perturbed(small.build("realnvp", 2, (3,)))
     condition = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
@@ -265,6 +267,7 @@ def test_partial_counts_from_the_base():
     assert isinstance(flow.partial(0), tfd.TransformedDistribution)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nsf", "maf"])
 def test_compiled_by_xla_scores_and_samples_of_any_number_are_the_same(name):
     flow = flows.build(name, 3, 2, num_layers=2, hidden_units=(8, 8), seed=0)
@@ -311,6 +314,7 @@ def test_options_of_another_kind_are_named(name, options, message):
         flows.build(name, 3, **options)
 
 
+@pytest.mark.slow
 def test_options_take_numbers_of_numpy_and_single_sizes():
     flow = flows.build("maf", 2, num_layers=1, hidden_units=np.int64(4))
     assert tuple(flow.get_config()["hidden_units"]) == (4,)

@@ -238,6 +238,7 @@ def test_summary_and_parameter_count_agree(capsys):
     assert f"{count:,}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_dropout_acts_in_fit_and_not_in_evaluation():
     flow = small.perturbed(small.build("maf", dropout=0.5, hidden_units=(16, 16)))
     first, again = flow(X, training=True), flow(X, training=True)

@@ -55,6 +55,7 @@ def maps(condition_shape=None):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition_shape", [None, (3,)])
 def test_maps_are_a_flow_that_trains_and_is_saved(condition_shape, tmp_path):
     parts = maps(condition_shape)

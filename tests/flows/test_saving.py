@@ -209,6 +209,7 @@ def test_checkpoint_holds_flow_and_optimizer(tmp_path):
     np.testing.assert_allclose(twin.log_prob(X), flow.log_prob(X), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditional", [False, True])
 def test_exported_signatures_agree_with_the_flow(tmp_path, conditional):
     shape, rest = (1, {"condition": CONDITION}) if conditional else (None, {})

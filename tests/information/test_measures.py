@@ -48,6 +48,7 @@ def test_entropy_of_an_exponential_law_is_one():
     assert close(information.entropy(x, **QUICK), 1.0, 0.1)
 
 
+@pytest.mark.slow
 def test_negentropy_is_zero_for_normal_and_known_for_uniform_laws(x):
     assert close(information.negentropy(x, **QUICK), 0.0, 0.02)
     flat = np.random.default_rng(0).uniform(size=(ROWS, 2))
@@ -70,6 +71,7 @@ def test_total_correlation_of_independent_columns_is_zero():
     assert close(information.total_correlation(x, **QUICK), 0.0, 0.02)
 
 
+@pytest.mark.slow
 def test_mutual_information_of_blocks_ignores_their_maps(x):
     assert close(information.mutual_information(x[:, 0], x[:, 1:], **QUICK), MI, 0.08)
     turn = np.array([[1.0, 2.0], [0.5, -1.0]])
@@ -88,6 +90,7 @@ def test_mutual_information_sees_what_is_not_linear():
     assert found.value > 4.0 * found.stderr
 
 
+@pytest.mark.slow
 def test_conditional_mutual_information_and_co_information():
     rng = np.random.default_rng(0)
     z, a, b = rng.normal(size=(3, 600))
@@ -109,6 +112,7 @@ def test_kl_divergence_of_two_normal_laws():
     assert close(crossed, entropy + math.log(2.0) - 0.25, 0.08)
 
 
+@pytest.mark.slow
 def test_kl_divergence_of_one_law_from_itself_is_zero(x):
     other = np.random.default_rng(5).normal(size=(ROWS, 3))
     y = other @ np.linalg.cholesky(COVARIANCE).T
@@ -127,6 +131,7 @@ def test_bits_are_nats_over_log_two(x):
     assert repr(bits) == f"entropy {bits.value:.4f} +- {bits.stderr:.4f} bits"
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_the_result(x):
     first, again = (information.entropy(x[:, :2], **QUICK) for _ in range(2))
     assert first == again
@@ -186,6 +191,7 @@ def test_a_fitted_flow_stands_for_the_density(x):
     assert none.value == pytest.approx(0.5 * math.log(0.75), abs=0.05)
 
 
+@pytest.mark.slow
 def test_other_flows_can_be_named(x):
     options = {"flow": "linear", "epochs": 2, "batch_size": 64}
     found = information.entropy(x[:300, :2], flow=options, seed=0)
@@ -194,6 +200,7 @@ def test_other_flows_can_be_named(x):
     assert found.value != information.entropy(x[:300, :2], **QUICK).value
 
 
+@pytest.mark.slow
 def test_one_row_far_out_does_not_decide(x):
     out = x.copy()
     out[7] = [40.0, 0.0, 0.0]

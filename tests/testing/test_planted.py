@@ -370,6 +370,7 @@ def test_map_without_a_defect_passes():
     testing.check_bijector(Planted.build, (2,), composite=False)
 
 
+@pytest.mark.slow
 def test_instance_is_checked_in_its_own_dtype():
     testing.check_bijector(Chain([tfb.Scale(2.0)]), (), skip=("event_shape",))
 

@@ -43,6 +43,7 @@ class Planted(flows.Flow):
         return [self.layer.variable(size, self.variable_dtype, 1)]
 
 
+@pytest.mark.slow
 def test_flow_without_a_defect_passes():
     testing.check_flow(Planted())
 

@@ -14,6 +14,7 @@ from tfp_flows.training import words
 WEIGHTS = np.linspace(0.5, 1.5, 120)
 
 
+@pytest.mark.slow
 def test_words_of_keras_are_other_names():
     flow = small.build("linear")
     pairs = [

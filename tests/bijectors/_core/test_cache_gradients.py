@@ -106,6 +106,7 @@ def test_stopped_recording_does_not_spoil_a_later_gradient():
     del y
 
 
+@pytest.mark.slow
 def test_full_batch_adam_on_one_eager_batch_ends_at_the_deviation():
     data = tf.random.stateless_normal([500], [0, 3]) * 3.5
     wanted = float(tf.sqrt(tf.reduce_mean(data**2)))

@@ -124,6 +124,7 @@ def test_values_go_through_short_loops_on_a_cpu_only(monkeypatch, gpu, count, lo
     assert sum(kind in ("While", "StatelessWhile") for kind in kinds) == loops
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["eager", "traced", "xla"])
 def test_checkpoints_can_be_differentiated_twice(way):
     def second(stack):

@@ -159,6 +159,7 @@ def test_fit_by_name_learns_conditional_images():
     assert flow.bits_per_dim(x, labels).mean() < 8.0
 
 
+@pytest.mark.slow
 def test_training_sees_new_noise_and_validation_the_same():
     flow, x = build(), pictures(16)
     flow.adapt(x)
@@ -268,6 +269,7 @@ def test_other_image_flows_invert_and_count_bits(name):
     assert 0.0 < flow.bits_per_dim(x).mean() < 12.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["glow", "realnvp-image"])
 def test_any_transformer_couples_channels(name, tmp_path):
     flow = flows.build(name, SHAPE, transformer=bijectors.Bernstein(4), **TINY)

@@ -103,6 +103,7 @@ def test_joint_priors_give_joint_posteriors():
     assert npe.draws(x[:3], 4, seed=0).shape == (3, 4, 2)
 
 
+@pytest.mark.slow
 def test_sets_and_ensembles():
     rng = np.random.default_rng(0)
     prior = tfd.Normal(0.0, 1.0)
@@ -201,6 +202,7 @@ def test_series_and_images_are_summarised():
     assert not np.allclose(series(early), series(np.roll(early, 12, axis=1)))
 
 
+@pytest.mark.slow
 def test_embeddings_are_trained_saved_and_loaded(tmp_path):
     rng = np.random.default_rng(0)
     theta = rng.normal(size=(80, 2)).astype(np.float32)

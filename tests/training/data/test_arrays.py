@@ -162,6 +162,7 @@ def test_constant_condition_breaks_nothing():
     assert np.all(np.isfinite(flow.log_prob(X, [1e6])))
 
 
+@pytest.mark.slow
 def test_events_of_weight_zero_have_no_influence():
     wild = np.concatenate([X, 1000.0 + 0.0 * X[:40]]).astype("float32")
     weights = np.concatenate([np.full(120, 3.0), np.zeros(40)])

@@ -66,6 +66,7 @@ def test_history_has_losses_and_information_of_each_layer(fitted):
     assert flow.history is history
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_flow():
     x, _ = mixed(400)
     first, second, third = (
@@ -114,6 +115,7 @@ def test_warm_start_keeps_the_density_and_goes_on_training(fitted):
     assert np.mean(warm.log_prob(x) - flow.log_prob(x)) > -0.02
 
 
+@pytest.mark.slow
 def test_radial_layer_wins_the_race_on_elliptical_data():
     x = student(3000, size=8)
     flow, history = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=2)
@@ -218,6 +220,7 @@ def test_few_bins_are_enough(num_bins):
     np.testing.assert_allclose(flow.bijector().forward(z), x, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_ties_and_integers_give_finite_densities():
     x = RNG.integers(0, 4, size=(500, 2)).astype("float32")
     flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0, epochs=3)
@@ -237,6 +240,7 @@ def test_what_a_greedy_fit_cannot_do_is_an_error():
         flows.build("rbig", 2, step=0.0)
 
 
+@pytest.mark.slow
 def test_gis_is_the_sliced_form(tmp_path):
     x = tfpf.datasets.toy("banana", 400)
     options = {"epochs": 2, "num_bins": 12, "seed": 0, "verbose": 0}
@@ -251,6 +255,7 @@ def test_gis_is_the_sliced_form(tmp_path):
         tfpf.fit("gis", x, rotation="pca", **options)
 
 
+@pytest.mark.slow
 def test_modes_on_a_grid_are_all_found():
     x, test = (tfpf.datasets.toy("25gaussians", 4000, seed) for seed in (0, 1))
     flow, _ = tfpf.fit("rbig", x, seed=0, verbose=0)

@@ -68,6 +68,7 @@ def test_saved_tables_load_bit_for_bit(fitted, wine, tmp_path):
     assert [v.shape for v in again.variables] == [v.shape for v in fitted.variables]
 
 
+@pytest.mark.slow
 def test_masses_are_trained_on_and_rotations_stay():
     x = tfpf.datasets.toy("banana", 1000)
     fitted, _ = tfpf.fit("rbig", x, epochs=2, **SMALL)
@@ -83,6 +84,7 @@ def test_masses_are_trained_on_and_rotations_stay():
     assert np.mean(warm.log_prob(x)) > np.mean(fitted.log_prob(x))
 
 
+@pytest.mark.slow
 def test_layers_are_added_and_read_from_a_stream(fitted, wine):
     more = flows.RBIG.from_config(fitted.get_config())
     for new, old in zip(more.variables, fitted.variables, strict=True):
