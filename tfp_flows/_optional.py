@@ -9,6 +9,7 @@ __all__ = ["MissingExtraError", "require"]
 
 _PURPOSE = {
     "cli": "run the command line",
+    "inference": "hand draws over to ArviZ",
     "plot": "draw plots",
     "sklearn": "use scikit-learn estimators and baselines",
     "tables": "read and write tables",

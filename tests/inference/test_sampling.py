@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import inference
+from tfp_flows import flows, inference
 
 MODEL = tfd.JointDistributionNamed(
     {
@@ -45,13 +45,67 @@ def test_judgement_is_by_the_worst_coordinate():
     met = inference.Chains(r_hat=np.array([1.001, 1.009]), acceptance=0.8, **numbers)
     assert met.reliable
     assert "1.009, with 80 effective draws" in repr(met)
+    assert "R-hat cannot show a mode" in met.judgement
     apart = inference.Chains(r_hat=np.array([1.001, 1.5]), acceptance=0.8, **numbers)
     assert not apart.reliable
     assert "have not met" in apart.judgement
 
 
+def test_chains_that_rarely_jump_are_not_to_be_trusted():
+    numbers = {"draws": None, "r_hat": np.ones(1), "ess": np.ones(1), "gradients": 1}
+    rare = inference.Chains(acceptance=0.8, jump_acceptance=0.01, **numbers)
+    assert not rare.reliable
+    assert "Only 1.0% of the jumps are accepted" in rare.judgement
+    often = inference.Chains(acceptance=0.8, jump_acceptance=0.4, **numbers)
+    assert often.reliable
+    assert "40% of the jumps" in often.judgement
+
+
+@pytest.mark.slow
+def test_jumps_give_modes_their_shares():
+    modes = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=[0.3, 0.7]),
+        tfd.MultivariateNormalDiag([[-4.0, 0.0], [4.0, 1.0]], [[0.5, 0.5], [0.5, 1.0]]),
+    )
+    flow = flows.build("nsf", 2, num_layers=2, num_bins=4, hidden_units=(16,), seed=0)
+    found = inference.sample_posterior(
+        modes, "flow-mcmc", flow, num_states=512, start="laplace",
+        num_draws=500, num_chains=16, burn_in=50, seed=0,
+    )  # fmt: skip
+    assert found.draws.shape == (16, 500, 2)
+    right = found.draws[..., 0] > 0.0
+    assert abs(right.mean() - 0.7) < 0.06
+    assert np.all(right.any(axis=1) & ~right.all(axis=1))
+    assert found.jump_acceptance > 0.15
+    assert np.all(found.r_hat < 1.05)
+    # A step is six evaluations: one anew, four leapfrogs, one jump.
+    assert found.gradients == 16 * 500 * 6
+    assert found.warm_up_gradients > 16 * 50 * 6 + 512 * 6
+
+
+def test_bad_targets_of_jumps_are_named():
+    def jumps(target, **options):
+        return inference.sample_posterior(target, "flow-mcmc", event_shape=2, **options)
+
+    with pytest.raises(ValueError, match="must have a log-density below infinity"):
+        jumps(lambda x: x[..., 0] * np.nan, start="none")
+    with pytest.raises(ValueError, match="must not be 0 everywhere"):
+        jumps(lambda x: x[..., 0] * 0.0 - np.inf, start="none")
+    with pytest.raises(ValueError, match="must return one number for each event"):
+        jumps(lambda x: x, start="none")
+    with pytest.raises(ValueError, match="`num_chains` must be at least 2"):
+        jumps(lambda x: x[..., 0], num_chains=1)
+    normal = tfd.MultivariateNormalDiag([0.0, 0.0])
+    with pytest.raises(ValueError, match="`steps_size` is no option of method 'flow-m"):
+        jumps(normal.log_prob, start="none", steps_size=1.0)
+    with pytest.raises(ValueError, match="`spread` must be at least 1"):
+        jumps(normal.log_prob, start="none", spread=-1.0)
+
+
 def test_bad_options_are_named():
-    with pytest.raises(ValueError, match="`method` must be one of 'neutra', 'nuts'"):
+    with pytest.raises(
+        ValueError, match="`method` must be one of 'neutra', 'flow-mcmc', 'nuts'"
+    ):
         inference.sample_posterior(MODEL, "hmc")
     with pytest.raises(ValueError, match="left out for method 'nuts'"):
         inference.sample_posterior(MODEL, "nuts", "linear")

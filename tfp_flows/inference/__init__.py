@@ -1,11 +1,14 @@
 """Inference with flows: from a target density to draws that can be trusted."""
 
+from tfp_flows.inference.chain_draws import Chains
 from tfp_flows.inference.energies import (
     FreeEnergyProfile,
     free_energy_difference,
     free_energy_profile,
 )
 from tfp_flows.inference.evidence import Evidence, evidence
+from tfp_flows.inference.flow_proposal import FlowProposal
+from tfp_flows.inference.hand_over import to_arviz
 from tfp_flows.inference.importance import (
     Estimate,
     ImportanceSample,
@@ -13,7 +16,7 @@ from tfp_flows.inference.importance import (
 )
 from tfp_flows.inference.integrals import Integral, integrate
 from tfp_flows.inference.posterior import PosteriorReport, fit_posterior
-from tfp_flows.inference.sampling import Chains, sample_posterior
+from tfp_flows.inference.sampling import sample_posterior
 from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.embeddings import (
     ImageEmbedding,
@@ -35,6 +38,7 @@ __all__ = [
     "Chains",
     "Estimate",
     "Evidence",
+    "FlowProposal",
     "FreeEnergyProfile",
     "ImageEmbedding",
     "ImportanceSample",
@@ -53,4 +57,5 @@ __all__ = [
     "sample_posterior",
     "sequential",
     "simulate",
+    "to_arviz",
 ]

@@ -17,7 +17,13 @@ from tfp_flows.inference import importance, proposals, starts, targets
 from tfp_flows.inference.whitened import Whitened
 from tfp_flows.training.objectives.drawing import FromTarget
 
-__all__ = ["OBJECTIVES", "PosteriorReport", "fit_posterior"]
+__all__ = [
+    "OBJECTIVES",
+    "PosteriorReport",
+    "fit_posterior",
+    "flow_for",
+    "require_density",
+]
 
 # What `objective` can be by name.
 OBJECTIVES = ("reverse-kl", "alpha", "importance-weighted", "forward-kl")
@@ -175,13 +181,13 @@ def fit_posterior(
         )
         raise ValueError(msg)
     rng = _context.generator(seed)
-    _require_density(read, int(rng.integers(2**31)))
+    require_density(read, int(rng.integers(2**31)))
     begin = starts.choose(read, start, int(rng.integers(2**31)))
     whitened = Whitened(read, begin)
     best: PosteriorReport | None = None
     for _ in range(restarts):
         number = int(rng.integers(2**31))
-        built = _flow(flow, read, number)
+        built = flow_for(flow, read, number)
         loss = _objective(objective, whitened.log_prob, num_samples)
         loss.supports_jit = steps >= FEWEST_COMPILED and whitened.compiles
         built, history = training.fit(
@@ -204,7 +210,7 @@ def fit_posterior(
     return whitened.posterior(best.flow), best
 
 
-def _require_density(target: targets.Target, seed: int) -> None:
+def require_density(target: targets.Target, seed: int) -> None:
     """Raise if a target is NaN, or 0 at all of some normal vectors."""
     scalar = tfd.Normal(tf.zeros([], target.dtype), 1.0)
     normal = tfd.Sample(scalar, target.size)
@@ -212,7 +218,7 @@ def _require_density(target: targets.Target, seed: int) -> None:
     importance.ImportanceSample(draws)
 
 
-def _flow(given: flows.Flow | str | None, target: targets.Target, seed: int) -> Any:
+def flow_for(given: flows.Flow | str | None, target: targets.Target, seed: int) -> Any:
     """Return the flow to train, built if it is not yet."""
     kind, size = target.dtype.name, target.size
     if isinstance(given, flows.Flow):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,62 +15,19 @@ from tensorflow_probability import bijectors as tfb
 from tfp_flows import _checks, _context, flows
 from tfp_flows._types import DType, Shape
 from tfp_flows.inference import posterior, starts, targets
+from tfp_flows.inference.chain_draws import Chains, Sampled, of_vectors
+from tfp_flows.inference.tempering import Tempering
 from tfp_flows.inference.whitened import Whitened
 
-__all__ = ["METHODS", "Chains", "sample_posterior"]
+__all__ = ["METHODS", "sample_posterior"]
 
-METHODS = ("neutra", "nuts")
-# Where r-hat is above this, chains have not met.
-LARGEST_R_HAT = 1.01
+METHODS = ("neutra", "flow-mcmc", "nuts")
 MAX_TREE_DEPTH, ACCEPTANCE, FIRST_STEP = 8, 0.8, 0.3
 # Share of the burn-in in which the step size adapts.
 ADAPTING = 0.8
-
-
-@dataclasses.dataclass(frozen=True)
-class Chains:
-    """Draws of several chains, and whether they have met.
-
-    Attributes:
-        draws: Events, `[chains, N, *event_shape]`, or a structure of such; this is what
-            `evidence` takes.
-        r_hat: Potential scale reduction of each vector without bounds, `[D]`, by halves
-            of chains.
-        ess: Effective sample size of all chains together, `[D]`.
-        gradients: Number of gradients of the target that were computed by the chains,
-            the burn-in left out.
-        acceptance: Mean probability that a proposal is accepted.
-        report: How the flow was fitted, `None` without one.
-    """
-
-    draws: Any
-    r_hat: np.ndarray
-    ess: np.ndarray
-    gradients: int
-    acceptance: float
-    report: posterior.PosteriorReport | None = None
-
-    @property
-    def reliable(self) -> bool:
-        """Whether chains have met: r-hat is below 1.01 everywhere."""
-        return bool(np.all(self.r_hat < LARGEST_R_HAT))
-
-    @property
-    def judgement(self) -> str:
-        """A sentence that says whether to trust the draws."""
-        worst, size = float(np.max(self.r_hat)), float(np.min(self.ess))
-        if self.reliable:
-            return (
-                f"R-hat is at most {worst:.3f}, with {size:.0f} effective draws or "
-                "more: the chains have met."
-            )
-        return (
-            f"R-hat is up to {worst:.3f}: do not trust the draws, the chains have not "
-            "met. Take more draws and a longer burn-in, or method 'neutra'."
-        )
-
-    def __repr__(self) -> str:
-        return f"Chains: {self.judgement}"
+# Of "flow-mcmc": the flow, and options with their defaults.
+JUMPING = "nsf"
+JUMP_OPTIONS = {"spread": 5.0, "num_states": 1_024, "local_steps": 1}
 
 
 def sample_posterior(
@@ -89,23 +47,29 @@ def sample_posterior(
     verbose: int | str = 0,
     **options: Any,
 ) -> Chains:
-    """Sample a target by the no-U-turn sampler, where a flow has made it simple.
+    """Sample a target by chains, in a space where a flow has made it simple.
 
-    `"neutra"` fits a flow to the target, see `fit_posterior`, and runs the chains over
-    the numbers of the flow's base, in which the target is nearly normal however it is
-    bent: the chains put right what the flow has wrong. `"nuts"` runs them relative to a
-    normal distribution near the target.
+    `"neutra"` fits a flow to the target, see `fit_posterior`, and runs the no-U-turn
+    sampler over the numbers of the flow's base, in which the target is nearly normal
+    however it is bent: the chains put right what the flow has wrong. `"flow-mcmc"` is
+    for modes that lie apart: steps of Hamiltonian Monte Carlo take turns with jumps,
+    draws of a flow that was fitted to chains while these were led from a wide normal
+    distribution to the target, see `FlowProposal`. The flow of the draws is frozen.
+    `"nuts"` runs the no-U-turn sampler relative to a normal distribution near the
+    target. All chains start near one place.
 
     Args:
         target: Function of events that returns their log-density up to a constant; or
             a `tfd.Distribution`; or a joint distribution, its data pinned by
             `experimental_pin`.
-        method: `"neutra"` or `"nuts"`.
-        flow: Flow over vectors `[D]`, or the name of one, of `"neutra"`.
+        method: `"neutra"`, `"flow-mcmc"` or `"nuts"`.
+        flow: Flow over vectors `[D]`, or the name of one; by default RealNVP for
+            `"neutra"` and a spline coupling for `"flow-mcmc"`.
         num_draws: Draws of each chain.
         num_chains: Number of chains.
-        burn_in: Steps before, in which the step size adapts.
-        steps: Updates of the flow.
+        burn_in: Steps before the draws, which are dropped; the step size of the
+            no-U-turn sampler adapts in them.
+        steps: Updates of the flow of `"neutra"`.
         start: See `fit_posterior`.
         event_shape: Shape of an event of a function.
         support: Map from numbers without bounds to events, for a target that does not
@@ -113,10 +77,15 @@ def sample_posterior(
         dtype: Of the events of a function.
         seed: Int that fixes everything.
         verbose: Of the fit.
-        **options: Further options of `fit_posterior`.
+        **options: Of `"neutra"`: further options of `fit_posterior`. Of `"flow-mcmc"`:
+            `spread`, the scale of the wide normal distribution in units of the start's
+            (5 by default; more finds modes farther off, and takes longer),
+            `num_states`, how many states are led from there (1,024), and
+            `local_steps` before each jump (1).
 
     Returns:
-        Draws in the target's own structure, with R-hat and effective sample sizes.
+        Draws in the target's own structure, with R-hat, effective sample sizes, shares
+        of accepted proposals, numbers of gradients, and a judgement.
 
     Raises:
         ValueError: If shapes do not fit, or the target is NaN, or 0 everywhere.
@@ -135,6 +104,8 @@ def sample_posterior(
     References:
         Hoffman et al. (2019). NeuTra-lizing Bad Geometry in Hamiltonian Monte Carlo
         Using Neural Transport. https://arxiv.org/abs/1903.03704
+        Gabrie, Rotskoff, Vanden-Eijnden (2022). Adaptive Monte Carlo Augmented with
+        Normalizing Flows. https://arxiv.org/abs/2105.12603
     """
     _checks.one_of(method, METHODS, "method")
     for name, value in {"num_draws": num_draws, "num_chains": num_chains}.items():
@@ -144,94 +115,189 @@ def sample_posterior(
         event_shape = flow.event_shape
     read = targets.read(target, event_shape=event_shape, support=support, dtype=dtype)
     number = int(_context.generator(seed).integers(2**31))
-    report = None
+    length = _Length(num_draws, burn_in, num_chains)
     if method == "neutra":
-        _, report = posterior.fit_posterior(
-            read,
-            flow,
-            steps=steps,
-            start=start,
-            seed=number,
-            verbose=verbose,
-            **options,
+        options.update(steps=steps, start=start, verbose=verbose)
+        return of_vectors(read, _neutra(read, flow, length, number, options))
+    _require_known(method, flow, options)
+    posterior.require_density(read, number)
+    whitened = Whitened(read, starts.choose(read, start, number))
+    if method == "flow-mcmc":
+        return of_vectors(read, _jumping(whitened, flow, length, number, options))
+    return of_vectors(read, _no_u_turn(whitened, length, number))
+
+
+def _require_known(
+    method: str, flow: flows.Flow | str | None, options: dict[str, Any]
+) -> None:
+    """Raise if a method has no such options."""
+    if method == "nuts" and (flow is not None or options):
+        msg = (
+            f"`flow` and {sorted(options)} must be left out for method 'nuts', which "
+            "fits no flow."
         )
-        whitened = report.whitened
-        density = report.flow.distribution()
-        first = density.distribution.sample(num_chains, seed=[number, 1])
-        bijector = density.bijector
-    else:
-        if flow is not None or options:
-            msg = (
-                f"`flow` and {sorted(options)} must be left out for method 'nuts', "
-                "which fits no flow."
-            )
-            raise ValueError(msg)
-        whitened = Whitened(read, starts.choose(read, start, number))
-        shape = [num_chains, read.size]
-        first = tf.random.stateless_normal(shape, [number, 1], dtype=read.dtype)
-        bijector = tfb.Identity()
+        raise ValueError(msg)
+    unknown = sorted(set(options) - set(JUMP_OPTIONS))
+    if unknown:
+        msg = (
+            f"`{unknown[0]}` is no option of method {method!r}, which has "
+            f"{sorted(JUMP_OPTIONS)}."
+        )
+        raise ValueError(msg)
+
+
+class _Length(NamedTuple):
+    """How long chains run, and how many they are."""
+
+    draws: int
+    burn_in: int
+    chains: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of each chain."""
+        return self.burn_in + self.draws
+
+
+def _neutra(
+    read: targets.Target,
+    flow: flows.Flow | str | None,
+    length: _Length,
+    seed: int,
+    options: dict[str, Any],
+) -> Sampled:
+    """Run the no-U-turn sampler over the base of a flow that is fitted first."""
+    _, report = posterior.fit_posterior(read, flow, seed=seed, **options)
+    density = report.flow.distribution()
+    first = density.distribution.sample(length.chains, seed=[seed, 1])
+    found = _no_u_turn(report.whitened, length, seed, density.bijector, first)
+    return dataclasses.replace(
+        found,
+        report=report,
+        warm_up_gradients=found.warm_up_gradients + _updates(options),
+    )
+
+
+def _updates(options: dict[str, Any]) -> int:
+    """Return how many gradients the updates of a fit take."""
+    defaults = inspect.signature(posterior.fit_posterior).parameters
+
+    def given(name: str) -> Any:
+        return options.get(name, defaults[name].default)
+
+    samples = getattr(given("objective"), "num_samples", given("num_samples"))
+    return int(given("steps") * given("restarts") * samples)
+
+
+def _no_u_turn(
+    whitened: Whitened,
+    length: _Length,
+    seed: int,
+    bijector: tfb.Bijector | None = None,
+    first: tf.Tensor | None = None,
+) -> Sampled:
+    """Run the no-U-turn sampler, over numbers from which a bijector leads."""
+    bijector = bijector or tfb.Identity()
+    if first is None:
+        first = _near_start(whitened, length, seed)
 
     def log_prob(z: tf.Tensor) -> tf.Tensor:
         log_det = bijector.forward_log_det_jacobian(z, event_ndims=1)
         return whitened.log_prob(bijector.forward(z)) + log_det
 
-    z, leapfrogs, log_ratios = _run(
-        log_prob, first, num_draws, burn_in, number, jit_compile=whitened.compiles
+    kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
+        tfp.mcmc.NoUTurnSampler(
+            log_prob, tf.constant(FIRST_STEP, first.dtype), MAX_TREE_DEPTH
+        ),
+        num_adaptation_steps=int(ADAPTING * length.burn_in),
+        target_accept_prob=tf.constant(ACCEPTANCE, first.dtype),
     )
-    rows = tf.reshape(z, [-1, read.size])
+
+    def traced(_: tf.Tensor, results: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        inner = results.inner_results
+        return inner.leapfrogs_taken, inner.log_accept_ratio
+
+    z, (leapfrogs, log_ratios) = _run(
+        kernel, traced, first, length, seed, jit_compile=whitened.compiles
+    )
+    rows = tf.reshape(z[length.burn_in :], [-1, z.shape[-1]])
     vectors = whitened.unwhitened(bijector.forward(rows))
-    events = read.bijector.forward(vectors)
-    series = np.asarray(vectors, np.float64).reshape((num_draws, num_chains, -1))
-    return Chains(
-        draws=tf.nest.map_structure(
-            lambda v: np.swapaxes(
-                np.asarray(v).reshape((num_draws, num_chains, *v.shape[1:])), 0, 1
-            ),
-            events,
-        ),
-        r_hat=np.asarray(tfp.mcmc.potential_scale_reduction(series, split_chains=True)),
-        ess=np.asarray(
-            tfp.mcmc.effective_sample_size(
-                series, filter_beyond_positive_pairs=True, cross_chain_dims=1
-            )
-        ),
-        gradients=int(np.sum(leapfrogs)),
-        acceptance=float(np.mean(np.exp(np.minimum(log_ratios, 0.0)))),
-        report=report,
+    return Sampled(
+        tf.reshape(vectors, [length.draws, length.chains, -1]),
+        gradients=int(np.sum(leapfrogs[length.burn_in :])),
+        warm_up_gradients=int(np.sum(leapfrogs[: length.burn_in])),
+        acceptance=_mean_acceptance(log_ratios[length.burn_in :]),
     )
+
+
+def _jumping(
+    whitened: Whitened,
+    flow: flows.Flow | str | None,
+    length: _Length,
+    seed: int,
+    options: dict[str, Any],
+) -> Sampled:
+    """Run local steps and jumps of a flow that is fitted to tempered chains first."""
+    target = whitened.target
+    built = posterior.flow_for(flow or JUMPING, target, seed)
+    tempering = Tempering(whitened, built, seed=seed, **{**JUMP_OPTIONS, **options})
+    warm = tempering.warm_up()
+
+    def traced(_: tf.Tensor, results: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        return results.is_accepted, results.local_results.log_accept_ratio
+
+    z, (jumps, log_ratios) = _run(
+        tempering.kernel(whitened.log_prob),
+        traced,
+        _near_start(whitened, length, seed),
+        length,
+        seed,
+        jit_compile=whitened.compiles,
+    )
+    kept = z[length.burn_in :]
+    vectors = whitened.unwhitened(tf.reshape(kept, [-1, target.size]))
+    each = length.chains * tempering.evaluations_per_step
+    return Sampled(
+        tf.reshape(vectors, [length.draws, length.chains, -1]),
+        gradients=length.draws * each,
+        warm_up_gradients=warm.evaluations + length.burn_in * each,
+        acceptance=_mean_acceptance(log_ratios[length.burn_in :]),
+        jump_acceptance=float(np.mean(jumps[length.burn_in :])),
+    )
+
+
+def _near_start(whitened: Whitened, length: _Length, seed: int) -> tf.Tensor:
+    """Return where chains start: draws of the normal distribution near the target."""
+    target = whitened.target
+    return tf.random.stateless_normal(
+        [length.chains, target.size], [seed, 1], dtype=target.dtype
+    )
+
+
+def _mean_acceptance(log_ratios: np.ndarray) -> float:
+    return float(np.mean(np.exp(np.minimum(log_ratios, 0.0))))
 
 
 def _run(
-    log_prob: Callable[[tf.Tensor], tf.Tensor],
+    kernel: tfp.mcmc.TransitionKernel,
+    traced: Callable[[tf.Tensor, Any], Any],
     first: tf.Tensor,
-    num_draws: int,
-    burn_in: int,
+    length: _Length,
     seed: int,
     *,
     jit_compile: bool,
-) -> tuple[tf.Tensor, np.ndarray, np.ndarray]:
-    """Return states `[N, chains, D]`, gradients and log-acceptance ratios of each."""
+) -> tuple[tf.Tensor, Any]:
+    """Return states `[steps, chains, D]`, and what is traced, as arrays."""
 
     @tf.function(autograph=False, jit_compile=jit_compile)
     def chains(first: tf.Tensor) -> Any:
-        kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
-            tfp.mcmc.NoUTurnSampler(
-                log_prob, tf.constant(FIRST_STEP, first.dtype), MAX_TREE_DEPTH
-            ),
-            num_adaptation_steps=int(ADAPTING * burn_in),
-            target_accept_prob=tf.constant(ACCEPTANCE, first.dtype),
-        )
         return tfp.mcmc.sample_chain(
-            num_draws,
+            length.steps,
             first,
             kernel=kernel,
-            num_burnin_steps=burn_in,
-            trace_fn=lambda _, state: (
-                state.inner_results.leapfrogs_taken,
-                state.inner_results.log_accept_ratio,
-            ),
+            trace_fn=traced,
             seed=tf.constant([seed, 2], tf.int32),
         )
 
-    z, (leapfrogs, log_ratios) = chains(first)
-    return z, np.asarray(leapfrogs), np.asarray(log_ratios)
+    z, trace = chains(first)
+    return z, tf.nest.map_structure(np.asarray, trace)

@@ -18,7 +18,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks, flows
 from tfp_flows._types import Shape
 
-__all__ = ["Target", "read"]
+__all__ = ["Target", "names_of", "read"]
 
 
 class Target:
@@ -193,7 +193,7 @@ def _assemble(
     free = support.inverse_event_shape(event_shape)
     shapes = [tuple(int(i) for i in shape) for shape in tf.nest.flatten(free)]
     sizes = [int(np.prod(shape)) for shape in shapes]
-    names = tuple(zip(_names(free), shapes, strict=True))
+    names = tuple(zip(names_of(free), shapes, strict=True))
     if not tf.nest.is_nested(free) or isinstance(free, tf.TensorShape):
         reshape = tfb.Reshape(event_shape_out=shapes[0], event_shape_in=sizes)
         steps = [support] if shapes[0] == tuple(sizes) else [support, reshape]
@@ -210,7 +210,7 @@ def _assemble(
     return Target(log_prob, bijector, sum(sizes), event_shape, dtype, names)
 
 
-def _names(structure: Any) -> list[str]:
+def names_of(structure: Any) -> list[str]:
     """Return the names of the parts of a structure, in the order of `tf.nest`."""
     count = len(tf.nest.flatten(structure))
     names = [f"x{i + 1}" for i in range(count)] if count > 1 else ["x"]

@@ -80,6 +80,16 @@ class ChainPosterior(shared.Unsliced):
         return self._draws.shape[0] * self._draws.shape[1]
 
     @property
+    def draws(self) -> Any:
+        """All draws, `[chains, N, *event_shape]`, in the structure of the prior's."""
+        vectors = np.swapaxes(self._draws, 0, 1)
+        flat = self._all.bounded(vectors.reshape((-1, vectors.shape[-1])))
+        lead = vectors.shape[:2]
+        return tf.nest.map_structure(
+            lambda v: np.asarray(v).reshape((*lead, *v.shape[1:])), flat
+        )
+
+    @property
     def r_hat(self) -> np.ndarray:
         """Potential scale reduction of each vector without bounds, `[size]`.
 
