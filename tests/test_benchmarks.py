@@ -44,8 +44,10 @@ INFERENCE = {
 # Those of learning with flows, too.
 LEARNING = {
     "anomalies": ("DTE-C", "neighbours", "\nsmoke\t150"),
+    "bayesian": ("toy\tfactors\tbound", "sd at 6"),
     "classifiers": ("moons, 10 labels", "\nmoons\t1 seeds"),
     "regression": ("CRPS forest", "\nsmoke\t1", "pooled coverage"),
+    "vaes": ("-ELBO, nats", "\ngaussian\t"),
 }
 
 

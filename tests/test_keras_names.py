@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 
 import tfp_flows as tfpf
 from tests.flows import small
-from tfp_flows import _keras_names, flows
+from tfp_flows import _keras_names, flows, models
 
 LOAD = """
 import sys
@@ -57,3 +58,16 @@ def test_keras_loads_a_flow_in_a_fresh_process(tmp_path, imports):
     assert done.returncode == 0, done.stderr[-2000:]
     wanted = tfpf.load(path).log_prob([[0.5, -1.0]]).numpy().tolist()
     assert done.stdout.strip() == repr(wanted)
+
+
+def test_every_model_that_a_file_may_hold_is_announced():
+    kinds = [getattr(models, name) for name in models.__all__]
+    found = {
+        kind.__name__
+        for kind in kinds
+        if isinstance(kind, type) and not inspect.isabstract(kind)
+    }
+    assert found == set(_keras_names.MODELS)
+    for name in found:
+        known = keras.saving.get_registered_object(f"{_keras_names.PACKAGE}>{name}")
+        assert known is getattr(models, name)

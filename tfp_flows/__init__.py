@@ -27,6 +27,7 @@ _LAZY = {
     "information": "tfp_flows.information",
     "load": "tfp_flows.flows:load",
     "math": "tfp_flows.math",
+    "models": "tfp_flows.models",
     "networks": "tfp_flows.networks",
     "plots": "tfp_flows.plots",
     "preprocessing": "tfp_flows.preprocessing",

@@ -8,6 +8,7 @@ from tfp_flows import flows as flows
 from tfp_flows import inference as inference
 from tfp_flows import information as information
 from tfp_flows import math as math
+from tfp_flows import models as models
 from tfp_flows import networks as networks
 from tfp_flows import plots as plots
 from tfp_flows import preprocessing as preprocessing

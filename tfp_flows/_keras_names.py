@@ -1,4 +1,4 @@
-"""Names of flows, without an import of TensorFlow: those that Keras finds in files.
+"""Names of flows and models, without an import of TensorFlow, for Keras and files.
 
 Keras looks classes up by the names that importing them registers. `import tfp_flows`
 imports no class, so that `keras.saving.load_model` would know none. Stand-ins take
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-__all__ = ["FLOWS", "RENAMED", "announce"]
+__all__ = ["FLOWS", "MODELS", "RENAMED", "announce"]
 
 # The classes that `tfp_flows.flows` registers and files may hold.
 FLOWS = (
@@ -54,6 +54,13 @@ FLOWS = (
     "SylvesterFlow",
     "SumOfSquaresFlow",
 )
+# Those of `tfp_flows.models`.
+MODELS = (
+    "DenseReparameterization",
+    "FlowVAE",
+    "MultiplicativeDense",
+    "PointFlow",
+)
 PACKAGE = "tfp_flows"
 # Names of flows before, which scripts and commands may still hold.
 RENAMED = {"maf-mog": "maf-mol"}
@@ -69,16 +76,17 @@ def announce() -> None:
 
 def _give_names() -> None:
     known = sys.modules["keras"].saving.get_custom_objects()
-    for name in FLOWS:
-        known.setdefault(f"{PACKAGE}>{name}", _stand_in(name))
+    for room, names in (("flows", FLOWS), ("models", MODELS)):
+        for name in names:
+            known.setdefault(f"{PACKAGE}>{name}", _stand_in(name, room))
 
 
-def _stand_in(name: str) -> type:
+def _stand_in(name: str, room: str) -> type:
     """Return a class that imports the one of this name once a file asks for it."""
 
     def from_config(cls: type, config: dict[str, Any], **kwargs: Any) -> Any:
         del cls
-        importlib.import_module(f"{PACKAGE}.flows")
+        importlib.import_module(f"{PACKAGE}.{room}")
         # What loads has a copy of the names, in which this class still stands.
         found = sys.modules["keras"].saving.get_custom_objects()[f"{PACKAGE}>{name}"]
         return found.from_config(config, **kwargs)

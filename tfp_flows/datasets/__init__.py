@@ -7,6 +7,7 @@ pictures the extra `plot`.
 from __future__ import annotations
 
 from tfp_flows.datasets.bands import BANDS, satellite_bands
+from tfp_flows.datasets.clouds import cloud_names, point_clouds
 from tfp_flows.datasets.conditional import (
     conditional_toy,
     conditional_toy_entropy,
@@ -39,6 +40,7 @@ __all__ = [
     "MIXED_COLUMNS",
     "Table",
     "check_columns",
+    "cloud_names",
     "conditional_toy",
     "conditional_toy_entropy",
     "conditional_toy_log_prob",
@@ -48,6 +50,7 @@ __all__ = [
     "fashion_mnist",
     "mixed_table",
     "mixed_table_log_prob",
+    "point_clouds",
     "random_folds",
     "random_split",
     "read_idx",

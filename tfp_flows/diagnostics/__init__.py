@@ -6,6 +6,12 @@ from.
 """
 
 from tfp_flows.diagnostics.calibration import Ranks, pit, sbc
+from tfp_flows.diagnostics.clouds import (
+    CloudScores,
+    chamfer,
+    cloud_scores,
+    earth_mover,
+)
 from tfp_flows.diagnostics.expected_coverage import Coverage, coverage
 from tfp_flows.diagnostics.predictive import Predictive, predictive_check
 from tfp_flows.diagnostics.psis import SmoothedWeights, psis
@@ -14,6 +20,7 @@ from tfp_flows.diagnostics.two_sample import TwoSample, c2st, mmd
 
 __all__ = [
     "Calibrated",
+    "CloudScores",
     "Coverage",
     "Predictive",
     "Ranks",
@@ -21,7 +28,10 @@ __all__ = [
     "TwoSample",
     "c2st",
     "calibrate",
+    "chamfer",
+    "cloud_scores",
     "coverage",
+    "earth_mover",
     "mmd",
     "pit",
     "predictive_check",

@@ -18,17 +18,17 @@ from tfp_flows.inference.integrals import Integral, integrate
 from tfp_flows.inference.posterior import PosteriorReport, fit_posterior
 from tfp_flows.inference.sampling import sample_posterior
 from tfp_flows.inference.simulation.chains import ChainPosterior
-from tfp_flows.inference.simulation.embeddings import (
-    ImageEmbedding,
-    SeriesEmbedding,
-    SetEmbedding,
-)
 from tfp_flows.inference.simulation.nle import NLE
 from tfp_flows.inference.simulation.npe import NPE
 from tfp_flows.inference.simulation.nre import NRE
 from tfp_flows.inference.simulation.posterior import Posterior
 from tfp_flows.inference.simulation.sequential import SequentialResult, sequential
 from tfp_flows.inference.simulation.simulate import simulate
+from tfp_flows.networks.embeddings import (
+    ImageEmbedding,
+    SeriesEmbedding,
+    SetEmbedding,
+)
 
 __all__ = [
     "NLE",

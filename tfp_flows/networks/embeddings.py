@@ -14,6 +14,9 @@ from tfp_flows import _checks, _context, _serialize
 
 __all__ = ["ImageEmbedding", "SeriesEmbedding", "SetEmbedding"]
 
+# What of the members of a set a network sees.
+POOLINGS = ("mean", "max", "both")
+
 
 class _Embedding(keras.Layer):
     """Makes a vector of raw data.
@@ -77,6 +80,8 @@ class SetEmbedding(_Embedding):
         hidden_units: Widths of the hidden layers of both networks.
         activation: Of hidden layers.
         seed: Int that fixes the initial weights.
+        pooling: What of the draws the second network sees: `"mean"`, `"max"` or
+            `"both"`.
         **kwargs: Of a Keras layer.
 
     Shapes:
@@ -103,9 +108,13 @@ class SetEmbedding(_Embedding):
         hidden_units: Sequence[int] = (64, 64),
         activation: str = "relu",
         seed: int | None = None,
+        *,
+        pooling: str = "mean",
         **kwargs: Any,
     ) -> None:
         super().__init__(output_size, activation, seed, **kwargs)
+        _checks.one_of(pooling, POOLINGS, "pooling")
+        self.pooling = pooling
         self.hidden_units = _checks.static_shape(hidden_units, "hidden_units")
         rng = _context.generator(seed)
         self.each = self._dense(self.hidden_units, rng)
@@ -127,16 +136,27 @@ class SetEmbedding(_Embedding):
             )
             raise ValueError(msg)
         self.each.build(input_shape)
-        self.together.build((None, self.hidden_units[-1]))
+        parts = 2 if self.pooling == "both" else 1
+        self.together.build((None, parts * self.hidden_units[-1]))
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
         """Return `[N, output_size]` for sets `[N, draws, D]`."""
-        return self.together(keras.ops.mean(self.each(inputs), axis=1))
+        each = self.each(inputs)
+        found = []
+        if self.pooling != "max":
+            found.append(keras.ops.mean(each, axis=1))
+        if self.pooling != "mean":
+            found.append(keras.ops.max(each, axis=1))
+        return self.together(keras.ops.concatenate(found, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to build the same layer anew."""
-        return {**super().get_config(), "hidden_units": list(self.hidden_units)}
+        return {
+            **super().get_config(),
+            "hidden_units": list(self.hidden_units),
+            "pooling": self.pooling,
+        }
 
 
 class _Convolutional(_Embedding, abc.ABC):

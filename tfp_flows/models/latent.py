@@ -1,0 +1,471 @@
+"""What models with latent variables share: a posterior with a flow, and bounds."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows import _checks, _context, flows
+from tfp_flows.flows._model import options
+
+__all__ = ["LatentModel", "dense_network"]
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+# The log of a standard deviation of the posterior stays between minus and plus this.
+LOG_SCALE_BOUND = 7.0
+# Hidden layers of the networks that make the parameters of the posterior's flow of what
+# the encoder, a network already, has made.
+HIDDEN = (64,)
+# What Keras would compare with targets, of which there are none.
+MEANINGLESS = ("loss", "loss_weights", "metrics", "weighted_metrics")
+# Draws that are decoded at once.
+AT_ONCE = 4_096
+
+
+def dense_network(
+    sizes: Sequence[int],
+    last: int | None,
+    activation: str,
+    rng: np.random.Generator,
+) -> keras.Sequential:
+    """Return dense layers with initial weights of a generator.
+
+    Args:
+        sizes: Widths of the hidden layers.
+        last: Number of outputs of a last layer without activation; `None` for none.
+        activation: Of the hidden layers.
+        rng: The generator.
+    """
+    widths = [(size, activation) for size in sizes]
+    if last is not None:
+        widths.append((last, "linear"))
+    layers = [
+        keras.layers.Dense(
+            size,
+            activation=function,
+            kernel_initializer=keras.initializers.GlorotUniform(
+                seed=int(rng.integers(2**31 - 1))
+            ),
+        )
+        for size, function in widths
+    ]
+    return keras.Sequential([keras.layers.Flatten(), *layers])
+
+
+class LatentModel(keras.Model, abc.ABC):
+    """A model of `x` by a latent vector `z`: `p(x) = integral of p(x|z) p(z)`.
+
+    The posterior `q(z|x)` is a diagonal Gaussian that an encoder makes, pushed through
+    a flow whose parameters the encoder makes, too. As a Keras model its output is the
+    evidence lower bound of each event in nats, of one draw, and its loss the mean of
+    its negative; `compile` needs an optimizer only and `fit` the data only.
+
+    Args:
+        latent_size: Number of latent numbers `L`.
+        posterior: `"gaussian"`, or the name of the flow after it: one that samples
+            fast, such as `"planar"`, `"sylvester"`, `"iaf"` or `"nsf"`.
+        posterior_options: Options of that flow.
+        prior: `None` for a standard normal, the name of a flow whose density is fast,
+            such as `"maf"` or `"nsf"`, or a flow of events `(L,)`.
+        warmup_steps: Number of updates over which the weight of the divergence between
+            posterior and prior rises to 1 in training.
+        seed: Int that fixes initial weights and what training draws.
+        **kwargs: Of a Keras model.
+    """
+
+    def __init__(
+        self,
+        latent_size: int,
+        *,
+        posterior: str = "gaussian",
+        posterior_options: Mapping[str, Any] | None = None,
+        prior: str | flows.Flow | None = None,
+        warmup_steps: int = 0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _checks.count(latent_size, 1, "latent_size")
+        _checks.one_of(posterior, ("gaussian", *flows.names()), "posterior")
+        _checks.count(warmup_steps, 0, "warmup_steps")
+        self.latent_size = int(latent_size)
+        self.posterior, self.prior = posterior, prior
+        self.posterior_options = dict(posterior_options or {})
+        self.warmup_steps = int(warmup_steps)
+        self.seed = seed
+        self._rng = _context.generator(seed)
+        self.seed_generator = keras.random.SeedGenerator(self._next_seed())
+        self._compiled: dict[Any, Callable[..., Any]] = {}
+
+    def _next_seed(self) -> int:
+        return int(self._rng.integers(2**31 - 1))
+
+    def _make_latent(self, num_features: int) -> None:
+        """Create posterior and prior.
+
+        Args:
+            num_features: How many numbers the encoder makes.
+        """
+        size = self.latent_size
+        self.head = dense_network((), 2 * size, "linear", self._rng)
+        self.head.build((None, num_features))
+        self.posterior_flow = None
+        if self.posterior != "gaussian":
+            self.posterior_flow = self._posterior_flow(num_features)
+        elif self.posterior_options:
+            msg = (
+                "`posterior_options` must be left out with posterior='gaussian', got "
+                f"{self.posterior_options}. Name a flow as `posterior`."
+            )
+            raise ValueError(msg)
+        self.prior_flow = self._prior_flow()
+
+    def _posterior_flow(self, num_features: int) -> flows.Flow:
+        given = dict(self.posterior_options)
+        known = options.types_of(flows.flow_class(self.posterior))
+        defaults = {"inverted": True, "hidden_units": HIDDEN}
+        given = {**{k: v for k, v in defaults.items() if k in known}, **given}
+        given.setdefault("seed", self._next_seed())
+        return flows.build(self.posterior, self.latent_size, num_features, **given)
+
+    def _prior_flow(self) -> flows.Flow | None:
+        """Return the flow of the prior, `None` for a standard normal.
+
+        Raises:
+            ValueError: If its events are no vectors of the latent size.
+            TypeError: If it is neither a name nor a flow.
+        """
+        prior = self.prior
+        if isinstance(prior, str):
+            return flows.build(prior, self.latent_size, seed=self._next_seed())
+        if prior is None:
+            return None
+        if not isinstance(prior, flows.Flow):
+            msg = (
+                "`prior` must be None, the name of a flow or a flow, got "
+                f"{type(prior).__name__}."
+            )
+            raise TypeError(msg)
+        found = prior.event_shape, prior.condition_shape
+        if found != ((self.latent_size,), None):
+            msg = (
+                f"`prior` must have events ({self.latent_size},) and no condition, got "
+                f"event_shape={found[0]} and condition_shape={found[1]}."
+            )
+            raise ValueError(msg)
+        return prior
+
+    @abc.abstractmethod
+    def _features(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Return what the encoder makes of events, `[N, C]`."""
+
+    @abc.abstractmethod
+    def _log_likelihood(
+        self, x: tf.Tensor, z: tf.Tensor, *, training: bool
+    ) -> tf.Tensor:
+        """Return `log p(x|z)`, `[N]`, for events `[N, ...]` and latents `[N, L]`."""
+
+    @abc.abstractmethod
+    def check(self, x: Any) -> None:
+        """Raise unless an array holds events of this model.
+
+        Args:
+            x: Events, `[N, ...]`.
+
+        Raises:
+            ValueError: If it does not.
+        """
+
+    def _posterior_draw(
+        self, features: tf.Tensor, seed: Any = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return one draw of the posterior of each event, `[N, L]`, and its log q."""
+        loc, log_scale = tf.split(self.head(features), 2, axis=-1)
+        log_scale = LOG_SCALE_BOUND * tf.tanh(log_scale / LOG_SCALE_BOUND)
+        if seed is None:
+            seed = self.seed_generator.next()
+        noise = tf.random.stateless_normal(tf.shape(loc), seed, dtype=loc.dtype)
+        z = loc + tf.exp(log_scale) * noise
+        log_q = -0.5 * tf.square(noise) - HALF_LOG_TWO_PI - log_scale
+        log_q = tf.reduce_sum(log_q, axis=-1)
+        if self.posterior_flow is not None:
+            push = self.posterior_flow.bijector().forward_and_log_det
+            z, log_det = push(z, condition=features)
+            log_q -= log_det
+        return z, log_q
+
+    def _log_prior(self, z: tf.Tensor) -> tf.Tensor:
+        if self.prior_flow is not None:
+            return self.prior_flow.continuous_log_prob(z, None)
+        return tf.reduce_sum(-0.5 * tf.square(z) - HALF_LOG_TWO_PI, axis=-1)
+
+    def _terms(
+        self, x: tf.Tensor, seed: Any = None, draws: int = 1, *, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return `log p(x|z)` and `log p(z) - log q(z|x)`, `[draws, N]` each."""
+        with _context.training_scope(training):
+            features = self._features(x, training=training)
+            if draws > 1:
+                x, features = (
+                    tf.repeat(part[tf.newaxis], draws, axis=0) for part in (x, features)
+                )
+                x = tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], axis=0))
+                features = tf.reshape(features, [-1, features.shape[-1]])
+            z, log_q = self._posterior_draw(features, seed)
+            ratio = self._log_prior(z) - log_q
+            likelihood = self._log_likelihood(x, z, training=training)
+        return tf.reshape(likelihood, [draws, -1]), tf.reshape(ratio, [draws, -1])
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,  # noqa: FBT001
+    ) -> tf.Tensor:
+        """Return the lower bound of each event, `[N]`, of one draw.
+
+        Args:
+            inputs: Events, `[N, ...]`.
+            training: Whether the call is one of training: then the divergence has the
+                weight of the warm-up.
+        """
+        x = tf.cast(tf.convert_to_tensor(inputs), self.variable_dtype)
+        likelihood, ratio = self._terms(x, training=bool(training))
+        return (likelihood + self._divergence_weight(training) * ratio)[0]
+
+    def _divergence_weight(self, training: Any) -> Any:
+        optimizer = getattr(self, "optimizer", None)
+        if not training or not self.warmup_steps or optimizer is None:
+            return 1.0
+        step = tf.cast(tf.convert_to_tensor(optimizer.iterations), self.variable_dtype)
+        return tf.minimum(1.0, (step + 1.0) / self.warmup_steps)
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        *,
+        jit_compile: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Configure training as `keras.Model.compile` does, without a loss.
+
+        Args:
+            optimizer: Optimizer or its name.
+            jit_compile: Whether to compile steps by XLA; `"auto"`: on a GPU only.
+            **kwargs: As in Keras, but for losses and metrics.
+
+        Raises:
+            ValueError: If there is a loss or there are metrics.
+        """
+        for name in MEANINGLESS:
+            if kwargs.get(name) is not None:
+                msg = (
+                    f"`{name}` must be left out, got {kwargs[name]!r}: the output is "
+                    "the lower bound of each event, and its negative is the loss."
+                )
+                raise ValueError(msg)
+        if jit_compile == "auto":
+            jit_compile = _context.on_gpu()
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any] | None) -> None:
+        """Compile as the saved model was.
+
+        Args:
+            config: What `get_compile_config` returned.
+        """
+        config = {k: v for k, v in (config or {}).items() if k not in MEANINGLESS}
+        if config:
+            self.compile(**keras.saving.deserialize_keras_object(config))
+            if self.optimizer is not None:
+                self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,  # noqa: FBT001, FBT002
+    ) -> tf.Tensor:
+        """Return the mean of negative bounds, in nats per event, and what layers add.
+
+        Args:
+            x: Events.
+            y: Not used: there are no targets.
+            y_pred: Bounds, `[N]`.
+            sample_weight: Weights of events, `[N]`, or `None`.
+            training: Not used.
+        """
+        del x, y, training
+        bounds = tf.convert_to_tensor(y_pred)
+        if sample_weight is not None:
+            bounds *= tf.cast(tf.reshape(sample_weight, [-1]), bounds.dtype)
+        loss = -tf.reduce_mean(bounds)
+        for extra in self.losses:
+            loss += tf.cast(extra, loss.dtype)
+        return loss
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as `keras.Model.fit` does; events alone are enough.
+
+        Args:
+            x: Events, `[N, ...]`, or a dataset of batches of them.
+            *args: As in Keras.
+            **kwargs: As in Keras.
+
+        Raises:
+            ValueError: If the values are none of this model.
+        """
+        if hasattr(x, "__array__") and not tf.is_tensor(x):
+            x = np.asarray(x)
+            self.check(x)
+            if x.dtype != self.variable_dtype:
+                x = x.astype(self.variable_dtype)
+        held = kwargs.get("validation_data")
+        if isinstance(held, np.ndarray):
+            self.check(held)
+            kwargs["validation_data"] = (held.astype(self.variable_dtype),)
+        return super().fit(x, *args, **kwargs)
+
+    def elbo(self, x: Any, *, draws: int = 1, seed: int | None = None) -> np.ndarray:
+        """Return the evidence lower bound of each event in nats, `[N]`.
+
+        Args:
+            x: Events, `[N, ...]`.
+            draws: Draws of the posterior whose mean it is.
+            seed: Int that fixes the draws.
+        """
+        likelihood, ratio = self._weights(x, draws, seed)
+        return (likelihood + ratio).mean(axis=0)
+
+    def log_prob_bound(
+        self, x: Any, *, draws: int = 100, seed: int | None = None
+    ) -> np.ndarray:
+        """Return a lower bound of `log p(x)` of each event in nats, `[N]`.
+
+        The importance-weighted bound, `log(mean(p(x, z) / q(z|x)))` over draws: its
+        expectation rises with their number, up to `log p(x)`.
+
+        Args:
+            x: Events, `[N, ...]`.
+            draws: Number of draws.
+            seed: Int that fixes the draws.
+
+        References:
+            Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders.
+            https://arxiv.org/abs/1509.00519, eq. 8
+        """
+        weights = np.add(*self._weights(x, draws, seed))
+        top = weights.max(axis=0)
+        return top + np.log(np.exp(weights - top).mean(axis=0))
+
+    def _weights(
+        self, x: Any, draws: int, seed: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return both terms of the bound, `[draws, N]` each, in float64."""
+        _checks.count(draws, 1, "draws")
+        values = np.asarray(x)
+        self.check(values)
+        values = values.astype(self.variable_dtype)
+        rng = _context.generator(seed)
+        together = self._events_at_once(values)
+        rows, at_once = max(1, together // draws), min(draws, together)
+        parts = []
+        for first in range(0, len(values), rows):
+            part = tf.convert_to_tensor(values[first : first + rows])
+            found = []
+            for done in range(0, draws, at_once):
+                count = min(at_once, draws - done)
+                drawn = tf.constant(rng.integers(2**31 - 1, size=2), tf.int32)
+                run = self._run(("terms", count), self._traced_terms, count)
+                found.append(np.stack([np.asarray(t) for t in run(part, drawn)]))
+            parts.append(np.concatenate(found, axis=1))
+        if not parts:
+            return np.zeros([draws, 0]), np.zeros([draws, 0])
+        likelihood, ratio = np.concatenate(parts, axis=2).astype(np.float64)
+        return likelihood, ratio
+
+    def _events_at_once(self, x: np.ndarray) -> int:
+        """Return how many draws are decoded at once."""
+        del x
+        return AT_ONCE
+
+    def _traced_terms(self, count: int) -> Callable[..., Any]:
+        return lambda x, seed: self._terms(x, seed, count, training=False)
+
+    def _run(
+        self, key: Any, make: Callable[..., Callable[..., Any]], *args: Any
+    ) -> Callable[..., Any]:
+        """Return a compiled function, made once."""
+        if key not in self._compiled:
+            self._compiled[key] = tf.function(
+                make(*args), autograph=False, reduce_retracing=True
+            )
+        return self._compiled[key]
+
+    def encode(self, x: Any, *, seed: int | None = None) -> tf.Tensor:
+        """Return one draw of the posterior of each event, `[N, L]`.
+
+        Args:
+            x: Events, `[N, ...]`.
+            seed: Int that fixes the draws.
+        """
+        self.check(np.asarray(x))
+        drawn = tf.constant(_context.generator(seed).integers(2**31 - 1, size=2))
+        run = self._run("encode", lambda: self._encoded)
+        values = tf.convert_to_tensor(np.asarray(x, self.variable_dtype))
+        return run(values, tf.cast(drawn, tf.int32))
+
+    def _encoded(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return self._posterior_draw(self._features(x, training=False), seed)[0]
+
+    def sample_latent(self, count: int, *, seed: int | None = None) -> tf.Tensor:
+        """Return draws of the prior, `[count, L]`.
+
+        Args:
+            count: Number of draws.
+            seed: Int that fixes them.
+        """
+        _checks.count(count, 1, "count")
+        drawn = _context.generator(seed).integers(2**31 - 1, size=2)
+        if self.prior_flow is not None:
+            return self.prior_flow.sample(count, seed=drawn.astype(np.int32))
+        shape = [count, self.latent_size]
+        return tf.random.stateless_normal(shape, drawn, dtype=self.variable_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to build the same model anew."""
+        prior = self.prior
+        if isinstance(prior, flows.Flow):
+            prior = keras.saving.serialize_keras_object(prior)
+        return {
+            "name": self.name,
+            "latent_size": self.latent_size,
+            "posterior": self.posterior,
+            "posterior_options": self.posterior_options,
+            "prior": prior,
+            "warmup_steps": self.warmup_steps,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Build a model from what `get_config` returned.
+
+        Args:
+            config: The configuration.
+            custom_objects: Classes by name.
+        """
+        config = dict(config)
+        for key, value in config.items():
+            if isinstance(value, dict) and "class_name" in value:
+                config[key] = keras.saving.deserialize_keras_object(
+                    value, custom_objects
+                )
+        return cls(**config)
