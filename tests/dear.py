@@ -25,6 +25,7 @@ FURTHER: dict[str, set[str]] = {
         "act_norm_adapted",
         "act_norm_image",
         "amortized_sylvester",
+        "autoregressive_attention",
         "autoregressive_spline",
         "chain_empty",
         "chain_conditional",

@@ -30,6 +30,7 @@ TABLES = {
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
     "tables": ("us/row", "quantile", "lead", "over classic RBIG"),
     "toys": ("gap", "seconds", "\nlinear", "two_moons"),
+    "tarflow": ("bits/dim", "\nglow, affine", "\ntarflow, patch 2"),
     "tf32": ("GPU: ", "TF32", "\nnsf", "\nrealnvp"),
 }
 

@@ -288,6 +288,25 @@ def count(value: Any, minimum: int, argument: str) -> None:
     at_least(int(value), minimum, argument)
 
 
+def divides(value: Any, whole: int, argument: str, what: str) -> None:
+    """Raise unless `value` is a whole number that divides another one.
+
+    Args:
+        value: The number.
+        whole: What it has to divide.
+        argument: Its name.
+        what: What `whole` counts, with its article: "the columns".
+    """
+    count(value, 1, argument)
+    if whole % value:
+        sizes = ", ".join(str(i) for i in range(1, whole + 1) if whole % i == 0)
+        msg = (
+            f"`{argument}` must divide {what}, {whole}, got {value}. Use one of "
+            f"{sizes}."
+        )
+        raise ValueError(msg)
+
+
 def between(value: Any, minimum: float, maximum: float, argument: str) -> None:
     """Raise unless the number `value` lies between two, both included."""
     at_least(value, minimum, argument)

@@ -53,6 +53,8 @@ FLOWS = (
     "SIG",
     "SylvesterFlow",
     "SumOfSquaresFlow",
+    "TarFlow",
+    "TarFlowImage",
 )
 # Those of `tfp_flows.models`.
 MODELS = (

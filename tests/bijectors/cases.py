@@ -196,6 +196,20 @@ def _autoregressive_spline(dtype):
     return _perturbed(maps.MaskedAutoregressive(transformer, made))
 
 
+@case("autoregressive_attention", (4,), condition_shape=(2,))
+def _autoregressive_attention(dtype):
+    net = networks.CausalTransformer(
+        *(4, 2, 4, 1),
+        num_heads=2,
+        token_size=2,
+        order=(3, 1, 2, 0),
+        condition_shape=2,
+        dtype=dtype,
+        seed=0,
+    )
+    return _perturbed(maps.MaskedAutoregressive(maps.Affine(), net))
+
+
 @case("invert_autoregressive", (2,))
 def _invert_autoregressive(dtype):
     made = networks.MADE(2, 2, (6,), dtype=dtype, seed=0)

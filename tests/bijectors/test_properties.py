@@ -198,6 +198,12 @@ def _autoregressive(size, dtype):
     return maps.MaskedAutoregressive(maps.Affine(), made)
 
 
+@of("MaskedAutoregressive-attention")
+def _attention(size, dtype):
+    net = networks.CausalTransformer(size, 2, 4, 1, num_heads=2, dtype=dtype, seed=0)
+    return maps.MaskedAutoregressive(maps.Affine(), net)
+
+
 @of("BlockAutoregressive")
 def _block(size, dtype):
     net = networks.BlockNetwork(size, (2, 2), dtype=dtype, seed=0)

@@ -25,6 +25,7 @@ SMALL = {
     "sos": {"num_layers": 1, "hidden_units": (8,)},
     "naf": {"num_layers": 1, "hidden_units": (8,)},
     "umnn": {"num_layers": 1, "hidden_units": (8,)},
+    "tarflow": {"num_layers": 2, "attention_layers": 1, "width": 4, "num_heads": 2},
     "bnaf": {"num_layers": 1, "hidden_units": (4,)},
     "circular": {
         "num_layers": 2,
@@ -64,6 +65,14 @@ SMALL = {
         "dequantize": False,
         "logit_alpha": None,
     },
+    "tarflow-image": {
+        "num_layers": 1,
+        "attention_layers": 1,
+        "width": 4,
+        "num_heads": 2,
+        "dequantize": False,
+        "logit_alpha": None,
+    },
     "nsf-image": {
         "num_steps": 1,
         "hidden_units": (4, 4),
@@ -98,6 +107,7 @@ add("bernstein", "bernstein", 2)
 add("sos", "sos", 2)
 add("naf", "naf", 2, transformer=bijectors.DeepSigmoidal(3))
 add("umnn", "umnn", 2, transformer=bijectors.MonotoneNetwork(2, 16))
+add("tarflow", "tarflow", 4, 2, patch_size=2)
 add("bnaf", "bnaf", 2, 1, check={"noise": 0.03})
 add(
     "circular",
@@ -141,6 +151,7 @@ add("glow_spline", "glow", (2, 2, 1), num_steps=2, coupling="spline", num_bins=3
 add("glow_mixture", "glow", (2, 2, 1), coupling="mixture", num_components=2)
 add("realnvp-image", "realnvp-image", (2, 2, 1), 2, activation="tanh")
 add("nsf-image", "nsf-image", (2, 2, 1), activation="tanh")
+add("tarflow-image", "tarflow-image", (2, 4, 1), pixel_noise=0.1)
 
 
 add("ensemble", "nsf-ar", 2, 1, members=2, base="student-t")

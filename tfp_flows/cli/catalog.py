@@ -23,6 +23,7 @@ TABLES = {
     "sos": "autoregressive polynomials by sums of squares; fast densities",
     "naf": "autoregressive deep sigmoidal maps; fast densities",
     "umnn": "autoregressive integrals of networks; slow, smooth densities",
+    "tarflow": "autoregressive maps by attention; many columns, fast densities",
     "bnaf": "networks that increase in each coordinate; fast densities",
     "circular": "spline coupling of angles: densities on circle and torus",
     "coupling": "coupling of any transformer: --option transformer=...",
@@ -45,6 +46,7 @@ IMAGES = {
     "glow": "multi-scale flow of 1x1 convolutions and coupling",
     "realnvp-image": "multi-scale affine coupling",
     "nsf-image": "multi-scale spline coupling",
+    "tarflow-image": "autoregressive maps of patches by attention",
 }
 
 

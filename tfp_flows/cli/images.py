@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 # Known before TensorFlow is imported; the first is the default for images.
-FLOWS = ("glow", "realnvp-image", "nsf-image")
+FLOWS = ("glow", "realnvp-image", "nsf-image", "tarflow-image")
 ARRAY_SUFFIXES = (".npz", ".npy")
 PICTURE_SUFFIXES = (".png",)
 CLASS = "class "

@@ -9,6 +9,7 @@ from tfp_flows.flows.ensemble import Ensemble
 from tfp_flows.flows.files import load
 from tfp_flows.flows.gaussianization.rbig import RBIG, Gaussianization
 from tfp_flows.flows.gaussianization.sliced import GIS, SIG
+from tfp_flows.flows.images.attention import TarFlowImage
 from tfp_flows.flows.images.glow import Glow, NeuralSplineImageFlow
 from tfp_flows.flows.images.realnvp import RealNVPImage
 from tfp_flows.flows.maps import MapsFlow
@@ -20,6 +21,7 @@ from tfp_flows.flows.registry import (
     image_names,
     names,
 )
+from tfp_flows.flows.vectors.attention import TarFlow
 from tfp_flows.flows.vectors.autoregressive import (
     AutoregressiveFlow,
     AutoregressiveSplineFlow,
@@ -86,6 +88,8 @@ __all__ = [
     "ResidualFlow",
     "SumOfSquaresFlow",
     "SylvesterFlow",
+    "TarFlow",
+    "TarFlowImage",
     "build",
     "flow_class",
     "image_names",

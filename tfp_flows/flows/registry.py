@@ -10,8 +10,10 @@ from tfp_flows.flows import base, ensemble, mixture
 from tfp_flows.flows._model import options
 from tfp_flows.flows.continuous import flow as continuous
 from tfp_flows.flows.gaussianization import rbig, sliced
+from tfp_flows.flows.images import attention as image_attention
 from tfp_flows.flows.images import glow, realnvp
 from tfp_flows.flows.vectors import (
+    attention,
     autoregressive,
     block,
     contractive,
@@ -39,6 +41,7 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "sos": autoregressive.SumOfSquaresFlow,
     "naf": autoregressive.NeuralAutoregressiveFlow,
     "umnn": autoregressive.MonotoneNetworkFlow,
+    "tarflow": attention.TarFlow,
     "bnaf": block.BlockAutoregressiveFlow,
     "circular": coupling.CircularFlow,
     "coupling": coupling.CouplingFlow,
@@ -63,6 +66,7 @@ _IMAGE_FLOWS: dict[str, type[base.Flow]] = {
     "glow": glow.Glow,
     "realnvp-image": realnvp.RealNVPImage,
     "nsf-image": glow.NeuralSplineImageFlow,
+    "tarflow-image": image_attention.TarFlowImage,
 }
 
 

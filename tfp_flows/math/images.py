@@ -16,6 +16,7 @@ __all__ = [
     "cosine_transform",
     "divisions",
     "haar",
+    "patch_ranks",
     "pixel_logit",
     "pixel_sigmoid",
     "squeeze",
@@ -34,6 +35,25 @@ def divisions(height: int, width: int, factor: int) -> int:
     while size and size % factor == 0:
         count, size = count + 1, size // factor
     return count
+
+
+def patch_ranks(shape: tuple[int, ...], size: int) -> np.ndarray:
+    """Return the rank of each number of an image in an order patch by patch.
+
+    Patches follow row by row, and so do the numbers of one.
+
+    Args:
+        shape: `[H, W, C]`.
+        size: Side of a patch, which divides both sides of the image.
+
+    Returns:
+        Ranks `[H * W * C]` of the flattened image.
+    """
+    height, width, channels = shape
+    blocks = height // size, size, width // size, size, channels
+    places = np.arange(height * width * channels).reshape(blocks)
+    by_rank = places.transpose(0, 2, 1, 3, 4).ravel()
+    return np.argsort(by_rank)
 
 
 def squeezed_shape(shape: tuple[int, ...], factor: int) -> tuple[int, ...]:

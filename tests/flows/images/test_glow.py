@@ -221,7 +221,12 @@ def test_one_number_is_one_hidden_layer():
 
 
 def test_names_of_image_flows_are_known():
-    assert flows.image_names() == ("glow", "realnvp-image", "nsf-image")
+    assert flows.image_names() == (
+        "glow",
+        "realnvp-image",
+        "nsf-image",
+        "tarflow-image",
+    )
     assert "glow" not in flows.names()
     assert flows.flow_class("glow") is flows.Glow
 

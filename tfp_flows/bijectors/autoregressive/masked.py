@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -22,8 +23,9 @@ class MaskedAutoregressive(conditioned.ByConditioner):
 
     `inverse`, and with it the density of data, is fast: one conditioner pass.
     `forward`, and with it sampling, goes through the coordinates one after the other:
-    `D` steps that cost about one pass in total with `networks.MADE`, and `D` passes
-    with a conditioner of another kind.
+    `D` steps that cost about one pass in total with `networks.MADE`, a step for each
+    token with `networks.CausalTransformer`, and `D` passes with a conditioner of
+    another kind.
     `Invert` of this map is an inverse autoregressive one (IAF): fast sampling, slow
     density of data that it did not sample itself.
 
@@ -89,12 +91,21 @@ class MaskedAutoregressive(conditioned.ByConditioner):
             params = self.conditioner.columns(value, condition)
             x, log_det = self.transformer.inverse(value, params)
             return batch.events(x), batch.scalars(tf.reduce_sum(log_det, axis=0))
-        # Dropout and angles are for passes of whole networks.
-        steps = hasattr(self.conditioner, "sequential") and not is_training()
-        steps = steps and self.transformer.period is None and self.transformer.is_shared
-        function = sampling.by_steps if steps else sampling.by_passes
         x, condition, count = at_least_one(value, condition)
-        y, log_det = function(
+        y, log_det = self._one_by_one(
             self.transformer, self.conditioner, self.order, x, condition
         )
         return batch.events(y[:, :count]), batch.scalars(log_det[:count])
+
+    @property
+    def _one_by_one(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+        """The function of `sampling` for this conditioner."""
+        # Dropout and angles are for passes of whole networks.
+        is_plain = self.transformer.period is None and self.transformer.is_shared
+        if is_training() or not is_plain:
+            return sampling.by_passes
+        if hasattr(self.conditioner, "sequential"):
+            return sampling.by_steps
+        if hasattr(self.conditioner, "token_by_token"):
+            return sampling.by_tokens
+        return sampling.by_passes

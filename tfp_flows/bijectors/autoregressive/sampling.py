@@ -12,7 +12,7 @@ from tfp_flows import _tapes
 from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.math import indexing
 
-__all__ = ["by_passes", "by_steps"]
+__all__ = ["by_passes", "by_steps", "by_tokens"]
 
 
 def by_passes(
@@ -22,7 +22,7 @@ def by_passes(
     x: tf.Tensor,
     condition: tf.Tensor | None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Map columns by one pass of the whole conditioner per coordinate.
+    """Map columns by one pass of the whole conditioner per coordinate, or per token.
 
     Args:
         transformer: The scalar map.
@@ -34,8 +34,9 @@ def by_passes(
     Returns:
         Values, `[D, N]`, and log-dets, `[N]`.
     """
-    size = len(order)
-    ranks = tf.constant(order)[:, tf.newaxis]
+    ranks = getattr(conditioner, "steps", order)
+    size = max(ranks) + 1
+    ranks = tf.constant(ranks)[:, tf.newaxis]
 
     def step(i: tf.Tensor, y: tf.Tensor, log_det: tf.Tensor) -> tuple[tf.Tensor, ...]:
         params = conditioner.columns(y, condition)
@@ -50,6 +51,64 @@ def by_passes(
         lambda i, *_: i < size, step, start, maximum_iterations=size
     )
     return y, tf.reduce_sum(log_det, axis=0)
+
+
+def by_tokens(
+    transformer: Transformer,
+    conditioner: Any,
+    order: tuple[int, ...],
+    x: tf.Tensor,
+    condition: tf.Tensor | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Map columns token by token, by a conditioner that keeps what later ones need.
+
+    The gradient goes back through the steps, and needs what each of them has kept.
+
+    Args:
+        transformer: The scalar map.
+        conditioner: A conditioner with `token_by_token`, as a `networks.TokenNetwork`.
+        order: Rank of each coordinate.
+        x: Columns, `[D, N]`.
+        condition: Conditions, `[C, N]`, or `None`.
+
+    Returns:
+        Values, `[D, N]`, and log-dets, `[N]`.
+    """
+    weights = [tf.convert_to_tensor(w) for w in conditioner.weights]
+    inputs = [x, *(w for w in weights if w.dtype.is_floating)]
+    inputs += [] if condition is None else [condition]
+    if _tapes.in_forward_mode(inputs):
+        # It does not pass what is written into rows of a tensor.
+        return by_passes(transformer, conditioner, order, x, condition)
+    count, size = conditioner.num_tokens, conditioner.token_size
+    rows = indexing.take(x, np.argsort(order))
+    rows = tf.reshape(rows, [count, size, -1])
+    rows = tf.ensure_shape(rows, [count, size, x.shape[1]])
+    parameters, state = conditioner.token_by_token(x[0], condition)
+
+    def step(
+        i: tf.Tensor,
+        y: tf.Tensor,
+        log_det: tf.Tensor,
+        last: tf.Tensor,
+        *state: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
+        params, state = parameters(i, last, state)
+        params = tf.ensure_shape(
+            tf.cast(params, x.dtype), [transformer.params_size, *last.shape]
+        )
+        value, local = transformer.forward(indexing.take(rows, i), params)
+        log_det += tf.reduce_sum(local, axis=0)
+        return i + 1, indexing.put(y, i, value), log_det, value, *state
+
+    start = tf.zeros_like(rows), tf.zeros_like(x[0]), tf.zeros_like(rows[0])
+    _, y, log_det, *_ = tf.while_loop(
+        lambda i, *_: i < count,
+        step,
+        (tf.constant(0), *start, *state),
+        maximum_iterations=count,
+    )
+    return indexing.take(tf.reshape(y, [count * size, -1]), order), log_det
 
 
 def by_steps(

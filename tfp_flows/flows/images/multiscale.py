@@ -7,33 +7,26 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows._types import TensorLike
 from tfp_flows.bijectors import composition, transformers
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.coupling.images import ChannelCoupling
-from tfp_flows.bijectors.elementwise import pixels
 from tfp_flows.bijectors.multiscale import multiscale
-from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.flows._model import options
 from tfp_flows.flows._model.options import option
-from tfp_flows.flows.images import base as image
-from tfp_flows.flows.images import dequantization
-from tfp_flows.flows.images import pixels as pixel_checks
+from tfp_flows.flows.images import dequantization, raw
 from tfp_flows.math import images as image_math
 from tfp_flows.networks import ConvNet
 
-__all__ = ["COUPLINGS", "LOGIT_ALPHA", "AnyCoupling", "MultiScaleFlow"]
+__all__ = ["COUPLINGS", "AnyCoupling", "MultiScaleFlow"]
 
 COUPLINGS = ("affine", "spline", "mixture", "additive")
-# MNIST: 1.5 bits after 300 steps of training in place of 3.1 without a logit.
-LOGIT_ALPHA = 0.002
 # Without a number given: as many levels as the size allows, up to this many.
 MAX_LEVELS = 3
 # Couplings of learned noise, as in Flow++: each number of a block is changed twice.
 NOISE_STEPS = 4
 
 
-class MultiScaleFlow(image.ImageFlow):
+class MultiScaleFlow(raw.PixelFlow):
     """Base class of flows that set half of the channels aside, level by level.
 
     Subclasses implement `_level`.
@@ -77,18 +70,6 @@ class MultiScaleFlow(image.ImageFlow):
         doc="Share of hidden units dropped while training.",
         read=options.fraction,
     )
-    num_values: int = option(
-        default=256, doc="Number of values of a pixel: 256 for 8 bits."
-    )
-    logit_alpha: float | None = option(
-        default=LOGIT_ALPHA,
-        doc=(
-            "Models the logit of pixels, squeezed into `[alpha, 1 - alpha]`, as "
-            "RealNVP does: black and white get room, and samples exceed "
-            "`[0, num_values]` by at most half a value. `None`: pixels as they are, "
-            "centred and scaled, as in Glow's paper."
-        ),
-    )
     dequantize: bool | str = option(  # type: ignore[assignment]
         default=True,
         doc="The noise in [0, 1) that training and `bits_per_dim` add to data, which "
@@ -118,9 +99,6 @@ class MultiScaleFlow(image.ImageFlow):
         ]
         return [multiscale.MultiScale(levels, priors)]
 
-    def _make_preprocessing(self) -> list[bijector_base.Bijector]:
-        return [self._pixels()]
-
     def _make_auxiliary_modules(
         self, condition_shape: tuple[int, ...] | None
     ) -> list[tf.Module]:
@@ -142,29 +120,6 @@ class MultiScaleFlow(image.ImageFlow):
 
     def _chain(self, maps: list[bijector_base.Bijector]) -> composition.Chain:
         return composition.Chain(maps, checkpoint=self._checkpoint)
-
-    @property
-    def pixels(self) -> bijector_base.Bijector:
-        """The fixed map from numbers around zero to raw pixels."""
-        return self._maps[-1]
-
-    def _pixels(self) -> bijector_base.Bijector:
-        """Return the fixed map between raw pixels and numbers around zero."""
-        count, alpha = self.num_values, self.logit_alpha
-        if alpha is not None:
-            return pixels.PixelSigmoid(num_values=count, alpha=alpha)
-        half = tf.constant(count / 2.0, self.variable_dtype)
-        return standardize.Standardize(half, 2.0 * half, event_ndims=0)
-
-    def require_pixels(self, images: TensorLike, argument: str = "x") -> None:
-        """Raise unless images are pixels from 0 to the largest, see `ImageFlow`."""
-        pixel_checks.require(
-            images,
-            argument,
-            num_values=self.num_values,
-            is_bounded=self.logit_alpha is not None,
-            is_whole=bool(self.options["dequantize"]),
-        )
 
     def _level(
         self,

@@ -23,6 +23,7 @@ from tfp_flows.math import graphs
 
 __all__ = [
     "AutoregressiveFlow",
+    "AutoregressiveLayers",
     "AutoregressiveSplineFlow",
     "BernsteinFlow",
     "InverseAutoregressiveFlow",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-class _Autoregressive(base.LayeredFlow):
+class AutoregressiveLayers(base.LayeredFlow):
     """Layers that map each coordinate given those before it, in alternating order."""
 
     num_layers: int = option(default=5)
@@ -62,16 +63,25 @@ class _Autoregressive(base.LayeredFlow):
         for i in range(self.num_layers):
             if i > 0:
                 found += self._mixing(size, i)
-            layer: bijector_base.Bijector = layers.autoregressive(
-                self._scalar_map(),
-                size,
-                self._order(size, i),
-                condition_shape,
-                self._network(residual=self.residual, adjacency=self.adjacency),
-                self._angles,
-            )
+            layer = self._layer(size, self._order(size, i), condition_shape)
             found.append(composition.Invert(layer) if self._inverted else layer)
         return found
+
+    def _layer(
+        self,
+        size: int,
+        order: str | tuple[int, ...],
+        condition_shape: tuple[int, ...] | None,
+    ) -> bijector_base.Bijector:
+        """Return one layer, of vectors in an order."""
+        return layers.autoregressive(
+            self._scalar_map(),
+            size,
+            order,
+            condition_shape,
+            self._network(residual=self.residual, adjacency=self.adjacency),
+            self._angles,
+        )
 
     def _check_adjacency(self) -> None:
         """Raise where layers would connect coordinates that do not depend.
@@ -110,7 +120,7 @@ class _Autoregressive(base.LayeredFlow):
 
 
 @_serialize.register()
-class AutoregressiveFlow(_Autoregressive):
+class AutoregressiveFlow(AutoregressiveLayers):
     """Masked autoregressive layers of any transformer.
 
     The density is fast, one pass; sampling goes through the coordinates one after the
@@ -145,7 +155,7 @@ class AutoregressiveFlow(_Autoregressive):
 
 
 @_serialize.register()
-class MaskedAutoregressiveFlow(_Autoregressive):
+class MaskedAutoregressiveFlow(AutoregressiveLayers):
     """Affine masked autoregressive flow (MAF).
 
     The density is fast, one pass; sampling goes through the coordinates one after the
@@ -160,7 +170,7 @@ class MaskedAutoregressiveFlow(_Autoregressive):
 
 
 @_serialize.register()
-class InverseAutoregressiveFlow(_Autoregressive):
+class InverseAutoregressiveFlow(AutoregressiveLayers):
     """Affine inverse autoregressive flow (IAF).
 
     Sampling is fast, one pass, and so is the density of its own samples; the density
@@ -176,7 +186,7 @@ class InverseAutoregressiveFlow(_Autoregressive):
 
 
 @_serialize.register()
-class AutoregressiveSplineFlow(base.SplineLayers, _Autoregressive):
+class AutoregressiveSplineFlow(base.SplineLayers, AutoregressiveLayers):
     """Autoregressive rational-quadratic spline flow (NSF-AR).
 
     The density is fast, one pass; sampling goes through the coordinates one after the
@@ -195,7 +205,7 @@ class AutoregressiveSplineFlow(base.SplineLayers, _Autoregressive):
 
 
 @_serialize.register()
-class MixtureAutoregressiveFlow(base.MixtureLayers, _Autoregressive):
+class MixtureAutoregressiveFlow(base.MixtureLayers, AutoregressiveLayers):
     """Masked autoregressive flow with mixture-of-logistics conditionals (MAF-MoL).
 
     One layer is a MADE with mixture conditionals. The density is fast, one pass;
