@@ -18,7 +18,8 @@ PAGES += [
     page for page in sorted((DOCS / "how_to").glob("*.md")) if page.stem != "index"
 ]
 PAGES += [
-    DOCS / f"{name}.md" for name in ("migration", "choosing", "sharp_bits", "theory")
+    DOCS / f"{name}.md"
+    for name in ("migration", "choosing", "promises", "sharp_bits", "theory")
 ]
 
 

@@ -25,9 +25,10 @@ def good(tmp_path_factory):
     return path
 
 
-def rewritten(good, path, name, change):
-    """Write a file in which the part `name` is changed."""
+def rewritten(good, path, name, change, *, sealed=False):
+    """Write a file in which the part `name` is changed, by default without a seal."""
     with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w") as new:
+        new.comment = old.comment if sealed else b""
         for entry in old.namelist():
             data = old.read(entry)
             new.writestr(entry, change(data) if entry == name else data)
@@ -57,6 +58,48 @@ def with_weights(good, path, value):
         return stream.getvalue()
 
     return rewritten(good, path, "model.weights.h5", change)
+
+
+def test_a_seal_finds_what_was_written_anew(good, tmp_path):
+    path = tmp_path / "f.keras"
+
+    def narrower(data):
+        return data.replace(b'"num_layers": 2', b'"num_layers": 1')
+
+    rewritten(good, path, "config.json", narrower, sealed=True)
+    with pytest.raises(
+        ValueError, match=r"`config\.json` is not the one that was saved"
+    ):
+        tfpf.load(path)
+
+    def nudged(data):
+        stream = io.BytesIO(data)
+        with h5py.File(stream, "r+") as file:
+            arrays = []
+            file.visititems(lambda _, item: arrays.append(item))
+            largest = max(
+                (a for a in arrays if isinstance(a, h5py.Dataset)), key=lambda a: a.size
+            )
+            values = np.array(largest)
+            values.reshape(-1)[0] = np.nextafter(values.reshape(-1)[0], np.float32(9))
+            largest[...] = values
+        return stream.getvalue()
+
+    rewritten(good, path, "model.weights.h5", nudged, sealed=True)
+    with pytest.raises(ValueError, match="weights are not those that were saved"):
+        tfpf.load(path)
+    rewritten(good, path, "model.weights.h5", nudged)
+    assert tfpf.load(path).event_shape == (2,)
+
+
+@pytest.mark.parametrize("comment", [b"hello", b"{}", b'{"tfp_flows": [1, 2]}'])
+def test_a_damaged_seal_is_refused(good, tmp_path, comment):
+    path = tmp_path / "f.keras"
+    path.write_bytes(good.read_bytes())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = comment
+    with pytest.raises(ValueError, match="Its checksums are damaged"):
+        tfpf.load(path)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +196,7 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_clears_up(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     with _files.replacing(path) as temporary:
         assert str(os.getpid()) in temporary.name
-        assert sorted(tmp_path.iterdir()) == [path]
+        assert set(tmp_path.iterdir()) == {path, temporary}
         temporary.write_text("new")
     assert path.read_text() == "new"
     assert sorted(tmp_path.iterdir()) == [path]

@@ -26,6 +26,7 @@ __all__ = [
     "history",
     "note_changes",
     "path_of",
+    "read",
     "write",
 ]
 
@@ -65,7 +66,7 @@ def expanded(argv: Sequence[str], arguments: argparse.Namespace) -> list[str]:
     path = files.check_input(arguments.config, SUFFIXES)
     words: list[str] = []
     last: list[str] = []
-    for name, value in _read(path).items():
+    for name, value in read(path).items():
         if name in _ABOUT:
             continue
         if name == "data":
@@ -84,13 +85,18 @@ def expanded(argv: Sequence[str], arguments: argparse.Namespace) -> list[str]:
     return [argv[0], *words, *argv[1:], *last]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """Return the options of a file by name, dashes as underscores.
+
+    Raises:
+        UsageError: If it is damaged, or holds something else.
+    """
     with explained(path, also=(RecursionError,)):
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"'{path}' is too large for a file of options.")
         text = path.read_text("utf-8-sig")
-        read = json.loads if path.suffix.lower() == ".json" else _toml()
-        found = read(text)
+        parse = json.loads if path.suffix.lower() == ".json" else _toml()
+        found = parse(text)
     if not isinstance(found, Mapping):
         raise UsageError(
             f"'{path}' must hold options by name, such as "
@@ -200,7 +206,7 @@ def history(path: Path) -> dict[str, list[float]]:
     Raises:
         UsageError: If it holds none.
     """
-    found = _read(path).get("history")
+    found = read(path).get("history")
     losses = found if isinstance(found, Mapping) else {}
     kept = {
         str(name): [math.nan if v is None else float(v) for v in values]
@@ -220,7 +226,7 @@ def note_changes(arguments: argparse.Namespace) -> str | None:
     """Return a sentence if the data are not those of the config file."""
     if arguments.config is None:
         return None
-    about = _read(Path(arguments.config).expanduser()).get("about")
+    about = read(Path(arguments.config).expanduser()).get("about")
     known = about.get("data_sha256") if isinstance(about, Mapping) else None
     if known is None or known == _digest(arguments.data):
         return None

@@ -7,7 +7,6 @@ import contextlib
 import io
 import math
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +95,11 @@ def _new_folder(text: str, *, force: bool) -> Path:
 
 def _export(flow: Any, out: Path) -> None:
     """Write a SavedModel, in place of one that may be there."""
-    beside = out.with_name(f".{out.name}.tfp-flows-{os.getpid()}")
-    try:
-        with (
-            explained(f"cannot write to '{out}'"),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            flow.export(os.fspath(beside), verbose=False)
-            if out.exists():
-                shutil.rmtree(out)
-            beside.rename(out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with (
+        explained(f"cannot write to '{out}'"),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        flow.export(os.fspath(out), verbose=False)
 
 
 def _convert_table(arguments: argparse.Namespace) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import quiet
-from tfp_flows.cli.errors import UsageError
-from tfp_flows.cli.files import MODEL_SUFFIX, check_input, replacing
+from tfp_flows.cli.errors import UsageError, explained
+from tfp_flows.cli.files import MODEL_SUFFIX, check_input
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +60,8 @@ def save(flow: Flow, path: Path) -> None:
     Raises:
         UsageError: If the file cannot be written.
     """
-    with replacing(path) as temporary:
-        flow.save(temporary)
+    with explained(f"cannot write to '{path}'"):
+        flow.save(path)
 
 
 def format_version(path: Path) -> int | None:

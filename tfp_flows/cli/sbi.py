@@ -12,7 +12,9 @@ from tfp_flows.cli.errors import UsageError, explained
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["add_parser", "run"]
+    from tfp_flows.datasets.archives import Archive
+
+__all__ = ["add_parser", "read_pairs", "run"]
 
 _ARRAYS = (".npz", ".npy", *files.TABLE_SUFFIXES)
 # Simulations that --check leaves out of the fit, and draws of the posterior of each.
@@ -75,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
             inputs=[source, given],
         )
     with explained(source):
-        theta, x = _pairs(source)
+        theta, x = read_pairs(source)
     observed = _observation(given, x.shape[1:])
     names = _names(arguments.names, theta.shape[1])
     bounds = _bounds(arguments.bounds, theta.shape[1])
@@ -153,7 +155,7 @@ def _check(
     report.line(str(cover), coverage=facts)
 
 
-def _pairs(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_pairs(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return parameters `[N, D]` and data `[N, ...]` of a file.
 
     Raises:
@@ -161,19 +163,22 @@ def _pairs(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     import numpy as np
 
-    with np.load(path, allow_pickle=False) as found:
-        if not {"theta", "x"} <= set(found):
-            msg = (
-                "a file of simulations must hold the arrays `theta` and `x`, got "
-                f"{', '.join(sorted(found)) or 'none'}."
-            )
-            raise ValueError(msg)
-        theta, x = found["theta"], found["x"]
+    from tfp_flows.datasets import archives
+
+    archive = archives.Archive(path)
+    found = archive.read([name for name in ("theta", "x") if name in archive.members])
+    if len(found) < 2:
+        msg = (
+            f"{path}: a file of simulations must hold the arrays `theta` and `x`, got "
+            f"{', '.join(sorted(archive.members)) or 'none'}."
+        )
+        raise ValueError(msg)
+    theta, x = found["theta"], found["x"]
     theta = theta[:, None] if theta.ndim == 1 else theta
     x = x[:, None] if x.ndim == 1 else x
     if theta.ndim != 2 or len(theta) != len(x):
         msg = (
-            "`theta` must be [N, D] and `x` [N, ...], a row for each simulation, got "
+            f"{path}: `theta` must be [N, D] and `x` [N, ...], row by row, got "
             f"{theta.shape} and {x.shape}."
         )
         raise ValueError(msg)
@@ -190,16 +195,15 @@ def _observation(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
     import numpy as np
 
+    from tfp_flows import datasets
+    from tfp_flows.datasets import archives
+
     with explained(path):
         if path.suffix == ".npy":
-            found = np.load(path, allow_pickle=False)
+            found = archives.read_npy(path)
         elif path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                names = [n for n in ("x_o", "observation", "x") if n in arrays]
-                found = arrays[(names or list(arrays))[0]]
+            found = _first(archives.Archive(path), path)
         else:
-            from tfp_flows import datasets
-
             found = datasets.read_table(path).x
     if found.size != math.prod(shape):
         raise UsageError(
@@ -208,6 +212,20 @@ def _observation(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         )
     observed: np.ndarray = found.reshape(shape).astype(np.float32)
     return observed
+
+
+def _first(archive: Archive, path: Path) -> np.ndarray:
+    """Return the array of an archive that is the observation.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    there = list(archive.members)
+    names = [n for n in ("x_o", "observation", "x") if n in there] or there
+    found = archive.read(names[:1])
+    if not found:
+        raise ValueError(f"{path}: the observation must be an array, got none.")
+    return next(iter(found.values()))
 
 
 def _names(text: str | None, size: int) -> list[str]:

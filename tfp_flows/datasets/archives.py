@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import weakref
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,11 +84,12 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.members: dict[str, Member | None] = {}
-        with path.open("rb") as stream:
-            start = stream.read(len(_MAGIC))
-        if start == _MAGIC:
+        # Open until the archive is forgotten: another file may take its name meanwhile.
+        self._file = path.open("rb")
+        weakref.finalize(self, self._file.close)
+        if self._file.read(len(_MAGIC)) == _MAGIC:
             raise limits.unreadable(path, "it is a single array")
-        with limits.reading(path), zipfile.ZipFile(path) as archive:
+        with limits.reading(path), zipfile.ZipFile(self._file) as archive:
             for info in archive.infolist():
                 name = info.filename.removesuffix(".npy")
                 with archive.open(info) as stream:
@@ -117,7 +119,7 @@ class Archive:
         found = [member for member in members if member is not None]
         limits.check_unpacked(self._path, sum(m.info.file_size for m in found))
         arrays = {}
-        with limits.reading(self._path), zipfile.ZipFile(self._path) as archive:
+        with limits.reading(self._path), zipfile.ZipFile(self._file) as archive:
             for member in found:
                 with archive.open(member.info) as stream:
                     arrays[member.name] = np.lib.format.read_array(

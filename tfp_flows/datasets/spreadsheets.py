@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import zipfile
 from collections.abc import Iterator
@@ -87,7 +88,10 @@ def write(path: Path, frame: Any) -> None:
     sheet.append([_cell(excel, sheet, name) for name in frame.columns])
     for row in frame.itertuples(index=False, name=None):
         sheet.append([_cell(excel, sheet, value) for value in row])
-    book.save(path)
+    # Via memory: openpyxl prints a traceback where it cannot write.
+    content = io.BytesIO()
+    book.save(content)
+    path.write_bytes(content.getbuffer())
 
 
 def _cell(excel: Any, sheet: Any, value: Any) -> Any:

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _arrays, _checks, _context
+from tfp_flows import _arrays, _checks, _context, _process
 from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Shape, TensorLike
 from tfp_flows.bijectors import adapters, composition
@@ -89,6 +89,7 @@ class Flow(
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
+        _process.require_own()
         super().__init__(name=name, dtype=dtype, autocast=False)
         if self.variable_dtype not in ("float32", "float64"):
             msg = (
@@ -282,6 +283,7 @@ class Flow(
                 "0 is the base density."
             )
             raise ValueError(msg)
+        _process.require_own()
         owner = f"this flow (`{type(self).__name__}`)"
         condition = self._one_condition(condition)
         _checks.require_condition(condition, self._condition_shape, owner)

@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfp_flows import _serialize
+from tfp_flows import _process, _serialize
 from tfp_flows.flows import base
+from tfp_flows.flows._model import seal
 
 __all__ = ["load"]
 
@@ -40,8 +41,10 @@ def load(filepath: str | os.PathLike[str]) -> base.Flow:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file holds no flow, an option that is unknown, a class that
-            is neither registered nor of Keras, or weights that are not finite.
+            is neither registered nor of Keras, weights that are not finite, or numbers
+            that are not those that were saved.
     """
+    _process.require_own()
     if not isinstance(filepath, (str, os.PathLike)):
         msg = f"`filepath` must be the path of a file, got {filepath!r}."
         raise TypeError(msg)
@@ -54,9 +57,12 @@ def load(filepath: str | os.PathLike[str]) -> base.Flow:
         config = _read_config(path)
         _check_format(config, path)
         _check_classes(config)
+        sealed = seal.read(path)
+        sealed.require_config(config)
         flow = keras.saving.load_model(path, compile=True, safe_mode=True)
         _check_weights(flow)
-    except _Refused as error:
+        sealed.require_weights(flow)
+    except (_Refused, seal.BrokenSealError) as error:
         raise ValueError(f"{refusal} {error}") from None
     except _Newer:
         raise

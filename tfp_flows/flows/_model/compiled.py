@@ -6,16 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _arrays, _checks, _context, _tapes
+from tfp_flows import _arrays, _checks, _context, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.flows._model import shared
 
-__all__ = ["CompiledFlow", "export", "stateless_seed"]
+__all__ = ["MAKERS", "CompiledFlow", "stateless_seed"]
 
 # A shape: numbers where it is known. Computing with tensors of one or two numbers takes
 # longer than small flows do.
@@ -47,13 +46,14 @@ class CompiledFlow:
         return CompiledFlow(memo.get(id(self._flow), self._flow))
 
     def _call(self, kind: str, *arguments: tf.Tensor, jit_compile: bool) -> tf.Tensor:
+        _process.require_own()
         function = self._function(kind, jit_compile=jit_compile)
         if _tapes.is_recording():
             # Tapes begin to watch variables when one is read.
             for variable in function.trainable_variables[:1]:
                 variable.value()
             if _tapes.wants_higher_orders([*arguments, *function.captured_inputs]):
-                return _MAKERS[kind](self._flow)[0](*arguments)
+                return MAKERS[kind](self._flow)[0](*arguments)
         elif jit_compile and tf.executing_eagerly():
             function = self._shared(kind, function)
         return _in_bucket(function, *arguments) if jit_compile else function(*arguments)
@@ -61,7 +61,7 @@ class CompiledFlow:
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
         if key not in self._functions:
-            function, signature = _MAKERS[kind](self._flow)
+            function, signature = MAKERS[kind](self._flow)
             traced = tf.function(
                 function,
                 input_signature=signature,
@@ -340,7 +340,7 @@ def _push_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
     return push, _specs(flow, "z")
 
 
-_MAKERS = {
+MAKERS = {
     "log_prob": _log_prob_function,
     "members": _member_function,
     "noise": _noise_function,
@@ -367,24 +367,3 @@ def _unflatten(
     if is_one_batch and isinstance(batch, tuple) and len(batch) == 1:
         return value
     return tf.reshape(value, _concat(batch, event_shape))
-
-
-def export(flow: Any, filepath: str, *, verbose: bool | None = None) -> None:
-    """Write a flow as a SavedModel with the signatures `log_prob` and `sample`.
-
-    `sample` takes `count` (int32) and `seed` (int32, `[2]`), and `condition` if the
-    flow is conditional; `log_prob` takes `x` and `condition`.
-
-    Args:
-        flow: The flow.
-        filepath: Folder to write.
-        verbose: Whether to print what was written, as in Keras.
-    """
-    archive = keras.export.ExportArchive()
-    archive.track(flow)
-    log_prob, log_prob_signature = _log_prob_function(flow)
-    sample, sample_signature = _sample_function(flow)
-    archive.add_endpoint("log_prob", log_prob, input_signature=log_prob_signature)
-    archive.add_endpoint("sample", sample, input_signature=sample_signature)
-    arguments = {} if verbose is None else {"verbose": verbose}
-    archive.write_out(filepath, **arguments)

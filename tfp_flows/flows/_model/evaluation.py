@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.flows._model import compiled
+from tfp_flows.flows._model import compiled, export
 from tfp_flows.flows._model.columns import NamedColumns
 
 __all__ = ["Evaluated"]
@@ -111,8 +111,14 @@ class Evaluated(NamedColumns):
     def export(self, filepath: str, **kwargs: Any) -> None:
         """Write a SavedModel with the signatures `log_prob` and `sample`.
 
+        A SavedModel that is there is replaced at the end, whole or not at all.
+
         Args:
             filepath: Folder to write.
             **kwargs: `verbose` as in Keras.
+
+        Raises:
+            FileExistsError: If there is a folder that holds something else.
+            OSError: If it cannot be written.
         """
-        compiled.export(self, filepath, **kwargs)
+        export.export(self, filepath, **kwargs)

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays, _context, _files
+from tfp_flows import _arrays, _context, _files, _process
 from tfp_flows.flows._model import batch as batches
-from tfp_flows.flows._model import epochs, policy, shared, variables
+from tfp_flows.flows._model import epochs, policy, seal, shared, variables
 from tfp_flows.flows._model import objective as objectives
 from tfp_flows.flows._model import optimizer as updates
 
@@ -159,6 +159,7 @@ class TrainableModel(keras.Model):
             return
         with _files.replacing(filepath) as temporary:
             super().save(temporary, **kwargs)
+            seal.put(self, temporary)
 
     def _trained(self) -> list[keras.Variable]:
         """Return what a step trains: the flow, and what the objective brings."""
@@ -253,6 +254,7 @@ class TrainableModel(keras.Model):
             ValueError: If a trainable variable of the flow is hidden from Keras, or if
                 there are no data and no number of steps.
         """
+        _process.require_own()
         variables.require_tracked(self._density_variables(), self.variables)
         if x is None:
             steps = kwargs.get("steps_per_epoch")
@@ -281,6 +283,7 @@ class TrainableModel(keras.Model):
         **kwargs: Any,
     ) -> Any:
         """Return the loss as `keras.Model.evaluate` does."""
+        _process.require_own()
         if x is None:
             x = self._nothing(kwargs.get("steps"), "steps")
         x, y = (

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _files
 from tfp_flows._types import Seed
+from tfp_flows.datasets import archives
 from tfp_flows.inference.simulation import base
 from tfp_flows.inference.simulation.parameters import Parameters
 
@@ -235,15 +236,15 @@ def _read(path: Path, rows: np.ndarray, size: int) -> list[np.ndarray]:
         raise ValueError(msg)
     if not path.exists():
         return []
-    with np.load(path, allow_pickle=False) as found:
-        is_same = set(found) >= {"theta", "x", "batch_size"}
-        is_same = is_same and np.array_equal(found["theta"], rows)
-        if not is_same or int(found["batch_size"]) != size:
-            msg = (
-                f"`file` {path.name!r} holds another simulation, of other parameters "
-                "or batches. Pass the same prior, n, batch_size and seed, or another "
-                "file."
-            )
-            raise ValueError(msg)
-        x = found["x"]
-    return [x] if len(x) else []
+    archive, names = archives.Archive(path), ("theta", "x", "batch_size")
+    is_whole = set(archive.members) >= set(names)
+    found = archive.read(names) if is_whole else {}
+    is_same = set(found) == set(names) and np.array_equal(found["theta"], rows)
+    if not is_same or not np.array_equal(found["batch_size"], size):
+        msg = (
+            f"`file` {path.name!r} holds another simulation, of other parameters "
+            "or batches. Pass the same prior, n, batch_size and seed, or another "
+            "file."
+        )
+        raise ValueError(msg)
+    return [found["x"]] if len(found["x"]) else []

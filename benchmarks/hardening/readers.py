@@ -1,29 +1,38 @@
 """Damages files of every format and reads them: a value, or one sentence, each time.
 
-    python tests/datasets/fuzz_readers.py [--count 500] [--seed 0]
+    python benchmarks/hardening/readers.py [--count 100000] [--seed 0] [--smoke]
 
 Prints for each format how many damaged files were read, refused in one sentence, and
-read with other values though the format has checksums. Ends with exit code 1 if a
-reader raised anything but a `ValueError` or an `OSError` of one sentence that names the
-file.
+read with other values (`changed`); the formats with checksums of all values may not
+have any. Ends with exit code 1 if they have, or if a reader raised anything but an
+error of one sentence that names the file (`bad`).
 """
 
 from __future__ import annotations
 
-import argparse
+import gzip
+import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import _report
 import numpy as np
+from PIL import Image
 
 from tfp_flows import datasets
+from tfp_flows.cli import config, sbi
+from tfp_flows.cli.errors import UsageError
 
 TABLES = ("csv", "tsv", "csv.gz", "xlsx", "parquet", "npz", "npy")
 PICTURES = ("png", "jpg", "bmp", "gif")
 ARRAYS = ("images.npz", "images.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz")
+# The tables, pictures and arrays, files of options, and of simulations.
+NUM_FORMATS = len(TABLES) + len(PICTURES) + len(ARRAYS) + 2
 # Formats that keep a checksum of all values; a PNG may lose chunks unseen.
 CHECKED = (
     "csv.gz",
@@ -32,7 +41,9 @@ CHECKED = (
     "npz",
     "images.npz",
     "images-idx3-ubyte.gz",
+    "simulations",
 )
+WORDS = ("read", "changed", "refused", "bad")
 LONGEST = 700
 
 
@@ -75,15 +86,18 @@ def examples(folder: Path) -> Iterator[tuple[str, Path, Callable[[Path], np.ndar
         elif name.endswith(".npy"):
             np.save(path, pixels)
         else:
-            import gzip
-
             content = bytes([0, 0, 8, 3, *b"\0\0\0\3\0\0\0\x08\0\0\0\x08"])
             content += pixels.tobytes()
             packed = name.endswith(".gz")
             path.write_bytes(gzip.compress(content) if packed else content)
         yield name, path, datasets.read_images
-    from PIL import Image
-
+    yield "options", *_options(folder)
+    np.savez_compressed(folder / "simulations.npz", theta=x, x=x * 2)
+    yield (
+        "simulations",
+        folder / "simulations.npz",
+        lambda path: np.concatenate(sbi.read_pairs(path)),
+    )
     for name in PICTURES:
         pictures = folder / name
         pictures.mkdir()
@@ -95,13 +109,20 @@ def examples(folder: Path) -> Iterator[tuple[str, Path, Callable[[Path], np.ndar
         )
 
 
+def _options(folder: Path) -> tuple[Path, Callable[[Path], np.ndarray]]:
+    """Write a file of options of the shell; return it, and how it is read."""
+    path = folder / "options.json"
+    path.write_text(json.dumps({"flow": "maf", "epochs": 20, "option": ["a=1"]}))
+    return path, lambda path: np.array(sorted(map(repr, config.read(path).items())))
+
+
 def verdict(
     path: Path, read: Callable[[Path], np.ndarray], right: np.ndarray
 ) -> tuple[str, str]:
     """Read a file; return `read`, `changed`, `refused` or `bad`, and what was said."""
     try:
         found = read(path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, UsageError) as error:
         text = str(error)
         named = path.name in text or path.parent.name in text
         good = named and "\n" not in text.strip() and len(text) < LONGEST
@@ -135,19 +156,23 @@ def run(count: int, seed: int) -> dict[str, Counter[str]]:
     return results
 
 
-def main() -> int:
-    """Run the search from the shell."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=500, help="files of each format")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the search and print its table."""
+    parser = _report.parser(__doc__)
+    parser.add_argument("--count", type=int, default=100_000, help="files in all")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    results = run(arguments.count, arguments.seed)
+    given = parser.parse_args(arguments)
+    _report.header("Damaged files of data")
+    count = 340 if given.smoke else given.count
+    results = run(-(-count // NUM_FORMATS), given.seed)
+    wrong = 0
     for kind, seen in results.items():
-        words = ("read", "changed", "refused", "bad")
-        numbers = "  ".join(f"{word} {seen[word]:5}" for word in words)
+        numbers = "  ".join(f"{word} {seen[word]:5}" for word in WORDS)
         checksum = " (with a checksum)" if kind in CHECKED else ""
         print(f"{kind:<22} {numbers}{checksum}")
-    return int(any(seen["bad"] for seen in results.values()))
+        wrong += seen["bad"] + (seen["changed"] if kind in CHECKED else 0)
+    print(f"silent answers and tracebacks of others: {wrong}")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,114 @@
+"""The seal of a saved flow: checksums, by which a changed file is found.
+
+A `.keras` file is a zip archive, and the seal is its comment, which `unzip -z` prints.
+The archive's own checksums find damage on the way; the seal finds members that were
+swapped or written anew, too, since it is made of the numbers themselves. Files of
+before have none, and load.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import zipfile
+from typing import Any
+
+import numpy as np
+
+__all__ = ["BrokenSealError", "Seal", "config_digest", "put", "read", "weights_digest"]
+
+KEY = "tfp_flows"
+# What the comment of an archive can hold.
+MOST_BYTES = 2**16 - 1
+
+
+class BrokenSealError(ValueError):
+    """A sentence about what was changed in a file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Seal:
+    """Checksums of a saved flow; empty ones fit anything.
+
+    Attributes:
+        config: Of the architecture, SHA-256.
+        weights: Of the numbers, SHA-256.
+    """
+
+    config: str | None = None
+    weights: str | None = None
+
+    def require_config(self, config: dict[str, Any]) -> None:
+        """Raise unless an architecture is the one that was saved."""
+        if self.config not in (None, config_digest(config)):
+            msg = (
+                "Its `config.json` is not the one that was saved (its checksum "
+                "differs). Take a copy of the file that was not changed."
+            )
+            raise BrokenSealError(msg)
+
+    def require_weights(self, flow: Any) -> None:
+        """Raise unless the weights of a flow are those that were saved."""
+        if self.weights not in (None, weights_digest(flow)):
+            msg = (
+                "Its weights are not those that were saved (their checksum differs). "
+                "Take a copy of the file that was not changed."
+            )
+            raise BrokenSealError(msg)
+
+
+def put(flow: Any, path: str | os.PathLike[str]) -> None:
+    """Seal a file that Keras has just written.
+
+    Args:
+        flow: The flow whose file it is.
+        path: The file.
+    """
+    with zipfile.ZipFile(path, "a") as archive:
+        config = json.loads(archive.read("config.json"))
+        found = Seal(config_digest(config), weights_digest(flow))
+        archive.comment = _canonical({KEY: dataclasses.asdict(found)})
+
+
+def read(path: str | os.PathLike[str]) -> Seal:
+    """Return the seal of a file, an empty one if it has none.
+
+    Raises:
+        BrokenSealError: If there is a damaged one.
+    """
+    with zipfile.ZipFile(path) as archive:
+        comment = archive.comment
+    if not comment:
+        return Seal()
+    try:
+        found = json.loads(comment)[KEY]
+        seal = Seal(found["config"], found["weights"])
+    except (ValueError, KeyError, TypeError):
+        seal = Seal("", "")
+    if not all(
+        isinstance(v, str) and len(v) == 64 for v in (seal.config, seal.weights)
+    ):
+        msg = "Its checksums are damaged. Take another copy of the file."
+        raise BrokenSealError(msg)
+    return seal
+
+
+def config_digest(config: dict[str, Any]) -> str:
+    """Return the checksum of an architecture, whatever the order of its keys."""
+    return hashlib.sha256(_canonical(config)).hexdigest()
+
+
+def weights_digest(flow: Any) -> str:
+    """Return the checksum of a flow's weights: their types, shapes and bits."""
+    digest = hashlib.sha256()
+    for weight in flow.weights:
+        values = np.ascontiguousarray(weight)
+        digest.update(f"{values.dtype.name} {np.shape(weight)};".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
