@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -63,7 +64,16 @@ def test_tables_are_frozen():
             r"`data` must have shape \[n, d\] or \[n\], got \(2, 2, 2",
         ),
         (3.0, r"`data` must have shape \[n, d\] or \[n\], got \(\)"),
-        (["a", "b"], "`data` must be numeric, got an array of type <U1"),
+        (["a", "b"], "`data` must be numeric, got 'a' in row 1. Pass text in a data"),
+        ([["1"], ["2"]], r"got '1' in row 1, a number as text. .* astype\(float\)"),
+        ([{"a": 1.0}], r"rows with names. Pass pandas.DataFrame"),
+        (np.zeros(2, [("a", "f4")]), r"records with names. Pass pandas.DataFrame"),
+        (np.zeros(2, "datetime64[D]"), "got dates or lengths of time.* data frame"),
+        ({1.0, 2.0}, r"got a `set`. Pass an array"),
+        (
+            [[2**60], [1]],
+            r"integers within \+-2\*\*53, got 1152921504606846976 in row 1",
+        ),
         (np.zeros((2, 2), complex), "`data` must be numeric, got .* complex128"),
         ([[1], [2, 3]], "`data` must be rows of one length"),
     ],
@@ -254,3 +264,16 @@ def test_frames_with_text_name_the_columns():
         datasets.to_table(frame[["kind"]], labels={"kind": ("u",)})
     with pytest.raises(ValueError, match="different names, got 'a' more than once"):
         datasets.to_table(frame[["a", "a"]])
+
+
+def test_objects_that_are_numbers_are_read():
+    cells = [[Decimal("0.5"), 2], [None, np.float32(3.0)]]
+    table = datasets.to_table(np.array(cells, object))
+    np.testing.assert_array_equal(table.x, [[0.5, 2.0], [np.nan, 3.0]])
+
+
+def test_categories_that_are_numbers_stand_for_themselves():
+    pd = pytest.importorskip("pandas")
+    table = datasets.to_table(pd.DataFrame({"k": pd.Categorical([7, 3, 7])}))
+    np.testing.assert_array_equal(table.x[:, 0], [7.0, 3.0, 7.0])
+    assert table.labels == {"k": (3, 7)}

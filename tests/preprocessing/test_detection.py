@@ -125,3 +125,9 @@ def test_what_is_detected_holds_every_value():
         assert column.low <= values.min()
         assert values.max() <= column.high
         assert column.categories is not None or all(map(column.on_grid, values))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-41, 1e-10, 1e200])
+def test_numbers_of_any_size_are_numbers(scale):
+    x = scale * np.random.default_rng(0).normal(size=300)
+    assert detect(x)[0].is_plain

@@ -6,7 +6,16 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["hint", "kinds", "missing", "pairs", "resolve", "split", "unquoted"]
+__all__ = [
+    "hint",
+    "kinds",
+    "missing",
+    "pairs",
+    "resolve",
+    "split",
+    "unquoted",
+    "without_conditions",
+]
 
 
 def split(text: str, separator: str = ",") -> list[str]:
@@ -96,6 +105,28 @@ def kinds(text: str | None, known: Sequence[str]) -> tuple[str | None, dict[str,
             plain.append(part)
     is_choice = len(told) < len(parts)
     return (",".join(plain) if is_choice else None), told
+
+
+def without_conditions(
+    chosen: str | None,
+    told: dict[str, Any],
+    condition: str | None,
+    known: Sequence[str],
+) -> str | None:
+    """Return the events' columns without conditions of which only the kind is said.
+
+    Args:
+        chosen: List of the columns that are named.
+        told: Kinds by name.
+        condition: List of the conditions.
+        known: Names that there are.
+    """
+    given = resolve(condition, known) or []
+    names = resolve(chosen, known)
+    if names is None or not set(given) & set(told):
+        return chosen
+    rest = [name for name in names if name not in given or name not in told]
+    return ",".join(f'"{name}"' for name in rest) or None
 
 
 def _kind(text: str) -> Any:

@@ -155,6 +155,7 @@ def _read(
             if given is None and known[1]:
                 given = ",".join(f'"{c}"' for c in known[1])
     chosen, told = columns.kinds(chosen, source.columns)
+    chosen = columns.without_conditions(chosen, told, given, source.columns)
     events, conditions = tables.read(
         source,
         chosen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfp_flows.cli import columns, tables
-from tfp_flows.cli.errors import UsageError
+from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,13 +35,14 @@ def read(flow: Flow, text: str | None) -> np.ndarray | None:
     if text is None:
         raise UsageError(f"--condition is missing: this flow is given {wanted}.")
     pairs = columns.pairs(text)
-    values = [_number(value) for _, value in pairs]
-    keys = [key for key, _ in pairs]
+    keys, texts = [key for key, _ in pairs], [value for _, value in pairs]
     if not any(keys):
-        if len(values) != size:
+        if len(texts) != size:
             raise UsageError(
-                f"--condition must give {wanted}, got {len(values)} values."
+                f"--condition must give {wanted}, got {len(texts)} values."
             )
+        named = zip(names or [""] * size, texts, strict=True)
+        values = [_value(flow, name, value) for name, value in named]
         return np.array(values).reshape(flow.condition_shape)
     if not names:
         raise UsageError(
@@ -52,7 +53,37 @@ def read(flow: Flow, text: str | None) -> np.ndarray | None:
     if unknown or sorted(keys) != sorted(names):
         what = f"got {unknown[0]!r}" if unknown else "each of them once"
         raise UsageError(f"--condition must name {wanted}, {what}.")
-    return np.array([values[keys.index(name)] for name in names])
+    return np.array([_value(flow, name, texts[keys.index(name)]) for name in names])
+
+
+def _value(flow: Flow, name: str, text: str) -> float:
+    """Return a number, the number of a label, or that of a date."""
+    labels = flow.condition_labels().get(name)
+    if labels is not None:
+        word = columns.unquoted(text)
+        known = {str(label): i for i, label in enumerate(labels)}
+        if word not in known:
+            there = ", ".join(map(repr, known))
+            raise UsageError(
+                f"--condition must give {name} one of the labels {there}, got "
+                f"{word!r}{columns.hint(word, known) or '.'}"
+            )
+        return float(known[word])
+    units = tables.units_of(flow) or {}
+    if name in units and not _is_number(text):
+        from tfp_flows.datasets import dates
+
+        with explained():
+            return dates.read_one(columns.unquoted(text), units[name], name)
+    return _number(text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(text: str) -> float:

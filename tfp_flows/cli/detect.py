@@ -139,7 +139,9 @@ def _read(
             sentence = columns.missing(column, judged.columns)
             raise UsageError(f"'{other}' does not fit '{path}': {sentence}")
     with explained(other):
-        new = readers.checked(judged, list(train.columns))
+        new = readers.checked(
+            judged, list(train.columns), labels=train.labels, units=train.units
+        )
     labels = score.labels(judged, name)
     return train, new, labels or {"row": list(range(1, len(new) + 1))}, apart
 

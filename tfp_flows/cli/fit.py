@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +178,9 @@ def run(arguments: argparse.Namespace) -> None:
             if column not in source.columns:
                 sentence = columns.missing(column, source.columns)
                 raise UsageError(f"{path}: {sentence}")
+        chosen = columns.without_conditions(
+            chosen, told, arguments.condition, source.columns
+        )
         apart = tables.for_splits(source, arguments.groups, arguments.time)
         flow = _saved(arguments, options)
         events, conditions = _read(source, flow, arguments, chosen, told)
@@ -207,20 +209,15 @@ def run(arguments: argparse.Namespace) -> None:
     more: dict[str, Any] = {"adapt": False}
     if flow is None:
         flow = name = flow_options.checked(arguments.flow, options)
-        more = {
-            "budget": arguments.budget,
-            "columns": found.kinds or events.columns,
-            "condition_columns": None if conditions is None else conditions.columns,
-        }
+        more = {"budget": arguments.budget, "columns": found.columns_of_fit(told)}
     else:
         name = type(flow).__name__
     given = None if conditions is None else conditions.x
+    rows = found.part(train, by_name=flow is name)
     done = fitting.run(
         flow,
-        dataclasses.replace(events, x=events.x[train])
-        if flow is name
-        else events.x[train],
-        None if given is None else given[train],
+        rows[0],
+        rows[1],
         arguments,
         options,
         out=out,

@@ -95,6 +95,15 @@ def run(arguments: argparse.Namespace) -> None:
     report.facts["kinds"] = kinds
     if flow.condition_shape is not None:
         report.line(f"condition: {_names(condition_columns)}")
+    pairs = zip(condition_columns or (), flow.condition_kinds or (), strict=False)
+    given = {name: str(kind) for name, kind in pairs if not kind.is_plain}
+    for name, kind in given.items():
+        report.line(f"condition {name!r}: {kind}")
+    report.facts["condition_kinds"] = given
+    units = tables.units_of(flow) or {}
+    for name, unit in units.items():
+        report.line(f"column {name!r}: {unit}")
+    report.facts["units"] = units
     report.line(f"format version: {facts['format_version']}")
     report.end()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import conditions, files, images, models, output, ranges, tables
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> None:
         x = _draw(flow, len(given), given.x, arguments.seed)
         x, names = np.concatenate([x, given.x], axis=1), [*names, *given.columns]
     report = output.Report(arguments)
-    text = _labelled(flow, x, names)
+    text = _labelled(flow, x, names, out)
     if out is not None or not report.json:
         rest = [i for i, name in enumerate(names) if name not in text]
         output.write(out, x[:, rest], [names[i] for i in rest], text)
@@ -130,12 +131,35 @@ def run(arguments: argparse.Namespace) -> None:
     report.end()
 
 
-def _labelled(flow: Flow, x: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return columns whose numbers stand for text as text, by name."""
-    return {
-        name: [labels[int(code)] for code in x[:, names.index(name)]]
-        for name, labels in flow.category_labels().items()
-    }
+def _labelled(
+    flow: Flow, x: np.ndarray, names: Sequence[str], out: Path | None
+) -> dict[str, list[Any]]:
+    """Return columns whose numbers stand for text or dates as text, by name.
+
+    Arrays of NumPy keep dates as numbers.
+    """
+    from tfp_flows.datasets import dates
+
+    events = tables.event_columns(flow)
+    labels, units = dict(flow.category_labels()), {}
+    if out is None or out.suffix not in (".npy", ".npz"):
+        units = dict((flow.units or {}).get("columns", {}))
+        given = dict((flow.units or {}).get("condition_columns", {}))
+        units |= {_behind(name, events): unit for name, unit in given.items()}
+    for name, known in flow.condition_labels().items():
+        labels[_behind(name, events)] = known
+    found: dict[str, list[Any]] = {}
+    for i, name in enumerate(names):
+        if name in labels:
+            found[name] = [labels[name][int(code)] for code in x[:, i]]
+        elif name in units and units[name] != dates.LENGTH:
+            found[name] = dates.as_text(x[:, i], units[name])
+    return found
+
+
+def _behind(name: str, events: Sequence[str]) -> str:
+    """Return the name of a condition behind events."""
+    return f"condition {name}" if name in events else name
 
 
 def _conditions(flow: Flow, arguments: argparse.Namespace) -> Table:
@@ -156,7 +180,7 @@ def _conditions(flow: Flow, arguments: argparse.Namespace) -> Table:
     given = tables.read_conditions(tables.open_source(path, arguments.sheet), flow)
     tables.check_float32(path, given)
     events = tables.event_columns(flow)
-    names = [f"condition {n}" if n in events else n for n in given.columns]
+    names = [_behind(name, events) for name in given.columns]
     return Table(np.repeat(given.x, arguments.n or 1, axis=0), tuple(names))
 
 

@@ -38,6 +38,30 @@ class Screened:
     keep: np.ndarray
     kinds: dict[str, Any]
 
+    def columns_of_fit(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Return the kinds of all events and of conditions of which one is said.
+
+        Args:
+            told: Kinds of columns by name.
+        """
+        kinds = self.kinds or dict.fromkeys(self.events.columns, "continuous")
+        given = () if self.conditions is None else self.conditions.columns
+        return {**kinds, **{name: told[name] for name in given if name in told}}
+
+    def part(self, rows: np.ndarray, *, by_name: bool) -> tuple[Any, Any]:
+        """Return events and conditions of some rows, for a fit.
+
+        Args:
+            rows: Their numbers.
+            by_name: Whether as tables, for a flow that is to learn the names.
+        """
+        tables = [self.events, self.conditions]
+        parts = [
+            t if t is None else dataclasses.replace(t, x=t.x[rows]) for t in tables
+        ]
+        events, conditions = (t.x if t and not by_name else t for t in parts)
+        return events, conditions
+
     def report(self, report: Report) -> None:
         """Print what was found."""
         for sentence in self.sentences:
@@ -119,5 +143,7 @@ def screen(
         for name, kind in by_name.items()
         if not kind.is_plain
     ]
-    sentences += [f"column {name!r}: {unit}" for name, unit in events.units.items()]
+    for table in (events, conditions):
+        units = {} if table is None else table.units
+        sentences += [f"column {name!r}: {unit}" for name, unit in units.items()]
     return Screened(kept(events), left, options, sentences, keep, by_name)

@@ -29,6 +29,7 @@ __all__ = [
     "read_conditions",
     "read_for_flow",
     "split_rows",
+    "units_of",
 ]
 
 
@@ -248,8 +249,9 @@ def read_for_flow(
         raise UsageError(f"'{source.path}' must hold a table, got one without columns.")
     events, given = _match(source.path, names, sizes, events, given)
     with explained(source.path):
-        labels = flow.category_labels()
-        table = readers.checked(source, [*events, *given], labels=labels)
+        labels = {**flow.category_labels(), **flow.condition_labels()}
+        units = units_of(flow)
+        table = readers.checked(source, [*events, *given], labels=labels, units=units)
     if flow.variable_dtype == "float32":
         check_float32(source.path, table)
     return table.select(events).x, table.select(given).x if sizes[1] else None
@@ -277,8 +279,16 @@ def read_conditions(source: Source, flow: Flow) -> Table:
     for name in names:
         if name not in there:
             raise UsageError(f"{source.path}: {columns.missing(name, there)}")
+    labels = flow.condition_labels()
     with explained(source.path):
-        return readers.checked(source, names)
+        return readers.checked(source, names, labels=labels, units=units_of(flow))
+
+
+def units_of(flow: Flow) -> dict[str, str] | None:
+    """Return what dates are counted in, by name; `None` if the flow does not know."""
+    if flow.units is None:
+        return None
+    return {name: unit for held in flow.units.values() for name, unit in held.items()}
 
 
 def _match(

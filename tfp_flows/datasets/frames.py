@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import weakref
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import narwhals.stable.v1 as nw
 import numpy as np
 
 from tfp_flows.datasets import numeric
+from tfp_flows.datasets.dates import DAYS, LENGTH, MOMENTS, SECONDS, Numbers
 
 __all__ = [
     "Labels",
@@ -28,9 +28,6 @@ __all__ = [
 # Labels of the categories of columns, in the order of their numbers.
 Labels = Mapping[str, Sequence[Any]]
 
-# What moments and days are counted from.
-_START = "1970-01-01"
-SECONDS, DAYS, LENGTH = f"seconds since {_START} UTC", f"days since {_START}", "seconds"
 _DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}(?P<time>[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?P<utc>Z)?"
 )
@@ -38,21 +35,6 @@ _DATE = re.compile(
 # to score.
 _OTHERS: weakref.WeakSet[type] = weakref.WeakSet()
 _ADVICE = "Drop or encode such columns, or fit with columns={%r: 'category'}."
-
-
-@dataclasses.dataclass(frozen=True)
-class Numbers:
-    """A column as numbers.
-
-    Attributes:
-        values: The numbers, NaN where a cell is missing; `None` if they are no numbers.
-        unit: Of moments and lengths of time, in words.
-        labels: What numbers from 0 stand for, of a column of categories.
-    """
-
-    values: np.ndarray | None
-    unit: str | None = None
-    labels: tuple[Any, ...] | None = None
 
 
 def is_frame(data: Any) -> bool:
@@ -79,7 +61,10 @@ def _frame(data: Any) -> Any:
     """
     if not nw.dependencies.is_polars_lazyframe(data):
         columns = getattr(data, "column_names", getattr(data, "columns", ()))  # Arrow's
-        numeric.check_different(map(str, columns), "the table's columns")
+        words = [str(name) for name in columns]
+        numeric.check_different(words, "the table's columns")
+        if any(not isinstance(name, str) for name in columns):  # numbers, of pandas
+            data = data.set_axis(words, axis="columns")
     found = nw.from_native(data, allow_series=True)
     if isinstance(found, nw.LazyFrame):
         msg = (
@@ -88,7 +73,7 @@ def _frame(data: Any) -> Any:
         )
         raise TypeError(msg)
     if isinstance(found, nw.Series):
-        name = "x0" if found.name in (None, "") else found.name
+        name = "x0" if found.name in (None, "") else str(found.name)
         return found.rename(name).to_frame()
     return found
 
@@ -139,7 +124,8 @@ def read_column(
     if isinstance(kind, (nw.Categorical, nw.Enum)) or (label and _is_text(series)):
         return _coded(series, name, _labels(series))
     if isinstance(kind, nw.Datetime):
-        return Numbers(_counted(series, "datetime64[ns]", 1e9), SECONDS)
+        unit = MOMENTS if kind.time_zone is None else SECONDS
+        return Numbers(_counted(series, "datetime64[ns]", 1e9), unit)
     if isinstance(kind, nw.Date):
         return Numbers(_counted(series, "datetime64[D]", 1.0), DAYS)
     if isinstance(kind, nw.Duration):
@@ -204,8 +190,9 @@ def _labels(series: Any) -> tuple[Any, ...]:
 
 
 def _coded(series: Any, name: str, labels: Sequence[Any]) -> Numbers:
-    """Return the positions of labels."""
-    places = {label: float(i) for i, label in enumerate(labels)}
+    """Return the positions of labels, or labels that are numbers as they are."""
+    numbers = all(isinstance(label, (int, float)) for label in labels)
+    places = {label: float(label if numbers else i) for i, label in enumerate(labels)}
     values = np.full(len(series), np.nan)
     for row, cell in enumerate(series.to_list()):
         if _is_missing(cell):
@@ -240,7 +227,17 @@ def _dates(series: Any) -> Numbers:
     unit = 10**9 if has_time else 86_400 * 10**9
     values = whole // unit + (whole % unit) / unit
     filled = numeric.scattered(values.astype(np.float64), there, len(cells))
-    return Numbers(filled, SECONDS if has_time else DAYS)
+    in_utc = any(f is not None and f["utc"] for f in found)
+    moments = SECONDS if in_utc else MOMENTS
+    return Numbers(filled, moments if has_time else DAYS)
+
+
+def _holds_numbers(series: Any) -> bool:
+    """Whether all cells are numbers that are written as text."""
+    try:
+        return bool([float(c) for c in series.to_list() if not _is_missing(c)])
+    except (TypeError, ValueError):
+        return False
 
 
 def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:
@@ -258,6 +255,8 @@ def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:
     more = f" (nor are {', '.join(map(repr, others))})" if others else ""
     comma = is_text and cell.replace(",", "", 1).lstrip("-").isdigit() and "," in cell
     hint = "Write numbers with a decimal point." if comma else _ADVICE % name
+    if is_text and not comma and _holds_numbers(series):
+        hint = f"Its cells are numbers as text: convert it to floats. {hint}"
     return ValueError(
         f"column {name!r} must be numeric, got {cell!r} in row {row + 1}{more}. {hint}"
     )

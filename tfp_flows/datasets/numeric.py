@@ -76,7 +76,13 @@ def first_text(cells: Sequence[Any]) -> tuple[int, Any]:
 
 
 def of_array(data: Any, where: str) -> np.ndarray:
-    """Return an array of floats, or say that the data are not numeric."""
+    """Return an array of floats, or say that the data are not numeric.
+
+    Args:
+        data: Anything that NumPy makes an array of; objects that are numbers, such as
+            `Decimal`, count as floats, and `None` as a missing cell.
+        where: What the data are, for the error.
+    """
     try:
         array = np.asarray(data)
     except ValueError as error:  # rows of different lengths
@@ -84,12 +90,70 @@ def of_array(data: Any, where: str) -> np.ndarray:
             f"{where} must be rows of one length, got {type(data).__name__} that NumPy "
             f"cannot stack: {error} Make all rows equally long."
         ) from error
+    if array.dtype.kind == "O":
+        array = _of_objects(array, where)
     if array.dtype.kind not in "fiub":
-        raise ValueError(
-            f"{where} must be numeric, got an array of type {array.dtype}. Convert it "
-            "with astype(float)."
-        )
+        raise _not_numeric(data, array, where)
     return floating(array, where)
+
+
+def _of_objects(array: np.ndarray, where: str) -> np.ndarray:
+    """Return an array of objects as floats, if all of them are numbers."""
+    cells = array.ravel()
+    if not array.ndim or not all(_is_number(cell) for cell in cells):
+        return array
+    whole = [i for i, cell in enumerate(cells) if isinstance(cell, int)]
+    if whole:
+        width = cells.size // max(1, len(array))
+        rows = [i // max(1, width) for i in whole]
+        check_digits(cells[whole], where, rows)
+    missing = [cell is None or type(cell).__name__ == "NAType" for cell in cells]
+    found = [
+        np.nan if is_missing else float(cell)
+        for cell, is_missing in zip(cells, missing, strict=True)
+    ]
+    return np.array(found, np.float64).reshape(array.shape)
+
+
+def _not_numeric(data: Any, array: np.ndarray, where: str) -> ValueError:
+    """Return the error about data that are no numbers."""
+    what, remedy = f"an array of type {array.dtype}", "Convert it with astype(float)."
+    kind = type(data).__name__
+    if hasattr(data, "toarray"):  # of SciPy
+        what, remedy = f"a sparse `{kind}`", "Call its method toarray()."
+    elif kind == "SparseTensor":
+        what, remedy = "a `SparseTensor`", "Call tf.sparse.to_dense."
+    elif kind == "RaggedTensor":
+        what, remedy = "a `RaggedTensor`", "Make all rows equally long."
+    elif array.dtype.names or (array.size and isinstance(array.flat[0], dict)):
+        what = "records with names" if array.dtype.names else "rows with names"
+        remedy = "Pass pandas.DataFrame(...) of them."
+    elif array.dtype.kind in "mM":
+        what = f"dates or lengths of time, {array.dtype}"
+        remedy = "Pass them in a data frame, which turns them into numbers."
+    elif not array.ndim:
+        what, remedy = f"a `{kind}`", "Pass an array [N, D], or a data frame."
+    elif array.dtype.kind in "OSU":
+        row, cell = first_text(array.ravel().tolist())
+        what = f"{_short(cell)} in row {row // max(1, array.size // len(array)) + 1}"
+        if _reads_as_number(cell):
+            what += ", a number as text"
+        else:
+            remedy = "Pass text in a data frame, as a category."
+    return ValueError(f"{where} must be numeric, got {what}. {remedy}")
+
+
+def _short(cell: Any) -> str:
+    text = repr(cell)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _reads_as_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(cell, (str, bytes))
 
 
 def floating(array: np.ndarray, where: str) -> np.ndarray:

@@ -46,6 +46,7 @@ class Source:
         *,
         labels: frames.Labels | None = None,
         categories: Sequence[str] = (),
+        units: Mapping[str, str] | None = None,
     ) -> Table:
         """Return columns as numbers.
 
@@ -53,15 +54,19 @@ class Source:
             columns: Names of the columns, in this order. Default: all.
             labels: Labels of categories, as of `to_table`.
             categories: Names of columns of categories.
+            units: What dates are to be counted in, as of `Table.in_units`; `None` for
+                what they are.
 
         Raises:
-            ValueError: If a column does not exist or holds no numbers.
+            ValueError: If a column does not exist or holds no numbers, or dates where
+                there are none by `units`.
         """
         if isinstance(self._content, Table):
             table = self._content
             return table if columns is None else table.select(columns)
         frame = _selected(self._content, columns)
-        return to_table(frame, labels=labels, categories=categories)
+        table = to_table(frame, labels=labels, categories=categories)
+        return table if units is None else table.in_units(units)
 
     def labels(self, column: str) -> list[Any]:
         """Return a column of any type.

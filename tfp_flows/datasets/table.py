@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _results
-from tfp_flows.datasets import folds, frames, numeric, splits
+from tfp_flows.datasets import dates, folds, frames, numeric, splits
 
 __all__ = ["Table", "check_columns", "default_columns", "to_table"]
 
@@ -85,6 +85,27 @@ class Table(_results.Rows):
         units = {name: self.units[name] for name in names if name in self.units}
         labels = {name: self.labels[name] for name in names if name in self.labels}
         return Table(self.x[:, keep], names, self.fold, units, labels)
+
+    def in_units(self, units: Mapping[str, str]) -> Table:
+        """Return the table with dates counted as elsewhere.
+
+        Args:
+            units: What is counted there, by column; other columns hold plain numbers.
+
+        Raises:
+            ValueError: If a column holds dates or lengths of time, and no dates there.
+        """
+        if all(units.get(name) == unit for name, unit in self.units.items()):
+            return self
+        x = np.stack(
+            [
+                dates.in_unit(values, self.units.get(name), units.get(name), name)
+                for name, values in zip(self.columns, self.x.T, strict=True)
+            ],
+            axis=1,
+        )
+        known = {name: unit for name, unit in units.items() if name in self.columns}
+        return dataclasses.replace(self, x=x, units=known)
 
     def split(
         self,
@@ -258,8 +279,9 @@ def to_table(
     float32 and float64 values keep their type; float16, integers and booleans become
     float32, and float64 if there is an integer beyond 2**24, which float32 would round.
     A data frame of several types gets the widest one. Moments become seconds since
-    1970-01-01 UTC, dates days since then, lengths of time seconds (text in ISO format
-    counts), and categorical columns the positions of their labels: `units` and `labels`
+    1970-01-01 (of UTC, if they have a time zone), dates days since then, lengths of
+    time seconds (text in ISO format counts), and categorical columns the positions of
+    labels, unless these are numbers themselves: `units` and `labels`
     of the table say so.
 
     Args:

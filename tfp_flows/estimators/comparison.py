@@ -321,6 +321,13 @@ def _screened(x: Any, condition: Any, seed: int) -> tuple[arrays.Data, list[str]
         ValueError: If they have no density.
     """
     data = arrays.Data(x, condition, seed=seed)
+    if data.condition_labels:
+        name = next(iter(data.condition_labels))
+        msg = (
+            f"`condition` must be numbers to be compared, got categories in {name!r}. "
+            "Give a column of zeros and ones for each label."
+        )
+        raise ValueError(msg)
     if data.x.ndim == 1:
         data.x = data.x[:, np.newaxis]
     if data.x.ndim != 2:

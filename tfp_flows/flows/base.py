@@ -18,7 +18,7 @@ from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.linear.permutation import Permutation
 from tfp_flows.bijectors.normalization import standardize
-from tfp_flows.flows._model import batch, compiled, variables
+from tfp_flows.flows._model import batch, compiled, condition_kinds, variables
 from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.config import Configured
 from tfp_flows.flows._model.describe import Described
@@ -58,7 +58,9 @@ class Flow(
         columns: Names of the coordinates of a vector event, kept in the saved file; or
             a mapping from them to their kinds, such as `"integer"` or
             `("bounded", 0, 100)`, see `preprocessing.Column.read`.
-        condition_columns: Names of the coordinates of a vector condition.
+        condition_columns: Names of the coordinates of a vector condition; or a mapping
+            from them to their kinds: networks see zeros and a one for the labels of
+            `("category", labels)`, cosine and sine for `("periodic", 0, 360)`.
         preprocessing: Kinds of coordinates without names: a list of them, or a
             `preprocessing.Preprocessing`.
         checkpoint: Whether training keeps only the input of each layer, and runs the
@@ -123,6 +125,7 @@ class Flow(
                 self._condition_shape,
                 embedding,
                 maps=not self._on_vectors,
+                encodings=condition_kinds.encodings(self.condition_kinds),
                 dtype=self.variable_dtype,
             )
             inner = self._embedding.output_shape

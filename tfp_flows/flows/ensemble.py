@@ -119,7 +119,7 @@ class Ensemble(TrainableMembers, base.Flow):
         self._adopted = variables.adopt(
             [*self._members.variables, *self._members.shared, self._log_weights]
         )
-        self._tracked = Tracked(v.value for v in self._adopted)
+        self._tracked_variables = Tracked(v.value for v in self._adopted)
         self.built = True
 
     @property
@@ -140,9 +140,8 @@ class Ensemble(TrainableMembers, base.Flow):
             msg = f"`i` must be a member, from 0 to {self.num_members - 1}, got {i}."
             raise IndexError(msg)
         template = self._template
-        config = {**template.get_config(), "name": f"{self.name}_{i}"}
-        for name in ("columns", "condition_columns"):
-            config[name] = getattr(self, name)
+        config = {**template.get_config(), **self._names_config()}
+        config["name"] = f"{self.name}_{i}"
         flow = type(template).from_config(config)
         with self.loaded(i % self.num_members):
             for variable, value in zip(flow.adopted, template.adopted, strict=True):
@@ -327,10 +326,7 @@ class Ensemble(TrainableMembers, base.Flow):
             "members": self.num_members,
             "bootstrap": self.bootstrap,
             "member_weights": self.member_weights,
-            "columns": self.columns and list(self.columns),
-            "condition_columns": (
-                self.condition_columns and list(self.condition_columns)
-            ),
+            **self._names_config(),
             "seed": self._seed,
             "name": self.name,
             "dtype": self.dtype_policy.name,

@@ -20,7 +20,7 @@ from tfp_flows.flows._model import options, policy
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.math import clusters
-from tfp_flows.networks import MLP
+from tfp_flows.networks import MLP, encoding
 
 __all__ = ["MixtureFlow"]
 
@@ -129,6 +129,8 @@ class MixtureFlow(Recipe):
             )
             raise ValueError(msg)
         given |= {"base": self._component_base, **self.component_options}
+        if self.condition_kinds is not None:
+            given["condition_columns"] = self._names_config()["condition_columns"]
         options.require_known(kind, given, f"the flow {self.component!r}")
         parts = [
             kind(*shapes, seed=self._next_seed(), dtype=self.dtype_policy.name, **given)
@@ -140,7 +142,9 @@ class MixtureFlow(Recipe):
                 f"other's data, got {parts[0].base.kind!r}. Use 'normal'."
             )
             raise ValueError(msg)
-        self._base: Any = _Components(parts, self.condition_shape, self._next_seed())
+        self._base: Any = _Components(
+            parts, self.condition_shape, self._next_seed(), self._embedding
+        )
         return []
 
     @property
@@ -269,9 +273,16 @@ class _Components(bases.Base):
     kind = "mixture of flows"
 
     def __init__(
-        self, flows: list[Any], condition_shape: tuple[int, ...] | None, seed: int
+        self,
+        flows: list[Any],
+        condition_shape: tuple[int, ...] | None,
+        seed: int,
+        embedding: Any = None,
     ) -> None:
         tf.Module.__init__(self, name="components")
+        self._encodings = None if embedding is None else embedding.encodings
+        if self._encodings is not None:
+            condition_shape = (encoding.encoded_size(self._encodings),)
         self.event_shape = flows[0].event_shape
         dtype = flows[0].variable_dtype
         # Keras would list the variables of its models once more.
@@ -304,6 +315,8 @@ class _Components(bases.Base):
         if self._gate is None or condition is None:
             return logits
         condition = tf.convert_to_tensor(condition, logits.dtype)
+        if self._encodings is not None:
+            condition = encoding.encode(condition, self._encodings)
         rank = condition.shape.rank - len(self._gate.condition_shape or ())
         none = tf.zeros([*tf.unstack(tf.shape(condition)[:rank]), 0], logits.dtype)
         more = self._gate(none, condition)[..., 0, :] + logits

@@ -14,7 +14,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
-from tfp_flows.networks import foreign
+from tfp_flows.networks import encoding, foreign
 
 __all__ = ["ConditionEmbedding"]
 
@@ -38,6 +38,9 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         output_shape: What comes out, `(C,)` or a map's; found by a call if `None`.
         maps: Whether a condition of rank 3, or what the network makes of one, may stay
             a feature map.
+        encodings: What each component of a vector is, see `encoding`: labels become
+            zeros and a one, angles cosine and sine, before all else; `None` for
+            numbers.
         name: Name.
 
     Raises:
@@ -55,20 +58,27 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         weights: Sequence[tf.Variable] | None = None,
         output_shape: Shape | None = None,
         maps: bool = False,
+        encodings: Sequence[encoding.Encoding] | None = None,
         name: str = "condition_embedding",
     ) -> None:
         tf.Module.__init__(self, name=name)
         self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._encodings = None
+        if encodings is not None:
+            self._encodings = tuple(part and tuple(part) for part in encodings)
+        self._encoded_shape = self._condition_shape
+        if self._encodings is not None:
+            self._encoded_shape = (encoding.encoded_size(self._encodings),)
         self._network = network
         self._dtype = tf.as_dtype(dtype).name
-        zeros = np.zeros(self._condition_shape)
+        zeros = np.zeros(self._encoded_shape)
         loc = self._statistic(zeros, "loc") if loc is None else loc
         scale = self._statistic(zeros + 1.0, "scale") if scale is None else scale
         self._loc, self._scale = foreign.raw(loc), foreign.raw(scale)
         self._maps = maps
-        self._output_shape = self._condition_shape
-        if not (maps and len(self._condition_shape) == 3):
-            self._output_shape = (math.prod(self._condition_shape),)
+        self._output_shape = self._encoded_shape
+        if not (maps and len(self._encoded_shape) == 3):
+            self._output_shape = (math.prod(self._encoded_shape),)
         self._weights = list(weights or ())
         if network is not None and (weights is None or output_shape is None):
             self._output_shape, self._weights = self._first_call(network)
@@ -81,7 +91,7 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
     def _first_call(
         self, network: Callable
     ) -> tuple[tuple[int, ...], list[tf.Variable]]:
-        zeros = tf.zeros([1, *self._condition_shape], self._dtype)
+        zeros = tf.zeros([1, *self._encoded_shape], self._dtype)
         out, weights = foreign.build(network, network, zeros)
         if len(out.shape) not in ((2, 4) if self._maps else (2,)):
             msg = (
@@ -123,6 +133,7 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
             weights=weights,
             output_shape=self._output_shape,
             maps=self._maps,
+            encodings=self._encodings,
             name=self.name,
         )
 
@@ -136,9 +147,26 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
             loc=self._loc,
             scale=self._scale,
             maps=self._maps,
+            encodings=self._encodings,
             name=self.name,
         )
         return make, ()
+
+    @property
+    def encodings(self) -> tuple[encoding.Encoding, ...] | None:
+        """What each component is, `None` where all are numbers."""
+        return self._encodings
+
+    def encoded(self, condition: TensorLike) -> tf.Tensor:
+        """Return conditions as numbers of which none stands for a label.
+
+        Args:
+            condition: `[..., *condition_shape]`.
+        """
+        condition = tf.convert_to_tensor(condition)
+        if self._encodings is None:
+            return condition
+        return encoding.encode(condition, self._encodings)
 
     def adapt(self, condition: TensorLike) -> None:
         """Set location and scale from conditions `[..., *condition_shape]`.
@@ -147,24 +175,28 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         `shared_axes` over how many leading axes of a condition its components are
         equal, as the draws of a set are: these get one location and scale.
         """
-        values = np.asarray(condition, np.float64)
-        values = values.reshape([-1, *self.condition_shape])
+        values = self.encoded(np.asarray(condition, np.float64)).numpy()
+        values = values.reshape([-1, *self._encoded_shape])
         axes = tuple(range(1 + getattr(self._network, "shared_axes", 0)))
         scale = values.std(axis=axes)
         negligible = 1e-6 * np.maximum(np.abs(values).max(axis=axes), 1e-30)
         scale = np.where(scale > negligible, scale, 1.0)
-        self._loc.assign(np.broadcast_to(values.mean(axis=axes), self._loc.shape))
+        loc = values.mean(axis=axes)
+        if self._encodings is not None:
+            is_number = encoding.is_scaled(self._encodings)
+            loc, scale = np.where(is_number, loc, 0.0), np.where(is_number, scale, 1.0)
+        self._loc.assign(np.broadcast_to(loc, self._loc.shape))
         self._scale.assign(np.broadcast_to(scale, self._scale.shape))
 
     def __call__(self, condition: TensorLike) -> tf.Tensor:
         """Return `[..., *output_shape]` for conditions `[..., *condition_shape]`."""
-        value = tf.convert_to_tensor(condition, dtype_hint=self._dtype)
+        value = self.encoded(tf.convert_to_tensor(condition, dtype_hint=self._dtype))
         scale = tf.cast(self._scale, value.dtype)
         value = (value - tf.cast(self._loc, value.dtype)) / scale
-        rank = value.shape.rank - len(self.condition_shape)
+        rank = value.shape.rank - len(self._encoded_shape)
         batch = tf.shape(value)[:rank]
         if self.network is not None:
-            flat = tf.reshape(value, [-1, *self.condition_shape])
+            flat = tf.reshape(value, [-1, *self._encoded_shape])
             value = tf.cast(tf.convert_to_tensor(self.network(flat)), value.dtype)
         static = value.shape[:rank] if self.network is None else None
         out = tf.reshape(value, tf.concat([batch, self.output_shape], axis=0))

@@ -130,8 +130,9 @@ def _grid(levels: np.ndarray, eps: float) -> tuple[float, float] | None:
             break
         scaled = levels * scale
         whole = np.round(scaled)
-        if np.abs(scaled - whole).max() <= max(error, 1e-9):
-            number = int(np.gcd.reduce(np.diff(whole).astype(np.int64)))
+        steps = np.diff(whole)
+        if steps.min() >= 1 and np.abs(scaled - whole).max() <= max(error, 1e-9):
+            number = int(np.gcd.reduce(steps.astype(np.int64)))
             offset = int(whole[0]) % number / scale
             return number / scale, offset
     gaps = np.diff(levels)

@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import flows
+from tfp_flows.flows._model.condition_kinds import encodings
+from tfp_flows.networks.encoding import encode
 from tfp_flows.training.baseline import Estimate, Gaussian, estimate
 from tfp_flows.training.data import arrays
 
@@ -257,8 +259,17 @@ def _gaussian_log_prob(
         width = len(flow.cells.spec.columns)
         x = flow.on_lines(x.reshape(-1, width), 1)[0]
         test, log_det = flow.on_lines(test.reshape(-1, width), 2)
-    model = Gaussian.fit(x, fitted.condition, fitted.weights)
-    return model.log_prob(test, rows.condition) + log_det
+    given, asked = (_seen(flow, part.condition) for part in (fitted, rows))
+    model = Gaussian.fit(x, given, fitted.weights)
+    return model.log_prob(test, asked) + log_det
+
+
+def _seen(flow: flows.Flow, condition: np.ndarray | None) -> np.ndarray | None:
+    """Return conditions as networks see them: a label is no number to regress on."""
+    found = encodings(flow.condition_kinds)
+    if condition is None or found is None:
+        return condition
+    return encode(tf.constant(condition, tf.float64), found).numpy()
 
 
 def _advice(flow: flows.Flow, found: Report, *, by_hand: bool) -> Iterator[str]:

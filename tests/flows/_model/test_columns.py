@@ -71,5 +71,126 @@ def test_columns_may_come_with_their_kinds():
         wrong = {argument: {"a": "continuous", "b": "whole"}}
         with pytest.raises(ValueError, match=r"`columns` of 'b'.*no kind 'whole'"):
             small.build("linear", 2, shape, **wrong)
-    with pytest.raises(ValueError, match="must be numbers, got categories of 'b'"):
-        small.build("linear", 2, 1, condition_columns={"b": ("category", ["x", "y"])})
+    with pytest.raises(ValueError, match="must list the labels of 'b'"):
+        small.build("linear", 2, 1, condition_columns={"b": "category"})
+
+
+KINDS = {"colour": ("category", ["red", "blue"]), "size": "continuous"}
+GIVEN = pd.DataFrame({"colour": ["blue", "red", "blue"], "size": [1.0, 2.0, 3.0]})
+
+
+@pytest.fixture(scope="module")
+def of_colours():
+    flow = small.build("maf", 2, 2, columns=NAMES[:2], condition_columns=KINDS)
+    flow.adapt(X[:3, :2], GIVEN)
+    for variable in flow.trainable_variables:
+        variable.assign(variable + 0.1)
+    return flow
+
+
+def test_conditions_may_be_labels(of_colours, tmp_path):
+    wanted = of_colours.log_prob(X[:3, :2], [[1.0, 1.0], [0.0, 2.0], [1.0, 3.0]])
+    text = GIVEN[["size", "colour"]].assign(more=0)
+    as_category = GIVEN.assign(colour=pd.Categorical(GIVEN["colour"]))
+    for given in (text, as_category, GIVEN.to_numpy(object)):
+        np.testing.assert_array_equal(of_colours.log_prob(X[:3, :2], given), wanted)
+    path = tmp_path / "colours.keras"
+    of_colours.save(path)
+    loaded = tfpf.load(path)
+    np.testing.assert_array_equal(loaded.log_prob(X[:3, :2], GIVEN), wanted)
+    assert loaded.condition_labels() == {"colour": ("red", "blue")}
+    one = loaded.distribution({"size": 1.0, "colour": "blue"}).log_prob(X[0, :2])
+    np.testing.assert_allclose(one, wanted[0], atol=1e-5)
+    # Labels have no order: the network sees zeros and a one, which are not scaled.
+    seen = loaded._embedding([[1.0, 2.0]]).numpy()
+    np.testing.assert_allclose(seen, [[0.0, 1.0, 0.0]], atol=1e-6)
+
+
+def test_unknown_labels_are_named(of_colours):
+    with pytest.raises(
+        ValueError, match=r"'colour' must hold .* 'red', 'blue', got 'p"
+    ):
+        of_colours.log_prob(X[:1, :2], GIVEN[:1].assign(colour="pink"))
+    with pytest.raises(ValueError, match=r"'colour' must hold .* got 'pink' in row 2"):
+        of_colours.log_prob(X[:2, :2], [["red", 1.0], ["pink", 1.0]])
+    with pytest.raises(ValueError, match=r"numbers 0 to 1\), got 2 in row 1"):
+        of_colours.sample(2, [[2.0, 0.0]])
+    with pytest.raises(ValueError, match=r"must have \['colour', 'size'\], got \['s"):
+        of_colours.sample(2, {"size": 1.0})
+
+
+def test_conditions_may_be_angles():
+    kinds = {"hour": ("periodic", 0, 24)}
+    flow = small.build("maf", 2, 1, condition_columns=kinds)
+    flow.adapt(X[:, :2], np.linspace(0.0, 23.0, len(X)))
+    np.testing.assert_allclose(
+        flow.log_prob(X[:, :2], [[0.0]]), flow.log_prob(X[:, :2], [[24.0]]), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("members", [None, 2])
+def test_labels_of_mixtures_and_members(members):
+    options = {} if members is None else {"members": members}
+    name = "mixture" if members is None else "maf"
+    own = {"component": "maf", "num_components": 2} if members is None else {}
+    flow = tfpf.flows.build(
+        *(name, 1, 2),
+        **{**own, **options, "condition_columns": KINDS},
+        **{"num_layers": 1, "hidden_units": (4,), "seed": 0},
+    )
+    twin = type(flow).from_config(flow.get_config())
+    assert twin.condition_kinds == flow.condition_kinds
+    assert flow.log_prob(X[:3, :1], GIVEN).shape == (3,)
+    with pytest.raises(ValueError, match="got 'pink'"):
+        twin.log_prob(X[:1, :1], [["pink", 1.0]])
+
+
+TIMES = pd.date_range("2024-01-01", periods=40, freq="6h")
+
+
+@pytest.fixture(scope="module")
+def of_dates():
+    frame = pd.DataFrame({"when": TIMES, "size": X[:40, 0]})
+    flow = small.build("linear", 2, columns=list(frame.columns), dtype="float64")
+    options = {"epochs": 1, "seed": 0, "verbose": 0, "jit_compile": False}
+    tfpf.fit(flow, frame, **options)
+    return flow, frame
+
+
+def test_dates_count_alike_in_every_table(of_dates, tmp_path):
+    flow, frame = of_dates
+    wanted = flow.log_prob(frame)
+    flow.save(tmp_path / "dates.keras")
+    flow = tfpf.load(tmp_path / "dates.keras")
+    for when in (
+        TIMES.astype("datetime64[s]"),
+        TIMES.tz_localize("UTC").tz_convert("Asia/Tokyo"),
+        TIMES.strftime("%Y-%m-%d %H:%M"),
+    ):
+        np.testing.assert_array_equal(flow.log_prob(frame.assign(when=when)), wanted)
+    days = frame.assign(when=TIMES.strftime("%Y-%m-%d"))  # of which a day is a unit
+    np.testing.assert_array_equal(
+        flow.log_prob(days), flow.log_prob(frame.assign(when=TIMES.normalize()))
+    )
+    drawn = flow.sample(50, seed=0, as_frame=True)["when"]
+    assert drawn.dtype.kind == "M"
+    assert drawn.between("2023-11-01", "2024-03-01").all()
+
+
+def test_dates_are_no_numbers(of_dates):
+    flow, frame = of_dates
+    with pytest.raises(ValueError, match=r"'size' must hold plain numbers.* got days"):
+        flow.log_prob(frame.assign(size="2024-01-01"))
+    with pytest.raises(ValueError, match="'when' must hold seconds since 1970-01-01"):
+        flow.log_prob(frame.assign(when=TIMES - TIMES[0]))
+
+
+def test_names_may_be_of_any_type():
+    names = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
+    for columns in ([1, 0], [1.5, 2.5], names):
+        frame = pd.DataFrame(X[:, :2], columns=columns)
+        flow = small.build("linear", 2, columns=[str(name) for name in columns])
+        flow.adapt(frame)
+        np.testing.assert_array_equal(
+            flow.log_prob(frame.iloc[:, ::-1]), flow.log_prob(X[:, :2])
+        )

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _arrays, _checks, _optional, datasets
-from tfp_flows.datasets import frames
+from tfp_flows.datasets import dates, frames, numeric
+from tfp_flows.flows._model import condition_kinds as kinds
 from tfp_flows.preprocessing import Column
 
 __all__ = ["Columns", "NamedColumns", "by_name"]
@@ -30,13 +31,7 @@ def _column_names(
         return None
     if isinstance(columns, Mapping):
         for name, kind in columns.items():
-            column = Column.read(kind, str(name))
-            if argument == "condition_columns" and column.categories is not None:
-                msg = (
-                    f"`{argument}` must be numbers, got categories of {name!r}. Give "
-                    "one column of zeros and ones for each label."
-                )
-                raise ValueError(msg)
+            Column.read(kind, str(name))  # raises, if there is none
     names = tuple(str(column) for column in columns)
     if shape != (len(names),):
         msg = (
@@ -52,6 +47,7 @@ def by_name(
     names: tuple[str, ...] | None,
     argument: str,
     labels: Callable[[], Mapping[str, Sequence[Any]]] = dict,
+    units: Mapping[str, str] | None = None,
 ) -> Any:
     """Return named columns in their order as an array; what has no names, unchanged.
 
@@ -61,13 +57,18 @@ def by_name(
         names: Names to select, `None` for no names.
         argument: What to call the data in the error.
         labels: Returns labels of columns of categories, whose positions stand for them.
+        units: What dates and lengths of time are counted in, by name; `None` if that is
+            not known.
 
     Raises:
         ValueError: If a name is missing, or a column of that name is no numbers, or if
             a cell of a masked array is masked.
     """
-    if value is None or type(value) is np.ndarray:  # the usual, at once
+    if value is None:
         return value
+    if type(value) is np.ndarray:  # the usual, at once
+        is_plain = value.dtype.kind in "fiub"
+        return value if is_plain else numeric.of_array(value, f"`{argument}`")
     value = _arrays.unmasked(value, argument, names)
     is_table = isinstance(value, datasets.Table)
     if not is_table and not frames.is_frame(value):
@@ -85,9 +86,12 @@ def by_name(
             f"{missing[0]!r} is missing. Rename them, or pass an array."
         )
         raise ValueError(msg)
-    if is_table:
-        return value.select(names).x
-    return datasets.to_table(frames.select(value, names), labels=labels()).x
+    table = (
+        value.select(names)
+        if is_table
+        else datasets.to_table(frames.select(value, names), labels=labels())
+    )
+    return (table if units is None else table.in_units(units)).x
 
 
 class NamedColumns:
@@ -95,10 +99,17 @@ class NamedColumns:
 
     Names are optional. Data frames are then read by name, whatever the order of their
     columns, and may have further columns.
+
+    Attributes:
+        condition_kinds: What the conditions are, `None` if all of them are numbers.
+        units: What dates and lengths of time are counted in, by name of their columns,
+            of `"columns"` and of `"condition_columns"`; `None` if that is not known.
     """
 
     event_shape: tuple[int, ...]
     condition_shape: tuple[int, ...] | None
+    condition_kinds: tuple[Column, ...] | None = None
+    units: Mapping[str, Mapping[str, str]] | None = None
 
     @property
     def columns(self) -> tuple[str, ...] | None:
@@ -118,6 +129,8 @@ class NamedColumns:
     def condition_columns(self, names: Columns | None) -> None:
         shape = self.condition_shape
         self._condition_names = _column_names(names, shape, "condition_columns")
+        if isinstance(names, Mapping):
+            self.condition_kinds = kinds.read_kinds(names)
 
     def as_frame(self, x: Any) -> Any:
         """Return events as the rows of a pandas data frame.
@@ -141,7 +154,17 @@ class NamedColumns:
         frame = pd.DataFrame(np.reshape(x, [-1, size]), columns=list(names))
         for name, labels in self.category_labels().items():
             frame[name] = np.array(labels, object)[frame[name].to_numpy(int)]
+        for name, unit in self._units("columns").items():
+            found = dates.times(frame[name].to_numpy(), unit)
+            days = found.dtype == "datetime64[D]"  # which pandas has not
+            frame[name] = found.astype("datetime64[s]") if days else found
+            if unit == dates.SECONDS:
+                frame[name] = frame[name].dt.tz_localize("UTC")
         return frame
+
+    def _units(self, which: str) -> Mapping[str, str]:
+        """Return the units of columns, none where they are not known."""
+        return (self.units or {}).get(which, {})
 
     def category_labels(self) -> dict[str, Sequence[Any]]:
         """Return the labels of columns whose numbers are positions of labels."""
@@ -156,14 +179,44 @@ class NamedColumns:
             and not all(isinstance(v, (bool, int, float)) for v in column.categories)
         }
 
+    def condition_labels(self) -> dict[str, Sequence[Any]]:
+        """Return the labels of conditions whose numbers are positions of labels."""
+        return kinds.labels_of(self.condition_columns, self.condition_kinds)
+
     def in_order(self, x: Any, condition: Any) -> tuple[Any, Any]:
         """Return events and conditions as the flow takes them.
 
-        Named columns come in the order of the flow, and conditions of one number, `[N]`
-        or a number, as `[N, 1]` or `[1]`.
+        Named columns come in the order of the flow, conditions of one number, `[N]` or
+        a number, as `[N, 1]` or `[1]`, and labels as their numbers.
+
+        Raises:
+            ValueError: If a name is missing, or a label is unknown.
         """
-        condition = by_name(condition, self.condition_columns, "condition")
-        return (
-            by_name(x, self.columns, "x", self.category_labels),
-            _checks.lifted_condition(condition, self.condition_shape),
-        )
+        units = None if self.units is None else self._units("columns")
+        x = by_name(x, self.columns, "x", self.category_labels, units)
+        return x, self._condition_in_order(condition)
+
+    def _condition_in_order(self, condition: Any) -> Any:
+        if condition is None:
+            return None
+        names, of = self.condition_columns, self.condition_kinds
+        condition = kinds.coded(kinds.by_key(condition, names), names, of)
+        units = None if self.units is None else self._units("condition_columns")
+        condition = by_name(condition, names, "condition", self.condition_labels, units)
+        condition = _checks.lifted_condition(condition, self.condition_shape)
+        kinds.require_labels(condition, names, of)
+        return condition
+
+    def _names_config(self) -> dict[str, Any]:
+        """Return names, kinds of conditions, and units, as a configuration has them."""
+        columns, given = self.columns, self.condition_columns
+        config: dict[str, Any] = {
+            "columns": None if columns is None else list(columns),
+            "condition_columns": None if given is None else list(given),
+        }
+        if self.condition_kinds is not None and given is not None:
+            found = [kind.get_config() for kind in self.condition_kinds]
+            config["condition_columns"] = dict(zip(given, found, strict=True))
+        if self.units is not None:
+            config["units"] = {key: dict(held) for key, held in self.units.items()}
+        return config

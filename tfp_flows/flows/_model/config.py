@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -22,9 +22,8 @@ class Configured(keras.Model):
 
     event_shape: tuple[int, ...]
     condition_shape: tuple[int, ...] | None
-    columns: tuple[str, ...] | None
     preprocessing: Preprocessing | None
-    condition_columns: tuple[str, ...] | None
+    _names_config: Callable[[], dict[str, Any]]  # names, and what belongs to them
     options: Mapping[str, Any]
     base: bases.Base
     _checkpoint: bool
@@ -39,8 +38,7 @@ class Configured(keras.Model):
             **self.options,
             "base": _plain_base(self.base),
             "embedding": _plain_network(self._embedding_network),
-            "columns": _listed(self.columns),
-            "condition_columns": _listed(self.condition_columns),
+            **self._names_config(),
             **self._preprocessing_config(),
             "checkpoint": self._checkpoint,
             "seed": self._seed,
@@ -63,7 +61,11 @@ class Configured(keras.Model):
         Raises:
             ValueError: If the configuration was written by a newer format.
         """
-        return cls(**_read(config, custom_objects))
+        config = dict(config)
+        units = config.pop("units", None)
+        flow = cls(**_read(config, custom_objects))
+        flow.units = units
+        return flow
 
     @classmethod
     def from_maps(

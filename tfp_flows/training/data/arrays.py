@@ -10,12 +10,10 @@ import tensorflow as tf
 
 from tfp_flows import _arrays, _checks, _context, _results, datasets, preprocessing
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.datasets import frames, splits
+from tfp_flows.datasets import frames, numeric, splits
 
 __all__ = ["EMPTY", "Data", "batch_of", "check_batches", "hold_out", "read", "split"]
 
-# Beyond, float32 skips integers.
-EXACT = 2**24
 _HOW_TO_FILL = ", or pass missing='impute'"
 EMPTY = "`x` must yield at least one batch, got an empty dataset. Check its source."
 
@@ -39,6 +37,8 @@ class Data(_results.Rows):
     holes: np.ndarray | None = None  # which of those of the events, `[N, D]`
     labels: Mapping[str, tuple[Any, ...]] = {}  # of columns of categories
     units: Mapping[str, str] = {}  # of dates and lengths of time
+    condition_labels: Mapping[str, tuple[Any, ...]] = {}
+    condition_units: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -57,6 +57,10 @@ class Data(_results.Rows):
             x = table.x[:, 0] if frames.is_series(x) else table
         x, self.columns = _unnamed(x)
         self.x = _numbers(x, "x", self.columns, missing=fills)
+        if isinstance(condition, datasets.Table) or frames.is_frame(condition):
+            table = datasets.to_table(condition)
+            self.condition_labels, self.condition_units = table.labels, table.units
+            condition = table.x[:, 0] if frames.is_series(condition) else table
         condition, names = (None, None) if condition is None else _unnamed(condition)
         self.condition_columns = names
         self.condition = (
@@ -119,6 +123,8 @@ class Data(_results.Rows):
         """Return the given rows."""
         out = object.__new__(Data)
         out.imputed, out.labels, out.units = self.imputed, self.labels, self.units
+        out.condition_labels = self.condition_labels
+        out.condition_units = self.condition_units
         out.holes = None if self.holes is None else self.holes[rows]
         out.columns = self.columns
         out.condition_columns = self.condition_columns
@@ -176,11 +182,7 @@ def _numbers(
     mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
     if mask is not None and not missing:
         values = _arrays.unmasked(values, argument, names)
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub":
-        msg = f"`{argument}` must be numeric, got type {array.dtype}. Convert it."
-        raise ValueError(msg)
-    array = _floats(array)
+    array = numeric.of_array(values, f"`{argument}`")
     if mask is not None and mask.any():
         array = np.where(mask, np.nan, array).astype(array.dtype)
     if array.ndim == 0 or len(array) == 0:
@@ -204,18 +206,6 @@ def filled(values: Any) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(values), np.nan, np.ma.getdata(values))
     return np.asarray(values)
-
-
-def _floats(array: np.ndarray) -> np.ndarray:
-    """Return floats that hold the numbers, float32 where it holds them all."""
-    if array.dtype in (np.float32, np.float64):
-        return array
-    if array.dtype.kind == "f":
-        return array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
-    small = array.dtype.itemsize <= 2 or array.dtype.kind == "b"
-    if not small and array.size:
-        small = max(-int(array.min()), int(array.max())) <= EXACT
-    return array.astype(np.float32 if small else np.float64)
 
 
 def _place(names: tuple[str, ...] | None, place: tuple[int, ...]) -> str:

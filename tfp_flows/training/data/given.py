@@ -58,7 +58,18 @@ class Given:
             for i, kind in enumerate(kinds)
             if not kind.is_plain
         ]
+        lines += [
+            f"condition column {name!r}: {kind}"
+            for name, kind in zip(
+                self.flow.condition_columns or (),
+                self.flow.condition_kinds or (),
+                strict=False,
+            )
+            if not kind.is_plain
+        ]
         lines += [f"column {name!r}: {unit}" for name, unit in data.units.items()]
+        units = data.condition_units
+        lines += [f"condition column {name!r}: {unit}" for name, unit in units.items()]
         if data.imputed:
             lines.append(f"{data.imputed} missing cells are filled from similar rows")
         return tuple(lines)
@@ -100,10 +111,10 @@ def read(
         every = arrays.read(dataset, shape)
     else:
         if isinstance(x, dict) and condition is None:
-            inputs: dict[str, Any] = x
-            x, condition = inputs["x"], inputs.get("condition")
+            x, condition = _of_dict(x)
         if isinstance(flow, flows.Flow):
             x, condition = _ordered(flow, x, condition)
+        condition = told.read_condition(condition)
         x = told.read(x)
         every = arrays.Data(x, condition, weights, missing=missing, seed=seed)
         every.place(groups, time)
@@ -125,12 +136,14 @@ def read(
         kinds=kinds_of,
         notices=told.notices if detects else lambda *_: [],
     )
-    every = screened.data
+    every = screened.data.counted()  # rows of weight 0 need be no such values
     by_name = isinstance(flow, str)
     flow, dtype = _in_dtype(flow, screened, options)
     findings.report(screened.findings)
     if isinstance(flow, str):
         dtype |= {} if told.names is None else {"columns": told.names}
+        if (of_conditions := told.choose_conditions(every)) is not None:
+            dtype["condition_columns"] = of_conditions
         if screened.kinds is not None:
             dtype["preprocessing"] = Preprocessing(screened.kinds)
     flow = _built(flow, every, seed, {**dtype, **options})
@@ -156,6 +169,18 @@ def read(
     return Given(flow, every, train, held_out, dataset, share, average)
 
 
+def _of_dict(x: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the events and conditions of a dict of both."""
+    unknown = set(x) - {"x", "condition"}
+    if unknown or "x" not in x:
+        msg = (
+            "`x` as a dict must have 'x', and 'condition' if there is one, got the "
+            f"keys {list(x)}. Of columns by name make a frame: pandas.DataFrame(x)."
+        )
+        raise ValueError(msg)
+    return x["x"], x.get("condition")
+
+
 def _in_dtype(
     flow: flows.Flow | str, screened: screening.Screened, options: dict[str, Any]
 ) -> tuple[flows.Flow | str, dict[str, Any]]:
@@ -171,10 +196,25 @@ def _in_dtype(
 
 def _ordered(flow: flows.Flow, x: Any, condition: Any) -> tuple[Any, Any]:
     """Return data as the flow has them; it learns names that it does not know."""
+    if flow.units is None and (flow.columns or flow.condition_columns):
+        flow.units = {
+            "columns": _units(x, flow.columns, flow.category_labels()),
+            "condition_columns": _units(
+                condition, flow.condition_columns, flow.condition_labels()
+            ),
+        }
     ordered = flow.in_order(x, condition)
     unnamed = flow.columns is None and datasets.frames.is_frame(x)
     unknown = flow.condition_columns is None and datasets.frames.is_frame(condition)
     return x if unnamed else ordered[0], condition if unknown else ordered[1]
+
+
+def _units(data: Any, names: Any, labels: Any) -> dict[str, str]:
+    """Return what dates and lengths of time in a frame are counted in."""
+    is_frame = datasets.frames.is_frame(data) and not datasets.frames.is_series(data)
+    if is_frame and names and set(names) <= set(datasets.frames.names(data)):
+        data = datasets.to_table(datasets.frames.select(data, names), labels=labels)
+    return dict(data.units) if isinstance(data, datasets.Table) else {}
 
 
 def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:
@@ -216,8 +256,7 @@ def _in_order(flow: flows.Flow, validation: Any) -> Any:
     if not isinstance(validation, (tuple, list)):
         validation = (validation,)
     if isinstance(validation[0], dict):
-        inputs = validation[0]
-        validation = (inputs["x"], inputs.get("condition"), *validation[2:])
+        validation = (*_of_dict(validation[0]), *validation[2:])
     given = (*validation, None)[:2]
     if isinstance(flow, image_flows.ImageFlow):
         flow.require_pixels(given[0], "validation")
@@ -299,7 +338,25 @@ def _built(
     if flow.columns is None and train.columns is not None:
         flow.columns = train.columns
         flow.condition_columns = train.condition_columns
+    _learn_units(flow, train)
     return flow
+
+
+def _learn_units(flow: flows.Flow, train: arrays.Data) -> None:
+    """Keep what dates and lengths of time of the rows are counted in."""
+    if flow.condition_kinds is None and train.condition_labels:
+        name = next(iter(train.condition_labels))
+        msg = (
+            f"condition column {name!r} holds categories, and the flow was built for "
+            "numbers. Build it with condition_columns={"
+            f"{name!r}: ('category', labels)}}, or give its name."
+        )
+        raise ValueError(msg)
+    if flow.units is None and (train.columns or train.condition_columns):
+        flow.units = {
+            "columns": dict(train.units),
+            "condition_columns": dict(train.condition_units),
+        }
 
 
 def refuse_options(options: dict[str, Any]) -> None:

@@ -22,7 +22,13 @@ _COARSE = 0.25
 
 
 class Kinds:
-    """What `fit` is told of the columns of the events.
+    """What `fit` is told of the columns of events and conditions.
+
+    Attributes:
+        told: Kinds of columns of the events by name.
+        conditions: Kinds of conditions by name.
+        names: Names of the events' columns, if only these are told.
+        detects: Whether kinds that are not told are to be detected.
 
     Args:
         columns: `"auto"`; `"continuous"` or a list of names for numbers; or kinds by
@@ -34,6 +40,7 @@ class Kinds:
 
     def __init__(self, columns: Any) -> None:
         self.told: dict[str, Any] = {}
+        self.conditions: dict[str, Any] = {}
         self.names: tuple[str, ...] | None = None
         self.detects = columns in (None, "auto") if not _is_many(columns) else False
         if isinstance(columns, Mapping):
@@ -71,8 +78,55 @@ class Kinds:
             if (columns := Column.read(self.told[name], name).categories)
         }
 
+    def read_condition(self, condition: Any) -> Any:
+        """Return conditions, text in categories as numbers, without what is dropped.
+
+        Kinds of names that conditions have are theirs from now on.
+        """
+        is_table = isinstance(condition, datasets.Table)
+        if not is_table and not datasets.frames.is_frame(condition):
+            return condition
+        if not is_table and datasets.frames.is_series(condition):
+            condition = datasets.frames.select(
+                condition, datasets.frames.names(condition)
+            )
+        names = condition.columns if is_table else datasets.frames.names(condition)
+        mine = {name: self.told[name] for name in names if name in self.told}
+        kept = [name for name in names if mine.get(name) != DROP]
+        if is_table:
+            condition = condition.select(kept)
+        else:
+            of = Kinds(mine)
+            condition = datasets.to_table(
+                datasets.frames.select(condition, kept),
+                labels=of.labels,
+                categories=of.categories,
+            )
+        self.conditions = mine
+        return condition
+
+    def choose_conditions(self, data: arrays.Data) -> dict[str, Column] | None:
+        """Return what conditions are by name, `None` if all are numbers.
+
+        Args:
+            data: The rows.
+        """
+        if data.condition is None or data.condition_columns is None:
+            return None
+        found = {}
+        for i, name in enumerate(data.condition_columns):
+            found[name] = Column()
+            if name in self.conditions:
+                kind, values = self.conditions[name], data.condition[:, i]
+                found[name] = _told(kind, name, values, data.condition_labels)
+            elif name in data.condition_labels:
+                found[name] = Column(categories=data.condition_labels[name])
+        seen = (c.categories is not None or c.periodic for c in found.values())
+        return found if any(seen) else None
+
     def read(self, x: Any) -> Any:
         """Return events, text in categories as numbers, without what is dropped."""
+        self._leave_out_conditions(x)
         told = (*self.told, *(self.names or ()))
         if not isinstance(x, datasets.Table) and not datasets.frames.is_frame(x):
             if not self.told:
@@ -93,6 +147,17 @@ class Kinds:
             _require_known(rest, x.columns)
             x = x.select([name for name in x.columns if name not in dropped])
         return x
+
+    def _leave_out_conditions(self, x: Any) -> None:
+        """Forget kinds of names that only conditions have."""
+        known: Sequence[str] = ()
+        if isinstance(x, datasets.Table):
+            known = x.columns
+        elif datasets.frames.is_frame(x):
+            known = datasets.frames.names(x)
+        for name in self.conditions:
+            if name not in known:
+                self.told.pop(name, None)
 
     def choose(self, data: arrays.Data, *, detects: bool) -> tuple[Column, ...] | None:
         """Return what the columns are, `None` if all are numbers.

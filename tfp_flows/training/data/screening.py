@@ -76,7 +76,7 @@ def screen(
         outliers: `"drop"` leaves rows with gross outliers out, `"keep"` does not.
         is_part: Whether these are the first rows of a dataset only, which stay as they
             are; nothing is an error then.
-        kinds: Says what the columns are, of the rows without outliers.
+        kinds: Says what the columns are, of the rows that count, without outliers.
         notices: Says what is to be said of these.
     """
     _checks.one_of(outliers, ("drop", "keep"), "outliers")
@@ -95,7 +95,7 @@ def screen(
     keep = np.ones(len(data), bool)
     keep[far] = not drops
     seen = keep & counts
-    found_kinds = kinds(data if keep.all() else data.select(keep))
+    found_kinds = kinds(data if seen.all() else data.select(seen))
     discrete = [] if found_kinds is None else [c.is_discrete for c in found_kinds]
     fine: list[Finding] = []
     for kind, (values, names) in parts.items():
