@@ -29,15 +29,13 @@ from tfp_flows import datasets, flows, training
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "digits": {
         "glow, affine": {"num_steps": 3, "hidden_units": (48, 48)},
-        "glow, affine, dropout": {
-            "num_steps": 3,
-            "hidden_units": (48, 48),
-            "dropout": 0.1,
-        },
         "glow, spline": {"num_steps": 2, "hidden_units": (16, 16)},
         "tarflow, patch 2": {"width": 32, "patch_size": 2},
-        "tarflow, patch 2, dropout": {"width": 32, "patch_size": 2, "dropout": 0.1},
-        "tarflow, patch 1, dropout": {"width": 32, "patch_size": 1, "dropout": 0.1},
+        "tarflow, patch 2, spline": {
+            "width": 28,
+            "patch_size": 2,
+            "transformer": "RationalQuadratic(8, -5.0, 5.0)",
+        },
     },
     "fashion": {
         "glow, affine": {"num_steps": 4, "hidden_units": (48, 48)},

@@ -26,6 +26,7 @@ FURTHER: dict[str, set[str]] = {
         "act_norm_image",
         "amortized_sylvester",
         "autoregressive_attention",
+        "autoregressive_convolution",
         "autoregressive_spline",
         "chain_empty",
         "chain_conditional",

@@ -51,6 +51,7 @@ FLOWS = (
     "RealNVPImage",
     "ResidualFlow",
     "SIG",
+    "SeriesFlow",
     "SylvesterFlow",
     "SumOfSquaresFlow",
     "TarFlow",

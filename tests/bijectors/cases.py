@@ -210,6 +210,19 @@ def _autoregressive_attention(dtype):
     return _perturbed(maps.MaskedAutoregressive(maps.Affine(), net))
 
 
+@case("autoregressive_convolution", (4,), condition_shape=(2,))
+def _autoregressive_convolution(dtype):
+    net = networks.CausalConvolution(
+        *(4, 2, 4),
+        dilations=(1, 1),
+        token_size=2,
+        condition_shape=2,
+        dtype=dtype,
+        seed=0,
+    )
+    return _perturbed(maps.MaskedAutoregressive(maps.Affine(), net))
+
+
 @case("invert_autoregressive", (2,))
 def _invert_autoregressive(dtype):
     made = networks.MADE(2, 2, (6,), dtype=dtype, seed=0)

@@ -26,6 +26,7 @@ SMALL = {
     "naf": {"num_layers": 1, "hidden_units": (8,)},
     "umnn": {"num_layers": 1, "hidden_units": (8,)},
     "tarflow": {"num_layers": 2, "attention_layers": 1, "width": 4, "num_heads": 2},
+    "series": {"num_layers": 1, "width": 4, "dilations": (1,)},
     "bnaf": {"num_layers": 1, "hidden_units": (4,)},
     "circular": {
         "num_layers": 2,
@@ -108,6 +109,7 @@ add("sos", "sos", 2)
 add("naf", "naf", 2, transformer=bijectors.DeepSigmoidal(3))
 add("umnn", "umnn", 2, transformer=bijectors.MonotoneNetwork(2, 16))
 add("tarflow", "tarflow", 4, 2, patch_size=2)
+add("series", "series", 3, 2)
 add("bnaf", "bnaf", 2, 1, check={"noise": 0.03})
 add(
     "circular",

@@ -27,6 +27,7 @@ SMALL = {
     "naf": {"num_layers": 1, "hidden_units": (8,)},
     "umnn": {"num_layers": 1, "hidden_units": (8,)},
     "tarflow": {"num_layers": 2, "attention_layers": 1, "width": 4, "num_heads": 2},
+    "series": {"num_layers": 1, "width": 4, "dilations": (1,)},
     "bnaf": {"num_layers": 1, "hidden_units": (4,)},
     "circular": {
         "num_layers": 2,

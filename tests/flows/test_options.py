@@ -47,7 +47,7 @@ def test_configuration_rebuilds_the_flow(name):
 
 # Of other words, or none: their networks are maps, or their base is the circle.
 OTHERS = (*small.UNCONDITIONAL, "bnaf", "circular", "residual")
-OTHERS += ("cnf", "flow-matching", "tarflow")
+OTHERS += ("cnf", "flow-matching", "tarflow", "series")
 
 
 @pytest.mark.parametrize("name", [n for n in flows.names() if n not in OTHERS])

@@ -8,7 +8,7 @@ from tfp_flows import flows, training
 ADAPTING = (
     *("nice", "realnvp", "nsf", "maf", "iaf", "nsf-ar", "maf-mol"),
     *("coupling", "autoregressive", "bernstein", "sos", "naf", "umnn"),
-    "tarflow",
+    *("tarflow", "series"),
 )
 TAILED = ("planar", "radial", "residual", "sylvester", "bnaf", "cnf")
 

@@ -24,6 +24,7 @@ TABLES = {
     "naf": "autoregressive deep sigmoidal maps; fast densities",
     "umnn": "autoregressive integrals of networks; slow, smooth densities",
     "tarflow": "autoregressive maps by attention; many columns, fast densities",
+    "series": "each time given the times before, by causal convolutions; forecasts",
     "bnaf": "networks that increase in each coordinate; fast densities",
     "circular": "spline coupling of angles: densities on circle and torus",
     "coupling": "coupling of any transformer: --option transformer=...",

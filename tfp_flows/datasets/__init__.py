@@ -28,6 +28,7 @@ from tfp_flows.datasets.mixed import (
     mixed_table_log_prob,
 )
 from tfp_flows.datasets.readers import read_table
+from tfp_flows.datasets.series import autoregressive_series
 from tfp_flows.datasets.splits import split_rows
 from tfp_flows.datasets.table import Table, check_columns, to_table
 from tfp_flows.datasets.toys import toy, toy_entropy, toy_log_prob, toy_names
@@ -39,6 +40,7 @@ __all__ = [
     "FASHION_CLASSES",
     "MIXED_COLUMNS",
     "Table",
+    "autoregressive_series",
     "check_columns",
     "cloud_names",
     "conditional_toy",

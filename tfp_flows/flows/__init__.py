@@ -49,6 +49,7 @@ from tfp_flows.flows.vectors.residual import (
     RadialFlow,
     SylvesterFlow,
 )
+from tfp_flows.flows.vectors.series import SeriesFlow
 
 __all__ = [
     "DEFAULT",
@@ -86,6 +87,7 @@ __all__ = [
     "RealNVPImage",
     "Recipe",
     "ResidualFlow",
+    "SeriesFlow",
     "SumOfSquaresFlow",
     "SylvesterFlow",
     "TarFlow",

@@ -20,6 +20,7 @@ from tfp_flows.flows.vectors import (
     coupling,
     linear,
     residual,
+    series,
 )
 
 __all__ = ["DEFAULT", "build", "flow_class", "image_names", "names"]
@@ -42,6 +43,7 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "naf": autoregressive.NeuralAutoregressiveFlow,
     "umnn": autoregressive.MonotoneNetworkFlow,
     "tarflow": attention.TarFlow,
+    "series": series.SeriesFlow,
     "bnaf": block.BlockAutoregressiveFlow,
     "circular": coupling.CircularFlow,
     "coupling": coupling.CouplingFlow,

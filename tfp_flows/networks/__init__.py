@@ -4,6 +4,7 @@ from tfp_flows.networks.adapter import NetworkConditioner, as_conditioner
 from tfp_flows.networks.attention import CausalTransformer
 from tfp_flows.networks.base import Conditioner
 from tfp_flows.networks.block import BlockNetwork
+from tfp_flows.networks.causal_convolution import CausalConvolution
 from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.conv import ConvNet
 from tfp_flows.networks.lipschitz import LipschitzMLP
@@ -17,6 +18,7 @@ __all__ = [
     "MADE",
     "MLP",
     "BlockNetwork",
+    "CausalConvolution",
     "CausalTransformer",
     "ConditionEmbedding",
     "Conditioner",

@@ -11,6 +11,7 @@ from tfp_flows import _checks, _serialize
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors import adapters
 from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.bijectors.normalization import actnorm
 from tfp_flows.flows._model import options
 from tfp_flows.flows._model.batch import Batch
 from tfp_flows.flows._model.options import option
@@ -28,11 +29,11 @@ NOISE_SEEDS = 7919
 class TarFlowImage(AttentionLayers, raw.PixelFlow):
     """Autoregressive layers over patches, by causal transformers (TarFlow).
 
-    An image is cut into patches of `patch_size` pixels a side, row by row. Each layer
-    maps the pixels of a patch given the patches before it; the next one goes the other
-    way. The density is fast, one pass; sampling goes through the patches one after the
-    other, with the keys and values of those before kept, in steps that cost about one
-    pass in total.
+    Channels are normalised (`ActNorm`, set by `adapt`). An image is cut into patches of
+    `patch_size` pixels a side, row by row. Each layer maps the pixels of a patch given
+    the patches before it; the next one goes the other way. The density is fast, one
+    pass; sampling goes through the patches one after the other, with the keys and
+    values of those before kept, in steps that cost about one pass in total.
 
     With `pixel_noise` the density is that of images to which noise of this deviation
     has been added, and so are its samples; `denoise` takes it out again. Bits per
@@ -77,7 +78,7 @@ class TarFlowImage(AttentionLayers, raw.PixelFlow):
         for side, what in ((height, "the height"), (width, "the width")):
             _checks.divides(self.patch_size, side, "patch_size", f"{what} of images")
         ranks = images.patch_ranks((height, width, channels), self.patch_size)
-        found = []
+        found: list[bijector_base.Bijector] = []
         for i in range(self.num_layers):
             # The layer next to the data begins at the upper left corner.
             is_even = (self.num_layers - 1 - i) % 2 == 0
@@ -90,7 +91,11 @@ class TarFlowImage(AttentionLayers, raw.PixelFlow):
                 condition_shape,
             )
             found.append(adapters.OnFlattened(layer, self.event_shape))
-        return found
+        # What networks see is bounded: pixels come to them with deviation one.
+        norm = actnorm.ActNorm.trainable(
+            channels, event_ndims=3, dtype=self.variable_dtype
+        )
+        return [*found, norm]
 
     def _prepared(self, batch: Batch | None, step: tf.Tensor) -> Batch | None:
         batch = super()._prepared(batch, step)

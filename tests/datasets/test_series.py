@@ -1,0 +1,36 @@
+"""Simulated series have the moments of their process."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfp_flows import datasets
+
+
+def test_series_have_the_variance_and_correlation_of_their_process():
+    x = datasets.autoregressive_series(
+        20000, 3, coefficients=(0.6,), noise=2.0, seed=0
+    ).astype("float64")
+    assert x.dtype == "float64"
+    np.testing.assert_allclose(x.var(axis=0), 4.0 / (1.0 - 0.36), rtol=0.05)
+    np.testing.assert_allclose(np.corrcoef(x.T)[0], [1.0, 0.6, 0.36], atol=0.03)
+
+
+def test_times_are_what_the_coefficients_say():
+    x = datasets.autoregressive_series(
+        5, 30, coefficients=(1.6, -0.9), noise=1e-6, seed=0
+    )
+    wanted = 1.6 * x[:, 1:-1] - 0.9 * x[:, :-2]
+    np.testing.assert_allclose(x[:, 2:], wanted, atol=1e-5)
+    again = datasets.autoregressive_series(
+        5, 30, coefficients=(1.6, -0.9), noise=1e-6, seed=0
+    )
+    np.testing.assert_array_equal(x, again)
+
+
+def test_series_that_grow_without_end_are_refused():
+    with pytest.raises(ValueError, match="`coefficients` must be those of a stationar"):
+        datasets.autoregressive_series(2, coefficients=(1.01,))
+    with pytest.raises(ValueError, match="`length` must be at least 1"):
+        datasets.autoregressive_series(2, 0)
