@@ -61,7 +61,7 @@ def fitted(layer, steps=1_500):
     rate = keras.optimizers.schedules.CosineDecay(0.01, steps)
     network.compile(keras.optimizers.Adam(rate), loss=negative_log_likelihood)
     data = tf.data.Dataset.from_tensors((x / width, y / unit)).repeat()
-    network.fit(data, epochs=1, steps_per_epoch=steps, verbose=0)
+    network.fit(data, steps_per_epoch=steps, shuffle=False, verbose=0)
     return network
 
 

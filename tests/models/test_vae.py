@@ -171,6 +171,20 @@ def test_images_pass_through_networks_of_the_user():
     assert copy.encoder.layers[0].filters == 2
 
 
+@pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
+def test_types_follow_the_policy(dtype):
+    vae = models.FlowVAE(
+        4, 2, posterior="iaf", posterior_options={"num_layers": 1}, prior="realnvp",
+        hidden_units=(4,), seed=0, dtype=dtype,
+    )  # fmt: skip
+    x = np.random.default_rng(0).integers(0, 2, size=(3, 4))
+    found = vae(x)
+    assert found.dtype == ("float64" if dtype == "float64" else "float32")
+    copy = models.FlowVAE.from_config(vae.get_config())
+    copy.set_weights(vae.get_weights())
+    np.testing.assert_array_equal(vae.elbo(x, seed=0), copy.elbo(x, seed=0))
+
+
 @pytest.mark.parametrize(
     ("given", "kind", "message"),
     [

@@ -33,6 +33,7 @@ def dense_network(
     last: int | None,
     activation: str,
     rng: np.random.Generator,
+    dtype: Any = None,
 ) -> keras.Sequential:
     """Return dense layers with initial weights of a generator.
 
@@ -41,6 +42,7 @@ def dense_network(
         last: Number of outputs of a last layer without activation; `None` for none.
         activation: Of the hidden layers.
         rng: The generator.
+        dtype: Policy of Keras, `None` for the global one.
     """
     widths = [(size, activation) for size in sizes]
     if last is not None:
@@ -49,13 +51,14 @@ def dense_network(
         keras.layers.Dense(
             size,
             activation=function,
+            dtype=dtype,
             kernel_initializer=keras.initializers.GlorotUniform(
                 seed=int(rng.integers(2**31 - 1))
             ),
         )
         for size, function in widths
     ]
-    return keras.Sequential([keras.layers.Flatten(), *layers])
+    return keras.Sequential([keras.layers.Flatten(dtype=dtype), *layers])
 
 
 class LatentModel(keras.Model, abc.ABC):
@@ -113,7 +116,7 @@ class LatentModel(keras.Model, abc.ABC):
             num_features: How many numbers the encoder makes.
         """
         size = self.latent_size
-        self.head = dense_network((), 2 * size, "linear", self._rng)
+        self.head = dense_network((), 2 * size, "linear", self._rng, self.dtype_policy)
         self.head.build((None, num_features))
         self.posterior_flow = None
         if self.posterior != "gaussian":
@@ -132,6 +135,7 @@ class LatentModel(keras.Model, abc.ABC):
         defaults = {"inverted": True, "hidden_units": HIDDEN}
         given = {**{k: v for k, v in defaults.items() if k in known}, **given}
         given.setdefault("seed", self._next_seed())
+        given.setdefault("dtype", self.variable_dtype)
         return flows.build(self.posterior, self.latent_size, num_features, **given)
 
     def _prior_flow(self) -> flows.Flow | None:
@@ -143,7 +147,12 @@ class LatentModel(keras.Model, abc.ABC):
         """
         prior = self.prior
         if isinstance(prior, str):
-            return flows.build(prior, self.latent_size, seed=self._next_seed())
+            return flows.build(
+                prior,
+                self.latent_size,
+                seed=self._next_seed(),
+                dtype=self.variable_dtype,
+            )
         if prior is None:
             return None
         if not isinstance(prior, flows.Flow):
@@ -164,6 +173,11 @@ class LatentModel(keras.Model, abc.ABC):
     @abc.abstractmethod
     def _features(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Return what the encoder makes of events, `[N, C]`."""
+
+    def _features_of(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Return what the encoder makes, in the type of densities."""
+        features = self._features(x, training=training)
+        return tf.cast(tf.convert_to_tensor(features), self.variable_dtype)
 
     @abc.abstractmethod
     def _log_likelihood(
@@ -186,7 +200,8 @@ class LatentModel(keras.Model, abc.ABC):
         self, features: tf.Tensor, seed: Any = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return one draw of the posterior of each event, `[N, L]`, and its log q."""
-        loc, log_scale = tf.split(self.head(features), 2, axis=-1)
+        made = tf.cast(self.head(features), features.dtype)
+        loc, log_scale = tf.split(made, 2, axis=-1)
         log_scale = LOG_SCALE_BOUND * tf.tanh(log_scale / LOG_SCALE_BOUND)
         if seed is None:
             seed = self.seed_generator.next()
@@ -210,7 +225,7 @@ class LatentModel(keras.Model, abc.ABC):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return `log p(x|z)` and `log p(z) - log q(z|x)`, `[draws, N]` each."""
         with _context.training_scope(training):
-            features = self._features(x, training=training)
+            features = self._features_of(x, training=training)
             if draws > 1:
                 x, features = (
                     tf.repeat(part[tf.newaxis], draws, axis=0) for part in (x, features)
@@ -423,7 +438,7 @@ class LatentModel(keras.Model, abc.ABC):
         return run(values, tf.cast(drawn, tf.int32))
 
     def _encoded(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return self._posterior_draw(self._features(x, training=False), seed)[0]
+        return self._posterior_draw(self._features_of(x, training=False), seed)[0]
 
     def sample_latent(self, count: int, *, seed: int | None = None) -> tf.Tensor:
         """Return draws of the prior, `[count, L]`.
@@ -446,6 +461,7 @@ class LatentModel(keras.Model, abc.ABC):
             prior = keras.saving.serialize_keras_object(prior)
         return {
             "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "latent_size": self.latent_size,
             "posterior": self.posterior,
             "posterior_options": self.posterior_options,

@@ -116,7 +116,9 @@ class MultiplicativeDense(bayesian.BayesianDense):
         self.factors = self._flow(self.flow, size)
         self.auxiliary = self._flow(self.auxiliary_flow, size)
         # Of r: what sees the weights, and what mean and log-scale are made by.
-        scatter = keras.initializers.RandomNormal(stddev=size**-0.5, seed=self.seed)
+        scatter = keras.initializers.RandomNormal(
+            stddev=size**-0.5, seed=self._next_seed()
+        )
         self.see = self._weight((size,), scatter, "see")
         self.auxiliary_mean = self._vector(size, 0.0, "auxiliary_mean")
         self.auxiliary_mean_of_weights = self._vector(

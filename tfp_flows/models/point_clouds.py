@@ -98,10 +98,12 @@ class PointFlow(latent.LatentModel):
             self.hidden_units,
             seed=self._next_seed(),
             pooling="both",
+            dtype=self.dtype_policy,
         )
         self.encoder.build((None, None, self.num_dims))
         self._make_latent(self.hidden_units[-1])
-        given = {"seed": self._next_seed(), **self.flow_options}
+        given = {"seed": self._next_seed(), "dtype": self.variable_dtype}
+        given |= self.flow_options
         self.point_flow = flows.build(flow, self.num_dims, self.latent_size, **given)
         self.loc = self._statistic((self.num_dims,), "zeros", "loc")
         self.scale = self._statistic((), "ones", "scale")
@@ -109,7 +111,11 @@ class PointFlow(latent.LatentModel):
 
     def _statistic(self, shape: tuple[int, ...], value: str, name: str) -> Any:
         return self.add_weight(
-            shape=shape, initializer=value, trainable=False, name=name
+            shape=shape,
+            initializer=value,
+            trainable=False,
+            autocast=False,
+            name=name,
         )
 
     def adapt(self, x: Any) -> None:

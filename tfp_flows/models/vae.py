@@ -119,10 +119,10 @@ class FlowVAE(latent.LatentModel):
         self._given = {"encoder": encoder, "decoder": decoder}
         numbers = self._values.numbers * math.prod(self.event_shape)
         self.encoder = encoder or latent.dense_network(
-            self.hidden_units, None, activation, self._rng
+            self.hidden_units, None, activation, self._rng, self.dtype_policy
         )
         self.decoder = decoder or latent.dense_network(
-            self.hidden_units[::-1], numbers, activation, self._rng
+            self.hidden_units[::-1], numbers, activation, self._rng, self.dtype_policy
         )
         features = self.encoder(tf.zeros([1, *self.event_shape], self.variable_dtype))
         if len(features.shape) != 2:
@@ -168,7 +168,7 @@ class FlowVAE(latent.LatentModel):
 
     def _numbers(self, z: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Return what the decoder makes, `[N, *event_shape, P]`."""
-        made = self.decoder(z, training=training)
+        made = tf.cast(self.decoder(z, training=training), self.variable_dtype)
         return tf.reshape(made, [-1, *self.event_shape, self._values.numbers])
 
     def _log_likelihood(

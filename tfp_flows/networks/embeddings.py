@@ -47,12 +47,20 @@ class _Embedding(keras.Layer):
     ) -> keras.Sequential:
         layers = [
             keras.layers.Dense(
-                n, activation=self.activation, kernel_initializer=self._start(rng)
+                n,
+                activation=self.activation,
+                kernel_initializer=self._start(rng),
+                dtype=self.dtype_policy,
             )
             for n in sizes
         ]
         if last is not None:
-            layers.append(keras.layers.Dense(last, kernel_initializer=self._start(rng)))
+            start = self._start(rng)
+            layers.append(
+                keras.layers.Dense(
+                    last, kernel_initializer=start, dtype=self.dtype_policy
+                )
+            )
         return keras.Sequential(layers)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple:
