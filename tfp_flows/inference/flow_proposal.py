@@ -315,7 +315,11 @@ class FlowProposal(tfp.mcmc.TransitionKernel):
             flow.compile(keras.optimizers.Adam(LEARNING_RATE), jit_compile=True)
             self._compiled = True
         history = flow.fit(
-            batches, epochs=epochs, verbose=0, callbacks=[_decay(epochs)]
+            batches,
+            epochs=epochs,
+            shuffle=False,  # the dataset does
+            verbose=0,
+            callbacks=[_decay(epochs)],
         )
         return [float(loss) for loss in history.history["loss"]]
 
