@@ -93,6 +93,15 @@ def test_benchmark_of_inference_prints_its_table(name, capsys, monkeypatch):
             assert part in printed
 
 
+@pytest.mark.slow
+def test_any_conditional_prints_all_splits(capsys):
+    script = FOLDER / "inference" / "any_conditional.py"
+    runpy.run_path(str(script))["main"](["--quick"])
+    printed = capsys.readouterr().out
+    assert "given 5 columns: " in printed
+    assert "mean of 62 splits" in printed
+
+
 def test_every_benchmark_of_learning_has_an_expected_table():
     scripts = (FOLDER / "learning").glob("[!_]*.py")
     assert {script.stem for script in scripts} == set(LEARNING)

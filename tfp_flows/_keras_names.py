@@ -20,6 +20,7 @@ __all__ = ["FLOWS", "MODELS", "RENAMED", "announce"]
 
 # The classes that `tfp_flows.flows` registers and files may hold.
 FLOWS = (
+    "AnyOrderFlow",
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
     "BernsteinFlow",

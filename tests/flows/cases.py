@@ -48,6 +48,7 @@ SMALL = {
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
+    "any-order": {"hidden_units": (8, 8), "num_components": 3},
     "mixture": {
         "component": "realnvp",
         "num_components": 2,
@@ -144,6 +145,7 @@ add(
 )
 add("gaussianization_condition", "gaussianization", 2, 2, hidden_units=(8,))
 add("mixture", "mixture", 2, 1)
+add("any-order", "any-order", 3, 1)
 # Other events: one coordinate, and an image.
 add("nsf_one", "nsf", 1, 1, base="diagonal-normal")
 add("realnvp_image", "realnvp", (2, 2, 1), (2, 1))

@@ -49,6 +49,7 @@ SMALL = {
     "gis": {"num_layers": 2, "num_bins": 6},
     "sig": {"num_layers": 2, "num_bins": 6},
     "gaussianization": {"num_layers": 2, "num_bins": 6},
+    "any-order": {"hidden_units": (8, 8), "num_components": 3},
     "mixture": {
         "component": "realnvp",
         "num_components": 2,

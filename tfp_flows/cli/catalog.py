@@ -42,6 +42,7 @@ TABLES = {
     "sig": "normal noise moved to the data in slices; samples",
     "gaussianization": "trained rotations and marginal splines",
     "mixture": "flows of one kind, trained together: data that fall apart",
+    "any-order": "the density of any columns given any others; fills missing cells",
 }
 IMAGES = {
     "glow": "multi-scale flow of 1x1 convolutions and coupling",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import (
+    chosen_flow,
     columns,
     config,
     files,
@@ -83,10 +84,17 @@ def add_parser(commands: Any) -> None:
         help="columns that the density depends on; for images: the array of classes",
     )
     add(
+        "--conditionals",
+        choices=("any",),
+        help="fit one flow for the density of any columns given any others, of which "
+        "`tfp-flows impute` fills missing cells",
+    )
+    add(
         "--missing",
-        choices=("error", "impute"),
+        choices=("error", "impute", "marginal"),
         default="error",
-        help="cells without a value: refuse them, or fill them from similar rows; rows "
+        help="cells without a value: refuse them, or fill them from similar rows; or "
+        "with --conditionals any leave them out of the likelihood (marginal); rows "
         "held out that have some are not scored; default error",
     )
     add(
@@ -160,9 +168,7 @@ def run(arguments: argparse.Namespace) -> None:
     changes = config.note_changes(arguments)
     if changes is not None:
         Report(arguments).note(changes)
-    if arguments.budget is not None:
-        _check_budget(arguments)
-        arguments.flow = "rbig"
+    chosen_flow.choose(arguments)
     if images.is_image_file(arguments.data) or arguments.flow in images.FLOWS:
         _run_images(arguments)
         return
@@ -228,7 +234,7 @@ def run(arguments: argparse.Namespace) -> None:
     done.write(arguments, out, name)
     report = Report(arguments)
     found.report(report)
-    if arguments.missing == "impute":
+    if arguments.missing != "error":
         test = test[tables.complete(events, conditions)[test]]
     report.line(
         f"rows: {len(train)} to fit, {len(test)} held out",
@@ -241,20 +247,6 @@ def run(arguments: argparse.Namespace) -> None:
     done.report(report, out)
     report.end()
     done.end(out)
-
-
-def _check_budget(arguments: argparse.Namespace) -> None:
-    """Raise unless it is left to the budget which flow is fitted, and how long."""
-    for name in ("epochs", "resume", "condition", "batch_size"):
-        if getattr(arguments, name):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} has no part in a fit with --budget.")
-    if arguments.flow not in (None, "rbig"):
-        raise UsageError(
-            f"--budget chooses the flow itself, got --flow {arguments.flow}."
-        )
-    if images.is_image_file(arguments.data):
-        raise UsageError("--budget is for tables, the data are images.")
 
 
 def _judge(

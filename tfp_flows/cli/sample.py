@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tfp_flows.datasets import Table
     from tfp_flows.flows import Flow
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "labelled", "run"]
 
 
 def add_parser(commands: Any) -> None:
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> None:
         x = _draw(flow, len(given), given.x, arguments.seed)
         x, names = np.concatenate([x, given.x], axis=1), [*names, *given.columns]
     report = output.Report(arguments)
-    text = _labelled(flow, x, names, out)
+    text = labelled(flow, x, names, out)
     if out is not None or not report.json:
         rest = [i for i, name in enumerate(names) if name not in text]
         output.write(out, x[:, rest], [names[i] for i in rest], text)
@@ -131,12 +131,18 @@ def run(arguments: argparse.Namespace) -> None:
     report.end()
 
 
-def _labelled(
+def labelled(
     flow: Flow, x: np.ndarray, names: Sequence[str], out: Path | None
 ) -> dict[str, list[Any]]:
     """Return columns whose numbers stand for text or dates as text, by name.
 
     Arrays of NumPy keep dates as numbers.
+
+    Args:
+        flow: The flow.
+        x: Numbers, `[n, d]`.
+        names: Names of their columns: events, and conditions behind them.
+        out: File to write, if one is written.
     """
     from tfp_flows.datasets import dates
 

@@ -125,9 +125,7 @@ def screen(
     if data.imputed:
         cells = data.x.size + (0 if data.condition is None else data.condition.size)
         share = 100 * data.imputed / cells
-        sentences.append(
-            f"{data.imputed} missing cells ({share:.2g} %) are filled from similar rows"
-        )
+        sentences.append(data.gaps().replace("cells", f"cells ({share:.2g} %)", 1))
     keep = np.ones(len(events), bool)
     for finding in found.findings:
         keep[list(finding.rows)] = False

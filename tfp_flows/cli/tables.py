@@ -208,7 +208,12 @@ def check_varies(path: Path, *tables: Table | None) -> None:
 
 
 def read_for_flow(
-    source: Source, flow: Flow, conditions: str | None, identifier: str | None = None
+    source: Source,
+    flow: Flow,
+    conditions: str | None,
+    identifier: str | None = None,
+    *,
+    finite: bool = True,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the rows that a flow is to score.
 
@@ -223,6 +228,7 @@ def read_for_flow(
             them.
         identifier: Column that identifies rows, and is none of those unless the flow
             knows it.
+        finite: Whether to raise on cells without a value.
 
     Returns:
         `(x, condition)`.
@@ -251,7 +257,9 @@ def read_for_flow(
     with explained(source.path):
         labels = {**flow.category_labels(), **flow.condition_labels()}
         units = units_of(flow)
-        table = readers.checked(source, [*events, *given], labels=labels, units=units)
+        table = readers.checked(
+            source, [*events, *given], check=finite, labels=labels, units=units
+        )
     if flow.variable_dtype == "float32":
         check_float32(source.path, table)
     return table.select(events).x, table.select(given).x if sizes[1] else None

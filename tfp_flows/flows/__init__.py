@@ -3,6 +3,7 @@
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows._model.policy import FitPolicy
 from tfp_flows.flows._model.recipe import Recipe
+from tfp_flows.flows.any_order.flow import AnyOrderFlow
 from tfp_flows.flows.base import Flow
 from tfp_flows.flows.continuous.flow import ContinuousFlow, FlowMatchingFlow
 from tfp_flows.flows.ensemble import Ensemble
@@ -57,6 +58,7 @@ __all__ = [
     "NICE",
     "RBIG",
     "SIG",
+    "AnyOrderFlow",
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
     "BernsteinFlow",

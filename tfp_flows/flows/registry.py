@@ -8,6 +8,7 @@ from tfp_flows import _checks, _keras_names
 from tfp_flows._types import Shape
 from tfp_flows.flows import base, ensemble, mixture
 from tfp_flows.flows._model import options
+from tfp_flows.flows.any_order import flow as any_order
 from tfp_flows.flows.continuous import flow as continuous
 from tfp_flows.flows.gaussianization import rbig, sliced
 from tfp_flows.flows.images import attention as image_attention
@@ -61,6 +62,7 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "sig": sliced.SIG,
     "gaussianization": rbig.Gaussianization,
     "mixture": mixture.MixtureFlow,
+    "any-order": any_order.AnyOrderFlow,
 }
 
 # Flows whose events must be images `[H, W, C]`.

@@ -1,6 +1,7 @@
 """Conditioners: networks that turn inputs and a condition into parameters."""
 
 from tfp_flows.networks.adapter import NetworkConditioner, as_conditioner
+from tfp_flows.networks.any_order import AnyOrder
 from tfp_flows.networks.attention import CausalTransformer
 from tfp_flows.networks.base import Conditioner
 from tfp_flows.networks.block import BlockNetwork
@@ -17,6 +18,7 @@ from tfp_flows.networks.vector_field import VectorField
 __all__ = [
     "MADE",
     "MLP",
+    "AnyOrder",
     "BlockNetwork",
     "CausalConvolution",
     "CausalTransformer",

@@ -106,13 +106,27 @@ class Supports(base.Bijector):
         sizes = {"D": len(kinds)}
         return cls._of_variables(sizes, dtype, kinds=tuple(kinds), **kwargs)
 
+    def inverse_each(self, y: tf.Tensor) -> Part:
+        """Return the inverse, and the log-derivative of each coordinate, `[..., D]`.
+
+        Args:
+            y: Values of the columns, `[..., D]`.
+        """
+        return self._by_kind(y, _INVERSE, each=True)
+
     def _forward_and_log_det(self, x: tf.Tensor) -> Part:
         return self._by_kind(x, _FORWARD)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> Part:
         return self._by_kind(y, _INVERSE)
 
-    def _by_kind(self, value: tf.Tensor, maps: dict[str, Callable[..., Part]]) -> Part:
+    def _by_kind(
+        self,
+        value: tf.Tensor,
+        maps: dict[str, Callable[..., Part]],
+        *,
+        each: bool = False,
+    ) -> Part:
         """Apply to each coordinate the map of its kind."""
         ends = [tf.convert_to_tensor(p) for p in (self.low, self.high, self.scale)]
         values, log_dets = [], []
@@ -120,11 +134,15 @@ class Supports(base.Bijector):
             parts = (tf.gather(part, places, axis=-1) for part in (value, *ends))
             out, log_det = maps[kind](*parts)
             values.append(out)
-            if kind != "line":
+            if each:
+                log_dets.append(log_det + tf.zeros_like(out))
+            elif kind != "line":
                 log_dets.append(tf.reduce_sum(log_det, axis=-1))
         out = tf.concat(values, axis=-1) if len(values) > 1 else values[0]
         if len(values) > 1:
             out = tf.gather(out, self._back, axis=-1)
+        if each:
+            return out, tf.gather(tf.concat(log_dets, axis=-1), self._back, axis=-1)
         return out, tf.add_n(log_dets) if log_dets else tf.zeros_like(out[..., 0])
 
 

@@ -2,6 +2,7 @@
 
 from tfp_flows.flows._model.batch import Batch
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
+from tfp_flows.flows.any_order.objective import RandomMasks
 from tfp_flows.flows.continuous.matching import FlowMatching
 from tfp_flows.flows.continuous.regularized import RegularizedLikelihood
 from tfp_flows.training.callbacks.averaging import AverageWeights
@@ -25,6 +26,7 @@ __all__ = [
     "LikelihoodAndEnergy",
     "MaximumLikelihood",
     "Objective",
+    "RandomMasks",
     "RegularizedLikelihood",
     "Report",
     "ReverseKL",

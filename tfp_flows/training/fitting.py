@@ -47,7 +47,8 @@ def fit(
     budget: float | str | None = None,
     average: float | Literal["auto"] | None = "auto",
     weights: TensorLike | None = None,
-    missing: Literal["error", "impute"] = "error",
+    conditionals: Literal["any"] | None = None,
+    missing: Literal["error", "impute", "marginal"] = "error",
     outliers: Literal["drop", "keep"] = "drop",
     columns: Any = "auto",
     groups: Any = None,
@@ -112,9 +113,12 @@ def fit(
             validated and kept in place of the last weights; see `AverageWeights`. By
             default 0.99 where `nsf-ar` is built for a small table, `None` elsewhere.
         weights: Weights of the events, `[N]`; those of weight 0 have no influence.
+        conditionals: `"any"` for the flow `any-order`, of which one answers for the
+            density of any columns given any others, exactly, and fills missing cells.
         missing: What to do with missing cells of `x` and `condition` (NaN, or masked):
-            name the first one in an error, or fill them from similar rows, see
-            `preprocessing.impute`.
+            name the first one in an error; fill them from similar rows, see
+            `preprocessing.impute`; or, with `conditionals="any"`, `"marginal"`: train
+            on the cells that are there, and leave out the others.
         outliers: Whether rows with a value at least 100 times as far from the middle
             as any other are left out, each with a warning, or kept.
         columns: What the columns of a flow given by name are: `"auto"` tells integers,
@@ -169,7 +173,10 @@ def fit(
     if budget is not None:
         limit = budgets.Budget.begin(budget, begun)
         flow, x = budgets.flow_and_data(flow, x, epochs=epochs, steps=steps)
-    flow, x = words.flow_and_data(flow, x, objective)
+    default = words.default_flow(conditionals)
+    flow, x = words.flow_and_data(flow, x, objective, default)
+    if conditionals is not None:
+        words.require_any(flow)
     weights = words.one_of("weights", weights, "sample_weight", sample_weight)
     validation = words.validation_of(validation, validation_split, validation_data)
     settings = running.Settings(

@@ -164,6 +164,9 @@ def judged(
     is_image = hasattr(flow, "bits_per_dim")
     if most is None:
         most = MOST_IMAGES if is_image else MOST_ROWS
+    rows = rows.complete()  # a Gaussian has no density of rows with gaps
+    if not len(rows):
+        return Report(len(train), parameter_count(flow), ending)
     kept = spread(len(rows), most)
     scored = rows.select(kept)
     if losses is None:

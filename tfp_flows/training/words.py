@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from tfp_flows import flows
+from tfp_flows import _checks, flows
+from tfp_flows.training.data.given import answers_any
 
 __all__ = [
+    "default_flow",
     "flow_and_data",
     "one_of",
     "refuse_foreign",
     "refuse_paths",
+    "require_any",
     "validation_of",
 ]
 
+# The flow of any conditional density.
+ANY_ORDER = "any-order"
 # Words that `fit` does not take, and its own for them.
 FOREIGN = {
     "lr": "learning_rate",
@@ -73,7 +78,9 @@ def refuse_foreign(options: dict[str, Any]) -> None:
             raise TypeError(msg)
 
 
-def flow_and_data(flow: Any, x: Any, objective: Any) -> tuple[flows.Flow | str, Any]:
+def flow_and_data(
+    flow: Any, x: Any, objective: Any, default: str = flows.DEFAULT
+) -> tuple[flows.Flow | str, Any]:
     """Return a flow or its name, and data: `fit(x)` is for the default flow.
 
     Raises:
@@ -82,12 +89,39 @@ def flow_and_data(flow: Any, x: Any, objective: Any) -> tuple[flows.Flow | str, 
     if isinstance(flow, (str, flows.Flow)):
         return flow, x
     if x is None and objective is None and flow is not None:
-        return flows.DEFAULT, flow
+        return default, flow
     msg = (
         f"`flow` must be a flow or its name, got a `{type(flow).__name__}`. Write "
-        f"fit({flows.DEFAULT!r}, x)."
+        f"fit({default!r}, x)."
     )
     raise TypeError(msg)
+
+
+def default_flow(conditionals: str | None) -> str:
+    """Return the flow of `fit(x)`.
+
+    Raises:
+        ValueError: If there is no such kind of conditional densities.
+    """
+    if conditionals is None:
+        return flows.DEFAULT
+    _checks.one_of(conditionals, ("any",), "conditionals")
+    return ANY_ORDER
+
+
+def require_any(flow: Any) -> None:
+    """Raise unless a flow, or one of a name, answers for any split of its columns.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if not answers_any(flow):
+        name = flow if isinstance(flow, str) else type(flow).__name__
+        msg = (
+            f"`conditionals` 'any' is what the flow {ANY_ORDER!r} is trained for, got "
+            f"{name!r}. Leave out the flow: fit(x, conditionals='any')."
+        )
+        raise ValueError(msg)
 
 
 def refuse_paths(**data: Any) -> None:

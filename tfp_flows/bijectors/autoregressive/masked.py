@@ -25,7 +25,7 @@ class MaskedAutoregressive(conditioned.ByConditioner):
     `forward`, and with it sampling, goes through the coordinates one after the other:
     `D` steps that cost about one pass in total with `networks.MADE`, a step for each
     token with `networks.CausalTransformer`, and `D` passes with a conditioner of
-    another kind.
+    another kind. With `networks.AnyOrder` both directions are `D` passes.
     `Invert` of this map is an inverse autoregressive one (IAF): fast sampling, slow
     density of data that it did not sample itself.
 
@@ -100,6 +100,8 @@ class MaskedAutoregressive(conditioned.ByConditioner):
     @property
     def _one_by_one(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
         """The function of `sampling` for this conditioner."""
+        if hasattr(self.conditioner, "of_places"):
+            return sampling.by_places
         # Dropout and angles are for passes of whole networks.
         is_plain = self.transformer.period is None and self.transformer.is_shared
         if is_training() or not is_plain:

@@ -12,7 +12,7 @@ from tfp_flows import _tapes
 from tfp_flows.bijectors.transformers.base import Transformer
 from tfp_flows.math import indexing
 
-__all__ = ["by_passes", "by_steps", "by_tokens"]
+__all__ = ["by_passes", "by_places", "by_steps", "by_tokens"]
 
 
 def by_passes(
@@ -109,6 +109,46 @@ def by_tokens(
         maximum_iterations=count,
     )
     return indexing.take(tf.reshape(y, [count * size, -1]), order), log_det
+
+
+def by_places(
+    transformer: Transformer,
+    conditioner: Any,
+    order: tuple[int, ...],
+    x: tf.Tensor,
+    condition: tf.Tensor | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Map columns by a conditioner that gives the parameters of one coordinate alone.
+
+    Args:
+        transformer: The scalar map.
+        conditioner: A conditioner with the method `of_places`, as `networks.AnyOrder`.
+        order: Rank of each coordinate.
+        x: Columns, `[D, N]`.
+        condition: Conditions, `[C, N]`, or `None`.
+
+    Returns:
+        Values, `[D, N]`, and log-dets, `[N]`.
+    """
+    size = len(order)
+    rows = tf.range(size)[:, tf.newaxis]
+    places = tf.constant(np.argsort(order), tf.int32)
+
+    def step(
+        i: tf.Tensor, y: tf.Tensor, seen: tf.Tensor, log_det: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        place = places[i]
+        mask = (seen & tf.ones_like(y, tf.bool))[:, tf.newaxis]
+        params = conditioner.of_places(y, mask, place[tf.newaxis], condition)[:, 0]
+        value, local = transformer.forward(tf.gather(x, place), params)
+        now = tf.equal(rows, place)
+        return i + 1, tf.where(now, value, y), seen | now, log_det + local
+
+    start = (tf.constant(0), tf.zeros_like(x), rows < 0, tf.zeros_like(x[0]))
+    _, y, _, log_det = tf.while_loop(
+        lambda i, *_: i < size, step, start, maximum_iterations=size
+    )
+    return y, log_det
 
 
 def by_steps(

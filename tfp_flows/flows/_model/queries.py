@@ -112,21 +112,8 @@ class Queries:
             -0.9189
         """
         flow: Any = self
-        if not isinstance(given, Mapping) or not given:
-            msg = (
-                "`given` must be values by column, such as {'y': 1.0}, got "
-                f"{given!r}. For no values at all use `flow.marginal`."
-            )
-            raise ValueError(msg)
-        known = self._places(list(given), "given")
-        values = self._values(known, list(given.values()))
-        free = [i for i in range(flow.event_size) if i not in known]
-        if not free:
-            msg = (
-                f"`given` must leave a column, got values of all {flow.event_size}. "
-                "Use `flow.log_prob`."
-            )
-            raise ValueError(msg)
+        known, values, free = self._split(given)
+        values = self._one_of_each(values)
         condition = self._one(condition)
         self._warn_of_far(known, values, condition, seed)
         density = flow.partial(flow.num_maps, condition)
@@ -146,6 +133,26 @@ class Queries:
             num_draws=num_draws,
             seed=seed,
         )
+
+    def _split(self, given: Any) -> tuple[tuple[int, ...], np.ndarray, list[int]]:
+        """Return which columns are given, their values, and which ones are left."""
+        if not isinstance(given, Mapping) or not given:
+            msg = (
+                "`given` must be values by column, such as {'y': 1.0}, got "
+                f"{given!r}. For no values at all use `flow.marginal`."
+            )
+            raise ValueError(msg)
+        flow: Any = self
+        known = self._places(list(given), "given")
+        values = self._values(known, list(given.values()))
+        free = [i for i in range(flow.event_size) if i not in known]
+        if not free:
+            msg = (
+                f"`given` must leave a column, got values of all {flow.event_size}. "
+                "Use `flow.log_prob`."
+            )
+            raise ValueError(msg)
+        return known, values, free
 
     def _inner(self, places: Sequence[int], density: Any) -> np.ndarray | None:
         """Return which numbers of the base some columns make, if that is exact."""
@@ -203,38 +210,58 @@ class Queries:
         return tuple(found)
 
     def _values(self, known: Sequence[int], given: Sequence[Any]) -> np.ndarray:
-        """Return values of columns as numbers, if they can have them."""
+        """Return values of columns as numbers, `[..., B]`, if they can have them."""
         flow: Any = self
         names = flow.columns or [f"column {i}" for i in range(flow.event_size)]
-        labels, values = flow.category_labels(), []
+        labels = flow.category_labels()
+        found = []
         for place, value in zip(known, given, strict=True):
             name = names[place]
             own = list(labels.get(name, ()))
-            if value in own:
-                value = own.index(value)
-            try:
-                number = float(np.reshape(np.asarray(value, np.float64), [])[()])
-            except (TypeError, ValueError):
-                number = np.nan
-            if not np.isfinite(number):
+            numbers = _numbers(value, own)
+            if numbers is None or not np.all(np.isfinite(numbers)):
                 label = f" or one of {own}" if own else ""
                 msg = (
                     f"`given` must be a finite number{label} for {name!r}, got "
                     f"{value!r}. Leave out columns that are not known."
                 )
                 raise ValueError(msg)
-            values.append(number)
+            found.append(numbers)
+        try:
+            values = np.stack(np.broadcast_arrays(*found), axis=-1)
+        except ValueError:
+            msg = (
+                "`given` must hold as many values of each column, or one, got shapes "
+                f"{[part.shape for part in found]}. Align them."
+            )
+            raise ValueError(msg) from None
         if flow.cells is not None:
-            row = np.array(flow.cells.inner_values(), np.float64)
-            row[list(known)] = values
-            outside = flow.cells.of(tf.constant(row, flow.variable_dtype)).outside
-            for place in np.flatnonzero(outside).tolist():
+            inner = np.array(flow.cells.inner_values(), np.float64)
+            rows = np.tile(inner, [*values.shape[:-1], 1])
+            rows[..., list(known)] = values
+            outside = flow.cells.of(tf.constant(rows, flow.variable_dtype)).outside
+            for *row, place in np.argwhere(outside).tolist():
                 msg = (
                     f"`given` must hold {flow.cells.spec.columns[place]} for "
-                    f"{names[place]!r}, got {row[place]:g}. Pass such a value."
+                    f"{names[place]!r}, got {rows[(*row, place)]:g}. Pass such a value."
                 )
                 raise ValueError(msg)
-        return np.array(values)
+        return values
+
+    def _one_of_each(self, values: np.ndarray) -> np.ndarray:
+        """Return one value for each column that is given, `[B]`.
+
+        Raises:
+            ValueError: If there are several.
+        """
+        if values.size != values.shape[-1]:
+            msg = (
+                "`given` must be one value for each column, got a batch of shape "
+                f"{values.shape[:-1]}. Ask for one after the other, or fit with "
+                'conditionals="any", whose conditions may be many.'
+            )
+            raise ValueError(msg)
+        return values.reshape(-1)
 
     def _warn_of_far(
         self, known: Sequence[int], values: np.ndarray, condition: Any, seed: int
@@ -254,3 +281,13 @@ class Queries:
                 f"{high[i]:g}. The answer is an extrapolation."
             )
             warnings.warn(msg, UserWarning, stacklevel=3)
+
+
+def _numbers(value: Any, labels: list[Any]) -> np.ndarray | None:
+    """Return values as numbers, labels as their positions, `None` if they are none."""
+    parts = np.asarray(value, object)
+    flat = [labels.index(v) if v in labels else v for v in parts.ravel().tolist()]
+    try:
+        return np.array(flat, np.float64).reshape(parts.shape)
+    except (TypeError, ValueError):
+        return None

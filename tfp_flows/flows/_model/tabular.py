@@ -39,6 +39,7 @@ class Tabular:
     event_shape: tuple[int, ...]
     cells: Cells | None = None
     takes_angles = False  # whether some coordinates may be angles
+    spreads_values = True  # whether training spreads discrete values over their cells
     _spread_seed = 0
 
     def _read_preprocessing(self, columns: Any, given: Any, dtype: Any) -> None:
@@ -208,7 +209,8 @@ class Tabular:
 
     def _prepared(self, batch: Batch | None, step: tf.Tensor) -> Batch | None:
         """Spread discrete values over their cells, alike in each validation."""
-        if batch is None or batch.x is None or not self.is_discrete:
+        spreads = self.is_discrete and self.spreads_values
+        if batch is None or batch.x is None or not spreads:
             return batch
         seed = tf.stack([self._spread_seed, step])
         return dataclasses.replace(batch, extra={SPREAD: self.spread(batch.x, seed)})

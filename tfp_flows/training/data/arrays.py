@@ -26,7 +26,9 @@ class Data(_results.Rows):
         condition: Conditions, `[N, *condition_shape]`, or `None`.
         weights: Weights, `[N]`, or `None`.
         missing: What to do with missing cells of `x` and `condition`, which are NaN or
-            masked: `"error"`, or `"impute"` to fill them as `preprocessing.impute`.
+            masked: `"error"`, or `"impute"` to fill them as `preprocessing.impute`; or
+            `"marginal"` to fill those of `x` for statistics alone, and train without
+            them.
         seed: Int that fixes what is filled in.
 
     Raises:
@@ -35,6 +37,7 @@ class Data(_results.Rows):
 
     imputed = 0  # how many cells were filled
     holes: np.ndarray | None = None  # which of those of the events, `[N, D]`
+    keeps_holes = False  # whether training sees them as missing
     labels: Mapping[str, tuple[Any, ...]] = {}  # of columns of categories
     units: Mapping[str, str] = {}  # of dates and lengths of time
     condition_labels: Mapping[str, tuple[Any, ...]] = {}
@@ -49,8 +52,9 @@ class Data(_results.Rows):
         missing: str = "error",
         seed: int | None = None,
     ) -> None:
-        _checks.one_of(missing, ("error", "impute"), "missing")
-        fills = missing == "impute"
+        _checks.one_of(missing, ("error", "impute", "marginal"), "missing")
+        self.keeps_holes = missing == "marginal"
+        fills = missing != "error"
         if isinstance(x, datasets.Table) or frames.is_frame(x):
             table = datasets.to_table(x)
             self.labels, self.units = table.labels, table.units
@@ -66,7 +70,7 @@ class Data(_results.Rows):
         self.condition = (
             None
             if condition is None
-            else _numbers(condition, "condition", names, missing=fills)
+            else _numbers(condition, "condition", names, missing=missing == "impute")
         )
         if self.condition is not None and self.condition.ndim == 1:
             self.condition = self.condition[:, np.newaxis]  # one number per event
@@ -125,6 +129,7 @@ class Data(_results.Rows):
         out.imputed, out.labels, out.units = self.imputed, self.labels, self.units
         out.condition_labels = self.condition_labels
         out.condition_units = self.condition_units
+        out.keeps_holes = self.keeps_holes
         out.holes = None if self.holes is None else self.holes[rows]
         out.columns = self.columns
         out.condition_columns = self.condition_columns
@@ -134,6 +139,18 @@ class Data(_results.Rows):
         out.condition = None if self.condition is None else self.condition[rows]
         out.weights = None if self.weights is None else self.weights[rows]
         return out
+
+    def complete(self) -> Data:
+        """Return the rows that training sees whole."""
+        if not self.keeps_holes or self.holes is None:
+            return self
+        return self.select(np.flatnonzero(~self.holes.any(axis=1)))
+
+    def gaps(self) -> str:
+        """Return in words what became of missing cells."""
+        if self.keeps_holes:
+            return f"{self.imputed} missing cells are left out of the likelihood"
+        return f"{self.imputed} missing cells are filled from similar rows"
 
     def counted(self) -> Data:
         """Return the rows whose weight is not zero."""
@@ -146,6 +163,8 @@ class Data(_results.Rows):
         are `[N, 0]`. The weights have mean 1, so that the loss is a weighted mean.
         """
         inputs: Any = self.x.astype(dtype)
+        if self.keeps_holes and self.holes is not None:
+            inputs = np.where(self.holes, np.nan, inputs).astype(dtype)
         if self.condition is not None:
             inputs = {"x": inputs, "condition": self.condition.astype(dtype)}
         weights = self.weights

@@ -71,7 +71,7 @@ class Given:
         units = data.condition_units
         lines += [f"condition column {name!r}: {unit}" for name, unit in units.items()]
         if data.imputed:
-            lines.append(f"{data.imputed} missing cells are filled from similar rows")
+            lines.append(data.gaps())
         return tuple(lines)
 
     def adapt(self) -> None:
@@ -100,6 +100,7 @@ def read(
 ) -> Given:
     """Read what `fit` is given, and build the flow if it was given by name."""
     require_share(validation, groups, time)
+    _require_gaps(missing, flow)
     told = kinds.Kinds(columns)
     if not isinstance(flow, str) and told.is_told:
         refuse_options({"columns": columns, **options})
@@ -224,6 +225,26 @@ def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:
     base = options.get("base", "normal")
     has_tails = not isinstance(base, str) or base in ("normal", "student-t")
     return flows.flow_class(flow).fit_policy.method == "gradients" and has_tails
+
+
+def _require_gaps(missing: str, flow: flows.Flow | str) -> None:
+    """Raise if rows with gaps are to be fitted, and the flow does not take them."""
+    if missing != "marginal" or answers_any(flow):
+        return
+    name = flow if isinstance(flow, str) else type(flow).__name__
+    msg = (
+        "`missing` 'marginal' needs a flow whose density leaves cells out, got "
+        f"{name!r}. Fit with conditionals='any', or fill them by missing='impute'."
+    )
+    raise ValueError(msg)
+
+
+def answers_any(flow: Any) -> bool:
+    """Whether a flow, or one of a name, has the density of any of its columns."""
+    if isinstance(flow, str):
+        _checks.one_of(flow, (*flows.names(), *flows.image_names()), "flow")
+        flow = flows.flow_class(flow)
+    return getattr(flow, "answers_any", False)
 
 
 def require_alone(condition: Any, weights: Any, noise: float) -> None:

@@ -1,0 +1,1 @@
+"""Flows that answer for any columns, given any others."""
