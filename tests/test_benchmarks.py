@@ -28,6 +28,7 @@ TABLES = {
     "reproductions": ("normal-cdf", "two-block-realnvp", "floor 1.4516"),
     "sampling": ("by pass", "largest error in float32"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
+    "spheres": ("components", "uniform", "mass"),
     "tables": ("us/row", "quantile", "lead", "over classic RBIG"),
     "toys": ("gap", "seconds", "\nlinear", "two_moons"),
     "tarflow": ("bits/dim", "\nglow, affine", "\ntarflow, patch 2"),

@@ -26,7 +26,7 @@ print(repr(np.asarray(flow.log_prob([[0.5, -1.0]])).tolist()))
 def test_every_flow_that_a_file_may_hold_is_announced():
     kinds = [getattr(flows, name) for name in flows.__all__]
     final = {k for k in kinds if isinstance(k, type) and issubclass(k, flows.Flow)}
-    final |= {flows.flow_class(n) for n in (*flows.names(), *flows.image_names())}
+    final |= {flows.flow_class(n) for n in flows.all_names()}
     final.add(type(flows.Flow.from_maps([], event_shape=2)))
     final -= {flows.Flow, flows.Recipe}  # of which others derive
     assert {kind.__name__ for kind in final} == set(_keras_names.FLOWS)

@@ -21,6 +21,7 @@ __all__ = ["FLOWS", "MODELS", "RENAMED", "announce"]
 # The classes that `tfp_flows.flows` registers and files may hold.
 FLOWS = (
     "AnyOrderFlow",
+    "AugmentedFlow",
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
     "BernsteinFlow",
@@ -53,7 +54,9 @@ FLOWS = (
     "ResidualFlow",
     "SIG",
     "SeriesFlow",
+    "SphereFlow",
     "SylvesterFlow",
+    "SymmetricFlow",
     "SumOfSquaresFlow",
     "TarFlow",
     "TarFlowImage",

@@ -101,6 +101,7 @@ def test_near_names_are_suggested(refused, table, tmp_path):
 def test_catalog_is_that_of_the_registry(run):
     assert tuple(catalog.TABLES) == flows.names()
     assert tuple(catalog.IMAGES) == flows.image_names()
+    assert tuple(catalog.MANIFOLDS) == flows.manifold_names()
     assert catalog.DEFAULT == flows.DEFAULT
     code, text, _ = run("list")
     assert code == 0

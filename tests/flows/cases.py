@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tfp_flows import bijectors, flows, networks
-from tfp_flows.testing import FlowCase
+from tfp_flows.testing import FlowCase, Tolerances
 
 CASES: dict[str, FlowCase] = {}
 
@@ -55,6 +57,15 @@ SMALL = {
         "num_layers": 1,
         "hidden_units": (4,),
     },
+    "augmented": {
+        "component": "realnvp",
+        "num_noise": 1,
+        "num_layers": 2,
+        "hidden_units": (4,),
+        "num_draws": 64,
+    },
+    "symmetric": {"component": "realnvp", "num_layers": 2, "hidden_units": (4,)},
+    "sphere": {"num_layers": 1, "hidden_units": (4,), "num_bins": 3},
     "glow": {
         "num_steps": 1,
         "hidden_units": (4,),
@@ -144,8 +155,29 @@ add(
     layer_types=("mixture", "radial", "conditional-affine"),
 )
 add("gaussianization_condition", "gaussianization", 2, 2, hidden_units=(8,))
+add(
+    "sphere",
+    "sphere",
+    3,
+    1,
+    check={
+        "project": lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True),
+        "skip": {
+            "adapt": "unit vectors have no other units",
+            "second_derivatives": "differences leave the sphere",
+        },
+    },
+)
 add("mixture", "mixture", 2, 1)
 add("any-order", "any-order", 3, 1)
+add(
+    "augmented",
+    "augmented",
+    2,
+    1,
+    check={"tolerances": Tolerances(float32=1e-4, mass=0.06)},  # 64 draws
+)
+add("symmetric", "symmetric", 2, 1, axes=(0, 1))
 # Other events: one coordinate, and an image.
 add("nsf_one", "nsf", 1, 1, base="diagonal-normal")
 add("realnvp_image", "realnvp", (2, 2, 1), (2, 1))

@@ -56,6 +56,14 @@ SMALL = {
         "num_layers": 1,
         "hidden_units": (4,),
     },
+    "augmented": {
+        "component": "realnvp",
+        "num_noise": 1,
+        "num_layers": 2,
+        "hidden_units": (4,),
+        "num_draws": 64,
+    },
+    "symmetric": {"component": "realnvp", "num_layers": 2, "hidden_units": (4,)},
 }
 
 

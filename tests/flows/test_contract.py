@@ -32,4 +32,4 @@ def test_every_flow_has_a_case():
     public = {getattr(flows, name) for name in flows.__all__}
     public = {k for k in public if isinstance(k, type) and issubclass(k, flows.Flow)}
     assert public - {flows.Flow, flows.Recipe} <= kinds
-    assert {*flows.names(), *flows.image_names()} <= set(CASES)
+    assert {*flows.all_names()} <= set(CASES)

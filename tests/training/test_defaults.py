@@ -11,6 +11,7 @@ ADAPTING = (
     *("tarflow", "series"),
 )
 TAILED = ("planar", "radial", "residual", "sylvester", "bnaf", "cnf")
+NESTED = ("mixture", "augmented", "symmetric")
 
 
 class Built(Exception):
@@ -55,13 +56,14 @@ def test_flows_of_bends_have_tails(name, monkeypatch):
     assert found(built(monkeypatch, name, 64, 3)) == ("student-t", dropout)
 
 
-def test_components_of_a_mixture_have_tails_and_dropout(monkeypatch):
-    flow = built(monkeypatch, "mixture", 64, 3)
+@pytest.mark.parametrize("name", NESTED)
+def test_components_of_flows_of_flows_have_tails_and_dropout(name, monkeypatch):
+    flow = built(monkeypatch, name, 64, 3)
     assert {found(each) for each in flow.components} == {("student-t", 0.2)}
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*flows.names()} - {*ADAPTING, *TAILED, "mixture", "any-order"})
+    "name", sorted({*flows.names()} - {*ADAPTING, *TAILED, *NESTED, "any-order"})
 )
 def test_other_flows_keep_their_own_defaults(name, monkeypatch):
     own = flows.build(name, 3)

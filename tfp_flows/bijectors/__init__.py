@@ -48,6 +48,11 @@ from tfp_flows.bijectors.residual.block import ResidualBlock
 from tfp_flows.bijectors.residual.planar import Planar
 from tfp_flows.bijectors.residual.radial import Radial
 from tfp_flows.bijectors.residual.sylvester import Sylvester
+from tfp_flows.bijectors.surjections.base import Preimages, Surjection
+from tfp_flows.bijectors.surjections.fold import AbsoluteValue
+from tfp_flows.bijectors.surjections.given import GammaGiven, NormalGiven
+from tfp_flows.bijectors.surjections.maximum import Maximum
+from tfp_flows.bijectors.surjections.slice import Augment, Slice
 from tfp_flows.bijectors.transformers import (
     Additive,
     Affine,
@@ -63,10 +68,12 @@ from tfp_flows.bijectors.transformers import (
 
 __all__ = [
     "LU",
+    "AbsoluteValue",
     "ActNorm",
     "Additive",
     "Affine",
     "Amortized",
+    "Augment",
     "Banana",
     "BatchNorm",
     "Bernstein",
@@ -83,6 +90,7 @@ __all__ = [
     "DeepSigmoidal",
     "Elementwise",
     "EmbedCondition",
+    "GammaGiven",
     "HaarWavelet",
     "HistogramCDF",
     "HouseholderProduct",
@@ -95,11 +103,13 @@ __all__ = [
     "MarginalMixture",
     "MarginalSpline",
     "MaskedAutoregressive",
+    "Maximum",
     "MixtureGaussianize",
     "MonotoneNetwork",
     "MultiScale",
     "NeuralODE",
     "NormalCDF",
+    "NormalGiven",
     "OnFlattened",
     "Option",
     "Orthogonal",
@@ -109,17 +119,20 @@ __all__ = [
     "Permutation",
     "PixelSigmoid",
     "Planar",
+    "Preimages",
     "Radial",
     "RadialGaussianize",
     "RationalQuadratic",
     "RationalQuadraticSpline",
     "ResidualBlock",
     "Rotation",
+    "Slice",
     "Sphere",
     "Squeeze",
     "Standardize",
     "Stochastic",
     "SumOfSquares",
+    "Surjection",
     "Sylvester",
     "Transformer",
     "TriangularAffine",

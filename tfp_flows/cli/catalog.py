@@ -7,7 +7,7 @@ from typing import Any
 
 from tfp_flows.cli.output import Report
 
-__all__ = ["DEFAULT", "IMAGES", "TABLES", "add_parser", "run"]
+__all__ = ["DEFAULT", "IMAGES", "MANIFOLDS", "TABLES", "add_parser", "run"]
 
 # Known without TensorFlow; tests compare the names with the registry's.
 DEFAULT = "nsf-ar"
@@ -43,12 +43,17 @@ TABLES = {
     "gaussianization": "trained rotations and marginal splines",
     "mixture": "flows of one kind, trained together: data that fall apart",
     "any-order": "the density of any columns given any others; fills missing cells",
+    "augmented": "noise beside the data gives a flow room; densities are bounds",
+    "symmetric": "the same on both sides of a centre, in some columns",
 }
 IMAGES = {
     "glow": "multi-scale flow of 1x1 convolutions and coupling",
     "realnvp-image": "multi-scale affine coupling",
     "nsf-image": "multi-scale spline coupling",
     "tarflow-image": "autoregressive maps of patches by attention",
+}
+MANIFOLDS = {
+    "sphere": "spline coupling of unit vectors: densities by area",
 }
 
 
@@ -66,9 +71,10 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print names and what they are."""
     report = Report(arguments)
-    width = max(map(len, (*TABLES, *IMAGES)))
-    for title, known in (("of tables", TABLES), ("of images", IMAGES)):
-        report.line(f"{title}:", **{title.removeprefix("of "): known})
+    width = max(map(len, (*TABLES, *IMAGES, *MANIFOLDS)))
+    groups = (("tables", TABLES), ("images", IMAGES), ("unit vectors", MANIFOLDS))
+    for title, known in groups:
+        report.line(f"of {title}:", **{title.replace(" ", "_"): known})
         for name, words in known.items():
             default = " (default)" if name == DEFAULT else ""
             report.line(f"  {name:<{width}}  {words}{default}")

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         words = " ".join(parser.every_option())
         cases.append(f'      {name}) words="{words}" ;;')
     script = _BASH.format(
-        flows=" ".join((*catalog.TABLES, *catalog.IMAGES)),
+        flows=" ".join((*catalog.TABLES, *catalog.IMAGES, *catalog.MANIFOLDS)),
         pictures=" ".join(plot.KINDS),
         commands=" ".join(arguments.commands),
         options="\n".join(cases),

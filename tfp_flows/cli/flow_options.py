@@ -53,7 +53,7 @@ def known(name: str) -> list[str]:
     from tfp_flows import flows
     from tfp_flows.flows._model import options
 
-    names = (*flows.names(), *flows.image_names())
+    names = flows.all_names()
     if name not in names:
         raise UsageError(no_flow(name, names))
     found = {*options.names(flows.flow_class(name)), *FIT_OPTIONS, *ENSEMBLE}

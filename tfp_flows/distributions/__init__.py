@@ -3,6 +3,7 @@
 from tfp_flows.distributions.bases import BASES, Base, base
 from tfp_flows.distributions.members import MixtureOfMembers
 from tfp_flows.distributions.recalibrated import Recalibrated
+from tfp_flows.distributions.surjected import SurjectedDistribution
 from tfp_flows.distributions.transformed import FlowDistribution
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "FlowDistribution",
     "MixtureOfMembers",
     "Recalibrated",
+    "SurjectedDistribution",
     "base",
 ]

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tfp_flows import flows
 from tfp_flows.estimators import base, checks, reasons
 from tfp_flows.estimators.density import FlowDensity
+from tfp_flows.flows import nested
 
 __all__ = ["FlowAnomalyDetector"]
 
@@ -215,7 +216,7 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
         Raises:
             ValueError: If the flow has no base variable of whole rows.
         """
-        several = isinstance(self.flow_, (flows.Ensemble, flows.MixtureFlow))
+        several = isinstance(self.flow_, (flows.Ensemble, nested.NestedFlow))
         has_norm = not several and not self.flow_.is_discrete
         has_norm = has_norm and self.missing != "impute"
         if self.by == "auto":

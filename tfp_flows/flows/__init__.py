@@ -17,11 +17,14 @@ from tfp_flows.flows.maps import MapsFlow
 from tfp_flows.flows.mixture import MixtureFlow
 from tfp_flows.flows.registry import (
     DEFAULT,
+    all_names,
     build,
     flow_class,
     image_names,
+    manifold_names,
     names,
 )
+from tfp_flows.flows.surjective import AugmentedFlow, SymmetricFlow
 from tfp_flows.flows.vectors.attention import TarFlow
 from tfp_flows.flows.vectors.autoregressive import (
     AutoregressiveFlow,
@@ -51,6 +54,7 @@ from tfp_flows.flows.vectors.residual import (
     SylvesterFlow,
 )
 from tfp_flows.flows.vectors.series import SeriesFlow
+from tfp_flows.flows.vectors.sphere import SphereFlow
 
 __all__ = [
     "DEFAULT",
@@ -59,6 +63,7 @@ __all__ = [
     "RBIG",
     "SIG",
     "AnyOrderFlow",
+    "AugmentedFlow",
     "AutoregressiveFlow",
     "AutoregressiveSplineFlow",
     "BernsteinFlow",
@@ -90,14 +95,18 @@ __all__ = [
     "Recipe",
     "ResidualFlow",
     "SeriesFlow",
+    "SphereFlow",
     "SumOfSquaresFlow",
     "SylvesterFlow",
+    "SymmetricFlow",
     "TarFlow",
     "TarFlowImage",
+    "all_names",
     "build",
     "flow_class",
     "image_names",
     "load",
+    "manifold_names",
     "names",
     "option",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfp_flows import _checks, _keras_names
 from tfp_flows._types import Shape
-from tfp_flows.flows import base, ensemble, mixture
+from tfp_flows.flows import base, ensemble, mixture, surjective
 from tfp_flows.flows._model import options
 from tfp_flows.flows.any_order import flow as any_order
 from tfp_flows.flows.continuous import flow as continuous
@@ -22,9 +22,18 @@ from tfp_flows.flows.vectors import (
     linear,
     residual,
     series,
+    sphere,
 )
 
-__all__ = ["DEFAULT", "build", "flow_class", "image_names", "names"]
+__all__ = [
+    "DEFAULT",
+    "all_names",
+    "build",
+    "flow_class",
+    "image_names",
+    "manifold_names",
+    "names",
+]
 
 # The flow that `tfp-flows fit` and `tfp-flows demo` use unless told otherwise.
 DEFAULT = "nsf-ar"
@@ -63,6 +72,8 @@ _FLOWS: dict[str, type[base.Flow]] = {
     "gaussianization": rbig.Gaussianization,
     "mixture": mixture.MixtureFlow,
     "any-order": any_order.AnyOrderFlow,
+    "augmented": surjective.AugmentedFlow,
+    "symmetric": surjective.SymmetricFlow,
 }
 
 # Flows whose events must be images `[H, W, C]`.
@@ -72,6 +83,10 @@ _IMAGE_FLOWS: dict[str, type[base.Flow]] = {
     "nsf-image": glow.NeuralSplineImageFlow,
     "tarflow-image": image_attention.TarFlowImage,
 }
+
+
+# Flows whose events must be points of a space that is not flat.
+_MANIFOLD_FLOWS: dict[str, type[base.Flow]] = {"sphere": sphere.SphereFlow}
 
 
 def names() -> tuple[str, ...]:
@@ -84,11 +99,21 @@ def image_names() -> tuple[str, ...]:
     return tuple(_IMAGE_FLOWS)
 
 
+def manifold_names() -> tuple[str, ...]:
+    """Return the names of the flows that `build` knows for spheres: unit vectors."""
+    return (*_MANIFOLD_FLOWS,)
+
+
+def all_names() -> tuple[str, ...]:
+    """Return all names that `build` knows."""
+    return (*names(), *image_names(), *manifold_names())
+
+
 def flow_class(name: str) -> type[base.Flow]:
     """Return the class that `build` uses for a name, or for a name of before."""
     name = _keras_names.RENAMED.get(name, name)
-    _checks.one_of(name, (*names(), *image_names()), "name")
-    return {**_FLOWS, **_IMAGE_FLOWS}[name]
+    _checks.one_of(name, all_names(), "name")
+    return {**_FLOWS, **_IMAGE_FLOWS, **_MANIFOLD_FLOWS}[name]
 
 
 def build(
@@ -101,8 +126,7 @@ def build(
     """Build a flow by name.
 
     Args:
-        name: One of `names()` or `image_names()`; an option of the same name is passed
-            on to the flow.
+        name: One of `all_names()`; an option of the same name is passed on to the flow.
         event_shape: Shape of one event; an int for vectors.
         condition_shape: Shape of the condition, `None` for an unconditional density.
         **given: Options of the flow's class. With `members`, the number of them, an

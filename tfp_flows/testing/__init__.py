@@ -87,6 +87,7 @@ from tfp_flows.testing.shapes import (
     check_unknown_shapes,
 )
 from tfp_flows.testing.support import check_support
+from tfp_flows.testing.surjections import SurjectionCase, check_surjection
 from tfp_flows.testing.values import (
     check_condition,
     check_dtype,
@@ -102,6 +103,7 @@ __all__ = [
     "BijectorCase",
     "ContractError",
     "FlowCase",
+    "SurjectionCase",
     "Tolerances",
     "check_bijector",
     "check_composite_tensor",
@@ -158,6 +160,7 @@ __all__ = [
     "check_second_derivatives",
     "check_slicing",
     "check_support",
+    "check_surjection",
     "check_tf_function",
     "check_threads",
     "check_tracked_variables",
@@ -182,18 +185,22 @@ def checks(kind: str = "bijector") -> dict[str, Callable[[Any], None]]:
     """Return the checks by name, in the order in which they run.
 
     Args:
-        kind: `"bijector"` for maps, `"flow"` for flows.
+        kind: `"bijector"` for maps, `"flow"` for flows, `"surjection"` for those.
 
     Returns:
-        Functions of one argument, a `BijectorCase` or a `FlowCase`, that raise a
-        `ContractError` if the contract is broken.
+        Functions of one argument, a `BijectorCase`, a `FlowCase` or a
+        `SurjectionCase`, that raise a `ContractError` if the contract is broken.
 
     Example:
         >>> import tfp_flows as tfpf
         >>> case = tfpf.testing.BijectorCase(tfpf.bijectors.Chain([]), (2,))
         >>> tfpf.testing.checks()["round_trip"](case)
     """
-    tables = {"bijector": registry.BIJECTOR_CHECKS, "flow": registry.FLOW_CHECKS}
+    tables = {
+        "bijector": registry.BIJECTOR_CHECKS,
+        "flow": registry.FLOW_CHECKS,
+        "surjection": registry.SURJECTION_CHECKS,
+    }
     if kind not in tables:
         msg = f"`kind` must be one of {', '.join(tables)}, got {kind!r}."
         raise ValueError(msg)

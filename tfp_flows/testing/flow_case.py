@@ -30,6 +30,8 @@ class FlowCase(Case):
         name: Name of the case in messages.
         seed: Seed of data, conditions and noise.
         only: The one dtype in which modes are compared, `None` for both.
+        project: Function of rows `[N, D]` that returns events which the flow may have,
+            for flows on surfaces.
     """
 
     build: Callable[[str], Flow]
@@ -40,6 +42,7 @@ class FlowCase(Case):
     name: str = "flow"
     seed: int = 0
     only: str | None = None
+    project: Callable[[np.ndarray], np.ndarray] | None = None
     _built: dict[str, Flow] = field(default_factory=dict, repr=False)
 
     @property
@@ -72,6 +75,8 @@ class FlowCase(Case):
         x = x * np.linspace(0.5, 2.0, size) + np.linspace(-1.0, 1.0, size)
         if flow.cells is not None:
             x = flow.cells.on_columns(x)
+        if self.project is not None:
+            x = self.project(x)
         x = x.reshape(rows, *flow.event_shape).astype(flow.variable_dtype)
         if flow.condition_shape is None:
             return (x,)

@@ -15,6 +15,7 @@ from tfp_flows.testing.case import BijectorCase, Case, ContractError
 __all__ = [
     "BIJECTOR_CHECKS",
     "FLOW_CHECKS",
+    "SURJECTION_CHECKS",
     "all_outputs",
     "bijector_check",
     "compare",
@@ -26,6 +27,7 @@ __all__ = [
     "jacobian",
     "require_finite",
     "run_all",
+    "surjection_check",
     "worst",
 ]
 
@@ -34,6 +36,7 @@ Check = Callable[[Any], None]
 # Filled by the modules that define checks, in the order in which they run.
 BIJECTOR_CHECKS: dict[str, Check] = {}
 FLOW_CHECKS: dict[str, Check] = {}
+SURJECTION_CHECKS: dict[str, Check] = {}
 
 
 def _named(name: str, function: Check) -> Check:
@@ -60,6 +63,11 @@ def bijector_check(function: Check) -> Check:
 def flow_check(function: Check) -> Check:
     """Register `check_flow_NAME` as the flow check NAME."""
     return _registered(function, "check_flow_", FLOW_CHECKS)
+
+
+def surjection_check(function: Check) -> Check:
+    """Register `check_surjection_NAME` as the surjection check NAME."""
+    return _registered(function, "check_surjection_", SURJECTION_CHECKS)
 
 
 def _registered(function: Check, prefix: str, checks: dict[str, Check]) -> Check:

@@ -38,6 +38,7 @@ class Tabular:
 
     event_shape: tuple[int, ...]
     cells: Cells | None = None
+    takes_kinds = True  # whether columns may be more than numbers
     takes_angles = False  # whether some coordinates may be angles
     spreads_values = True  # whether training spreads discrete values over their cells
     _spread_seed = 0

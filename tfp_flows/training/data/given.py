@@ -224,7 +224,9 @@ def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:
         return False
     base = options.get("base", "normal")
     has_tails = not isinstance(base, str) or base in ("normal", "student-t")
-    return flows.flow_class(flow).fit_policy.method == "gradients" and has_tails
+    kind = flows.flow_class(flow)
+    by_gradients = kind.fit_policy.method == "gradients"
+    return by_gradients and has_tails and kind.takes_kinds
 
 
 def _require_gaps(missing: str, flow: flows.Flow | str) -> None:
@@ -320,7 +322,7 @@ def _warn_of_one_number(flow: flows.Flow) -> None:
 
 def _defaults(name: str, train: arrays.Data) -> dict[str, Any]:
     """Return the options that suit the data, where a flow has them."""
-    _checks.one_of(name, (*flows.names(), *flows.image_names()), "flow")
+    _checks.one_of(name, flows.all_names(), "flow")
     kind = flows.flow_class(name)
     policy, known = kind.fit_policy, inspect.signature(kind).parameters
     if policy.base is None:

@@ -22,7 +22,7 @@ __all__ = ["fit", "is_stream"]
 def is_stream(flow: flows.Flow | str, x: Any, validation: Any) -> bool:
     """Say whether a fit goes through a stream: a greedy one, of a dataset or shards."""
     if isinstance(flow, str):
-        known = (*flows.names(), *flows.image_names())
+        known = flows.all_names()
         method = flows.flow_class(flow).fit_policy.method if flow in known else ""
     else:
         method = flow.fit_policy.method
