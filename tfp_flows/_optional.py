@@ -9,6 +9,7 @@ __all__ = ["MissingExtraError", "require"]
 
 _PURPOSE = {
     "cli": "run the command line",
+    "export": "write ONNX graphs",
     "inference": "hand draws over to ArviZ",
     "plot": "draw plots",
     "sklearn": "use scikit-learn estimators and baselines",

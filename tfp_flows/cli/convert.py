@@ -18,6 +18,8 @@ __all__ = ["add_parser", "run"]
 
 # Beyond, floats skip integers.
 _LARGEST = 2**53
+# By one of these a folder is known to be a model.
+_MODELS = ("saved_model.pb", "log_prob.onnx")
 
 
 def add_parser(commands: Any) -> None:
@@ -28,13 +30,19 @@ def add_parser(commands: Any) -> None:
         description="Write a table in the format that the ending of OUT states; "
         "columns of text, dates and labels are kept, as text. Or read a flow and write "
         "it again: to OUT.keras in the format of today, or to a folder as a SavedModel "
-        "with the signatures log_prob and sample, for TensorFlow Serving.",
+        "with the signatures log_prob and sample, for TensorFlow Serving, or with "
+        "--format onnx as log_prob.onnx and sample.onnx.",
     )
     add = parser.add_argument
     add("file", metavar="FILE", help=f"table: {files.TABLES}; or flow, .keras")
     add("out", metavar="OUT", help="table, .keras file or folder to write")
     add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
     add("--columns", metavar="A,B", help="columns of the table to keep; default: all")
+    add(
+        "--format",
+        choices=("tf_saved_model", "onnx"),
+        help="what to write into the folder; default tf_saved_model",
+    )
     add("--force", action="store_true", help="overwrite the output")
     parser.set_defaults(run=run)
 
@@ -45,6 +53,11 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: If the input is bad.
     """
+    if arguments.format and (
+        files.is_table(arguments.file)
+        or Path(arguments.out).suffix == files.MODEL_SUFFIX
+    ):
+        raise UsageError("--format is for flows that are written to a folder.")
     if files.is_table(arguments.file):
         _convert_table(arguments)
         return
@@ -64,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
         models.save(models.load(arguments.file)[1], out)
     else:
         out = _new_folder(arguments.out, force=arguments.force)
-        _export(models.load(arguments.file)[1], out)
+        _export(models.load(arguments.file)[1], out, arguments.format)
     report = Report(arguments)
     report.line(f"wrote {out}", out=out)
     report.end()
@@ -78,7 +91,8 @@ def _new_folder(text: str, *, force: bool) -> Path:
             looks like a file's.
     """
     with files.named(text) as out:
-        exists, is_model = out.exists(), (out / "saved_model.pb").exists()
+        exists = out.exists()
+        is_model = any((out / name).exists() for name in _MODELS)
         parent = out.absolute().parent
     if out.suffix:
         raise UsageError(
@@ -93,13 +107,13 @@ def _new_folder(text: str, *, force: bool) -> Path:
     return out
 
 
-def _export(flow: Any, out: Path) -> None:
-    """Write a SavedModel, in place of one that may be there."""
+def _export(flow: Any, out: Path, kind: str | None) -> None:
+    """Write a SavedModel or ONNX graphs, in place of what may be there."""
     with (
         explained(f"cannot write to '{out}'"),
         contextlib.redirect_stdout(io.StringIO()),
     ):
-        flow.export(os.fspath(out), verbose=False)
+        flow.export(os.fspath(out), kind or "tf_saved_model", verbose=False)
 
 
 def _convert_table(arguments: argparse.Namespace) -> None:

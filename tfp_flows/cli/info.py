@@ -105,7 +105,28 @@ def run(arguments: argparse.Namespace) -> None:
         report.line(f"column {name!r}: {unit}")
     report.facts["units"] = units
     report.line(f"format version: {facts['format_version']}")
+    for line in _card(flow.card):
+        report.line(line)
+    report.facts["card"] = flow.card
     report.end()
+
+
+def _card(card: dict[str, Any] | None) -> list[str]:
+    """Return what a fit says of a flow, a line for each fact."""
+    lines, card = [], card or {}
+    for key, value in card.items():
+        if key in ("columns", "condition_columns", "of", "rows", "unit") or not value:
+            continue
+        text = value
+        if key == "data":
+            text = f"{value['rows']} rows, sha256 {value['sha256']}"
+        elif key in ("log_likelihood", "gaussian"):
+            text = models.figure(value["mean"], value["standard_error"])
+            text += f" {card.get('unit')}, {card.get('rows')} {card.get('of')} rows"
+        elif isinstance(value, dict):
+            text = ", ".join(f"{name} {part}" for name, part in value.items())
+        lines.append(f"card, {key.replace('_', ' ')}: {text}")
+    return lines
 
 
 def _kinds(flow: Any, names: list[str] | None) -> dict[str, str]:

@@ -62,6 +62,7 @@ def load(filepath: str | os.PathLike[str]) -> base.Flow:
         flow = keras.saving.load_model(path, compile=True, safe_mode=True)
         _check_weights(flow)
         sealed.require_weights(flow)
+        flow.card = sealed.card
     except (_Refused, seal.BrokenSealError) as error:
         raise ValueError(f"{refusal} {error}") from None
     except _Newer:

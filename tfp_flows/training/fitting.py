@@ -14,7 +14,7 @@ from tfp_flows import flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training import budget as budgets
-from tfp_flows.training import garbage, report, running, words
+from tfp_flows.training import cards, garbage, report, running, words
 from tfp_flows.training.baseline import estimate
 from tfp_flows.training.data import arrays, given
 from tfp_flows.training.greedy import streams
@@ -233,6 +233,7 @@ def fit(
     history.report = dataclasses.replace(
         judged, columns=found.described(), advice=advice
     )
+    found.flow.card = cards.written(found.flow, judged, *found.at_hand())
     _tell(history.report, settings)
     return found.flow, history
 
@@ -303,6 +304,7 @@ def _stream(
         len(losses),
         estimate(-losses),
     )
+    flow.card = cards.written(flow, history.report)
     _tell(history.report, settings)
     return flow, history
 

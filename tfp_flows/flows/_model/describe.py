@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from tfp_flows.flows._model.card import Carded
+
 __all__ = ["Described"]
 
 # Width of the names of maps in a summary, `line_length` unless told otherwise.
@@ -13,7 +15,7 @@ _LINE = 80
 _NUMBERS = 14
 
 
-class Described:
+class Described(Carded):
     """A flow whose text and summary list its maps, from the data to the base."""
 
     _maps: Sequence[Any]

@@ -108,17 +108,32 @@ class Evaluated(NamedColumns):
         )
         return self.as_frame(x) if as_frame else x
 
-    def export(self, filepath: str, **kwargs: Any) -> None:
-        """Write a SavedModel with the signatures `log_prob` and `sample`.
+    def export(
+        self,
+        filepath: Any,
+        format: str = export.SAVED_MODEL,
+        *,
+        batch_size: int | None = None,
+        verbose: bool | None = None,
+    ) -> None:
+        """Write a folder that gives log-densities and samples without this package.
 
-        A SavedModel that is there is replaced at the end, whole or not at all.
+        A SavedModel has the signatures `log_prob`, `sample` and, of a flow of named
+        columns, `log_prob_of_columns`, with an input for each column. ONNX has a file
+        for each function, see `docs/how_to/serving.md`. What is there is replaced at
+        the end, whole or not at all.
 
         Args:
             filepath: Folder to write.
-            **kwargs: `verbose` as in Keras.
+            format: `"tf_saved_model"` or `"onnx"`, which needs the extra `export`.
+            batch_size: Number of rows of each call of an ONNX graph; by default any.
+            verbose: Whether to print what was written, as in Keras.
 
         Raises:
+            MissingExtraError: If tf2onnx is not installed.
+            ValueError: If the format is another one, or if the flow needs an operation
+                that ONNX does not have.
             FileExistsError: If there is a folder that holds something else.
             OSError: If it cannot be written.
         """
-        export.export(self, filepath, **kwargs)
+        export.export(self, filepath, format, batch_size=batch_size, verbose=verbose)

@@ -20,8 +20,6 @@ import numpy as np
 __all__ = ["BrokenSealError", "Seal", "config_digest", "put", "read", "weights_digest"]
 
 KEY = "tfp_flows"
-# What the comment of an archive can hold.
-MOST_BYTES = 2**16 - 1
 
 
 class BrokenSealError(ValueError):
@@ -35,10 +33,12 @@ class Seal:
     Attributes:
         config: Of the architecture, SHA-256.
         weights: Of the numbers, SHA-256.
+        card: What the file says of its flow.
     """
 
     config: str | None = None
     weights: str | None = None
+    card: dict[str, Any] | None = None
 
     def require_config(self, config: dict[str, Any]) -> None:
         """Raise unless an architecture is the one that was saved."""
@@ -68,8 +68,14 @@ def put(flow: Any, path: str | os.PathLike[str]) -> None:
     """
     with zipfile.ZipFile(path, "a") as archive:
         config = json.loads(archive.read("config.json"))
-        found = Seal(config_digest(config), weights_digest(flow))
-        archive.comment = _canonical({KEY: dataclasses.asdict(found)})
+        card = flow.card
+        found = {
+            "card": card,
+            "card_sha256": hashlib.sha256(_canonical(card)).hexdigest(),
+            "config": config_digest(config),
+            "weights": weights_digest(flow),
+        }
+        archive.comment = _canonical({KEY: found})
 
 
 def read(path: str | os.PathLike[str]) -> Seal:
@@ -84,7 +90,10 @@ def read(path: str | os.PathLike[str]) -> Seal:
         return Seal()
     try:
         found = json.loads(comment)[KEY]
-        seal = Seal(found["config"], found["weights"])
+        card = found["card"]
+        seal = Seal(found["config"], found["weights"], card)
+        if hashlib.sha256(_canonical(card)).hexdigest() != found["card_sha256"]:
+            seal = Seal("", "")
     except (ValueError, KeyError, TypeError):
         seal = Seal("", "")
     if not all(

@@ -74,6 +74,12 @@ class Given:
             lines.append(data.gaps())
         return tuple(lines)
 
+    def at_hand(self) -> tuple[Any, Any]:
+        """Return all events and their conditions, `None` if they are in a dataset."""
+        if self.dataset is not None:
+            return None, None
+        return self.every.x, self.every.condition
+
     def adapt(self) -> None:
         """Set data-dependent layers; a bounded base has all events in its box."""
         bounded = self.flow.base.bounds is not None
