@@ -63,7 +63,10 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
             msg = f"`{argument}` must be numbers, got {_shown(value)}: {error}"
             raise type(error)(msg) from None
     if value.dtype == tf.string:
-        msg = f"`{argument}` must be numbers, got text. Read files before."
+        msg = (
+            f"`{argument}` must be numbers, got text. Convert it by astype(float), or "
+            "read a file by tfp_flows.datasets.read_table."
+        )
         raise TypeError(msg)
     return value if value.dtype == dtype else tf.cast(value, dtype)
 

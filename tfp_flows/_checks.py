@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -86,6 +87,9 @@ def sample_shape(shape: Any) -> None:
             raise TypeError(msg)
         if int(size) < 0:
             msg = f"`sample_shape` must not be negative, got {shape!r}. {hint}"
+            raise ValueError(msg)
+        if int(size) >= 2**31:
+            msg = f"`sample_shape` must be below 2**31, got {shape!r}. Draw in parts."
             raise ValueError(msg)
 
 
@@ -217,8 +221,21 @@ def one_of(value: Any, choices: Sequence[Any], argument: str) -> None:
     """Raise unless `value` is among `choices`."""
     if value not in choices:
         names = ", ".join(repr(choice) for choice in choices)
-        msg = f"`{argument}` must be one of {names}, got {value!r}."
+        hint = did_you_mean(value, choices)
+        msg = f"`{argument}` must be one of {names}, got {value!r}{hint or '.'}"
         raise ValueError(msg)
+
+
+def did_you_mean(word: Any, known: Iterable[Any]) -> str:
+    """Return `: did you mean ...?`, or nothing if no word is near.
+
+    Args:
+        word: What was given.
+        known: The words that there are.
+    """
+    words = [choice for choice in known if isinstance(choice, str)]
+    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.7)
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def of_kind(value: Any, annotation: str, argument: str) -> None:

@@ -93,3 +93,11 @@ def test_normalized_batches_keep_their_digits_far_from_zero():
     centred, _, variance = moments.normalize(far, [0])
     np.testing.assert_allclose(variance, [[near.var()]], rtol=1e-2)
     assert abs(float(tf.reduce_mean(centred))) < 1e-5
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-150, 1.0, 1e150, 1e200])
+def test_deviations_of_any_size(size):
+    y = size * np.array([[1.0, -2.0], [3.0, 2.0]])
+    mean, deviation = moments.location_and_scale(tf.constant(y), [0])
+    np.testing.assert_allclose(mean, [2.0 * size, 0.0], atol=1e-12 * size)
+    np.testing.assert_allclose(deviation, [size, 2.0 * size], rtol=1e-12)

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tfp_flows as tfpf
 from tests.flows import small
 from tests.training.tiny import X, fit
+from tfp_flows.preprocessing import DataNotice
 from tfp_flows.training import words
 
 WEIGHTS = np.linspace(0.5, 1.5, 120)
@@ -100,3 +101,21 @@ def test_files_are_read_before():
         TypeError, match=r"the path 'wine.csv'. Read it by .*read_table"
     ):
         tfpf.fit("nsf", "wine.csv")
+
+
+def test_near_words_are_named():
+    with pytest.raises(ValueError, match="got 'nsf-arr': did you mean 'nsf-ar'"):
+        fit("nsf-arr")
+    with pytest.raises(TypeError, match="got num_layer: did you mean 'num_layers'"):
+        fit("maf", num_layer=2)
+    with pytest.raises(TypeError, match="`fit` calls it `epochs`"):
+        fit("maf", epoch=2)
+
+
+def test_what_rbig_and_datasets_cannot_detect_is_said():
+    x = np.column_stack([np.arange(120.0) % 6, X[:, 0]])
+    with pytest.warns(DataNotice, match="'rbig' has no masses of single values"):
+        tfpf.fit("rbig", x, epochs=1, seed=0, verbose=0)
+    rows = tf.data.Dataset.from_tensor_slices(x.astype("float32")).batch(40)
+    with pytest.warns(DataNotice, match="Columns of a dataset are not detected"):
+        fit("maf", rows, batch_size=None)

@@ -112,7 +112,9 @@ def screen(
                 return flow.preprocessing and flow.preprocessing.columns
             return told_kinds.choose(data, detects=detects)
 
-        found = rows.screen(data, "drop", kinds=choose)
+        noise = float(bool(options.get("noise")))
+        remedy = given.remedy_for(name, options, noise=noise, is_part=False)
+        found = rows.screen(data, "drop", kinds=choose, remedy=remedy)
     dtype = flow.variable_dtype if flow is not None else options.get("dtype")
     chosen = dtype is not None
     dtype = found.settle_dtype(dtype or "float32", chosen=chosen)

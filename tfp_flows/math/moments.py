@@ -17,6 +17,10 @@ __all__ = [
 ]
 
 
+# Beyond this size, and below its inverse, squares leave float64.
+_EXTREME = 1e140
+
+
 def expand_channels(parameter: Any, event_ndims: int) -> tf.Tensor:
     """Shape numbers per channel, `[..., C]`, to broadcast with events.
 
@@ -88,13 +92,19 @@ def location_and_scale(y: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Ten
     dtype = y.dtype.as_numpy_dtype if is_floating else np.float64
     resolution = 0.5 * float(np.finfo(dtype).eps)
     y = tf.cast(y, tf.float64)
+    largest = tf.reduce_max(tf.abs(y), axis=axes, keepdims=True)
+    # Squares of such numbers are no numbers of float64.
+    is_extreme = (largest > _EXTREME) | ((largest > 0.0) & (largest < 1.0 / _EXTREME))
+    unit = tf.where(is_extreme, largest, tf.ones_like(largest))
+    y = y / unit
     mean = tf.reduce_mean(y, axis=axes)
     centered = y - tf.reduce_mean(y, axis=axes, keepdims=True)
     deviation = tf.sqrt(tf.reduce_mean(tf.square(centered), axis=axes))
     smallest = resolution * tf.reduce_max(tf.abs(y), axis=axes)
     # A NaN compares as false on both sides and stays one.
     is_constant = deviation <= smallest
-    return mean, tf.where(is_constant, tf.ones_like(deviation), deviation)
+    unit = tf.reduce_max(unit, axis=axes)
+    return mean * unit, tf.where(is_constant, tf.ones_like(deviation), deviation * unit)
 
 
 def split_location(location: tf.Tensor, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:

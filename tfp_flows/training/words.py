@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from tfp_flows import _checks, flows
 from tfp_flows.training.data.given import answers_any
 
@@ -23,6 +25,11 @@ ANY_ORDER = "any-order"
 # Words that `fit` does not take, and its own for them.
 FOREIGN = {
     "lr": "learning_rate",
+    "epoch": "epochs",
+    "batchsize": "batch_size",
+    "weight": "weights",
+    "callback": "callbacks",
+    "num_steps_per_epoch": "steps_per_epoch",
     "n_epochs": "epochs",
     "num_epochs": "epochs",
     "max_epochs": "epochs",
@@ -53,6 +60,10 @@ def validation_of(ours: Any, split: float | None, data: Any) -> Any:
     Raises:
         ValueError: If several of them are.
     """
+    if isinstance(ours, np.floating):  # such as a float32
+        ours = float(ours)
+    if isinstance(split, np.floating):
+        split = float(split)
     words = {"validation_split": split, "validation_data": data}
     given = [name for name, value in words.items() if value is not None]
     if not given:

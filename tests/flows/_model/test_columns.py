@@ -194,3 +194,18 @@ def test_names_may_be_of_any_type():
         np.testing.assert_array_equal(
             flow.log_prob(frame.iloc[:, ::-1]), flow.log_prob(X[:, :2])
         )
+
+
+def test_keras_reads_events_and_conditions_by_name(of_colours):
+    events, given = FRAME[["a", "b"]][:3], GIVEN
+    other, turned = events[["b", "a"]], GIVEN[["size", "colour"]]
+    flow = small.build("maf", 2, 2, columns=NAMES[:2], condition_columns=KINDS)
+    flow.set_weights(of_colours.get_weights())
+    flow.compile("adam")
+    wanted = -of_colours.log_prob(events, given).numpy().mean()
+    for x, y in ((events, given), (other, turned)):
+        np.testing.assert_allclose(flow.evaluate(x, y, verbose=0), wanted, rtol=1e-5)
+    found = flow.predict({"x": other, "condition": turned}, verbose=0)
+    np.testing.assert_allclose(-found.mean(), wanted, rtol=1e-5)
+    history = flow.fit(other, turned, validation_data=(other, turned), verbose=0)
+    assert np.isfinite(history.history["val_loss"][0])

@@ -240,7 +240,8 @@ def require_known(cls: type, given: Iterable[str], owner: str) -> None:
     if unknown:
         msg = (
             f"`options` of {owner} must be among {', '.join(known)}, got "
-            f"{', '.join(unknown)}. Correct the name."
+            f"{', '.join(unknown)}"
+            f"{_checks.did_you_mean(unknown[0], known) or '. Correct the name.'}"
         )
         raise TypeError(msg)
 

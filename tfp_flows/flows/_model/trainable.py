@@ -259,10 +259,12 @@ class TrainableModel(keras.Model):
         if x is None:
             steps = kwargs.get("steps_per_epoch")
             x, kwargs["shuffle"] = self._nothing(steps, "steps_per_epoch"), False
-        x, y = (
-            self._plain(x),
-            variables.targets(_arrays.unmasked(y, "y"), sample_weight),
-        )
+        x = self._plain(x)
+        y = variables.targets(self._plain_targets(y), sample_weight)
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (tuple, list)) and held_out:
+            given = self._plain(held_out[0]), *map(self._plain_targets, held_out[1:2])
+            kwargs["validation_data"] = (*given, *held_out[2:])
         if not args and self.distribute_strategy.num_replicas_in_sync == 1:
             dtype = self.variable_dtype
             if dtype != keras.config.floatx():
@@ -286,10 +288,8 @@ class TrainableModel(keras.Model):
         _process.require_own()
         if x is None:
             x = self._nothing(kwargs.get("steps"), "steps")
-        x, y = (
-            self._plain(x),
-            variables.targets(_arrays.unmasked(y, "y"), sample_weight),
-        )
+        x = self._plain(x)
+        y = variables.targets(self._plain_targets(y), sample_weight)
         if not args and self.variable_dtype != keras.config.floatx():
             given = x if y is None else (x, y, sample_weight)
             options = {**kwargs, "validation_data": given}
@@ -298,6 +298,10 @@ class TrainableModel(keras.Model):
                 x, y, sample_weight = found["validation_data"], None, None
                 kwargs.pop("batch_size", None)
         return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return `call(x)` in batches as `keras.Model.predict` does."""
+        return super().predict(self._plain(x), *args, **kwargs)
 
     def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return `call(inputs)`, as in Keras, which would drop a mask."""
@@ -320,6 +324,14 @@ class TrainableModel(keras.Model):
         if isinstance(x, np.ndarray) or hasattr(x, "columns"):
             return flow.in_order(x, None)[0]
         return x
+
+    def _plain_targets(self, y: Any) -> Any:
+        """Return targets, which are the condition, as Keras takes them."""
+        flow: Any = self
+        y = _arrays.unmasked(y, "y")
+        if y is None or tf.is_tensor(y) or flow.condition_shape is None:
+            return y
+        return flow.in_order(None, y)[1]
 
     def _nothing(self, steps: int | None, argument: str) -> tf.data.Dataset:
         """Return data that stand for none, if so many steps need none."""

@@ -142,6 +142,7 @@ def read(
         is_part=dataset is not None,
         kinds=kinds_of,
         notices=told.notices if detects else lambda *_: [],
+        remedy=remedy_for(flow, options, noise=noise, is_part=dataset is not None),
     )
     every = screened.data.counted()  # rows of weight 0 need be no such values
     by_name = isinstance(flow, str)
@@ -222,6 +223,32 @@ def _units(data: Any, names: Any, labels: Any) -> dict[str, str]:
     if is_frame and names and set(names) <= set(datasets.frames.names(data)):
         data = datasets.to_table(datasets.frames.select(data, names), labels=labels)
     return dict(data.units) if isinstance(data, datasets.Table) else {}
+
+
+def remedy_for(
+    flow: flows.Flow | str, options: dict[str, Any], *, noise: float, is_part: bool
+) -> str:
+    """Return what to do about equal values that a fit takes for numbers.
+
+    Args:
+        flow: The flow, or its name.
+        options: Of the flow.
+        noise: Of the fit.
+        is_part: Whether the rows come from a dataset.
+    """
+    if isinstance(flow, str) and not takes_kinds(flow, options):
+        return (
+            f"{flow!r} has no masses of single values: fit 'nsf-ar', or spread the "
+            "values over their steps by uniform noise."
+        )
+    if noise:
+        return "Leave out `noise`, and such values get masses."
+    if is_part:
+        return (
+            "Columns of a dataset are not detected: give arrays, or preprocessing= "
+            "with the kind of each column."
+        )
+    return kinds.REMEDY
 
 
 def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:

@@ -239,8 +239,18 @@ def _told(
     return column
 
 
+# What to do where kinds are not detected.
+REMEDY = (
+    "Fit a flow by its name, with columns='auto' or their kinds, which gives such "
+    "values masses."
+)
+
+
 def unbounded(
-    data: arrays.Data, kinds: Sequence[Column] | None, names: Sequence[str] | None
+    data: arrays.Data,
+    kinds: Sequence[Column] | None,
+    names: Sequence[str] | None,
+    remedy: str = REMEDY,
 ) -> list[Finding]:
     """Find columns of heaps that are taken for numbers, whose densities have no bound.
 
@@ -248,6 +258,7 @@ def unbounded(
         data: The rows.
         kinds: What the flow takes the columns for, `None` for numbers.
         names: Names of the columns, if they have names.
+        remedy: What to do.
     """
     values = data.x.reshape(len(data), -1)
     found = {}
@@ -264,7 +275,6 @@ def unbounded(
     first, more = where[0], f" ({len(where) - 1} more)" if where[1:] else ""
     sentence = (
         f"holds {next(iter(found.values()))}{more}: taken for any number, its density "
-        "has no bound where rows have equal values. Fit a flow by its name, with "
-        "columns='auto' or their kinds, which gives such values masses."
+        f"has no bound where rows have equal values. {remedy}"
     )
     return [Finding(first, sentence)]

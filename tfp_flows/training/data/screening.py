@@ -11,7 +11,7 @@ from tfp_flows import _checks
 from tfp_flows.preprocessing import Column, checks
 from tfp_flows.preprocessing.findings import Finding
 from tfp_flows.training.data import arrays
-from tfp_flows.training.data.kinds import unbounded
+from tfp_flows.training.data.kinds import REMEDY, unbounded
 
 __all__ = ["Screened", "screen"]
 
@@ -68,6 +68,7 @@ def screen(
     is_part: bool = False,
     kinds: Callable[[arrays.Data], Sequence[Column] | None] = lambda _: None,
     notices: Callable[..., list[Finding]] = lambda *_: [],
+    remedy: str = REMEDY,
 ) -> Screened:
     """Look for constants, copies, outliers, codes of missing cells and lost digits.
 
@@ -78,6 +79,7 @@ def screen(
             are; nothing is an error then.
         kinds: Says what the columns are, of the rows that count, without outliers.
         notices: Says what is to be said of these.
+        remedy: What to do about equal values that are taken for numbers.
     """
     _checks.one_of(outliers, ("drop", "keep"), "outliers")
     if data.x.ndim > 2 or (data.condition is not None and data.condition.ndim > 2):
@@ -110,7 +112,7 @@ def screen(
         every = np.concatenate([values[seen] for values, _ in parts.values()], axis=1)
         findings += checks.copied_rows(every)
     findings += notices(data.select(seen), found_kinds)
-    findings += unbounded(data.select(seen), found_kinds, data.columns)
+    findings += unbounded(data.select(seen), found_kinds, data.columns, remedy)
     if is_part:
         findings = [dataclasses.replace(f, severity="warning") for f in findings]
     kept = data if keep.all() else data.select(keep)
