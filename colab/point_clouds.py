@@ -94,7 +94,7 @@ space = models.PointFlow(
 )
 space.adapt(solid)
 space.compile(keras.optimizers.Adam(4e-3))
-space.fit(solid, epochs=20, batch_size=50, verbose=0)
+space.fit(solid, epochs=15, batch_size=50, verbose=0)
 drawn = space.reconstruct(solid[:4], points=600, seed=SEED).numpy()
 figure = plt.figure(figsize=(10, 5))
 for i in range(4):

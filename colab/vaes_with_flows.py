@@ -52,7 +52,7 @@ prior = flat.sample_latent(2_000, seed=SEED).numpy()
 figure, axes = plt.subplots(1, 2, figsize=(10, 4))
 axes[0].plot(history.history["loss"])
 axes[0].set(xlabel="epoch", ylabel="negative bound, nats per image")
-axes[1].plot(*prior.T, ".", color="0.8", ms=3, label="prior")
+axes[1].plot(*prior.T, ".", color="0.8", ms=3, zorder=0)
 spots = axes[1].scatter(*z.T, c=test_digit, cmap="tab10", s=12)
 axes[1].set(xlabel="first latent number", ylabel="second latent number")
 _ = figure.colorbar(spots, ax=axes[1], label="digit", ticks=range(10))
@@ -99,12 +99,11 @@ print(f"  independent pixels: {-plain.sum(axis=1).mean():.2f}")
 vae = found["iaf"]
 again = vae.reconstruct(test[:10], seed=SEED).numpy()
 new = vae.sample(10, mean=True, seed=SEED).numpy()
-rows = np.concatenate([test[:10], again, new]).reshape(-1, 8, 8, 1)
+rows = np.concatenate([test[:10], again, new]).reshape(3, 10, 8, 8)
+rows = np.pad(rows, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=0.5)
 _, ax = plt.subplots(figsize=(8, 2.8))
-ax.imshow(
-    rows[..., 0].reshape(3, 10, 8, 8).transpose(0, 2, 1, 3).reshape(24, 80), "gray"
-)
-ax.set(xticks=[], yticks=[3.5, 11.5, 19.5], yticklabels=["test", "again", "new"])
+ax.imshow(rows.transpose(0, 2, 1, 3).reshape(30, 100), "gray")
+ax.set(xticks=[], yticks=[4.5, 14.5, 24.5], yticklabels=["test", "again", "new"])
 _ = ax.set_title("digits, their reconstructions, and new ones")
 
 # %% [markdown]
