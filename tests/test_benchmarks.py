@@ -103,6 +103,15 @@ def test_any_conditional_prints_all_splits(capsys):
     assert "mean of 62 splits" in printed
 
 
+@pytest.mark.slow
+def test_imputation_prints_errors_of_all(capsys):
+    script = FOLDER / "inference" / "imputation.py"
+    runpy.run_path(str(script))["main"](["--quick"])
+    printed = capsys.readouterr().out
+    for part in ("column means", "IterativeImputer", "one draw", "middle 90 %"):
+        assert part in printed
+
+
 def test_every_benchmark_of_learning_has_an_expected_table():
     scripts = (FOLDER / "learning").glob("[!_]*.py")
     assert {script.stem for script in scripts} == set(LEARNING)
