@@ -37,7 +37,9 @@ def divisions(height: int, width: int, factor: int) -> int:
     return count
 
 
-def patch_ranks(shape: tuple[int, ...], size: int) -> np.ndarray:
+def patch_ranks(
+    shape: tuple[int, ...], size: int, *, spread: bool = False
+) -> np.ndarray:
     """Return the rank of each number of an image in an order patch by patch.
 
     Patches follow row by row, and so do the numbers of one.
@@ -45,14 +47,20 @@ def patch_ranks(shape: tuple[int, ...], size: int) -> np.ndarray:
     Args:
         shape: `[H, W, C]`.
         size: Side of a patch, which divides both sides of the image.
+        spread: Whether to take in place of a patch `size * size` pixels that are as far
+            apart as possible.
 
     Returns:
         Ranks `[H * W * C]` of the flattened image.
     """
     height, width, channels = shape
-    blocks = height // size, size, width // size, size, channels
-    places = np.arange(height * width * channels).reshape(blocks)
-    by_rank = places.transpose(0, 2, 1, 3, 4).ravel()
+    rows, columns = [height // size, size], [width // size, size]
+    if spread:
+        rows, columns = rows[::-1], columns[::-1]
+    places = np.arange(height * width * channels)
+    places = places.reshape(*rows, *columns, channels)
+    axes = (1, 3, 0, 2, 4) if spread else (0, 2, 1, 3, 4)
+    by_rank = places.transpose(axes).ravel()
     return np.argsort(by_rank)
 
 

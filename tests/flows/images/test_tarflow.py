@@ -39,6 +39,33 @@ def test_patches_follow_row_by_row():
     )
 
 
+def test_spread_tokens_have_pixels_far_apart():
+    ranks = images.patch_ranks((4, 4, 1), 2, spread=True).reshape(4, 4)
+    tokens = ranks // 4
+    np.testing.assert_array_equal(tokens, np.tile([[0, 1], [2, 3]], (2, 2)))
+    assert sorted(ranks.ravel()) == list(range(16))
+
+
+def test_layers_see_pixels_of_one_patch_by_turns():
+    options = {"num_layers": 2, "dtype": "float64"}
+    flow = small.perturbed(build((4, 4, 1), interleave=True, **options), 0.3)
+    plain = small.perturbed(build((4, 4, 1), **options), 0.3)
+    x = tf.constant(pictures(3, (4, 4, 1)), tf.float64) + 0.5
+    patch = images.patch_ranks((4, 4, 1), 2) // 4
+    for each, tokens in (
+        (plain, patch),
+        (flow, images.patch_ranks((4, 4, 1), 2, spread=True) // 4),
+    ):
+        layer = each.bijector().bijectors[-1]  # the one next to the base
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            z = tf.reshape(layer.inverse(x), [3, 16])
+        slopes = tf.reshape(tape.batch_jacobian(z, x), [3, 16, 16])
+        found = np.abs(slopes).max(axis=0) > 0
+        later = tokens[np.newaxis] > tokens[:, np.newaxis]
+        np.testing.assert_array_equal(found, later | np.eye(16, dtype=bool))
+
+
 def test_a_layer_maps_a_patch_given_the_patches_before():
     flow = small.perturbed(build((4, 4, 1), num_layers=1, dtype="float64"), 0.3)
     x = tf.constant(pictures(3, (4, 4, 1)), tf.float64) + 0.5

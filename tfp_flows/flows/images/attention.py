@@ -31,9 +31,10 @@ class TarFlowImage(AttentionLayers, raw.PixelFlow):
 
     Channels are normalised (`ActNorm`, set by `adapt`). An image is cut into patches of
     `patch_size` pixels a side, row by row. Each layer maps the pixels of a patch given
-    the patches before it; the next one goes the other way. The density is fast, one
-    pass; sampling goes through the patches one after the other, with the keys and
-    values of those before kept, in steps that cost about one pass in total.
+    the patches before it; the next one goes the other way, with `interleave` over
+    pixels far apart. The density is fast, one pass; sampling goes through the patches
+    one after the other, with the keys and values of those before kept, in steps that
+    cost about one pass in total.
 
     With `pixel_noise` the density is that of images to which noise of this deviation
     has been added, and so are its samples; `denoise` takes it out again. Bits per
@@ -50,6 +51,11 @@ class TarFlowImage(AttentionLayers, raw.PixelFlow):
     """
 
     patch_size: int = option(default=2, doc="Pixels on a side of a patch.")
+    interleave: bool = option(
+        default=False,
+        doc="Whether every second layer has tokens of pixels that are as far apart as "
+        "possible in place of patches: those of one token do not see each other.",
+    )
     pixel_noise: float = option(
         default=0.0,
         doc="Deviation of normal noise that training adds to pixels, in units of their "
@@ -77,12 +83,16 @@ class TarFlowImage(AttentionLayers, raw.PixelFlow):
         height, width, channels = self.event_shape
         for side, what in ((height, "the height"), (width, "the width")):
             _checks.divides(self.patch_size, side, "patch_size", f"{what} of images")
-        ranks = images.patch_ranks((height, width, channels), self.patch_size)
+        shape = (height, width, channels)
+        interleave = self.interleave and self.patch_size > 1
         found: list[bijector_base.Bijector] = []
         for i in range(self.num_layers):
-            # The layer next to the data begins at the upper left corner.
-            is_even = (self.num_layers - 1 - i) % 2 == 0
-            order = ranks if is_even else size - 1 - ranks
+            # Counted from the data, where the first layer has patches row by row.
+            place = self.num_layers - 1 - i
+            spread = interleave and place % 2 == 1
+            ranks = images.patch_ranks(shape, self.patch_size, spread=spread)
+            turns = place + interleave * (place // 2)
+            order = ranks if turns % 2 == 0 else size - 1 - ranks
             layer = self._attention(
                 self.transformer,
                 size,
