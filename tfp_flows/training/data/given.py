@@ -10,12 +10,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_flows import _checks, datasets, flows
+from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows.images import base as image_flows
 from tfp_flows.preprocessing import Preprocessing, findings
 from tfp_flows.preprocessing.checks import label
-from tfp_flows.training.data import arrays, kinds, screening
+from tfp_flows.training.data import arrays, kinds, named, screening
 
 __all__ = ["VALIDATION", "Given", "read", "takes_kinds"]
 
@@ -118,9 +118,9 @@ def read(
         every = arrays.read(dataset, shape)
     else:
         if isinstance(x, dict) and condition is None:
-            x, condition = _of_dict(x)
+            x, condition = named.of_dict(x)
         if isinstance(flow, flows.Flow):
-            x, condition = _ordered(flow, x, condition)
+            x, condition = named.ordered(flow, x, condition)
         condition = told.read_condition(condition)
         x = told.read(x)
         every = arrays.Data(x, condition, weights, missing=missing, seed=seed)
@@ -165,9 +165,9 @@ def read(
         validation = VALIDATION if holds_out else None
     train, held_out = every, None
     if isinstance(validation, tf.data.Dataset):
-        held_out = _ending(validation)
+        held_out = named.ending(validation)
     elif dataset is None or not isinstance(validation, (float, int, type(None))):
-        rows = _in_order(flow, validation)
+        rows = named.in_order(flow, validation)
         train, held_out = arrays.hold_out(every, rows, seed, missing=missing)
         if isinstance(rows, (tuple, list)) and held_out is not None:
             flow.require_values(held_out.x)
@@ -175,18 +175,6 @@ def read(
     small = by_name and is_small_table(every)
     average = flow.fit_policy.average if small else None
     return Given(flow, every, train, held_out, dataset, share, average)
-
-
-def _of_dict(x: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the events and conditions of a dict of both."""
-    unknown = set(x) - {"x", "condition"}
-    if unknown or "x" not in x:
-        msg = (
-            "`x` as a dict must have 'x', and 'condition' if there is one, got the "
-            f"keys {list(x)}. Of columns by name make a frame: pandas.DataFrame(x)."
-        )
-        raise ValueError(msg)
-    return x["x"], x.get("condition")
 
 
 def _in_dtype(
@@ -200,29 +188,6 @@ def _in_dtype(
     policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
     wanted = screened.settle_dtype(policy.variable_dtype, chosen=dtype is not None)
     return flow, {} if wanted == policy.variable_dtype else {"dtype": wanted}
-
-
-def _ordered(flow: flows.Flow, x: Any, condition: Any) -> tuple[Any, Any]:
-    """Return data as the flow has them; it learns names that it does not know."""
-    if flow.units is None and (flow.columns or flow.condition_columns):
-        flow.units = {
-            "columns": _units(x, flow.columns, flow.category_labels()),
-            "condition_columns": _units(
-                condition, flow.condition_columns, flow.condition_labels()
-            ),
-        }
-    ordered = flow.in_order(x, condition)
-    unnamed = flow.columns is None and datasets.frames.is_frame(x)
-    unknown = flow.condition_columns is None and datasets.frames.is_frame(condition)
-    return x if unnamed else ordered[0], condition if unknown else ordered[1]
-
-
-def _units(data: Any, names: Any, labels: Any) -> dict[str, str]:
-    """Return what dates and lengths of time in a frame are counted in."""
-    is_frame = datasets.frames.is_frame(data) and not datasets.frames.is_series(data)
-    if is_frame and names and set(names) <= set(datasets.frames.names(data)):
-        data = datasets.to_table(datasets.frames.select(data, names), labels=labels)
-    return dict(data.units) if isinstance(data, datasets.Table) else {}
 
 
 def remedy_for(
@@ -303,31 +268,6 @@ def require_share(validation: Any, groups: Any, time: Any) -> None:
         "it out."
     )
     raise ValueError(msg)
-
-
-def _in_order(flow: flows.Flow, validation: Any) -> Any:
-    """Return events held out as `(x, condition, ...)`, columns as the flow has them."""
-    if validation is None or isinstance(validation, (float, int)):
-        return validation
-    if not isinstance(validation, (tuple, list)):
-        validation = (validation,)
-    if isinstance(validation[0], dict):
-        validation = (*_of_dict(validation[0]), *validation[2:])
-    given = (*validation, None)[:2]
-    if isinstance(flow, image_flows.ImageFlow):
-        flow.require_pixels(given[0], "validation")
-    return (*flow.in_order(*given), *validation[2:])
-
-
-def _ending(validation: tf.data.Dataset) -> tf.data.Dataset:
-    """Return a dataset of validation batches, if it ends."""
-    if validation.cardinality() == tf.data.INFINITE_CARDINALITY:
-        msg = (
-            "`validation` must end, got a dataset that repeats for ever. Leave out its "
-            "`repeat`, or take some of its batches."
-        )
-        raise ValueError(msg)
-    return validation
 
 
 def _require_tails(flow: flows.Flow) -> None:

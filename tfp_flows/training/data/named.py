@@ -1,0 +1,72 @@
+"""Events and conditions as a flow that exists has them: by name, in its order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_flows import datasets, flows
+from tfp_flows.flows.images import base as image_flows
+
+__all__ = ["ending", "in_order", "of_dict", "ordered"]
+
+
+def of_dict(x: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the events and conditions of a dict of both."""
+    unknown = set(x) - {"x", "condition"}
+    if unknown or "x" not in x:
+        msg = (
+            "`x` as a dict must have 'x', and 'condition' if there is one, got the "
+            f"keys {list(x)}. Of columns by name make a frame: pandas.DataFrame(x)."
+        )
+        raise ValueError(msg)
+    return x["x"], x.get("condition")
+
+
+def ordered(flow: flows.Flow, x: Any, condition: Any) -> tuple[Any, Any]:
+    """Return data as the flow has them; it learns names that it does not know."""
+    if flow.units is None and (flow.columns or flow.condition_columns):
+        flow.units = {
+            "columns": _units(x, flow.columns, flow.category_labels()),
+            "condition_columns": _units(
+                condition, flow.condition_columns, flow.condition_labels()
+            ),
+        }
+    ordered = flow.in_order(x, condition)
+    unnamed = flow.columns is None and datasets.frames.is_frame(x)
+    unknown = flow.condition_columns is None and datasets.frames.is_frame(condition)
+    return x if unnamed else ordered[0], condition if unknown else ordered[1]
+
+
+def _units(data: Any, names: Any, labels: Any) -> dict[str, str]:
+    """Return what dates and lengths of time in a frame are counted in."""
+    is_frame = datasets.frames.is_frame(data) and not datasets.frames.is_series(data)
+    if is_frame and names and set(names) <= set(datasets.frames.names(data)):
+        data = datasets.to_table(datasets.frames.select(data, names), labels=labels)
+    return dict(data.units) if isinstance(data, datasets.Table) else {}
+
+
+def in_order(flow: flows.Flow, validation: Any) -> Any:
+    """Return events held out as `(x, condition, ...)`, columns as the flow has them."""
+    if validation is None or isinstance(validation, (float, int)):
+        return validation
+    if not isinstance(validation, (tuple, list)):
+        validation = (validation,)
+    if isinstance(validation[0], dict):
+        validation = (*of_dict(validation[0]), *validation[2:])
+    given = (*validation, None)[:2]
+    if isinstance(flow, image_flows.ImageFlow):
+        flow.require_pixels(given[0], "validation")
+    return (*flow.in_order(*given), *validation[2:])
+
+
+def ending(validation: tf.data.Dataset) -> tf.data.Dataset:
+    """Return a dataset of validation batches, if it ends."""
+    if validation.cardinality() == tf.data.INFINITE_CARDINALITY:
+        msg = (
+            "`validation` must end, got a dataset that repeats for ever. Leave out its "
+            "`repeat`, or take some of its batches."
+        )
+        raise ValueError(msg)
+    return validation
