@@ -240,3 +240,11 @@ def test_inputs_of_a_far_outlier_are_bounded():
     far = np.full([1, 3], 1e30, "float32")
     assert np.all(np.isfinite(network(far)))
     np.testing.assert_allclose(network(far), network(1e-10 * far), rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [2, (2,), (1, 2, 3)])
+def test_shape_of_the_result_is_two_sizes(shape):
+    with pytest.raises(ValueError, match=r"`output_shape` must be \(D, P\)"):
+        networks.MLP(2, shape)
+    with pytest.raises(ValueError, match=r"`output_shape` must be \(D, P\)"):
+        networks.as_conditioner(lambda x: x, 2, shape)

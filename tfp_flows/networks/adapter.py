@@ -66,7 +66,7 @@ class NetworkConditioner(base.Shaped, tfp.experimental.AutoCompositeTensor, tf.M
             raise TypeError(msg)
         self._network = network
         self._input_size = int(input_size)
-        self._output_shape = _checks.static_shape(output_shape, "output_shape")
+        self._output_shape = base.read_output_shape(output_shape)
         self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
         self._dtype = tf.as_dtype(dtype).name
         self._takes_two = self._condition_shape is not None and _takes_two(network)
@@ -198,7 +198,7 @@ def as_conditioner(
             dtype=dtype,
         )
     shape = _checks.static_shape(condition_shape, "condition_shape")
-    wanted = (input_size, tuple(output_shape), shape)
+    wanted = (input_size, base.read_output_shape(output_shape), shape)
     found = (network.input_size, network.output_shape, network.condition_shape)
     if wanted != found:
         msg = (

@@ -17,7 +17,13 @@ from tfp_flows.math import circular
 from tfp_flows.math.linear import products
 from tfp_flows.networks import foreign
 
-__all__ = ["Conditioner", "activation_function", "read_period", "read_periodic"]
+__all__ = [
+    "Conditioner",
+    "activation_function",
+    "read_output_shape",
+    "read_period",
+    "read_periodic",
+]
 
 # Inputs are standardised, so that this is some standard deviations: a network that
 # extrapolates to a single outlier costs more likelihood than all of its fine detail.
@@ -72,6 +78,22 @@ def read_periodic(
         )
         raise ValueError(msg)
     return tuple(bool(part) for part in periodic)
+
+
+def read_output_shape(output_shape: Any) -> tuple[int, ...]:
+    """Return `(D, P)`.
+
+    Raises:
+        ValueError: If these are not two sizes.
+    """
+    read = _checks.static_shape(output_shape, "output_shape")
+    if read is None or len(read) != 2:
+        msg = (
+            "`output_shape` must be (D, P), coordinates and parameters of each, got "
+            f"{output_shape!r}. Give (1, P) for one coordinate."
+        )
+        raise ValueError(msg)
+    return read
 
 
 class Shaped:
@@ -157,7 +179,7 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
         _checks.at_least(input_size, 0, "input_size")
         _checks.fraction(dropout, "dropout")
         self._input_size = int(input_size)
-        self._output_shape = _checks.static_shape(output_shape, "output_shape")
+        self._output_shape = read_output_shape(output_shape)
         self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
         self._dropout = float(dropout)
         self._dtype = tf.as_dtype(dtype).name
