@@ -55,6 +55,7 @@ def test_other_flows_cannot_fill(linear_flow, holes, refused):
         (("--flow", "maf"), "chooses the flow itself"),
         (("--budget", "1s"), "no part in a fit with --budget"),
         (("--resume",), "no part in a fit with --conditionals"),
+        (("--members", 2), "no part in a fit with --conditionals"),
     ],
 )
 def test_kind_of_conditionals_chooses_the_flow(table, refused, tmp_path, more, message):

@@ -52,3 +52,8 @@ def test_rows_with_gaps_teach_every_split():
 def test_what_other_flows_cannot_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         tfpf.fit("maf", _rows(50), epochs=1, verbose=0, **given)
+
+
+def test_ensembles_are_refused():
+    with pytest.raises(ValueError, match="`members` must be left out"):
+        tfpf.fit(_rows(50), conditionals="any", missing="marginal", members=2)

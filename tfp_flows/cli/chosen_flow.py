@@ -13,7 +13,7 @@ __all__ = ["choose"]
 FLOWS = {"budget": "rbig", "conditionals": "any-order"}
 REFUSED = {
     "budget": ("epochs", "resume", "condition", "batch_size", "conditionals"),
-    "conditionals": ("resume",),
+    "conditionals": ("resume", "members"),
 }
 
 

@@ -176,7 +176,7 @@ def fit(
     default = words.default_flow(conditionals)
     flow, x = words.flow_and_data(flow, x, objective, default)
     if conditionals is not None:
-        words.require_any(flow)
+        words.require_any(flow, options)
     weights = words.one_of("weights", weights, "sample_weight", sample_weight)
     validation = words.validation_of(validation, validation_split, validation_data)
     settings = running.Settings(

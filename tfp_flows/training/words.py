@@ -120,12 +120,18 @@ def default_flow(conditionals: str | None) -> str:
     return ANY_ORDER
 
 
-def require_any(flow: Any) -> None:
+def require_any(flow: Any, options: dict[str, Any]) -> None:
     """Raise unless a flow, or one of a name, answers for any split of its columns.
 
     Raises:
-        ValueError: If it does not.
+        ValueError: If it does not, or if it is to be an ensemble.
     """
+    if options.get("members") is not None:
+        msg = (
+            "`members` must be left out with `conditionals` 'any', got "
+            f"{options['members']!r}: an ensemble is trained for one order."
+        )
+        raise ValueError(msg)
     if not answers_any(flow):
         name = flow if isinstance(flow, str) else type(flow).__name__
         msg = (
