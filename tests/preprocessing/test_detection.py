@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -130,4 +132,6 @@ def test_what_is_detected_holds_every_value():
 @pytest.mark.parametrize("scale", [1e-200, 1e-41, 1e-10, 1e200])
 def test_numbers_of_any_size_are_numbers(scale):
     x = scale * np.random.default_rng(0).normal(size=300)
-    assert detect(x)[0].is_plain
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert detect(x)[0].is_plain

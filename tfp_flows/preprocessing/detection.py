@@ -70,7 +70,9 @@ def detect_column(values: np.ndarray) -> Column:
     """
     eps = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 1e-16
     values = values[np.isfinite(values)].astype(np.float64)
-    if (values == values.astype(np.float32)).all():
+    with np.errstate(over="ignore", under="ignore"):  # of numbers beyond float32
+        short = values.astype(np.float32)
+    if (values == short).all():
         eps = max(eps, np.finfo(np.float32).eps)
     if len(values) < _FEW:
         return Column()
