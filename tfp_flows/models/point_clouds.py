@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks, _context, _serialize, flows
-from tfp_flows.models import latent
+from tfp_flows.models import bounds, latent
 from tfp_flows.networks import embeddings
 
 __all__ = ["PointFlow"]
@@ -214,7 +214,7 @@ class PointFlow(latent.LatentModel):
         return tf.reduce_sum(log_probs - unit, axis=-1)
 
     def _events_at_once(self, x: np.ndarray) -> int:
-        return max(1, latent.AT_ONCE * 4 // x.shape[1])
+        return max(1, bounds.AT_ONCE * 4 // x.shape[1])
 
     def sample(
         self, count: int, *, points: int = 1_024, seed: int | None = None
