@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,7 @@ from scipy import integrate, special
 from tensorflow_probability import distributions as tfd
 
 from tests.flows import small
-from tfp_flows import flows, training
+from tfp_flows import diagnosis, flows, training
 from tfp_flows.math import spheres
 
 OPTIONS = {"num_layers": 2, "hidden_units": (8,), "num_bins": 4}
@@ -84,6 +86,16 @@ def test_fit_finds_clouds_on_the_sphere():
     uniform = np.mean(mixture.log_prob(new)) + spheres.log_area(3)
     assert uniform > 1.3
     assert gap < 0.45
+
+
+def test_no_gaussian_is_set_beside_a_density_by_area():
+    options = {"num_layers": 1, "hidden_units": (8,), "epochs": 1, "verbose": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        flow, history = training.fit("sphere", unit(200), jit_compile=False, **options)
+    assert history.report.gaussian is None
+    with pytest.raises(ValueError, match="must be a density by volume, got SphereFlow"):
+        diagnosis.diagnose(flow, unit(200))
 
 
 def test_vectors_off_the_sphere_are_refused():

@@ -160,6 +160,13 @@ def collect(
             f"{flow.event_shape}. Images have flow.bits_per_dim."
         )
         raise ValueError(msg)
+    if not flow.fit_policy.has_rivals:
+        msg = (
+            f"`flow` must be a density by volume, got {type(flow).__name__}, one by "
+            "area: no Gaussian can be compared with it. Score rows held out, and "
+            "compare its samples with them."
+        )
+        raise ValueError(msg)
     events, given, names = read(flow, x, condition, "x")
     exact = exact_copy(flow)
     rows = _rows(flow, exact, events, given, seed)

@@ -177,7 +177,7 @@ def judged(
     if is_image:
         factor = -1.0 / (flow.event_size * math.log(2.0))
     gaussian = None
-    if flow.event_size <= LARGEST_EVENT:
+    if flow.event_size <= LARGEST_EVENT and flow.fit_policy.has_rivals:
         gaussian = _gaussian_log_prob(
             flow, train, scored, noise=1.0 if is_image else 0.0
         )

@@ -28,6 +28,8 @@ class FitPolicy:
             `"conditional"`, where only conditions make networks.
         rows_per_number: From so many rows for each trainable number on, a fit cannot
             follow noise and needs no validation rows; `None` for never.
+        has_rivals: Whether a Gaussian has a density of the same kind, to be set beside
+            the flow's; none has one by area.
     """
 
     method: Literal["gradients", "greedy", "generative"] = "gradients"
@@ -38,6 +40,7 @@ class FitPolicy:
     largest_batch: int = 512
     xla: Literal["everywhere", "gpu", "conditional"] = "everywhere"
     rows_per_number: float | None = None
+    has_rivals: bool = True
 
     def prefers_xla(self, flow: Any) -> bool:
         """Return whether long training of a flow is faster under XLA."""

@@ -69,7 +69,7 @@ class SphereFlow(base.VectorFlow):
         https://arxiv.org/abs/2002.02428, section 2.3
     """
 
-    fit_policy = policy.FitPolicy()
+    fit_policy = policy.FitPolicy(has_rivals=False)
     num_layers: int = option(default=4)
     base: Any = option(default="uniform")
     num_bins: int = option(
