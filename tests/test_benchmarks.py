@@ -39,7 +39,7 @@ TABLES = {
 # Those of inference, in a folder of their own.
 INFERENCE = {
     "posteriors": ("k-hat",),
-    "jumps": ("ring, 80 draws", "funnel, flow-mcmc", "gaussian, 3"),
+    "jumps": ("ring, 80 draws", "funnel, neutra", "gaussian, 3"),
     "wells": ("double well, log Z", "dF", "camel"),
 }
 
