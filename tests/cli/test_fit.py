@@ -36,6 +36,16 @@ def test_prints_held_out_figures_and_saves_columns(run, table, tmp_path):
     assert names == {"flow.keras", "flow.fit.json"}
 
 
+def test_rows_with_folds_are_fitted(run, tmp_path):
+    x = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
+    path = tmp_path / "folds.npz"
+    np.savez(path, x=x, columns=["a", "b"], fold=np.arange(60) % 5)
+    out = tmp_path / "flow.keras"
+    code, text, _ = run("fit", path, "--flow", "linear", "--out", out, "--epochs", 1)
+    assert code == 0
+    assert "rows: 54 to fit, 6 held out" in text
+
+
 def test_members_are_fitted_as_one_flow(run, table, tmp_path):
     out = tmp_path / "flow.keras"
     argv = ("fit", table, "--flow", "linear", "--out", out, "--epochs", 1)

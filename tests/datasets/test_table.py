@@ -15,6 +15,17 @@ FOLDED = datasets.Table(
 )
 
 
+def test_rows_keep_their_folds_units_and_labels():
+    table = dataclasses.replace(FOLDED, units={"b": "days"}, labels={"c": ("u", "v")})
+    some = table.take([1, 5])
+    np.testing.assert_array_equal(some.x, FOLDED.x[[1, 5]])
+    assert some.fold.tolist() == [1, 2]
+    train, test = table.split(1)
+    for part in (some, train, test, table.take(table.fold > 0)):
+        assert (part.units, part.labels) == (table.units, table.labels)
+    assert train.fold is None
+
+
 @pytest.mark.parametrize(
     ("dtype", "expected"),
     [

@@ -56,9 +56,7 @@ class Screened:
             by_name: Whether as tables, for a flow that is to learn the names.
         """
         tables = [self.events, self.conditions]
-        parts = [
-            t if t is None else dataclasses.replace(t, x=t.x[rows]) for t in tables
-        ]
+        parts = [None if t is None else t.take(rows) for t in tables]
         events, conditions = (t.x if t and not by_name else t for t in parts)
         return events, conditions
 
@@ -132,10 +130,7 @@ def screen(
     for finding in found.findings:
         keep[list(finding.rows)] = False
 
-    def kept(table: Table) -> Table:
-        return dataclasses.replace(table, x=table.x[keep])
-
-    left = None if conditions is None else kept(conditions)
+    left = None if conditions is None else conditions.take(keep)
     pairs = zip(events.columns, found.kinds or (), strict=False)
     by_name = dict(pairs)
     sentences += [
@@ -146,4 +141,4 @@ def screen(
     for table in (events, conditions):
         units = {} if table is None else table.units
         sentences += [f"column {name!r}: {unit}" for name, unit in units.items()]
-    return Screened(kept(events), left, options, sentences, keep, by_name)
+    return Screened(events.take(keep), left, options, sentences, keep, by_name)

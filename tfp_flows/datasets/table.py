@@ -86,6 +86,15 @@ class Table(_results.Rows):
         labels = {name: self.labels[name] for name in names if name in self.labels}
         return Table(self.x[:, keep], names, self.fold, units, labels)
 
+    def take(self, rows: Any) -> Table:
+        """Return some rows, with their folds.
+
+        Args:
+            rows: Their numbers, or whether each is one, `[n]`.
+        """
+        fold = None if self.fold is None else self.fold[rows]
+        return dataclasses.replace(self, x=self.x[rows], fold=fold)
+
     def in_units(self, units: Mapping[str, str]) -> Table:
         """Return the table with dates counted as elsewhere.
 
@@ -149,8 +158,10 @@ class Table(_results.Rows):
             is_test = np.isin(np.arange(len(self)), held_out)
         else:
             is_test = kept._of_fold(fold, given, distinct=distinct)  # noqa: SLF001
-        train = Table(kept.x[~is_test], kept.columns)
-        test = Table(kept.x[is_test], kept.columns)
+        train, test = (
+            dataclasses.replace(kept.take(some), fold=None)
+            for some in (~is_test, is_test)
+        )
         return _standardized(train, test) if standardize else (train, test)
 
     def _without(self, given: dict[str, Any]) -> tuple[Table, dict[str, Any]]:
