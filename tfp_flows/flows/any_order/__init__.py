@@ -1,1 +1,3 @@
 """Flows that answer for any columns, given any others."""
+
+__all__: list[str] = []
