@@ -120,10 +120,12 @@ def sbc(
     ranks are uniform: simulation-based calibration.
 
     Args:
-        theta: Parameters from the prior, `[N, D]`; `[N]` for a single one.
-        draws: Of the posterior of the data of each row, `[N, L, D]`; independent ones:
-            thin chains.
-        names: Names of the parameters.
+        theta: Parameters from the prior, `[N, D]`; `[N]` for a single one; of a joint
+            prior in its structure, as `simulate` gives them.
+        draws: Of the posterior of the data of each row, `[N, L, D]`, as `NPE.draws`
+            gives them; or in the structure of `theta`, `[N, L, ...]` each; independent
+            ones: thin chains.
+        names: Names of the parameters; by default those of the structure.
         seed: Int that makes ties and steps even.
 
     Raises:
@@ -145,6 +147,7 @@ def sbc(
         Simulation-Based Calibration. https://arxiv.org/abs/1804.06788
     """
     truth, drawn = reading.draws_of(theta, draws, ("theta", "draws"))
+    names = reading.names_of(theta, draws) if names is None else names
     return Ranks(_ranks(truth, drawn, seed), _names(names, truth.shape[1], "theta"))
 
 
@@ -182,6 +185,7 @@ def pit(
     """
     if not isinstance(predicted, tfd.Distribution):
         truth, drawn = reading.draws_of(x, predicted, ("x", "predicted"))
+        names = reading.names_of(x, predicted) if names is None else names
         values = _ranks(truth, drawn, seed)
     else:
         truth = reading.rows(x, "x")

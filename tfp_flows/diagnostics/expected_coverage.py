@@ -104,11 +104,13 @@ def coverage(
     coordinates together. With densities, they are the regions of highest density.
 
     Args:
-        theta: Parameters from the prior, `[N, D]`.
-        draws: Of the posterior of the data of each row, `[N, L, D]`.
+        theta: Parameters from the prior, `[N, D]`; of a joint prior in its structure,
+            as `simulate` gives them.
+        draws: Of the posterior of the data of each row, `[N, L, D]`, as `NPE.draws`
+            gives them; or in the structure of `theta`, `[N, L, ...]` each.
         log_prob: Log-densities of `theta`, `[N]`, and of `draws`, `[N, L]`.
-        references: Centre of the balls of each row, `[N, D]`; by default spread evenly
-            over the range of `theta`.
+        references: Centre of the balls of each row, like `theta`; by default spread
+            evenly over the range of `theta`.
         seed: Int that draws the centres.
 
     Raises:

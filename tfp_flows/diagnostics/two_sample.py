@@ -54,7 +54,7 @@ def c2st(
     The setting is that of the public benchmark of simulation-based inference.
 
     Args:
-        x: The sample, `[N, D]`.
+        x: The sample, `[N, D]`; of a joint distribution in its structure.
         reference: What it is compared with, `[M, D]`; of as many rows, best.
         folds: Parts of the rows, of which each is held out once.
         seed: Int that fixes folds and network.
@@ -115,7 +115,7 @@ def mmd(
     200 permutations. Of larger samples, 2,000 rows each are looked at.
 
     Args:
-        x: The sample, `[N, D]`.
+        x: The sample, `[N, D]`; of a joint distribution in its structure.
         reference: What it is compared with, `[M, D]`.
         bandwidth: Of the kernel; by default the median distance of two rows.
         seed: Int that draws rows and permutations.

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.distributions.transformed import Picklable
+from tfp_flows.distributions.pickling import Picklable
 
 __all__ = ["Columns", "Unsliced", "Wrapper"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -11,15 +10,9 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _arrays, _checks
 from tfp_flows.bijectors import composition
+from tfp_flows.distributions.pickling import Picklable
 
-__all__ = ["FlowDistribution", "Picklable"]
-
-
-class Picklable:
-    """A distribution that is pickled and copied by its class and arguments."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _build, (_Parts.of(self),)
+__all__ = ["FlowDistribution"]
 
 
 class FlowDistribution(Picklable, tfd.TransformedDistribution):
@@ -97,32 +90,3 @@ class FlowDistribution(Picklable, tfd.TransformedDistribution):
         ndims = len(self.event_shape)
         inner = self.bijector.bijector.experimental_batch_shape(ndims)
         return self.distribution.batch_shape.rank == 0 and inner.rank == 0
-
-
-@dataclasses.dataclass(frozen=True)
-class _Parts:
-    """A distribution by class and arguments: what pickles and copies are made from.
-
-    TFP's own `tfd.Independent` and `tfd.TransformedDistribution` can do neither.
-    """
-
-    kind: type[tfd.Distribution]
-    arguments: dict[str, Any]
-
-    @classmethod
-    def of(cls, distribution: Any) -> _Parts:
-        """Take a distribution apart, and those inside."""
-        arguments = {
-            key: cls.of(value) if isinstance(value, tfd.Distribution) else value
-            for key, value in distribution.parameters.items()
-        }
-        return cls(type(distribution), arguments)
-
-
-def _build(parts: _Parts) -> tfd.Distribution:
-    """Put a distribution together again."""
-    arguments = {
-        key: _build(value) if isinstance(value, _Parts) else value
-        for key, value in parts.arguments.items()
-    }
-    return parts.kind(**arguments)

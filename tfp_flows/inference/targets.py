@@ -168,11 +168,18 @@ def _of_distribution(distribution: Any, support: tfb.Bijector | None) -> Target:
 def _support(distribution: Any) -> tfb.Bijector:
     """Return the map from numbers without bounds to the events of a distribution."""
     if isinstance(distribution, tfd.MixtureSameFamily):
-        return _support(distribution.components_distribution)
+        return _one_support(distribution.components_distribution)
+    if isinstance(distribution, tfd.Mixture):
+        supports = [_support(part) for part in distribution.components]
+        if all(found == supports[0] for found in supports):
+            return supports[0]
     try:
         found = distribution.experimental_default_event_space_bijector()
-    except NotImplementedError:
+    except (NotImplementedError, AttributeError):  # of joint ones, a part has none
         found = None
+    if found is None and isinstance(distribution, (tfd.Independent, tfd.Sample)):
+        inner = _support(distribution.distribution)
+        found = inner if inner.forward_min_event_ndims == 0 else None
     if found is None:
         msg = (
             f"`support` must be given for a {type(distribution).__name__}, which does "
@@ -180,6 +187,27 @@ def _support(distribution: Any) -> tfb.Bijector:
             "tfb.Identity() or tfb.Exp()."
         )
         raise ValueError(msg)
+    return found
+
+
+def _one_support(components: tfd.Distribution) -> tfb.Bijector:
+    """Return the map onto the events of a batch, whose support must be the same."""
+    found = _support(components)
+    shape = components.event_shape
+    if found.experimental_batch_shape(y_event_ndims=shape.rank).rank:
+        one = _support(components[0])
+        probe = tf.random.stateless_normal(
+            one.inverse_event_shape(shape), [0, 0], dtype=components.dtype
+        )
+        each = np.asarray(found.forward(probe))
+        if not np.array_equal(each, np.broadcast_to(one.forward(probe), each.shape)):
+            msg = (
+                "`support` must be given for a mixture of components whose events lie "
+                "in different places. Pass a bijector onto all of them, such as "
+                "tfb.Sigmoid(low, high)."
+            )
+            raise ValueError(msg)
+        return one
     return found
 
 

@@ -45,6 +45,15 @@ class Estimator(abc.ABC):
         self.history: keras.callbacks.History | None = None
         self._middle: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: of the history, its numbers."""
+        state = dict(self.__dict__)
+        if self.history is not None:
+            state["history"] = keras.callbacks.History()
+            for name in ("history", "epoch", "params"):
+                setattr(state["history"], name, getattr(self.history, name))
+        return state
+
     @property
     def prior(self) -> Any:
         """The prior."""

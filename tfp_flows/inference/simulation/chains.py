@@ -69,6 +69,9 @@ class ChainPosterior(shared.Unsliced):
             name=name,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ChainPosterior, tuple(self.parameters.values())[:4]
+
     @property
     def acceptance(self) -> float:
         """Mean probability to accept a proposal; .8 is aimed at."""
@@ -180,7 +183,7 @@ def run(
     for name, value in (("num_draws", num_draws), ("num_chains", num_chains)):
         _checks.count(value, 1, name)
     _checks.count(burn_in, 10, "burn_in")
-    log_likelihood = _of_all(log_prob, tf.constant(observed))
+    log_likelihood = _OfAll(log_prob, observed)
     start_seed, chain_seed = base.pair(seed), base.pair([*_ints(seed), 1])
     start, scale = _starts(parameters, log_likelihood, num_chains, start_seed)
     prior = parameters.target
@@ -215,16 +218,23 @@ def run(
     )
 
 
-def _of_all(log_prob: LogProb, observed: tf.Tensor) -> LogLikelihood:
-    """Return the sum over observations as a function of parameters `[N, D]`."""
-    count, shape = observed.shape[0], observed.shape[1:]
+class _OfAll:
+    """The sum over observations as a function of parameters, `[N, D]` to `[N]`.
 
-    def log_likelihood(rows: tf.Tensor) -> tf.Tensor:
+    Args:
+        log_prob: What each adds, see `run`.
+        observed: The observations, `[K, *x_shape]`.
+    """
+
+    def __init__(self, log_prob: LogProb, observed: np.ndarray) -> None:
+        self._log_prob, self._observed = log_prob, observed
+
+    def __call__(self, rows: tf.Tensor) -> tf.Tensor:
+        count, *shape = self._observed.shape
         given = tf.repeat(rows, count, axis=0)
-        data = tf.tile(observed, [tf.shape(rows)[0], *([1] * len(shape))])
-        return tf.reduce_sum(tf.reshape(log_prob(given, data), [-1, count]), axis=1)
-
-    return log_likelihood
+        data = tf.tile(self._observed, [tf.shape(rows)[0], *([1] * len(shape))])
+        found = tf.reshape(self._log_prob(given, data), [-1, count])
+        return tf.reduce_sum(found, axis=1)
 
 
 def _ints(seed: Seed) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import flows
 from tfp_flows._types import Seed, TensorLike
 from tfp_flows.inference.simulation import base, chains
 from tfp_flows.inference.simulation.chains import ChainPosterior
@@ -78,17 +79,26 @@ class NLE(base.FlowEstimator):
                 finite.
         """
         observed = self._observed(x_o)
-        flow = self._fitted()
-
-        def log_prob(theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-            return flow.distribution(tf.cast(theta, x.dtype)).log_prob(x)
-
         return chains.run(
             self.parameters,
-            log_prob,
+            _Likelihood(self._fitted()),
             observed.reshape(-1, *self.x_shape),
             num_draws=num_draws,
             num_chains=num_chains,
             burn_in=burn_in,
             seed=seed,
         )
+
+
+class _Likelihood:
+    """Log-density of data `[N, *x_shape]` given parameters `[N, D]`, `[N]`.
+
+    Args:
+        flow: The flow.
+    """
+
+    def __init__(self, flow: flows.Flow) -> None:
+        self._flow = flow
+
+    def __call__(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        return self._flow.distribution(tf.cast(theta, x.dtype)).log_prob(x)

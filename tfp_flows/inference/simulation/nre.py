@@ -132,16 +132,29 @@ class NRE(base.Estimator):
                 finite.
         """
         observed = self._observed(x_o)
-        network: Any = self.network
         return chains.run(
             self.parameters,
-            lambda theta, x: network({"theta": theta, "x": x}),
+            _Ratio(self.network),
             observed.reshape(-1, *self.x_shape),
             num_draws=num_draws,
             num_chains=num_chains,
             burn_in=burn_in,
             seed=seed,
         )
+
+
+class _Ratio:
+    """Logits of parameters `[N, D]` and data `[N, *x_shape]`, `[N]`.
+
+    Args:
+        network: The classifier.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+
+    def __call__(self, theta: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        return self._network({"theta": theta, "x": x})
 
 
 def _unlabelled(pairs: dict[str, tf.Tensor]) -> tuple[Any, tf.Tensor]:
@@ -165,6 +178,7 @@ class Classifier(keras.Model):
         rng: np.random.Generator,
     ) -> None:
         super().__init__(name="ratio")
+        self.hidden_units = tuple(hidden_units)
         self.embedding = embedding
         self.stack = [
             keras.layers.Dense(
@@ -177,6 +191,11 @@ class Classifier(keras.Model):
             for units, activation in ((*((n, "relu") for n in hidden_units), (1, None)))
         ]
         self.moments: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (dict(self.moments), dict(self.shapes), self.get_weights())
+        return _restored, (self.hidden_units, self.embedding, *state)
 
     def adapt(self, theta: np.ndarray, x: np.ndarray) -> None:
         """Set locations and scales; draws of a set share theirs."""
@@ -186,6 +205,7 @@ class Classifier(keras.Model):
             scale = values.std(axis=over)
             scale = np.where(scale > 0.0, scale, 1.0).astype(values.dtype)
             self.moments[name] = values.mean(axis=over), scale
+            self.shapes[name] = values.shape[1:]
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Return logits, `[N]`."""
@@ -217,3 +237,19 @@ class Classifier(keras.Model):
             logits.append(self(other, training=training))
         every = keras.ops.stack(logits)
         return keras.ops.mean(keras.ops.logsumexp(every, axis=0) - y_pred)
+
+
+def _restored(
+    hidden_units: Sequence[int],
+    embedding: keras.Layer | None,
+    moments: dict[str, tuple[np.ndarray, np.ndarray]],
+    shapes: dict[str, tuple[int, ...]],
+    weights: list[np.ndarray],
+) -> Classifier:
+    """Return a network that was pickled."""
+    network = Classifier(hidden_units, embedding, np.random.default_rng(0))
+    network.moments, network.shapes = moments, shapes
+    if weights:
+        network({name: tf.zeros([1, *shape]) for name, shape in shapes.items()})
+        network.set_weights(weights)
+    return network

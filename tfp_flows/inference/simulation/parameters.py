@@ -12,6 +12,8 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _arrays
 from tfp_flows._types import Seed, TensorLike
+from tfp_flows.diagnostics import structures
+from tfp_flows.distributions.pickling import Parts
 from tfp_flows.inference import targets
 
 __all__ = ["Parameters"]
@@ -29,7 +31,7 @@ class Parameters:
     """
 
     def __init__(self, prior: tfd.Distribution) -> None:
-        if not hasattr(prior, "experimental_default_event_space_bijector"):
+        if not isinstance(prior, tfd.Distribution):
             msg = (
                 "`prior` must be a distribution of TensorFlow Probability, got "
                 f"{type(prior).__name__}. Write for example "
@@ -48,12 +50,39 @@ class Parameters:
                 "events are discrete. Sum them out, or make them data."
             )
             raise TypeError(msg)
-        self.target = targets.read(prior)
+        self.target = self._target(prior)
         self.size, self.bijector = self.target.size, self.target.bijector
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _of_parts, (Parts.of(self.prior),)
+
+    def _target(self, prior: Any) -> targets.Target:
+        """Return the density of the prior over vectors without bounds.
+
+        Raises:
+            ValueError: If it does not say where its events lie.
+        """
+        try:
+            return targets.read(prior)
+        except (TypeError, ValueError) as error:
+            msg = (
+                "`prior` must say where its events lie, by its event shape and its "
+                f"experimental_default_event_space_bijector, got {prior.name}: "
+                f"{error} Write it as a tfd.TransformedDistribution of a distribution "
+                "without bounds, or by other distributions of TFP."
+            )
+            raise ValueError(msg) from error
 
     def _require_one(self, prior: Any) -> None:
         if self.is_joint:
             return
+        if not prior.event_shape.is_fully_defined():
+            msg = (
+                f"`prior` must know the shape of its events, got {prior.name} of "
+                f"event_shape {prior.event_shape}. Write a joint distribution of its "
+                "parts."
+            )
+            raise ValueError(msg)
         if prior.batch_shape.rank:
             msg = (
                 f"`prior` must be one distribution, got batch_shape "
@@ -68,23 +97,10 @@ class Parameters:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the numbers of a flattened event, in order."""
-        found: list[str] = []
-        words = ["theta"]
-        if self.is_joint:
-            fields = getattr(self.structure, "_fields", None)
-            if fields is None and isinstance(self.structure, dict):
-                fields = sorted(self.structure)  # the order of `tf.nest`
-            words = [str(field) for field in fields or ()]
-            if len(words) != len(self.shapes):
-                words = [f"part{i}" for i in range(len(self.shapes))]
-        for word, shape in zip(words, self.shapes, strict=True):
-            size = math.prod(shape)
-            found += (
-                [word]
-                if self.is_joint and size == 1
-                else [f"{word}{i}" for i in range(size)]
-            )
-        return tuple(found)
+        if not self.is_joint:
+            return tuple(f"theta{i}" for i in range(math.prod(self.shapes[0])))
+        words = structures.words_of(self.structure, len(self.shapes))
+        return tuple(structures.column_names(words, self.shapes))
 
     def read(self, theta: TensorLike) -> tuple[list[np.ndarray], np.ndarray]:
         """Return events as arrays, one for each part, and as rows `[N, D]`.
@@ -210,18 +226,27 @@ class Parameters:
         return [np.asarray(leaf) for leaf in leaves]
 
 
+def _of_parts(prior: Parts) -> Parameters:
+    """Return parameters that were pickled."""
+    return Parameters(prior.build())
+
+
 def _is_structure(theta: Any) -> bool:
     """Whether values come in parts, and not as one array of rows."""
-    if isinstance(theta, dict) or hasattr(theta, "_fields"):
-        return True
-    is_many = isinstance(theta, (list, tuple)) and len(theta) > 0
-    return is_many and all(hasattr(part, "shape") for part in theta)
+    return structures.is_parts(theta) or structures.listed(theta)
 
 
 def _is_discrete(prior: Any) -> bool:
     if not all(tf.as_dtype(t).is_floating for t in tf.nest.flatten(prior.dtype)):
         return True
+    if isinstance(prior, tfd.MixtureSameFamily):
+        return _is_discrete(prior.components_distribution)
+    if isinstance(prior, (tfd.Independent, tfd.Sample)):
+        return _is_discrete(prior.distribution)
+    if isinstance(prior, tfd.Mixture):
+        return any(map(_is_discrete, prior.components))
     try:
         return prior.experimental_default_event_space_bijector() is None
-    except NotImplementedError:  # of mixtures, whose components know
-        return False
+    except AttributeError:  # of joint ones, some part has no such map
+        parts, _ = prior.sample_distributions(seed=[0, 0])
+        return any(map(_is_discrete, tf.nest.flatten(parts)))

@@ -9,12 +9,14 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows.distributions.transformed import FlowDistribution, Picklable
+from tfp_flows.distributions.pickling import Parts
+from tfp_flows.distributions.transformed import FlowDistribution
+from tfp_flows.inference.simulation.parameters import Parameters
 
 __all__ = ["Posterior"]
 
 
-class Posterior(Picklable, tfd.TransformedDistribution):
+class Posterior(tfd.TransformedDistribution):
     """A density of parameters that is 0 where the prior is 0.
 
     Draws have the structure of the prior's, and cannot leave its support.
@@ -47,6 +49,12 @@ class Posterior(Picklable, tfd.TransformedDistribution):
             name=name,
         )
         self._prior = prior
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The map of a prior is made anew: some of TFP's hold functions without a name.
+        inner = Parts.of(self.distribution)
+        options = {"validate_args": self.validate_args, "name": self.name}
+        return _rebuilt, (inner, Parameters(self._prior), options)
 
     @property
     def prior(self) -> tfd.Distribution:
@@ -92,6 +100,14 @@ class Posterior(Picklable, tfd.TransformedDistribution):
         dtypes = tf.nest.flatten(self._prior.dtype)
         cast = [tf.cast(v, d) for v, d in zip(leaves, dtypes, strict=True)]
         return tf.nest.pack_sequence_as(self._prior.dtype, cast)
+
+
+def _rebuilt(
+    inner: Parts, parameters: Parameters, options: dict[str, Any]
+) -> Posterior:
+    """Return a posterior that was pickled."""
+    prior, bijector = parameters.prior, parameters.bijector
+    return Posterior(inner.build(), bijector, prior, **options)
 
 
 def _expanded(inside: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
