@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import pytest
 
 from tfp_flows.training import choices
@@ -21,6 +22,18 @@ def test_learning_rate_warms_up_and_falls():
     rates = [float(schedule(step)) for step in (0, 50, 500, 1000)]
     assert rates[0] < rates[1] == pytest.approx(0.01, rel=0.02)
     assert rates[1] > rates[2] > rates[3]
+
+
+@pytest.mark.parametrize("settable", [False, True])
+def test_variables_of_optimizers_have_the_same_names_in_each_fit(settable):
+    """TensorFlow keeps the operation of each new name for the life of the process."""
+    names = []
+    for _ in range(2):
+        optimizer = choices.make_optimizer(0.01, 0.0, 1000, settable=settable)
+        optimizer.build([keras.Variable([0.0], name="weight")])
+        names.append([variable.path for variable in optimizer.variables])
+    assert names[0] == names[1]
+    assert len(names[0]) > 2
 
 
 @pytest.mark.parametrize(

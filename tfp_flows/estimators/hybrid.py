@@ -106,14 +106,15 @@ class Hybrid(keras.Model):
     def __init__(
         self, flow: flows.Flow, count: int, weight: float, *, is_linear: bool
     ) -> None:
-        super().__init__(dtype=flow.variable_dtype, autocast=False)
+        # Fixed names: `training.choices.OPTIMIZER_NAME` says why.
+        super().__init__(name="hybrid", dtype=flow.variable_dtype, autocast=False)
         self.flow = flow
         self.weight = weight
         self.kernel = self.bias = None
         if is_linear:
             shape = (flow.event_size, count)
-            self.kernel = self.add_weight(shape=shape, initializer="zeros")
-            self.bias = self.add_weight(shape=(count,), initializer="zeros")
+            self.kernel = self.add_weight(shape, initializer="zeros", name="kernel")
+            self.bias = self.add_weight((count,), initializer="zeros", name="bias")
         self.built = True
 
     def call(self, inputs: Any, training: Any = None) -> tf.Tensor:

@@ -50,7 +50,7 @@ class CubeFlow:
             num_bins=16,
             seed=int(rng.integers(2**31)),
         )
-        self._optimizer = keras.optimizers.Adam(LEARNING_RATE)
+        self._optimizer = keras.optimizers.Adam(LEARNING_RATE, name="adam")
         self._variables = list(self.flow.trainable_variables)
         self._optimizer.build(self._variables)
         self._step = tf.function(self._update, autograph=False, jit_compile=True)

@@ -312,7 +312,9 @@ class FlowProposal(tfp.mcmc.TransitionKernel):
         # Batches of one size: no step is compiled twice.
         batches = order.batch(min(BATCH_SIZE, len(rows)), drop_remainder=True)
         if not self._compiled:
-            flow.compile(keras.optimizers.Adam(LEARNING_RATE), jit_compile=True)
+            flow.compile(
+                keras.optimizers.Adam(LEARNING_RATE, name="adam"), jit_compile=True
+            )
             self._compiled = True
         history = flow.fit(
             batches,

@@ -21,6 +21,9 @@ FEW_STEPS = 1_000
 LEARNING_RATES = (1e-2, 3e-3)
 # Early stopping waits for at least so many updates, however many make an epoch.
 PATIENT_STEPS = 250
+# TensorFlow keeps some 35 KB for each name of a variable that it has once made, as long
+# as the process lives: Keras' own names (`adam_w_7`) would be new for each fit.
+OPTIMIZER_NAME = "adam_w"
 # XLA halves the time of a step on a CPU, and costs some ten seconds once.
 STEPS_WORTH_COMPILING = 2_000
 
@@ -131,7 +134,10 @@ def make_optimizer(
     """
     if settable:
         return keras.optimizers.AdamW(
-            learning_rate, weight_decay=weight_decay, global_clipnorm=5.0
+            learning_rate,
+            weight_decay=weight_decay,
+            global_clipnorm=5.0,
+            name=OPTIMIZER_NAME,
         )
     warmup = max(1, min(200, steps // 20))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -142,5 +148,8 @@ def make_optimizer(
         warmup_steps=warmup,
     )
     return keras.optimizers.AdamW(
-        schedule, weight_decay=weight_decay, global_clipnorm=5.0
+        schedule,
+        weight_decay=weight_decay,
+        global_clipnorm=5.0,
+        name=OPTIMIZER_NAME,
     )
