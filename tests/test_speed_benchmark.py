@@ -53,6 +53,7 @@ def test_glow_is_a_work_of_those_that_have_it(peer, parameters, tmp_path, monkey
         process.close()
 
 
+@pytest.mark.slow
 def test_a_library_without_glow_leaves_it_out(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     pool, works = (importlib.import_module(name) for name in ("pool", "works"))

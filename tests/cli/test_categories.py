@@ -22,6 +22,7 @@ def words(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_words_are_conditions_and_dates_come_back(words, run, refused):
     table, out = words / "table.csv", words / "flow.keras"
     fit = ["fit", table, "--flow", "linear", "--epochs", 1, "--out", out, "--quiet"]

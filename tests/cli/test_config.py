@@ -100,6 +100,7 @@ def test_bad_files_of_options_are_one_line(name, text, message, refused, tmp_pat
     assert message in refused("fit", "--config", tmp_path / name)
 
 
+@pytest.mark.slow
 def test_a_record_is_not_overwritten(refused, fitted, tmp_path):
     (tmp_path / "f.fit.json").write_text("mine")
     error = refused("fit", fitted / "t.csv", "--out", tmp_path / "f.keras")

@@ -66,6 +66,7 @@ def test_bad_choices_are_one_line(tmp_path, capsys):
     assert out.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_stack_is_saved_whole(tmp_path):
     x = np.random.default_rng(0).normal(size=[50, 2]).astype(np.float32)
     flow = Stack(2, block="linear", num_layers=2, convolve=True, actnorm=True, seed=0)

@@ -47,6 +47,7 @@ def test_layers_move(run, refused, linear_flow, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_conditions_are_values_or_rows(run, refused, conditional_flow, table, tmp_path):
     out = tmp_path / "p.svg"
     argv = ("plot", "corner", conditional_flow, "--out", out, "--force")

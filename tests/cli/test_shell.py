@@ -130,6 +130,7 @@ def test_bash_completes_commands_options_and_flows(run):
         assert set(done.stdout.split()) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["tsv", "csv.gz", "xlsx", "npy"])
 def test_fit_reads_every_format(ending, run, rows, tmp_path):
     path = datasets.write_table(tmp_path / f"t.{ending}", rows[:, :2], ["a", "b"])

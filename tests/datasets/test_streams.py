@@ -15,6 +15,7 @@ from tfp_flows import datasets
 from tfp_flows.datasets import limits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "", "a,b\n1,2,3\n", "a,b\n1,x\n"])
 def test_text_files_are_closed_whatever_they_hold(text, tmp_path):
     path = tmp_path / "t.csv"

@@ -49,6 +49,7 @@ def test_names_are_escaped(found, page):
     assert "&lt;script&gt;" in text
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_leaves_the_old_one(found, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     path.write_text("old")

@@ -25,6 +25,7 @@ def mixture():
     return small.classifier(head="mixture", noise=0.0, **FAST).fit(X, some)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "mixture"])
 def test_one_pass_gives_both_densities(name, request):
     model = request.getfixturevalue(name)

@@ -20,6 +20,7 @@ def fitted():
     ).fit(X, Y)
 
 
+@pytest.mark.slow
 def test_quantiles_are_those_of_the_distribution(fitted):
     levels = [0.05, 0.5, 0.95]
     found = fitted.predict(X[:7], quantiles=levels)

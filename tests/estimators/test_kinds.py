@@ -18,6 +18,7 @@ def gaussianizer(**given):
     return small.gaussianizer(**{**small.QUICK, **given})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [small.density, gaussianizer, small.detector])
 def test_frames_have_the_density_of_their_arrays(make):
     named, plain = make().fit(FRAME), make().fit(X)
@@ -51,6 +52,7 @@ def test_kinds_are_told_by_the_names_of_a_frame():
         assert density.flow_.preprocessing is None
 
 
+@pytest.mark.slow
 def test_reasons_of_a_frame_with_integers():
     detector = small.detector(epochs=40, options={"base": "normal"}).fit(FRAME)
     odd = detector.attributions(FRAME.assign(size=9.0)[:3])

@@ -37,6 +37,7 @@ def call(estimator, x):
     raise AssertionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", small.ALL)
 def test_pickles_and_joblib_keep_the_numbers(make):
     fitted = make().fit(X, target(make))

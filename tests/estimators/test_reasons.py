@@ -18,6 +18,7 @@ def detector():
     ).fit(X)
 
 
+@pytest.mark.slow
 def test_attributions_are_conditional_log_densities(detector):
     rows = np.array([[1.0, 0.0, 9.0], [2.0, -1.0, -2.0], [1.0, 0.0, -2.0]])
     found = detector.attributions(rows)
@@ -64,6 +65,7 @@ def test_noise_gives_dependent_columns_a_density():
         small.blurred(noise=-0.1).fit(x)
 
 
+@pytest.mark.slow
 def test_scores_are_told():
     plain = small.blurred(epochs=5).fit(X)
     assert plain.by_ == "mix"

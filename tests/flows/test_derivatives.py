@@ -108,6 +108,7 @@ def test_forward_over_reverse_equals_reverse_over_reverse():
     np.testing.assert_allclose(accumulator.jvp(slope), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_forward_mode_that_tensorflow_cannot_do_is_an_error():
     flow = build("iaf", num_layers=1, hidden_units=(8,))
     function = tf.function(flow.distribution().log_prob, autograph=False)

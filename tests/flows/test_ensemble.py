@@ -59,6 +59,7 @@ def test_mixture_of_members_integrates_to_one():
     assert abs(mass - 1.0) < 1e-3
 
 
+@pytest.mark.slow
 def test_vectorised_step_is_that_of_each_member():
     flow = _ensemble()
     x = tf.constant(ROWS)

@@ -136,6 +136,7 @@ def test_inputs_of_columns_have_names_that_tensorflow_takes():
     assert export.column_inputs(flow) is None  # nobody knows the condition's name
 
 
+@pytest.mark.slow
 def test_saved_models_take_columns_by_their_names(tmp_path):
     flow = trained(
         "linear", 2, 1, columns=["alcohol", "pH"], condition_columns=["year"]

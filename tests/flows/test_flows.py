@@ -15,6 +15,7 @@ X = small.table(20)
 NAMES = flows.names()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_untrained_flow_is_close_to_its_base(name):
     flow = small.build(name, 3)

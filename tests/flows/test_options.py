@@ -50,6 +50,7 @@ OTHERS = (*small.UNCONDITIONAL, "bnaf", "circular", "residual")
 OTHERS += ("cnf", "flow-matching", "tarflow", "series")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in flows.names() if n not in OTHERS])
 def test_shared_options_are_known_to_every_flow(name):
     options = {"num_layers": 1, "hidden_units": (4, 4), "activation": "tanh"}
@@ -65,6 +66,7 @@ def test_a_flow_has_at_least_one_layer(name):
         flows.build(name, 2, num_layers=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", distributions.BASES)
 def test_every_base_can_be_chosen(base):
     flow = small.build("maf", 2, base=base)
@@ -130,6 +132,7 @@ def test_bad_event_shapes_are_refused(shape):
         small.build("maf", shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", flows.names())
 @pytest.mark.parametrize("condition", [None, 2])
 def test_one_coordinate_works_with_and_without_a_condition(name, condition):

@@ -26,6 +26,7 @@ def trained(name, **options):
     return small.perturbed(flow, 0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nsf", "maf"])
 def test_density_has_mass_one_and_no_seam(name):
     flow = trained(name, base="student-t" if name == "maf" else "normal")
@@ -41,6 +42,7 @@ def test_density_has_mass_one_and_no_seam(name):
     assert np.all(np.isneginf(outside))
 
 
+@pytest.mark.slow
 def test_fit_by_name_learns_what_lies_on_both_sides_of_the_seam():
     options = {**small.SMALL["nsf-ar"], "epochs": 15, "verbose": 0, "seed": 0}
     options |= {"jit_compile": False, "validation": None}
@@ -78,6 +80,7 @@ def test_an_angle_outside_its_period_is_refused_or_wrapped():
     assert again.preprocessing == flow.preprocessing
 
 
+@pytest.mark.slow
 def test_flows_without_maps_of_angles_say_so():
     for name in ("rbig", "planar", "mixture"):
         with pytest.raises(ValueError, match="need layers of splines on a circle"):

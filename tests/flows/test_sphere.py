@@ -52,6 +52,7 @@ def test_density_integrates_to_one_over_the_sphere():
     np.testing.assert_allclose(ratio.mean(), 1.0, atol=5 * ratio.std() / 63.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
 def test_circles_and_spheres_of_more_dimensions(size):
     flow = sphere(size, scale=0.2)
@@ -117,6 +118,7 @@ def test_vectors_off_the_sphere_are_refused():
     assert "sphere" in flows.manifold_names()
 
 
+@pytest.mark.slow
 def test_a_flow_of_vectors_comes_back_from_its_configuration(tmp_path):
     flow = sphere(columns=["x", "y", "z"], dtype="float32")
     flow.save(tmp_path / "sphere.keras")

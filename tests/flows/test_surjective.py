@@ -105,6 +105,7 @@ def test_symmetric_flow_around_the_mean_of_data_has_mass_one():
     np.testing.assert_allclose(integrate.trapezoid(p, grid[:, 0]), 1.0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="`event_shape` must be the size of vectors"):
         flows.build("augmented", (2, 2))

@@ -141,6 +141,7 @@ def test_bad_options_are_named(options, error, message):
         inference.fit_posterior(normal, "linear", **{**QUIET, "steps": 1, **options})
 
 
+@pytest.mark.slow
 def test_bad_targets_and_flows_are_named():
     def bump(x):
         return -tf.reduce_sum(x**2, axis=-1)

@@ -61,6 +61,7 @@ def test_counts_ties_and_few_rows_are_named():
     assert "60 rows are few for 1 columns" in sentences(X[:60])[0]
 
 
+@pytest.mark.slow
 def test_values_carry_their_doubts_in_every_unit():
     with pytest.warns(UserWarning, match="follows from column .* infinite"):
         found = information.mutual_information(X[:300], X[:300] ** 3, **FEW)

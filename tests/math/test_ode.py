@@ -78,6 +78,7 @@ def explosion(time, x):
     return x * x + 0.0 * time
 
 
+@pytest.mark.slow
 def test_the_row_and_the_time_of_a_lost_solution_are_named():
     x = tf.constant([[0.1, 4.0, 0.2]])
     found = ode.adaptive(explosion, x, 0.0, 1.0, 1e-4, max_steps=30)

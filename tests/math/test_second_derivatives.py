@@ -60,6 +60,7 @@ for family in mixture_maps.KINDS:
 DEAR = pytest.param("rosenblatt_inverse", marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [DEAR, *(name for name in MAPS if name != "rosenblatt_inverse")]
 )

@@ -66,6 +66,7 @@ def test_log_slopes_are_those_of_autodiff_and_constant_far_out(num_layers):
     np.testing.assert_allclose(further[0] - near[0], 1e6 * np.exp(near[1]), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_inverse_holds_far_out(num_layers, dtype):

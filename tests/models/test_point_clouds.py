@@ -89,6 +89,7 @@ def test_clouds_in_float64_keep_their_digits():
     )
 
 
+@pytest.mark.slow
 def test_bad_clouds_are_named():
     x = datasets.point_clouds("rings", 4, points=10)
     model = adapted(x)

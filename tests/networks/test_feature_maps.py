@@ -77,6 +77,7 @@ def test_flows_fit_images_given_smaller_ones(tmp_path):
     assert loaded.sample(3, c[:2], seed=1).shape == (3, 2, 4, 4, 1)
 
 
+@pytest.mark.slow
 def test_an_embedding_may_return_feature_maps():
     embedding = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, 2, padding="same")]

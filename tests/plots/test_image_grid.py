@@ -49,6 +49,7 @@ def test_rows_and_columns_have_labels():
     assert high == 10.0
 
 
+@pytest.mark.slow
 def test_sheets_of_samples_are_drawn_while_training(tmp_path):
     flow = flows.build(
         "glow", (2, 2, 1), num_steps=1, hidden_units=(4,), num_levels=1, seed=0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.testing import test_planted, test_planted_flows
@@ -62,6 +63,7 @@ def test_faults_of_maps():
         test_planted.must_catch(check, kind.build, match=match)
 
 
+@pytest.mark.slow
 def test_faults_of_flows():
     for check, (exponential, _) in FAULTS.items():
 

@@ -10,6 +10,7 @@ import tfp_flows as tfpf
 X = np.random.default_rng(0).normal(size=(300, 2)).astype("float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nsf", "nsf-ar"])
 def test_box_is_mapped_to_the_range_of_the_data(name):
     options = {"hidden_units": (8, 8), "num_layers": 2, "base": "uniform"}

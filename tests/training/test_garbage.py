@@ -36,6 +36,7 @@ def clock(monkeypatch):
     return now
 
 
+@pytest.mark.slow
 def test_cycles_are_freed_in_a_tenth_of_the_time(clock):
     collector = garbage.Collector(0.1)
     lost = cycle()
@@ -59,6 +60,7 @@ def test_a_collector_that_is_switched_off_stays_so(clock):
         gc.enable()
 
 
+@pytest.mark.slow
 def test_a_fit_frees_the_flow_before_it(monkeypatch):
     monkeypatch.setattr(garbage, "collect", garbage.Collector(share=1e9))
     x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")

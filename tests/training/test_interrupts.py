@@ -21,6 +21,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_interrupted_fit_has_its_best_weights():
     flow, interrupt = small.build("maf"), Interrupt()
     with pytest.raises(KeyboardInterrupt):

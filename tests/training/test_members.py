@@ -89,6 +89,7 @@ def test_each_member_stops_by_itself():
     assert model.member_variables[0].numpy().tolist() == [1.0, 4.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["equal", "validation"])
 def test_fit_keeps_each_member_at_its_best(weights):
     x, held_out = ROWS[:40], ROWS[40:]

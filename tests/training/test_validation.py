@@ -75,6 +75,7 @@ def test_validation_loss_is_the_mean_over_all_rows_held_out():
     assert best == pytest.approx(want, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_training_on_keeps_the_weights_unless_the_validation_loss_falls():
     x, held = (tfpf.datasets.toy("banana", 400, seed) for seed in (0, 1))
     options = {"validation": (held,), "seed": 0, "verbose": 0}

@@ -54,6 +54,7 @@ def test_log_det_after_value_costs_nothing_in_either_order():
     assert bijector.calls == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain", [Chain, tfb.Chain])
 @pytest.mark.parametrize("wrap", [lambda b: b, Invert, tfb.Invert])
 @pytest.mark.parametrize("traced", [False, True])

@@ -69,6 +69,7 @@ def test_runs_are_blocks_that_differ_in_numbers_only():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inverse", [True, False])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_loop_gives_what_the_layers_give(mode, inverse):

@@ -71,6 +71,7 @@ def test_inverse_has_a_triangular_jacobian_in_the_order(order, transformer):
     np.testing.assert_allclose(forward, x, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("transformer", [None, bijectors.RationalQuadratic(8)])
 def test_sampling_is_correct_in_64_dimensions(transformer, dtype):
@@ -118,6 +119,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", STEPS, ids=str)
 @pytest.mark.parametrize(
     "transformer",

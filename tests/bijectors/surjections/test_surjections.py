@@ -117,6 +117,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "check"), PAIRS)
 def test_surjection_keeps_its_contract(name, check):
     if CASES[name].reason_to_skip(check) is None:

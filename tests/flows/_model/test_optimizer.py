@@ -41,6 +41,7 @@ def trained(kind, *, jit_compile=False, dtype="float32", **options):
     return losses, numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_stacked_updates_are_those_of_keras(kind, monkeypatch):
     losses, numbers = trained(kind, dtype="float64")
@@ -77,6 +78,7 @@ def test_only_adam_on_single_numbers_is_stacked(kind):
     assert optimizer.apply_gradients == own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", updates.INTERNALS.values())
 def test_names_that_keras_may_change_are_not_needed(name, monkeypatch):
     with monkeypatch.context() as patch:

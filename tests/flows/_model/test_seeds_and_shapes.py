@@ -25,6 +25,7 @@ def test_pairs_of_any_type_are_the_same_seed(flow, pair):
     np.testing.assert_array_equal(flow.sample(2, seed=pair), same)
 
 
+@pytest.mark.slow
 def test_seeds_may_be_negative_large_or_known_late(flow):
     late = tf.function(lambda seed: flow.sample(2, seed=seed))
     draws = [flow.sample(2, seed=s) for s in (-1, 1, 2**70)]

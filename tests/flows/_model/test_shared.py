@@ -88,6 +88,7 @@ def _trained(x, *, jit_compile, steps_per_execution=1):
     return flow, history.history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 2])
 def test_flow_trained_by_a_shared_program_is_that_without_xla(steps_per_execution):
     x = np.random.default_rng(0).normal(size=[32, 2]).astype("float32")
@@ -160,6 +161,7 @@ def test_steps_with_a_state_of_their_own_are_not_shared():
         assert shared.num_programs() == programs
 
 
+@pytest.mark.slow
 def test_custom_gradients_of_a_flow_go_with_it(monkeypatch):
     known = {}
     monkeypatch.setattr(

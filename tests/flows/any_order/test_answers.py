@@ -197,6 +197,7 @@ def test_imputed_cells_follow_the_conditional_density(flow):
     assert stats.kstest(levels, "uniform").pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_frames_keep_their_rows_and_labels(mixed):
     frame = pd.DataFrame(
         {"c": ["red", None, "green"], "a": [1.0, 2.0, np.nan], "b": [0, 1, 4]},
@@ -264,6 +265,7 @@ def test_orders_are_apart_unless_columns_are_independent(x):
     assert _perturbed().order_spread(x).min() > 1e-4
 
 
+@pytest.mark.slow
 def test_saved_flow_answers_alike(mixed, tmp_path):
     mixed.save(tmp_path / "any.keras")
     loaded = tfpf.load(tmp_path / "any.keras")

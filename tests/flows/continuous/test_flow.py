@@ -13,6 +13,7 @@ from tfp_flows.flows.continuous import matching
 from tfp_flows.training import FlowMatching, MaximumLikelihood, RegularizedLikelihood
 
 
+@pytest.mark.slow
 def test_names_train_by_the_objective_that_suits_them():
     assert isinstance(small.build("flow-matching").objective, FlowMatching)
     cnf = small.build("cnf")
@@ -42,6 +43,7 @@ def test_penalties_come_on_top_of_the_likelihood_in_training_only():
     np.testing.assert_allclose(flow.evaluate(data, verbose=0), plain, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_best_velocity_makes_the_data():
     x = np.random.default_rng(0).normal(2.0, 3.0, size=(4_000, 1)).astype("float32")
     flow = tfpf.flows.build(
@@ -114,6 +116,7 @@ def test_a_solver_chosen_afterwards_is_saved(tmp_path):
     assert int(flow.path(x).num_evaluations[0]) == 8
 
 
+@pytest.mark.slow
 def test_discrete_columns_are_matched_spread_over_their_cells():
     rng = np.random.default_rng(0)
     x = np.stack([rng.poisson(5.0, 200), rng.normal(size=200)], axis=1)

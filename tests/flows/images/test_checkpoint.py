@@ -73,6 +73,7 @@ def test_dropout_of_a_checkpoint_differs_between_steps():
     assert not np.allclose(density(), density())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["density", "samples", "training"])
 def test_the_steps_of_a_level_are_traced_once(direction):
     def convolutions(num_steps):

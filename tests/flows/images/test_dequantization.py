@@ -82,6 +82,7 @@ def test_conditional_noise_needs_the_condition():
     assert np.isfinite(flow.bits_per_dim(x, labels)).all()
 
 
+@pytest.mark.slow
 def test_fit_trains_the_noise_and_files_keep_it(tmp_path):
     x = pictures(128)
     flow, history = tfpf.fit(

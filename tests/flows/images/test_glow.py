@@ -258,6 +258,7 @@ def test_bits_per_dim_counts_every_constant(alpha):
     np.testing.assert_allclose(flow.bits_per_dim(x), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["realnvp-image", "nsf-image"])
 def test_other_image_flows_invert_and_count_bits(name):
     options = {"num_steps": 2, "hidden_units": (4, 4), "num_levels": 2, "seed": 0}

@@ -81,6 +81,7 @@ def test_other_units_are_taken_where_the_flow_is_built_for_them():
         free.bits_per_dim(PIXELS + 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -107,6 +107,7 @@ def test_training_adds_noise_and_validation_none():
     assert loss - clean == pytest.approx(more, rel=0.1)
 
 
+@pytest.mark.slow
 def test_denoised_images_are_the_means_given_the_noisy_ones():
     # Untrained, pixels are normal with mean 128 and deviation 256, noise included.
     flow = build(logit_alpha=None, pixel_noise=64.0)

@@ -93,6 +93,7 @@ def test_few_rows_are_refused(rows):
         fit("linear", X[:rows], validation=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nsf", "maf-mol"])
 def test_data_of_one_column_are_fitted(name):
     flow, history = fit(name, X[:, :1])

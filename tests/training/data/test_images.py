@@ -94,6 +94,7 @@ def test_folder_of_pictures(clothes, tmp_path):
     np.testing.assert_array_equal(next(iter(batches)), clothes[0][:6])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["tfp_flows.fit", "flow.fit"])
 def test_flows_train_on_dictionaries(way, clothes):
     batches = training.image_batches(

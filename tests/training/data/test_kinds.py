@@ -106,6 +106,7 @@ def test_filled_cells_do_not_hide_what_a_column_is():
     assert found == (Column(), Column(0, atoms=(0,)))
 
 
+@pytest.mark.slow
 def test_later_rows_may_be_rounded_more_finely_than_steps_that_were_found(tmp_path):
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(

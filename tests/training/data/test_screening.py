@@ -98,6 +98,7 @@ def test_missing_cells_are_refused_or_filled():
         fit("linear", gaps, weights=np.full(120, np.nan), missing="impute")
 
 
+@pytest.mark.slow
 def test_clean_tables_are_fitted_without_a_word():
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataNotice)

@@ -40,6 +40,7 @@ def test_directions_are_those_in_which_the_samples_differ():
     assert abs(found[0] @ apart) > 0.99
 
 
+@pytest.mark.slow
 def test_samples_come_to_the_data(fitted, spirals):
     flow, history = fitted
     samples = flow.sample(2000, seed=1).numpy()

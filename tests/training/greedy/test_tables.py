@@ -97,6 +97,7 @@ def test_layers_are_added_and_read_from_a_stream(fitted, wine):
     assert np.mean(streamed.log_prob(wine)) > np.mean(fitted.log_prob(wine)) - 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rotation", ["pca", "random", "ica", "sliced", "auto"])
 def test_tables_take_every_rotation_and_seed(rotation):
     x = tfpf.datasets.toy("banana", 400)
