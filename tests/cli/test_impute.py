@@ -39,6 +39,20 @@ def test_cells_are_filled_by_what_is_there(holes, run, tmp_path):
     found = np.loadtxt(filled, delimiter=",", skiprows=1)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[~missing], values[~missing], rtol=1e-6)
+    wide = tmp_path / "wide.csv"
+    lines = path.read_text().splitlines()
+    wide.write_text(
+        "id,"
+        + lines[0]
+        + ",note\n"
+        + "".join(f"00{i},{r},=x\n" for i, r in enumerate(lines[1:]))
+    )
+    code, _, _ = run("impute", out, wide, "--out", filled, "--force", "--draws", 2)
+    assert code == 0
+    rows = filled.read_text().splitlines()
+    assert rows[0] == "draw,row,id,note,a,b,c"
+    assert rows[2].startswith("1,2,001,'=x,")
+    assert len(rows) == 1 + 2 * len(values)
     code, text, _ = run("impute", out, path, "--draws", 3, "--json")
     several = np.array(json.loads(text)["rows"])
     assert several.shape == (3, *values.shape)

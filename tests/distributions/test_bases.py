@@ -179,3 +179,16 @@ def test_bounded_base_of_one_number_keeps_its_functions_and_slices():
     assert distribution.copy().log_prob(2.0) == -np.inf
     x, log_prob = distribution.experimental_sample_and_log_prob(4, seed=[0, 1])
     np.testing.assert_allclose(log_prob, beta.log_prob(x), rtol=1e-5)
+
+
+def test_name_of_a_base_may_stand_in_the_body_of_its_class():
+    class Wide(distributions.Base):
+        kind = "wide-normal"
+
+        def distribution(self):
+            return self._events(tfd.Normal(self._zeros(), 3.0))
+
+    try:
+        assert isinstance(distributions.base("wide-normal", 2), Wide)
+    finally:
+        del distributions.Base.kinds["wide-normal"]

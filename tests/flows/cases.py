@@ -165,6 +165,7 @@ add(
         "skip": {
             "adapt": "unit vectors have no other units",
             "second_derivatives": "differences leave the sphere",
+            "infinite": "what is no unit vector is refused",
         },
     },
 )

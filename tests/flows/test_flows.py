@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from tests.flows import small
 from tfp_flows import flows
+from tfp_flows.preprocessing import DataNotice
 
 X = small.table(20)
 NAMES = flows.names()
@@ -320,3 +321,12 @@ def test_options_of_another_kind_are_named(name, options, message):
 def test_options_take_numbers_of_numpy_and_single_sizes():
     flow = flows.build("maf", 2, num_layers=1, hidden_units=np.int64(4))
     assert tuple(flow.get_config()["hidden_units"]) == (4,)
+
+
+def test_missing_numbers_are_noticed_and_spoil_no_other_row():
+    for name in ("maf", "cnf"):
+        flow = small.build(name)
+        with pytest.warns(DataNotice, match=r"NaN in 2 of 3 cases, first in row 2"):
+            found = flow.log_prob([[0.1, 0.2], [np.nan, 0.0], [0.0, np.nan]]).numpy()
+        np.testing.assert_array_equal(np.isnan(found), [False, True, True])
+        np.testing.assert_allclose(found[:1], flow.log_prob([[0.1, 0.2]]), rtol=1e-5)

@@ -27,3 +27,18 @@ def test_nan_is_left_to_the_value_and_gradients_are_zero():
     assert log_inside.numpy()[2] == 0.0
     zero = tf.UnconnectedGradients.ZERO
     np.testing.assert_array_equal(tape.gradient(log_inside, value, None, zero), 0.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_infinite_events_have_density_zero(dtype):
+    largest = np.finfo(dtype).max
+    nan, none = np.nan, -np.inf
+    events = [[0, 1], [np.inf, 0], [none, nan], [largest, 0], [largest, 0], [nan, 0]]
+    value = tf.constant(events, dtype)
+    log_prob = tf.constant([-1.0, nan, nan, nan, -5.0, nan], dtype)
+    for compiled in (False, True):
+        function = tf.function(support.without_mass_at_infinity, jit_compile=compiled)
+        found = function(log_prob, value, 1)
+        np.testing.assert_array_equal(found, [-1.0, none, nan, none, -5.0, nan])
+    found = support.without_mass_at_infinity(log_prob[:2], value[:2, 0], 0)
+    np.testing.assert_array_equal(found, [-1.0, none])

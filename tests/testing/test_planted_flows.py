@@ -227,3 +227,12 @@ def test_one_coordinate_without_a_direction():
         layer = Affine
 
     must_catch("one_dimension", Flow, "not known to increase")
+
+
+def test_infinite_numbers_that_have_no_density():
+    class Flow(Planted):
+        def log_prob(self, x, condition=None, *, jit_compile=False):
+            found = super().log_prob(x, condition, jit_compile=jit_compile)
+            return found + tf.reduce_sum(x - x, -1)
+
+    must_catch("infinite", Flow, "of events with infinite numbers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from tfp_flows.cli import files, models, output, ranges, sample, tables
@@ -20,8 +21,9 @@ def add_parser(commands: Any) -> None:
         help="fill the missing cells of a table by a flow",
         description="Fill the missing cells of a table by draws of a flow that "
         "`tfp-flows fit --conditionals any` wrote, given the cells that are there. "
+        "Columns that the flow does not fill are kept as they are written, in front. "
         "Several draws give several tables, one below the other, with the columns "
-        "`draw` and `row` in front.",
+        "`draw` and `row` before all.",
     )
     add = parser.add_argument
     add("flow", metavar="F.keras", help="flow that `tfp-flows fit` wrote")
@@ -69,7 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
             f"'{arguments.flow}' cannot fill cells: it is a `{type(flow).__name__}`. "
             "Fit one by tfp-flows fit --conditionals any."
         )
-    source = tables.open_source(path, arguments.sheet)
+    known = [part for names in tables.names_of(flow) for part in names or ()]
+    as_written = tables.AllBut(known) if known else ()
+    source = tables.open_source(path, arguments.sheet, as_written)
     x, condition = tables.read_for_flow(source, flow, arguments.condition, finite=False)
     with explained(path):
         filled = flow.impute(
@@ -79,13 +83,15 @@ def run(arguments: argparse.Namespace) -> None:
     names, rows = tables.event_columns(flow), filled.reshape(-1, x.shape[1])
     labels: dict[str, list[Any]] = {}
     if arguments.draws is not None:
-        if taken := {_DRAW, _ROW} & set(names):
+        if taken := {_DRAW, _ROW} & {*names, *source.columns}:
             raise UsageError(
                 f"column {sorted(taken)[0]!r} is what --draws numbers tables by: "
                 "rename it."
             )
         labels[_DRAW] = np.repeat(np.arange(len(filled)) + 1, len(x)).tolist()
         labels[_ROW] = np.tile(np.arange(len(x)) + 1, len(filled)).tolist()
+    if out is None or out.suffix != ".npy":  # which holds numbers only
+        labels |= _further(source, names, len(filled))
     text = sample.labelled(flow, rows, names, out)
     kept = [i for i, name in enumerate(names) if name not in text]
     report = output.Report(arguments)
@@ -93,8 +99,21 @@ def run(arguments: argparse.Namespace) -> None:
         shown = [names[i] for i in kept]
         output.write(out, rows[:, kept], shown, {**labels, **text})
     else:
+        text = {**labels, **text}
         report.facts |= {"columns": names, "rows": filled, "labels": text}
     report.facts |= {"missing": missing, "draws": arguments.draws or 1, "out": out}
     done = report.note if out is None else report.line
     done(f"filled {missing} missing cells of {x.size}")
     report.end()
+
+
+def _further(source: Any, names: Sequence[str], draws: int) -> dict[str, list[Any]]:
+    """Return the columns of a table that a flow does not fill, for each draw."""
+    if not set(names) <= set(source.columns):  # matched by position
+        return {}
+    with explained(source.path):
+        return {
+            name: source.labels(name) * draws
+            for name in source.columns
+            if name not in names
+        }

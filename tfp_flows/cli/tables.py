@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tfp_flows.flows import Flow
 
 __all__ = [
+    "AllBut",
     "check_float32",
     "check_varies",
     "complete",
@@ -33,8 +35,23 @@ __all__ = [
 ]
 
 
+class AllBut:
+    """All names of columns but some, and but those that columns without names get.
+
+    Args:
+        names: What is not contained.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether a name is none of these."""
+        return name not in self._names and not re.fullmatch(r"x\d+", str(name))
+
+
 def open_source(
-    path: Path, sheet: str | None = None, text: Sequence[str] | None = ()
+    path: Path, sheet: str | None = None, text: Container[str] | None = ()
 ) -> Source:
     """Read a file without choosing its columns.
 

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,7 +26,7 @@ _LONGEST_HEADER = 2**24
 _FORMULA = ("=", "+", "-", "@")
 
 
-def read(path: Path, text: Sequence[str] | None = ()) -> Any:
+def read(path: Path, text: Container[str] | None = ()) -> Any:
     """Read a file, or standard input, into a data frame of pandas.
 
     Args:
@@ -67,7 +67,7 @@ def _open(path: Path) -> Any:
 
 
 def _read(
-    pd: Any, path: Path, kind: str, stream: TextIO, text: Sequence[str] | None
+    pd: Any, path: Path, kind: str, stream: TextIO, text: Container[str] | None
 ) -> Any:
     separator, names, skipped = _read_header(stream, suffix(path).startswith(".tsv"))
     if not names:

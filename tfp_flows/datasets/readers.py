@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def open_table(
     path: str | os.PathLike[str],
     *,
     sheet: str | None = None,
-    text: Sequence[str] | None = (),
+    text: Container[str] | None = (),
 ) -> Source:
     """Read a file without choosing its columns; see `read_table`.
 

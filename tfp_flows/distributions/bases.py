@@ -31,8 +31,9 @@ MIN_DF = 1.0
 class Base(tf.Module, abc.ABC):
     """A base density with its variables: the class of all.
 
-    A subclass says its name, `class Cauchy(Base, kind="cauchy")`, makes its variables
-    in `_create`, and implements `distribution`. Flows then take the name as `base`.
+    A subclass says its name, `class Cauchy(Base, kind="cauchy")`, or `kind = "cauchy"`
+    in its body, makes its variables in `_create`, and implements `distribution`. Flows
+    then take the name as `base`.
 
     Args:
         event_shape: Shape of one event.
@@ -51,9 +52,9 @@ class Base(tf.Module, abc.ABC):
 
     def __init_subclass__(cls, kind: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.kind = kind
-        if kind:
-            Base.kinds[kind] = cls
+        cls.kind = kind or vars(cls).get("kind", "")  # or in the body of the class
+        if cls.kind:
+            Base.kinds[cls.kind] = cls
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _arrays, _checks
 from tfp_flows.bijectors import composition
 from tfp_flows.distributions.pickling import Picklable
+from tfp_flows.math.support import without_mass_at_infinity
 
 __all__ = ["FlowDistribution"]
 
@@ -76,6 +77,14 @@ class FlowDistribution(Picklable, tfd.TransformedDistribution):
     def log_prob(self, value: Any, name: str = "log_prob", **kwargs: Any) -> Any:
         """Return the log-density, as in TFP; integers keep their digits."""
         return self._call_on("log_prob", value, name, **kwargs)
+
+    def _log_prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
+        found = super()._log_prob(y, **kwargs)
+        rank = self.event_shape.rank
+        return found if rank is None else without_mass_at_infinity(found, y, rank)
+
+    def _prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
+        return tf.exp(self._log_prob(y, **kwargs))
 
     def prob(self, value: Any, name: str = "prob", **kwargs: Any) -> Any:
         """Return the density, as in TFP; integers keep their digits."""

@@ -27,6 +27,7 @@ from tfp_flows.flows._model.queries import Queries
 from tfp_flows.flows._model.statistics import Statistics
 from tfp_flows.flows._model.tabular import SPREAD, Tabular
 from tfp_flows.flows._model.trainable import TrainableModel
+from tfp_flows.math.support import without_mass_at_infinity
 from tfp_flows.networks import condition as conditions
 from tfp_flows.preprocessing.distribution import Folded
 
@@ -40,8 +41,7 @@ class Flow(
 
     A flow owns a stack of maps and a base density, and answers `distribution()` with a
     `tfd.TransformedDistribution` over its current weights. As a Keras model its output
-    is `log_prob` and its loss the mean negative log-likelihood in nats, so `compile`
-    needs an optimizer only and `fit` the data only.
+    is `log_prob` and its loss the mean negative log-likelihood in nats.
 
     Subclasses implement `_make_layers`, which returns the maps from the base to the
     data side, and pass the options they were built with on as `options`.
@@ -361,8 +361,12 @@ class Flow(
         _checks.require_condition(condition, self._condition_shape, owner)
         with _context.training_scope(bool(training)):
             if self.is_discrete:
-                return self._folded_log_prob(x, spread, condition)
-            return self.continuous_log_prob(x, condition)
+                found = self._folded_log_prob(x, spread, condition)
+            else:
+                found = self.continuous_log_prob(x, condition)
+        rank = len(self._event_shape)
+        # Data of training were looked at.
+        return found if training else without_mass_at_infinity(found, x, rank)
 
     def continuous_log_prob(self, x: tf.Tensor, condition: Condition) -> tf.Tensor:
         """Return the log-density that `bijector` and base make, `[...]`.

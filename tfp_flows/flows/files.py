@@ -149,6 +149,8 @@ def _check_weights(flow: base.Flow) -> None:
 
 def _reason(error: Exception) -> str:
     """Return the core of an error of Keras as one short sentence."""
+    if seal.CHANGED_WEIGHTS in str(error):
+        return seal.CHANGED_WEIGHTS
     text = str(error).rsplit("Exception encountered:", maxsplit=1)[-1]
     text = " ".join(text.split())
     text = re.sub(r" (object )?at 0x[0-9a-f]+", "", text)

@@ -1,10 +1,14 @@
-"""Values outside the support of a map: their density is 0."""
+"""Values outside the support of a map, and infinite ones: their density is 0."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-__all__ = ["log_inside"]
+__all__ = ["log_inside", "without_mass_at_infinity"]
+
+# From this part of the largest number on, sums in a map may exceed it, and differences
+# of what exceeds it are NaN.
+_PART = 2.0**-20
 
 
 def log_inside(value: tf.Tensor, low: float, high: float) -> tf.Tensor:
@@ -20,3 +24,26 @@ def log_inside(value: tf.Tensor, low: float, high: float) -> tf.Tensor:
     """
     outside = (value < low) | (value > high)
     return tf.math.log(tf.cast(~outside, value.dtype))
+
+
+def without_mass_at_infinity(
+    log_prob: tf.Tensor, value: tf.Tensor, event_ndims: int
+) -> tf.Tensor:
+    """Return log-densities that are minus infinity at events with infinite numbers.
+
+    There, and at numbers that nearly exceed their type, maps subtract infinities, and
+    what they find is NaN. NaN in, NaN out: such events stay as they are.
+
+    Args:
+        log_prob: Log-densities, `[...]`.
+        value: Events that they are of, `[..., *event_shape]`.
+        event_ndims: Rank of an event.
+    """
+    axes = list(range(-event_ndims, 0))
+    size = tf.abs(value)
+    known = tf.reduce_all(~tf.math.is_nan(size), axis=axes)
+    infinite = tf.reduce_any(tf.math.is_inf(size), axis=axes)
+    huge = tf.reduce_any(size >= _PART * value.dtype.max, axis=axes)
+    none = known & (infinite | (huge & tf.math.is_nan(log_prob)))
+    # A constant of minus infinity would not pass numeric checks.
+    return tf.where(none, tf.math.log(tf.cast(~none, log_prob.dtype)), log_prob)

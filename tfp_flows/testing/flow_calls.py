@@ -16,6 +16,7 @@ from tfp_flows.testing.flow_case import FlowCase
 __all__ = [
     "check_flow_condition_rank",
     "check_flow_global_seed",
+    "check_flow_infinite",
     "check_flow_unknown_batch",
 ]
 
@@ -122,3 +123,33 @@ def check_flow_unknown_batch(case: FlowCase) -> None:
         tolerance = case.tolerances.value("float32")
         label = f"log_prob under XLA, {what} unknown"
         registry.compare(case, check, label, found, wanted, tolerance)
+
+
+@registry.flow_check
+def check_flow_infinite(case: FlowCase) -> None:
+    """Infinite numbers have density 0, missing ones none, and other rows theirs."""
+    check, flow = "infinite", case.flow()
+    x, *condition = case.data(flow, 8)
+    wanted = flow.log_prob(x, *condition)
+    bad: np.ndarray = x.reshape(8, -1).copy()
+    largest = np.finfo(x.dtype).max
+    bad[0, 0], bad[1, -1], bad[2], bad[3, 0] = np.inf, -np.inf, np.inf, largest
+    bad[4] = np.where(np.arange(bad.shape[1]) % 2, largest, -largest)
+    bad[5, -1] = np.nan
+    bad = bad.reshape(x.shape)
+    for name, found in (
+        ("flow.log_prob", flow.log_prob(bad, *condition)),
+        ("distribution().log_prob", flow.distribution(*condition).log_prob(bad)),
+    ):
+        found = np.asarray(found)
+        if not np.isneginf(found[:3]).all():
+            what = f"{name} of events with infinite numbers"
+            case.fail(check, what, found[:3], "-inf")
+        if np.isnan(found[3:5]).any() or (found[3:5] > 0).any():
+            what = f"{name} of the largest numbers"
+            case.fail(check, what, found[3:5], "-inf or a small density")
+        if not (flow.answers_any or np.isnan(found[5])):
+            case.fail(check, f"{name} of an event with NaN", found[5], "NaN")
+        what = f"{name} of rows beside infinite ones"
+        tolerance = case.tolerances.float32
+        registry.compare(case, check, what, found[6:], wanted[6:], tolerance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import warnings
 
 import numpy as np
@@ -67,6 +68,8 @@ def test_missing_cells_are_left_out(flow, x):
     wanted = flow.marginal(["a", "c"]).log_prob(x[:, [0, 2]])
     np.testing.assert_allclose(flow.log_prob(holes), wanted, atol=1e-5)
     assert flow.log_prob(np.full([1, 3], np.nan)).numpy() == 0.0
+    density = pickle.loads(pickle.dumps(flow.distribution()))
+    np.testing.assert_allclose(density.log_prob(holes), wanted, atol=1e-5)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(flow(tf.constant(holes)))
     for gradient in tape.gradient(loss, flow.trainable_variables):

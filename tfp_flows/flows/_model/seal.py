@@ -3,7 +3,8 @@
 A `.keras` file is a zip archive, and the seal is its comment, which `unzip -z` prints.
 The archive's own checksums find damage on the way; the seal finds members that were
 swapped or written anew, too, since it is made of the numbers themselves. Files of
-before have none, and load.
+before have none, and load. Keras' own ways to load see no comment: for them the numbers
+of maps and base have a checksum beside them.
 """
 
 from __future__ import annotations
@@ -13,13 +14,30 @@ import hashlib
 import json
 import os
 import zipfile
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["BrokenSealError", "Seal", "config_digest", "put", "read", "weights_digest"]
+__all__ = [
+    "CHECKSUM",
+    "BrokenSealError",
+    "Seal",
+    "checked",
+    "config_digest",
+    "put",
+    "read",
+    "stored_digest",
+    "weights_digest",
+]
 
 KEY = "tfp_flows"
+# Name of the checksum among the numbers of a flow.
+CHECKSUM = "sha256"
+CHANGED_WEIGHTS = (
+    "Its weights are not those that were saved (their checksum differs). Take a copy "
+    "of the file that was not changed."
+)
 
 
 class BrokenSealError(ValueError):
@@ -52,11 +70,7 @@ class Seal:
     def require_weights(self, flow: Any) -> None:
         """Raise unless the weights of a flow are those that were saved."""
         if self.weights not in (None, weights_digest(flow)):
-            msg = (
-                "Its weights are not those that were saved (their checksum differs). "
-                "Take a copy of the file that was not changed."
-            )
-            raise BrokenSealError(msg)
+            raise BrokenSealError(CHANGED_WEIGHTS)
 
 
 def put(flow: Any, path: str | os.PathLike[str]) -> None:
@@ -111,12 +125,35 @@ def config_digest(config: dict[str, Any]) -> str:
 
 def weights_digest(flow: Any) -> str:
     """Return the checksum of a flow's weights: their types, shapes and bits."""
+    return _digest(flow.weights).hexdigest()
+
+
+def stored_digest(store: Any) -> np.ndarray:
+    """Return the checksum of numbers that Keras stores by name, `[32]`."""
+    names = sorted(name for name in store.keys() if name != CHECKSUM)  # noqa: SIM118
+    return np.frombuffer(_digest(store[name] for name in names).digest(), np.uint8)
+
+
+def checked(store: Any) -> dict[str, Any]:
+    """Return numbers that Keras has stored by name, without their checksum.
+
+    Raises:
+        BrokenSealError: If they are not those that were stored.
+    """
+    found = {name: store[name] for name in store.keys()}  # noqa: SIM118
+    wanted = found.pop(CHECKSUM, None)
+    if wanted is not None and not np.array_equal(wanted, stored_digest(found)):
+        raise BrokenSealError(CHANGED_WEIGHTS)
+    return found
+
+
+def _digest(weights: Iterable[Any]) -> Any:
     digest = hashlib.sha256()
-    for weight in flow.weights:
+    for weight in weights:
         values = np.ascontiguousarray(weight)
         digest.update(f"{values.dtype.name} {np.shape(weight)};".encode())
         digest.update(values.tobytes())
-    return digest.hexdigest()
+    return digest
 
 
 def _canonical(value: Any) -> bytes:

@@ -40,6 +40,7 @@ class Tabular:
     cells: Cells | None = None
     takes_kinds = True  # whether columns may be more than numbers
     takes_angles = False  # whether some coordinates may be angles
+    answers_any = False  # whether values of some columns may be missing
     spreads_values = True  # whether training spreads discrete values over their cells
     _spread_seed = 0
 

@@ -161,6 +161,19 @@ class TrainableModel(keras.Model):
             super().save(temporary, **kwargs)
             seal.put(self, temporary)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Keep the numbers of maps and base, and their checksum, as Keras saves."""
+        super().save_own_variables(store)
+        store[seal.CHECKSUM] = seal.stored_digest(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the numbers of maps and base, as Keras loads a model or its weights.
+
+        Raises:
+            ValueError: If they are not those that were saved.
+        """
+        super().load_own_variables(seal.checked(store))
+
     def _trained(self) -> list[keras.Variable]:
         """Return what a step trains: the flow, and what the objective brings."""
         own = {id(v.value): v for v in self.variables}

@@ -7,14 +7,53 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows._types import Seed, TensorLike
+from tfp_flows.bijectors import composition
+from tfp_flows.distributions.transformed import FlowDistribution
 from tfp_flows.flows._model.query_lines import Query
 from tfp_flows.flows.any_order import chain, lines
 from tfp_flows.math.linear import products
+from tfp_flows.math.support import without_mass_at_infinity
 
-__all__ = ["AnyConditional"]
+__all__ = ["AnyConditional", "AnyDensity"]
+
+
+class AnyDensity(FlowDistribution):
+    """The density of all columns: of events with missing values, of what is there.
+
+    Args:
+        distribution: The base density.
+        bijector: The map from the base to the data.
+        flow: The `AnyOrderFlow` whose density it is.
+        validate_args: Whether to run value checks.
+        name: Name.
+    """
+
+    _parameter_properties = FlowDistribution.parameter_properties
+
+    def __init__(
+        self,
+        distribution: tfd.Distribution,
+        bijector: tfb.Bijector,
+        flow: Any,
+        *,
+        validate_args: bool = False,
+        name: str | None = None,
+    ) -> None:
+        parameters = dict(locals())
+        self._flow = flow
+        super().__init__(distribution, bijector, validate_args=validate_args, name=name)
+        self._parameters = self._no_dependency(parameters)
+
+    def _log_prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
+        del kwargs
+        fixed = self.bijector
+        given = fixed.condition if isinstance(fixed, composition.Conditioned) else None
+        found = self._flow.continuous_log_prob(y, given)
+        return without_mass_at_infinity(found, y, 1)
 
 
 class AnyConditional(Query):

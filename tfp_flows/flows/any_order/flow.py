@@ -19,7 +19,7 @@ from tfp_flows.flows._model import options, policy
 from tfp_flows.flows._model.objective import Objective
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows.any_order import chain, lines
-from tfp_flows.flows.any_order.density import AnyConditional
+from tfp_flows.flows.any_order.density import AnyConditional, AnyDensity
 from tfp_flows.flows.any_order.objective import RandomMasks
 from tfp_flows.flows.any_order.queries import AnyQueries
 from tfp_flows.flows.vectors import base
@@ -150,14 +150,15 @@ class AnyOrderFlow(AnyQueries, base.VectorFlow):
 
         Returns:
             A `tfd.TransformedDistribution`; with discrete columns one whose masses are
-            exact.
+            exact. Missing values, NaN, are left out of its `log_prob`.
 
         Raises:
             ValueError: If the condition is missing or not wanted.
         """
-        density = super().distribution(condition)
+        density: Any = super().distribution(condition)
         if not self.is_discrete:
-            return density
+            parts = (density.distribution, density.bijector, self)
+            return AnyDensity(*parts, name=self.name)
         places = range(self.event_size)
         given = self._one_condition(condition)
         return AnyConditional(self, places, condition=given, name=str(self.name))
