@@ -94,7 +94,7 @@ class MixtureOfMembers(shared.Unsliced):
         *,
         weights_from: Sequence[tf.Variable | tf.Module] = (),
         validate_args: bool = False,
-        name: str = "mixture_of_members",
+        name: str | None = None,
     ) -> None:
         parameters = dict(locals())
         self._logits = logits
@@ -106,7 +106,7 @@ class MixtureOfMembers(shared.Unsliced):
             validate_args=validate_args,
             allow_nan_stats=True,
             parameters=parameters,
-            name=name,
+            name=name or type(self).__name__,
         )
 
     @property

@@ -8,12 +8,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows.distributions.naming import Named
 from tfp_flows.distributions.pickling import Picklable
 
 __all__ = ["Columns", "Unsliced", "Wrapper"]
 
 
-class Unsliced(tfd.Distribution):
+class Unsliced(Named, tfd.Distribution):
     """A distribution none of whose arguments is cut where its batch is.
 
     TFP wants `_parameter_properties` named again in each class that has an `__init__`.
@@ -44,7 +45,7 @@ class Columns(Picklable, Unsliced):
         return tf.constant([], tf.int32)
 
 
-class Wrapper(Picklable, tfd.Distribution):
+class Wrapper(Named, Picklable, tfd.Distribution):
     """A distribution made of another one, which has its batch."""
 
     _distribution: tfd.Distribution

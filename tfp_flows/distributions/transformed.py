@@ -10,13 +10,14 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _arrays, _checks
 from tfp_flows.bijectors import composition
+from tfp_flows.distributions.naming import Named
 from tfp_flows.distributions.pickling import Picklable
 from tfp_flows.math.support import without_mass_at_infinity
 
 __all__ = ["FlowDistribution"]
 
 
-class FlowDistribution(Picklable, tfd.TransformedDistribution):
+class FlowDistribution(Named, Picklable, tfd.TransformedDistribution):
     """What `flow.distribution()` returns: base density and map as one density.
 
     A `tfd.TransformedDistribution` that can be pickled and copied deeply, and whose
@@ -27,7 +28,7 @@ class FlowDistribution(Picklable, tfd.TransformedDistribution):
         distribution: The base density.
         bijector: The map from the base to the data.
         validate_args: Whether to run value checks.
-        name: Name.
+        name: Name; by default the class'.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class FlowDistribution(Picklable, tfd.TransformedDistribution):
             bijector,
             validate_args=validate_args,
             parameters=parameters,
-            name=name,
+            name=name or type(self).__name__,
         )
 
     @classmethod

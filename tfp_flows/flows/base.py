@@ -18,6 +18,7 @@ from tfp_flows.bijectors import adapters, composition
 from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.linear.permutation import Permutation
 from tfp_flows.bijectors.normalization import standardize
+from tfp_flows.distributions.naming import given_name
 from tfp_flows.flows._model import batch, compiled, condition_kinds, variables
 from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.config import Configured
@@ -267,7 +268,7 @@ class Flow(
         density = self.partial(self.num_maps, condition)
         if self.cells is None or not self.is_discrete:
             return density
-        return Folded(density, self.cells, name=self.name)
+        return Folded(density, self.cells, name=given_name(self))
 
     def partial(self, k: int, condition: Condition = None) -> tfd.Distribution:
         """Return the density after the first `k` maps, counted from the base.
@@ -296,7 +297,7 @@ class Flow(
         if condition is not None and bijector.condition_shape is not None:
             bijector = composition.Conditioned(bijector, condition)
         return bases.FlowDistribution(
-            self._base.distribution(), bijector, name=self.name
+            self._base.distribution(), bijector, name=given_name(self)
         )
 
     def _one_condition(self, condition: Condition) -> Condition:

@@ -20,6 +20,7 @@ from tfp_flows.distributions.members import (
     likely_weights,
     log_mixture,
 )
+from tfp_flows.distributions.naming import given_name
 from tfp_flows.flows import base
 from tfp_flows.flows._model import member_compiled, variables
 from tfp_flows.flows._model.columns import Columns
@@ -276,7 +277,7 @@ class Ensemble(TrainableMembers, base.Flow):
             ValueError: If `k` is out of range.
         """
         found = self._members.distributions(lambda flow: flow.partial(k, condition))
-        return MixtureOfMembers(self._log_weights, found, name=self.name)
+        return MixtureOfMembers(self._log_weights, found, name=given_name(self))
 
     def adapt(self, x: TensorLike, condition: Condition = None) -> None:
         """Set what each member computes from data, see `Flow.adapt`."""

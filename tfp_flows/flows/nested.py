@@ -14,6 +14,7 @@ from tfp_flows import distributions as bases
 from tfp_flows._types import Condition, Seed, Shape
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import base as bijector_base
+from tfp_flows.distributions.naming import given_name
 from tfp_flows.flows import base
 from tfp_flows.flows._model import options, policy
 from tfp_flows.flows._model.options import option
@@ -185,7 +186,7 @@ class NestedFlow(Recipe):
         _checks.require_condition(condition, self.condition_shape, owner)
         bijector = self._assemble(self._maps[:k] or [composition.Chain([])])
         inner = self._base.distribution(condition)
-        return bases.FlowDistribution(inner, bijector, name=self.name)
+        return bases.FlowDistribution(inner, bijector, name=given_name(self))
 
     def sample(
         self,

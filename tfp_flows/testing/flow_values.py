@@ -240,6 +240,7 @@ def check_flow_tfp(case: FlowCase) -> None:
     expected = target.log_prob(tf.identity(draw["x"]))
     what = "in a JointDistributionNamed"
     registry.compare(case, check, what, parts["x"], expected, tolerance)
+    _check_names(case, target)
 
     expected = target.log_prob(x)
     found = tf.vectorized_map(
@@ -259,3 +260,21 @@ def check_flow_tfp(case: FlowCase) -> None:
         registry.compare(case, check, what, found, expected, tolerance)
         sample = mixture.sample(5, seed=[1, 1])
         registry.require_finite(case, check, "a sample of the mixture", sample)
+
+
+def _check_names(case: FlowCase, target: tfd.Distribution) -> None:
+    """The default name of a density is no name of a part of a joint distribution.
+
+    A function may call it `z`, and two of a kind stand in one list.
+    """
+    if target.parameters.get("name") is not None:
+        return
+    joint = tfd.JointDistributionSequential(
+        [target, target.copy(), lambda other, z: tfd.Deterministic(tf.reduce_sum(z))]
+    )
+    draw = joint.sample(seed=[0, 1])
+    found = joint.log_prob_parts([tf.identity(value) for value in draw])[1]
+    expected = target.log_prob(tf.identity(draw[1]))
+    tolerance = case.tolerances.float32
+    what = "in a JointDistributionSequential"
+    registry.compare(case, "tfp", what, found, expected, tolerance)

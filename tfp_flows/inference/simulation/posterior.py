@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows.distributions.naming import Named
 from tfp_flows.distributions.pickling import Parts
 from tfp_flows.distributions.transformed import FlowDistribution
 from tfp_flows.inference.simulation.parameters import Parameters
@@ -16,7 +17,7 @@ from tfp_flows.inference.simulation.parameters import Parameters
 __all__ = ["Posterior"]
 
 
-class Posterior(tfd.TransformedDistribution):
+class Posterior(Named, tfd.TransformedDistribution):
     """A density of parameters that is 0 where the prior is 0.
 
     Draws have the structure of the prior's, and cannot leave its support.
