@@ -106,6 +106,7 @@ def test_entries_of_every_module_run_quickly(command, capsys):
         "one-block-nsf-ar",
         "checks-of-destructors",
         "neural-ode",
+        "drop-in",
         "anomalies-in-features",
     ]
     command[0]["main"]([*names, "--quick"])

@@ -281,7 +281,8 @@ def jang(quick: bool) -> Iterator[Figure]:
         chain = maps.Chain([units, *jang_layers(1 if quick else 6)])
 
         def loss(seed: tf.Tensor, chain: maps.Chain = chain, x: Any = x) -> tf.Tensor:
-            rows = tf.reshape(x, [steps, 512, 2])[seed[0]]
+            # XLA would compile a slice anew for each place that it starts at.
+            rows = tf.gather(tf.reshape(x, [steps, 512, 2]), seed[0])
             z, log_det = chain.inverse_and_log_det(rows)
             return -tf.reduce_mean(base.log_prob(z) + log_det)
 
