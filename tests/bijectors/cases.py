@@ -18,6 +18,7 @@ from tests.bijectors.toy_maps import Affine as ToyAffine
 from tests.bijectors.toy_maps import Shear, noise
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
+from tfp_flows.bijectors.transformers import by_column
 from tfp_flows.math.linear import rotations
 from tfp_flows.testing import BijectorCase, perturb
 
@@ -221,6 +222,57 @@ def _autoregressive_convolution(dtype):
         seed=0,
     )
     return _perturbed(maps.MaskedAutoregressive(maps.Affine(), net))
+
+
+# Coordinate 2 depends on 0 and 1, these on each other not at all.
+GRAPH = [[0, 0, 0], [0, 0, 0], [1, 1, 0]]
+
+
+@case("autoregressive_graph", (3,), condition_shape=(2,))
+def _autoregressive_graph(dtype):
+    made = networks.MADE(
+        *(3, 2, (6,)), adjacency=GRAPH, condition_shape=2, dtype=dtype, seed=0
+    )
+    return _perturbed(maps.MaskedAutoregressive(maps.Affine(), made))
+
+
+# An angle in [-1, 1], which networks see by its cosine and sine, and numbers.
+ANGLES = {
+    "edges": (-1.0, 1.0),
+    "domain": (-1.0, 1.0),
+    "support": (-math.inf, math.inf),  # the identity outside of the circle
+    "quadrature": False,  # the plane would wind around the circle
+    "skip": {"infinite_inputs": "infinity is no angle: it has no cosine"},
+}
+
+
+def _by_column(places):
+    parts = maps.Affine(), maps.CircularSpline(3, -1.0, 1.0)
+    return by_column.ByColumn(parts, places)
+
+
+@case("autoregressive_periodic", (2,), condition_shape=(2,), **ANGLES)
+def _autoregressive_periodic(dtype):
+    transformer = _by_column((0, 1))
+    made = networks.MADE(
+        *(2, transformer.params_size, (6,)),
+        period=(-1.0, 1.0),
+        periodic=(False, True),
+        order="right-to-left",
+        condition_shape=2,
+        dtype=dtype,
+        seed=0,
+    )
+    return _perturbed(maps.MaskedAutoregressive(transformer, made))
+
+
+@case("coupling_periodic", (3,), **ANGLES)
+def _coupling_periodic(dtype):
+    transformer = _by_column((1, 0))
+    net = networks.MLP(
+        1, (2, transformer.params_size), (6,), period=(-1.0, 1.0), dtype=dtype, seed=0
+    )
+    return _perturbed(maps.Coupling(transformer, net, [True, False, False]))
 
 
 @case("invert_autoregressive", (2,))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.bijectors.toy_maps import noise
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
+from tfp_flows.bijectors.transformers import by_column
 from tfp_flows.math.linear import rotations
 from tfp_flows.testing import BijectorCase, perturb, registry
 
@@ -202,6 +203,42 @@ def _autoregressive(size, dtype):
 def _attention(size, dtype):
     net = networks.CausalTransformer(size, 2, 4, 1, num_heads=2, dtype=dtype, seed=0)
     return maps.MaskedAutoregressive(maps.Affine(), net)
+
+
+@of("MaskedAutoregressive-graph")
+def _graph(size, dtype):
+    # Each coordinate may depend on those after it, but not on the next.
+    graph = np.triu(np.ones([size, size], int), 2).tolist()
+    made = networks.MADE(size, 2, (6,), adjacency=graph, dtype=dtype, seed=0)
+    return maps.MaskedAutoregressive(maps.Affine(), made)
+
+
+def _turning(size, start):
+    """Return a transformer with angles in [-1, 1] at each other coordinate."""
+    places = tuple((start + place) % 2 for place in range(size))
+    parts = maps.Affine(), maps.CircularSpline(2, -1.0, 1.0)
+    return by_column.ByColumn(parts, places), {
+        "period": (-1.0, 1.0),
+        "periodic": tuple(map(bool, places)),
+    }
+
+
+@of("MaskedAutoregressive-periodic", domain=(-1.0, 1.0))
+def _periodic_autoregressive(size, dtype):
+    transformer, seen = _turning(size, 0)
+    made = networks.MADE(
+        *(size, transformer.params_size, (6,)), dtype=dtype, seed=0, **seen
+    )
+    return maps.MaskedAutoregressive(transformer, made)
+
+
+@of("Coupling-periodic", smallest=2, domain=(-1.0, 1.0))
+def _periodic_coupling(size, dtype):
+    kept = size // 2
+    (transformer, _), (_, seen) = _turning(size - kept, kept), _turning(kept, 0)
+    net = mlp(kept, size - kept, transformer.params_size, dtype, **seen)
+    mask = [place < kept for place in range(size)]
+    return maps.Coupling(transformer, net, mask)
 
 
 @of("BlockAutoregressive")

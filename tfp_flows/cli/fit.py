@@ -349,6 +349,11 @@ def _run_images(arguments: argparse.Namespace) -> None:
         if getattr(arguments, option):
             raise UsageError(f"--{option} is for tables.")
     path = images.check_input(arguments.data)
+    if files.is_table(path.name) and path.suffix.lower() not in images.ARRAY_SUFFIXES:
+        raise UsageError(
+            f"'{path}' is a table and --flow {name} is for images: leave out --flow, "
+            "or take one of tables such as nsf-ar."
+        )
     out, options = _output(arguments, path), _options(arguments)
     quiet.import_tensorflow()
     images.fit(arguments, path, out, flow_options.checked(name, options), options)

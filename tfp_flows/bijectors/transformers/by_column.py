@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -30,6 +31,18 @@ class ByColumn:
     # The coordinates are to be mapped all at once, see `MaskedAutoregressive`.
     is_shared = False
     period = None
+
+    def __call__(self, params: Any) -> NoReturn:
+        """Refuse parameters: only a layer has those of all coordinates.
+
+        TFP compares callable options of a map, and can trace a function of such a map;
+        of other options it takes plain numbers and text only.
+        """
+        msg = (
+            "`ByColumn` maps all coordinates of a layer at once and takes no `params`. "
+            "Hand it to a Coupling or to a MaskedAutoregressive."
+        )
+        raise TypeError(msg)
 
     @property
     def params_size(self) -> int:

@@ -215,7 +215,9 @@ class CircularFlow(_Coupling):
         if outside.size:
             msg = (
                 f"`x` must be angles of the period {self.period}, got {outside[0]} and "
-                f"{outside.size - 1} more outside. Wrap them, or set `period`."
+                f"{outside.size - 1} more outside. Wrap them, or set `period`; where "
+                "only some columns are angles, take 'nsf' and declare them in "
+                "`columns`."
             )
             raise ValueError(msg)
         super().adapt(x, condition)

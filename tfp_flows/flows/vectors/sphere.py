@@ -179,6 +179,7 @@ class SphereFlow(base.VectorFlow):
             msg = (
                 f"`x` must be unit vectors, got one of length {length[off[0]]:.6g} in "
                 f"row {off[0] + 1}, and {off.size - 1} more. Divide each by its "
-                "length: x / np.linalg.norm(x, axis=-1, keepdims=True)."
+                "length: x / np.linalg.norm(x, axis=-1, keepdims=True); for other "
+                "tables take 'nsf-ar'."
             )
             raise ValueError(msg)
