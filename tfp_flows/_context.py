@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
+    "Seeded",
     "generator",
     "is_training",
     "member",
@@ -192,3 +193,12 @@ def plain_seed(seed: Any) -> int | np.ndarray:
         msg = f"`seed` must be an integer or a pair of integers, got {seed!r}."
         raise TypeError(msg)
     return values.astype(np.int64).astype(np.uint64)
+
+
+class Seeded:
+    """What draws the seeds of its parts from a generator, one after another."""
+
+    _rng: np.random.Generator
+
+    def _next_seed(self) -> int:
+        return int(self._rng.integers(2**31 - 1))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import keras
 
-__all__ = ["FORMAT_VERSION", "PACKAGE", "register", "require_readable"]
+__all__ = ["FORMAT_VERSION", "PACKAGE", "listed", "register", "require_readable"]
 
 PACKAGE = "tfp_flows"
 # Raised when a file written before can no longer be read as it was meant.
@@ -36,3 +36,8 @@ def require_readable(version: int) -> None:
             "which this version of tfp_flows reads. Upgrade tfp_flows."
         )
         raise ValueError(msg)
+
+
+def listed(values: Iterable[Any] | None) -> list[Any] | None:
+    """Return values in the form that a configuration keeps, `None` for none."""
+    return None if values is None else list(values)

@@ -41,7 +41,7 @@ def options(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in flows.all_names() if n not in REFUSED])
-def test_wines_are_fitted_saved_and_scored(name, wines, run, tmp_path):
+def test_wines_are_fitted_and_the_file_is_read(name, wines, run, tmp_path):
     path, rows = wines
     out = tmp_path / "flow.keras"
     argv = ("fit", path, "--flow", name, "--out", out, "--epochs", 1, "--quiet")
@@ -51,9 +51,6 @@ def test_wines_are_fitted_saved_and_scored(name, wines, run, tmp_path):
     flow = tfp_flows.load(out)
     assert isinstance(flow, flows.flow_class(name))
     assert np.all(np.isfinite(flow.log_prob(rows[:5].astype("float32"))))
-    code, text, error = run("sample", out, "-n", 2, "--seed", 1)
-    assert code == 0, error
-    assert len(text.splitlines()) == 3
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -6,7 +6,6 @@ import abc
 
 import numpy as np
 
-from tfp_flows import _checks
 from tfp_flows.datasets import toys
 from tfp_flows.datasets.toy import LOG_2PI
 
@@ -134,11 +133,6 @@ _TOYS: dict[str, type[ConditionalToy]] = {
 }
 
 
-def _get(name: str) -> ConditionalToy:
-    _checks.one_of(name, conditional_toy_names(), "name")
-    return _TOYS[name]()
-
-
 def conditional_toy_names() -> tuple[str, ...]:
     """List the names that `conditional_toy` accepts.
 
@@ -174,7 +168,7 @@ def conditional_toy(
         >>> x.shape, condition.shape
         ((400, 1), (400, 1))
     """
-    density = _get(name)
+    density = toys.built(_TOYS, name)
     rng = np.random.default_rng(seed)
     n = toys.check_count(n)
     if condition is None:
@@ -205,7 +199,7 @@ def conditional_toy_entropy(name: str) -> float:
     Raises:
         ValueError: If the name is unknown.
     """
-    return _get(name).entropy
+    return toys.built(_TOYS, name).entropy
 
 
 def conditional_toy_log_prob(
@@ -224,7 +218,7 @@ def conditional_toy_log_prob(
     Raises:
         ValueError: If the name is unknown or a shape is wrong.
     """
-    density = _get(name)
+    density = toys.built(_TOYS, name)
     x = np.asarray(x, np.float64)
     condition = np.asarray(condition, np.float64)
     if x.ndim == 0 or x.shape[-1] != 1 or x.shape != condition.shape:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tfp_flows.datasets import curves, mixtures, shears
 from tfp_flows.datasets.toy import Toy
 
 __all__ = [
+    "built",
     "check_count",
     "get_toy",
     "toy",
@@ -18,6 +20,8 @@ __all__ = [
     "toy_log_prob",
     "toy_names",
 ]
+
+Built = TypeVar("Built")
 
 _BUILDERS: dict[str, Callable[[], Toy]] = {
     "25gaussians": mixtures.twenty_five_gaussians,
@@ -72,8 +76,21 @@ def get_toy(name: str) -> Toy:
     Raises:
         ValueError: If the name is unknown.
     """
-    _checks.one_of(name, toy_names(), "name")
-    return _BUILDERS[name]()
+    return built(_BUILDERS, name)
+
+
+def built(builders: Mapping[str, Callable[[], Built]], name: str) -> Built:
+    """Build what a name stands for.
+
+    Args:
+        builders: Functions by name.
+        name: One of the names.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    _checks.one_of(name, tuple(sorted(builders)), "name")
+    return builders[name]()
 
 
 def toy_names() -> tuple[str, ...]:

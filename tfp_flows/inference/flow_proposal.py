@@ -54,7 +54,18 @@ class _IndependentResults(NamedTuple):
     proposal_log_prob: tf.Tensor
 
 
-class _Independent(tfp.mcmc.TransitionKernel):
+class _Kernel(tfp.mcmc.TransitionKernel):
+    """A kernel that states what it was built with."""
+
+    _parameters: dict[str, Any]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it was built with."""
+        return self._parameters
+
+
+class _Independent(_Kernel):
     """Proposes draws of a density, wherever the chains are.
 
     Args:
@@ -70,18 +81,13 @@ class _Independent(tfp.mcmc.TransitionKernel):
         density: Callable[[], tfd.Distribution],
         log_prob_at: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
-        self._parameters: dict[str, Any] = {
+        self._parameters = {
             "target_log_prob_fn": target_log_prob_fn,
             "density": density,
             "log_prob_at": log_prob_at,
         }
         self._log_prob, self._density = target_log_prob_fn, density
         self._log_prob_at = log_prob_at or target_log_prob_fn
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What it was built with."""
-        return self._parameters
 
     @property
     def is_calibrated(self) -> bool:
@@ -117,7 +123,7 @@ class _Independent(tfp.mcmc.TransitionKernel):
         return _IndependentResults(tf.zeros_like(value), value, log_q)
 
 
-class FlowProposal(tfp.mcmc.TransitionKernel):
+class FlowProposal(_Kernel):
     """Steps of a local kernel, then a Metropolis test of a draw of a flow.
 
     A draw of the flow `q` does not depend on where a chain is: it jumps to any mode
@@ -183,7 +189,7 @@ class FlowProposal(tfp.mcmc.TransitionKernel):
         _checks.count(local_steps, 1, "local_steps")
         if local_kernel is not None:
             _require_steady(local_kernel)
-        self._parameters: dict[str, Any] = {
+        self._parameters = {
             "target_log_prob_fn": target_log_prob_fn,
             "flow": flow,
             "local_kernel": local_kernel,
@@ -193,11 +199,6 @@ class FlowProposal(tfp.mcmc.TransitionKernel):
         self._size = int(shape[0])
         self._log_prob = target_log_prob_fn
         self._compiled = False
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What it was built with."""
-        return self._parameters
 
     @property
     def is_calibrated(self) -> bool:

@@ -38,7 +38,7 @@ def require_positive(value: Any, argument: str) -> float:
     return float(value)
 
 
-class BayesianDense(keras.Layer, abc.ABC):
+class BayesianDense(_context.Seeded, keras.Layer, abc.ABC):
     """What dense layers with random weights share.
 
     The weights have a Gaussian posterior around learned means, with learned standard
@@ -89,9 +89,6 @@ class BayesianDense(keras.Layer, abc.ABC):
         self._rng = _context.generator(seed)
         self.seed_generator = keras.random.SeedGenerator(self._next_seed())
         self.input_spec: Any = None
-
-    def _next_seed(self) -> int:
-        return int(self._rng.integers(2**31 - 1))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the weights.

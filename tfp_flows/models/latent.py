@@ -60,7 +60,7 @@ def dense_network(
     return keras.Sequential([keras.layers.Flatten(dtype=dtype), *layers])
 
 
-class LatentModel(bounds.Bounds, keras.Model, abc.ABC):
+class LatentModel(_context.Seeded, bounds.Bounds, keras.Model, abc.ABC):
     """A model of `x` by a latent vector `z`: `p(x) = integral of p(x|z) p(z)`.
 
     The posterior `q(z|x)` is a diagonal Gaussian that an encoder makes, pushed through
@@ -104,9 +104,6 @@ class LatentModel(bounds.Bounds, keras.Model, abc.ABC):
         self._rng = _context.generator(seed)
         self.seed_generator = keras.random.SeedGenerator(self._next_seed())
         self._compiled: dict[Any, Callable[..., Any]] = {}
-
-    def _next_seed(self) -> int:
-        return int(self._rng.integers(2**31 - 1))
 
     def _make_latent(self, num_features: int) -> None:
         """Create posterior and prior.

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
-from tfp_flows.networks import base, dense
+from tfp_flows.networks import dense
 
 __all__ = ["AnyOrder"]
 
@@ -19,7 +19,7 @@ __all__ = ["AnyOrder"]
 @tfp.experimental.auto_composite_tensor(
     omit_kwargs=("name", "seed"), module_name="tfp_flows.networks"
 )
-class AnyOrder(base.Conditioner):
+class AnyOrder(dense.StackNetwork):
     """Network whose parameters of a coordinate see any set of the others.
 
     A mask beside the coordinates says which of them are seen; the others enter as
@@ -78,10 +78,8 @@ class AnyOrder(base.Conditioner):
         _checks.at_least(params_size, 1, "params_size")
         self._event_size = event_size
         self._params_size = params_size
-        self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
-        self._residual = residual
-        self._activation = activation
-        self._stack = dense.Stack(self._hidden_units, residual, activation)
+        self._order = tuple(range(event_size))
+        self._read_stack(event_size, hidden_units, residual, activation)
         super().__init__(
             input_size=event_size,
             output_shape=(event_size, params_size),
@@ -94,11 +92,6 @@ class AnyOrder(base.Conditioner):
             seed=seed,
             name=name,
         )
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """From left to right, where no masks are given."""
-        return tuple(range(self._event_size))
 
     def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         size, width = self._output_shape

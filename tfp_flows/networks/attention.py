@@ -13,7 +13,7 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
 from tfp_flows.math import attention, indexing
-from tfp_flows.networks import base, tokens
+from tfp_flows.networks import tokens
 
 __all__ = ["CausalTransformer"]
 
@@ -101,17 +101,18 @@ class CausalTransformer(tokens.TokenNetwork):
         name: str = "causal_transformer",
     ) -> None:
         self._event_size, self._params_size = event_size, params_size
-        self._read_tokens(event_size, token_size, order, seed)
+        self._read_tokens(
+            *(event_size, token_size, order, seed),
+            activation=activation,
+            period=period,
+            periodic=periodic,
+        )
         sizes = {"params_size": params_size, "width": width, "num_layers": num_layers}
         for argument, value in sizes.items():
             _checks.count(value, 1, argument)
         _checks.divides(num_heads, width, "num_heads", "the width")
         self._width, self._num_layers = int(width), int(num_layers)
         self._num_heads = int(num_heads)
-        self._activation = activation
-        self._activate = base.activation_function(activation)
-        self._period = base.read_period(period)
-        self._periodic = base.read_periodic(periodic, period, event_size)
         super().__init__(
             input_size=event_size,
             output_shape=(event_size, params_size),

@@ -96,23 +96,16 @@ def read_output_shape(output_shape: Any) -> tuple[int, ...]:
     return read
 
 
-class Shaped:
-    """What every network states: sizes of what it takes and gives, and its numbers."""
+class Weighted:
+    """What networks and embeddings state: their numbers, and sizes of their results."""
 
-    _input_size: int
     _output_shape: tuple[int, ...]
     _condition_shape: tuple[int, ...] | None
-    _dtype: str
     _weights: list[tf.Variable]
 
     @property
-    def input_size(self) -> int:
-        """Number of input coordinates."""
-        return self._input_size
-
-    @property
     def output_shape(self) -> tuple[int, ...]:
-        """`(D, P)`."""
+        """Shape of the result of one event: `(D, P)` of a conditioner."""
         return self._output_shape
 
     @property
@@ -121,14 +114,26 @@ class Shaped:
         return self._condition_shape
 
     @property
-    def dtype(self) -> tf.DType:
-        """Type of the numbers of the network and of its result."""
-        return tf.as_dtype(self._dtype)
-
-    @property
     def weights(self) -> list[tf.Variable]:
         """All numbers of the network."""
         return self._weights
+
+
+class Shaped(Weighted):
+    """What every network states: sizes of what it takes and gives, and its numbers."""
+
+    _input_size: int
+    _dtype: str
+
+    @property
+    def input_size(self) -> int:
+        """Number of input coordinates."""
+        return self._input_size
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Type of the numbers of the network and of its result."""
+        return tf.as_dtype(self._dtype)
 
 
 class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
@@ -160,6 +165,8 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
     # angles, `None` for all.
     _period: tuple[float, float] | None = None
     _periodic: tuple[bool, ...] | None = None
+    _order: tuple[int, ...] | None = None
+    _activation: str | Callable
 
     def __init__(
         self,
@@ -205,7 +212,23 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
         With an order, a parameter depends on coordinates of lower rank only, whatever
         the weights are. Without one it may depend on all of them.
         """
-        return None
+        return self._order
+
+    def _read_inputs(
+        self,
+        size: int,
+        activation: str | Callable,
+        period: Sequence[float] | None = None,
+        periodic: Sequence[bool] | None = None,
+    ) -> None:
+        """Keep how inputs are seen, and the function of hidden units.
+
+        Raises:
+            ValueError: If one of them is none.
+        """
+        self._period = read_period(period)
+        self._periodic = read_periodic(periodic, period, size)
+        self._activation = activation
 
     @property
     def repeatable(self) -> bool:

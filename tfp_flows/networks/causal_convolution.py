@@ -13,7 +13,7 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
 from tfp_flows.math import indexing
-from tfp_flows.networks import base, tokens
+from tfp_flows.networks import tokens
 
 __all__ = ["CausalConvolution"]
 
@@ -97,7 +97,12 @@ class CausalConvolution(tokens.TokenNetwork):
         name: str = "causal_convolution",
     ) -> None:
         self._event_size, self._params_size = event_size, params_size
-        self._read_tokens(event_size, token_size, order, seed)
+        self._read_tokens(
+            *(event_size, token_size, order, seed),
+            activation=activation,
+            period=period,
+            periodic=periodic,
+        )
         sizes = {"params_size": params_size, "width": width}
         for argument, value in sizes.items():
             _checks.count(value, 1, argument)
@@ -106,10 +111,6 @@ class CausalConvolution(tokens.TokenNetwork):
         if dilations is None:
             dilations = default_dilations(event_size // token_size, kernel_size)
         self._dilations = _checks.static_shape(dilations, "dilations")
-        self._activation = activation
-        self._activate = base.activation_function(activation)
-        self._period = base.read_period(period)
-        self._periodic = base.read_periodic(periodic, period, event_size)
         super().__init__(
             input_size=event_size,
             output_shape=(event_size, params_size),

@@ -14,7 +14,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
-from tfp_flows.networks import encoding, foreign
+from tfp_flows.networks import base, encoding, foreign
 
 __all__ = ["ConditionEmbedding"]
 
@@ -22,7 +22,9 @@ __all__ = ["ConditionEmbedding"]
 @tfp.experimental.auto_composite_tensor(
     omit_kwargs=("name",), module_name="tfp_flows.networks"
 )
-class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
+class ConditionEmbedding(
+    base.Weighted, tfp.experimental.AutoCompositeTensor, tf.Module
+):
     """Standardise a condition, and pass it through a network if there is one.
 
     Conditions become vectors, unless they may stay feature maps `[height, width, C]`.
@@ -46,6 +48,8 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
     Raises:
         ValueError: If the network does not return vectors, or maps where they may be.
     """
+
+    _condition_shape: tuple[int, ...]
 
     def __init__(
         self,
@@ -102,24 +106,9 @@ class ConditionEmbedding(tfp.experimental.AutoCompositeTensor, tf.Module):
         return tuple(int(size) for size in out.shape[1:]), weights
 
     @property
-    def condition_shape(self) -> tuple[int, ...]:
-        """Shape of one condition."""
-        return self._condition_shape
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Shape of what the maps get."""
-        return self._output_shape
-
-    @property
     def network(self) -> Callable[..., Any] | None:
         """The network behind the standardisation."""
         return self._network
-
-    @property
-    def weights(self) -> list[tf.Variable]:
-        """The variables of the network."""
-        return self._weights
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ConditionEmbedding:
         """Return an embedding whose variables are those of the network's copy."""

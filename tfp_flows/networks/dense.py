@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _checks
 from tfp_flows.networks import base
 
 __all__ = ["Affine", "Stack", "initial"]
@@ -134,6 +135,38 @@ class Stack:
             else:
                 hidden = slopes.pop() * product(f"kernel_{i}", hidden)
         return product("kernel_0", hidden)
+
+
+class StackNetwork(base.Conditioner):
+    """Base class of conditioners that are one stack; they call `_read_stack` first."""
+
+    _hidden_units: tuple[int, ...]
+    _residual: bool
+    _stack: Stack
+
+    def _read_stack(
+        self,
+        size: int,
+        hidden_units: Sequence[int],
+        residual: bool,  # noqa: FBT001
+        activation: str | Callable,
+        period: Sequence[float] | None = None,
+        periodic: Sequence[bool] | None = None,
+    ) -> None:
+        """Keep the stack, and how its inputs are seen.
+
+        Raises:
+            ValueError: If one of them is none.
+        """
+        self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self._residual = residual
+        self._read_inputs(size, activation, period, periodic)
+        self._stack = Stack(self._hidden_units, residual, activation)
+
+    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        size, width = self._output_shape
+        inputs = self._input_size * (1 if self._period is None else 2)
+        return self._stack.shapes(inputs, self.condition_size, size * width)
 
 
 class Affine:

@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
 from tfp_flows.math import graphs, masks
-from tfp_flows.networks import base, dense, sequential
+from tfp_flows.networks import dense, sequential
 
 __all__ = ["MADE"]
 
@@ -20,7 +20,7 @@ __all__ = ["MADE"]
 @tfp.experimental.auto_composite_tensor(
     omit_kwargs=("name", "seed"), module_name="tfp_flows.networks"
 )
-class MADE(base.Conditioner):
+class MADE(dense.StackNetwork):
     """Masked autoregressive network: parameters of a coordinate see those before it.
 
     The masks multiply the weights in the forward pass, whatever changes the weights.
@@ -92,13 +92,10 @@ class MADE(base.Conditioner):
         _checks.at_least(params_size, 1, "params_size")
         self._event_size = event_size
         self._params_size = params_size
-        self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self._read_stack(
+            *(event_size, hidden_units, residual), activation, period, periodic
+        )
         self._adjacency = graphs.read_adjacency(adjacency)
-        self._residual = residual
-        self._period = base.read_period(period)
-        self._periodic = base.read_periodic(periodic, period, event_size)
-        self._activation = activation
-        self._stack = dense.Stack(self._hidden_units, residual, activation)
         with_zero = condition_shape is not None
         if self._adjacency is None:
             self._order = masks.order_ranks(order, event_size, seed)
@@ -132,16 +129,6 @@ class MADE(base.Conditioner):
             seed=seed,
             name=name,
         )
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """The rank of each coordinate: the one with rank 0 comes first."""
-        return self._order
-
-    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
-        size, width = self._output_shape
-        inputs = self._input_size * (1 if self._period is None else 2)
-        return self._stack.shapes(inputs, self.condition_size, size * width)
 
     def _mask(self, name: str) -> np.ndarray | None:
         mask = self._masks().get(name.replace("block", "kernel"))

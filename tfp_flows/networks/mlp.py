@@ -9,9 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _checks
 from tfp_flows._types import Shape, TensorLike
-from tfp_flows.networks import base, dense
+from tfp_flows.networks import dense
 
 __all__ = ["MLP"]
 
@@ -19,7 +18,7 @@ __all__ = ["MLP"]
 @tfp.experimental.auto_composite_tensor(
     omit_kwargs=("name", "seed"), module_name="tfp_flows.networks"
 )
-class MLP(base.Conditioner):
+class MLP(dense.StackNetwork):
     """Multi-layer perceptron with a zero-initialised head.
 
     Args:
@@ -72,12 +71,9 @@ class MLP(base.Conditioner):
         seed: int | None = None,
         name: str = "mlp",
     ) -> None:
-        self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
-        self._residual = residual
-        self._period = base.read_period(period)
-        self._periodic = base.read_periodic(periodic, period, input_size)
-        self._activation = activation
-        self._stack = dense.Stack(self._hidden_units, residual, activation)
+        self._read_stack(
+            *(input_size, hidden_units, residual), activation, period, periodic
+        )
         super().__init__(
             input_size=input_size,
             output_shape=output_shape,
@@ -90,11 +86,6 @@ class MLP(base.Conditioner):
             seed=seed,
             name=name,
         )
-
-    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
-        size, width = self._output_shape
-        inputs = self._input_size * (1 if self._period is None else 2)
-        return self._stack.shapes(inputs, self.condition_size, size * width)
 
     def _initial(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator

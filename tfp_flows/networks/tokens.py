@@ -38,8 +38,9 @@ class TokenNetwork(base.Conditioner):
         token_size: int,
         order: str | Sequence[int],
         seed: int | None,
+        **inputs: Any,
     ) -> None:
-        """Keep the sizes and the order.
+        """Keep the sizes, the order, and how inputs are seen, see `_read_inputs`.
 
         Raises:
             ValueError: If tokens do not divide the event, or if `order` is none.
@@ -48,11 +49,8 @@ class TokenNetwork(base.Conditioner):
         _checks.divides(token_size, event_size, "token_size", "the event's size")
         self._token_size = int(token_size)
         self._order = masks.order_ranks(order, event_size, seed)
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """The rank of each coordinate: the one with rank 0 comes first."""
-        return self._order
+        self._read_inputs(event_size, **inputs)
+        self._activate = base.activation_function(self._activation)
 
     @property
     def token_size(self) -> int:

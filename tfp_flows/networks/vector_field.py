@@ -74,6 +74,8 @@ class VectorField(base.Conditioner):
         [1, 2, 1]
     """
 
+    _activation: str
+
     def __init__(
         self,
         size: int,

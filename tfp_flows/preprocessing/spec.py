@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _serialize
 from tfp_flows.preprocessing.column import Column
 
 __all__ = ["Preprocessing"]
@@ -107,7 +107,7 @@ class Preprocessing:
         return {
             "columns": [column.get_config() for column in self.columns],
             "points": self.points,
-            "fine": None if self.fine is None else list(self.fine),
+            "fine": _serialize.listed(self.fine),
         }
 
     @property

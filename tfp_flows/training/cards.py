@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import flows
+from tfp_flows import _serialize, flows
 from tfp_flows.flows._model import card, seal
 from tfp_flows.training.baseline import Estimate
 from tfp_flows.training.report import Report
@@ -27,8 +27,8 @@ def written(
         condition: Their conditions.
     """
     found: dict[str, Any] = {
-        "columns": _listed(flow.columns),
-        "condition_columns": _listed(flow.condition_columns),
+        "columns": _serialize.listed(flow.columns),
+        "condition_columns": _serialize.listed(flow.condition_columns),
         "data": None,
         "gaussian": _plain(report.gaussian),
         "licence": (flow.card or {}).get("licence"),
@@ -59,7 +59,3 @@ def _plain(estimate: Estimate | None) -> dict[str, float | None] | None:
     if estimate is None or not np.isfinite(estimate.mean):
         return None
     return {"mean": estimate.mean, "standard_error": estimate.error}
-
-
-def _listed(names: Any) -> list[str] | None:
-    return None if names is None else list(names)

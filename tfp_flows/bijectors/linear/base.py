@@ -35,9 +35,9 @@ class Linear(base.Bijector):
     def _factors(self) -> tuple[Factors, tf.Tensor | None]:
         """Return the factors, and the log-det `[...]`; `None` for 0."""
 
-    @abc.abstractmethod
     def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
-        """Return `A @ x`."""
+        """Return `A @ x`, where `A` is the only factor."""
+        return products.matvec(factors[0], x)
 
     @abc.abstractmethod
     def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
@@ -67,9 +67,6 @@ class Orthonormal(Linear):
 
     def _factors(self) -> tuple[Factors, tf.Tensor | None]:
         return (self._rotation(),), None
-
-    def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
-        return products.matvec(factors[0], x)
 
     def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
         return products.matvec(factors[0], y, transpose=True)

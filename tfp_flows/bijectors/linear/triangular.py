@@ -103,9 +103,6 @@ class TriangularAffine(Linear):
         matrix = triangle(off_diagonal, tf.exp(log_diagonal))
         return (matrix,), tf.reduce_sum(log_diagonal, axis=-1)
 
-    def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
-        return products.matvec(factors[0], x)
-
     def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
         return products.solve_triangular(factors[0], y, lower=self.lower)
 

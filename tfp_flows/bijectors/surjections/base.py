@@ -145,6 +145,15 @@ class Surjection(tf.Module, abc.ABC):
             _checks.at_least(num_draws, 1, "num_draws")
         return self._preimages(x, condition, seed, num_draws)
 
+    def _require_size(self, size: int, wanted: int, argument: str) -> None:
+        """Raise if events have not the one size that the map takes."""
+        if size != wanted:
+            msg = (
+                f"`{argument}` of `{type(self).__name__}` must have {wanted} "
+                f"coordinates, got {size}. The number is the map's `size`."
+            )
+            raise ValueError(msg)
+
     def _read(
         self, value: Any, condition: Condition, argument: str
     ) -> tuple[tf.Tensor, tf.Tensor | None]:

@@ -67,12 +67,12 @@ class Maximum(Surjection):
 
     def inverse_size(self, size: int) -> int:
         """Return 1: there is one maximum."""
-        _require_size(size, self.size, "x")
+        self._require_size(size, self.size, "x")
         return 1
 
     def forward_size(self, size: int) -> int:
         """Return the number of coordinates of `x`."""
-        _require_size(size, 1, "z")
+        self._require_size(size, 1, "z")
         return self.size
 
     def _forward(
@@ -104,12 +104,3 @@ class Maximum(Surjection):
         gaps = tf.maximum(z - others, least)
         log_weight = self.gaps(z, condition).log_prob(gaps) - math.log(self.size)
         return Preimages(z[tf.newaxis], log_weight[tf.newaxis])
-
-
-def _require_size(size: int, wanted: int, argument: str) -> None:
-    if size != wanted:
-        msg = (
-            f"`{argument}` of `Maximum` must have {wanted} coordinates, got {size}. "
-            "Give the number of coordinates of x as `size`."
-        )
-        raise ValueError(msg)

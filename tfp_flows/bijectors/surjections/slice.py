@@ -83,12 +83,7 @@ class Slice(Surjection):
 
     def forward_size(self, size: int) -> int:
         """Return the number of coordinates of `x`."""
-        if size != self.size:
-            msg = (
-                f"`z` of `Slice` must have {self.size} coordinates, got {size}. Give "
-                "the number as `size`."
-            )
-            raise ValueError(msg)
+        self._require_size(size, self.size, "z")
         return size + self._rest_size
 
     def _forward(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _arrays, _checks, _optional, datasets
+from tfp_flows import _arrays, _checks, _optional, _serialize, datasets
 from tfp_flows.datasets import dates, frames, numeric
 from tfp_flows.flows._model import condition_kinds as kinds
 from tfp_flows.preprocessing import Column
@@ -211,8 +211,8 @@ class NamedColumns:
         """Return names, kinds of conditions, and units, as a configuration has them."""
         columns, given = self.columns, self.condition_columns
         config: dict[str, Any] = {
-            "columns": None if columns is None else list(columns),
-            "condition_columns": None if given is None else list(given),
+            "columns": _serialize.listed(columns),
+            "condition_columns": _serialize.listed(given),
         }
         if self.condition_kinds is not None and given is not None:
             found = [kind.get_config() for kind in self.condition_kinds]

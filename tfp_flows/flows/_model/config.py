@@ -34,7 +34,7 @@ class Configured(keras.Model):
         """Return what `from_config` needs to build the same flow with new weights."""
         return {
             "event_shape": list(self.event_shape),
-            "condition_shape": _listed(self.condition_shape),
+            "condition_shape": _serialize.listed(self.condition_shape),
             **self.options,
             "base": _plain_base(self.base),
             "embedding": _plain_network(self._embedding_network),
@@ -97,11 +97,6 @@ class Configured(keras.Model):
         from tfp_flows.flows.maps import MapsFlow  # a subclass
 
         return MapsFlow(event_shape, maps=maps, **given)
-
-
-def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
-    """Return a tuple in the form that a configuration keeps."""
-    return None if values is None else list(values)
 
 
 def _plain_base(base: Any) -> Any:

@@ -179,7 +179,8 @@ class ImageFlow(Recipe):
         if self._embedding is not None:
             self._embedding.adapt(condition)
             rows = np.asarray(condition, self.variable_dtype)
-            rows = rows.reshape(-1, *self._embedding.condition_shape)[:ADAPT_IMAGES]
+            shape = self._embedding.condition_shape or ()
+            rows = rows.reshape(-1, *shape)[:ADAPT_IMAGES]
             inner = self._embedding(tf.constant(rows))
         y = tf.cast(images, self.variable_dtype)
         if self._dequantize:

@@ -9,14 +9,13 @@ from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.transformers import Affine, Transformer, transformer
 from tfp_flows.flows._model import options
 from tfp_flows.flows._model.options import option
-from tfp_flows.flows._model.recipe import Recipe
-from tfp_flows.flows.vectors import autoregressive, layers
+from tfp_flows.flows.vectors import autoregressive, layers, tokens
 from tfp_flows.networks import CausalTransformer
 
 __all__ = ["AttentionLayers", "TarFlow"]
 
 
-class AttentionLayers(Recipe):
+class AttentionLayers(tokens.TokenLayers):
     """A flow of autoregressive layers whose networks are causal transformers."""
 
     num_layers: int = option(
@@ -60,24 +59,14 @@ class AttentionLayers(Recipe):
         **more: Any,
     ) -> MaskedAutoregressive:
         """Return one layer, of vectors in an order."""
-        net = CausalTransformer(
-            size,
-            scalar_map.params_size,
-            self.width,
-            self.attention_layers,
+        return self._token_layer(
+            *(CausalTransformer, scalar_map, size, condition_shape),
+            num_layers=self.attention_layers,
             num_heads=self.num_heads,
             token_size=token_size,
             order=order,
-            activation=self.activation,
-            condition_shape=condition_shape,
-            dropout=self.dropout,
-            initial_output=scalar_map.initial(),
-            dtype=self.variable_dtype,
-            compute_dtype=self.compute_dtype,
-            seed=self._next_seed(),
             **more,
         )
-        return MaskedAutoregressive(scalar_map, net)
 
 
 @_serialize.register()

@@ -11,7 +11,6 @@ import tensorflow as tf
 from tfp_flows import _checks, _serialize
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.bijectors.autoregressive.masked import MaskedAutoregressive
 from tfp_flows.bijectors.transformers import (
     RationalQuadratic,
     Transformer,
@@ -19,14 +18,14 @@ from tfp_flows.bijectors.transformers import (
 )
 from tfp_flows.flows._model import compiled, options, query_exact
 from tfp_flows.flows._model.options import option
-from tfp_flows.flows.vectors import autoregressive, layers
+from tfp_flows.flows.vectors import autoregressive, layers, tokens
 from tfp_flows.networks import CausalConvolution
 
 __all__ = ["SeriesFlow"]
 
 
 @_serialize.register()
-class SeriesFlow(autoregressive.AutoregressiveLayers):
+class SeriesFlow(tokens.TokenLayers, autoregressive.AutoregressiveLayers):
     """Series whose values at a time depend on those before, by causal convolutions.
 
     Events are series `[T]`, or `[T, C]` of `C` channels, the earliest time first. All
@@ -101,24 +100,14 @@ class SeriesFlow(autoregressive.AutoregressiveLayers):
         condition_shape: tuple[int, ...] | None,
     ) -> bijector_base.Bijector:
         scalar_map = self._scalar_map()
-        net = CausalConvolution(
-            size,
-            scalar_map.params_size,
-            self.width,
+        return self._token_layer(
+            *(CausalConvolution, scalar_map, size, condition_shape),
             dilations=self.dilations,
             kernel_size=self.kernel_size,
             token_size=self.num_channels,
             order=order,
-            activation=self.activation,
-            condition_shape=condition_shape,
-            dropout=self.dropout,
-            initial_output=scalar_map.initial(),
-            dtype=self.variable_dtype,
-            compute_dtype=self.compute_dtype,
-            seed=self._next_seed(),
             **layers.seen_angles(scalar_map, self._angles, range(size)),
         )
-        return MaskedAutoregressive(scalar_map, net)
 
     def forecast(
         self,
