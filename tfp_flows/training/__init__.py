@@ -1,12 +1,14 @@
 """Fitting flows."""
 
 from tfp_flows.flows._model.batch import Batch
+from tfp_flows.flows._model.distributed import LostWorkerError
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.flows.any_order.objective import RandomMasks
 from tfp_flows.flows.continuous.matching import FlowMatching
 from tfp_flows.flows.continuous.regularized import RegularizedLikelihood
 from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.stopping import StopOnNonFinite
+from tfp_flows.training.cluster import multi_worker_strategy
 from tfp_flows.training.data.images import image_batches
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
@@ -24,6 +26,7 @@ __all__ = [
     "ForwardKL",
     "ImportanceWeighted",
     "LikelihoodAndEnergy",
+    "LostWorkerError",
     "MaximumLikelihood",
     "Objective",
     "RandomMasks",
@@ -34,4 +37,5 @@ __all__ = [
     "fit",
     "fit_more",
     "image_batches",
+    "multi_worker_strategy",
 ]

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfp_flows import flows
 from tfp_flows._types import Condition, TensorLike
+from tfp_flows.flows._model import workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training import budget as budgets
 from tfp_flows.training import cards, garbage, report, running, words
@@ -179,6 +180,7 @@ def fit(
         words.require_any(flow, options)
     weights = words.one_of("weights", weights, "sample_weight", sample_weight)
     validation = words.validation_of(validation, validation_split, validation_data)
+    seed, verbose = workers.seed_of_all(seed), workers.verbose_of_first(verbose)
     settings = running.Settings(
         objective=objective,
         epochs=epochs,
@@ -196,6 +198,9 @@ def fit(
         verbose=verbose,
         adapt=adapt,
     )
+    told = {**vars(settings), **options, "verbose": None}
+    told |= {"flow": flow, "x": x, "condition": condition, "validation": validation}
+    workers.require_equal({**told, "weights": weights, "missing": missing})
     if x is None:
         return _without_data(flow, condition, settings, options)
     if isinstance(columns, (list, tuple)) and streams.is_stream(flow, x, validation):

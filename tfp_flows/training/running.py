@@ -18,7 +18,7 @@ from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.members import StopMembers
 from tfp_flows.training.callbacks.progress import ProgressLine
 from tfp_flows.training.callbacks.stopping import StopEarly, StopOnNonFinite
-from tfp_flows.training.data import arrays, batches, members
+from tfp_flows.training.data import arrays, batches, members, shares
 from tfp_flows.training.data.given import Given
 from tfp_flows.training.greedy import fit as greedy
 from tfp_flows.training.greedy import generator, progress
@@ -132,6 +132,7 @@ def choose(given: Given, settings: Settings) -> choices.Choices:
     if batch_size is None:
         largest = given.flow.fit_policy.largest_batch
         batch_size = choices.size_of_batch(rows, largest)
+    batch_size = shares.divisible(batch_size, settings.batch_size)
     of_rows = -(-rows // batch_size)
     in_data: int | None = of_rows
     if dataset is None:
@@ -160,11 +161,15 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
     # time of a step on a small table.
     if chosen.counted:
         dataset, arguments["steps_per_epoch"] = dataset.repeat(), chosen.steps
+    if given.dataset is None:
+        dataset = shares.of_worker(dataset)
     if isinstance(held_out, arrays.Data):
         size = VALIDATION_BATCHES * flow.fit_policy.largest_batch
+        size = shares.even_size(len(held_out), size)
         held_out, arguments["validation_steps"] = batches.for_validation(
             held_out, size, flow.variable_dtype
         )
+        held_out = shares.of_worker(held_out)
     if held_out is not None:
         arguments["validation_data"] = held_out
     if settings.average == "auto":
@@ -224,7 +229,10 @@ def _compile(
     rate = chosen.learning_rate if rate is None else rate
     jit_compile = settings.jit_compile
     if jit_compile == "auto":
-        jit_compile = chosen.worth_compiling and flow.fit_policy.prefers_xla(flow)
+        # XLA does not compile sums over devices.
+        is_alone = flow.distribute_strategy.num_replicas_in_sync == 1
+        jit_compile = is_alone and chosen.worth_compiling
+        jit_compile = jit_compile and flow.fit_policy.prefers_xla(flow)
     flow.compile(
         choices.make_optimizer(
             rate,

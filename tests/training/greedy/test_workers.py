@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tfpf
-from tfp_flows.training.greedy import workers
+from tfp_flows.flows._model import workers
 
 # Worker `argv[1]` of two: fits its half of the rows, prints what it made of them.
 SCRIPT = """

@@ -12,7 +12,15 @@ import tensorflow as tf
 
 from tfp_flows import _arrays, _context, _files, _process
 from tfp_flows.flows._model import batch as batches
-from tfp_flows.flows._model import epochs, policy, seal, shared, variables
+from tfp_flows.flows._model import (
+    distributed,
+    epochs,
+    policy,
+    seal,
+    shared,
+    variables,
+    workers,
+)
 from tfp_flows.flows._model import objective as objectives
 from tfp_flows.flows._model import optimizer as updates
 
@@ -141,7 +149,8 @@ class TrainableModel(keras.Model):
     def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:  # noqa: FBT001, FBT002
         """Write one file, as `keras.Model.save` does; `tfp_flows.load` reads it.
 
-        A file that is there is replaced at the end, whole or not at all.
+        A file that is there is replaced at the end, whole or not at all. Where several
+        workers train together all of them have to call this, and the first one writes.
 
         Raises:
             ValueError: If the name does not end in `.keras`: Keras' older formats
@@ -153,6 +162,8 @@ class TrainableModel(keras.Model):
                 "file; `export` writes a SavedModel."
             )
             raise ValueError(msg)
+        if workers.are_several(self.distribute_strategy):
+            filepath = distributed.own_place(self, filepath)
         is_remote = "://" in str(filepath)
         if is_remote or not overwrite or kwargs.get("zipped") is False:
             super().save(filepath, overwrite=overwrite, **kwargs)
@@ -193,13 +204,20 @@ class TrainableModel(keras.Model):
         if optimizer is not None and not optimizer.built:
             with self.distribute_strategy.scope():
                 optimizer.build(self._trained())
-        with shared.compiled_steps(self, "train"):
-            return super().make_train_function(force)
+        return self._make_function_of("train", super().make_train_function, force)
 
     def make_test_function(self, force: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Make the compiled step of `evaluate`."""
-        with shared.compiled_steps(self, "test"):
-            return super().make_test_function(force)
+        return self._make_function_of("test", super().make_test_function, force)
+
+    def _make_function_of(self, name: str, by_keras: Any, force: bool) -> Any:  # noqa: FBT001
+        attribute = f"{name}_function"
+        if not workers.are_several(self.distribute_strategy):
+            with shared.compiled_steps(self, name):
+                return by_keras(force)
+        if force or getattr(self, attribute) is None:
+            setattr(self, attribute, distributed.step_function(self, name))
+        return None
 
     def train_step(self, data: Any) -> Any:
         """Do one training step, equal variables updated together."""
@@ -278,6 +296,9 @@ class TrainableModel(keras.Model):
         if isinstance(held_out, (tuple, list)) and held_out:
             given = self._plain(held_out[0]), *map(self._plain_targets, held_out[1:2])
             kwargs["validation_data"] = (*given, *held_out[2:])
+        if workers.are_several(self.distribute_strategy):
+            data = x if y is None else (x, y, sample_weight)
+            return distributed.fit(self, data, **kwargs)
         if not args and self.distribute_strategy.num_replicas_in_sync == 1:
             dtype = self.variable_dtype
             if dtype != keras.config.floatx():
@@ -303,6 +324,9 @@ class TrainableModel(keras.Model):
             x = self._nothing(kwargs.get("steps"), "steps")
         x = self._plain(x)
         y = variables.targets(self._plain_targets(y), sample_weight)
+        if workers.are_several(self.distribute_strategy):
+            data = x if y is None else (x, y, sample_weight)
+            return distributed.evaluate(self, data, **kwargs)
         if not args and self.variable_dtype != keras.config.floatx():
             given = x if y is None else (x, y, sample_weight)
             options = {**kwargs, "validation_data": given}

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfp_flows import _context
+from tfp_flows.flows._model import workers
 from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.training import report
 from tfp_flows.training.data import arrays
@@ -17,7 +18,6 @@ from tfp_flows.training.greedy import (
     initial_layers,
     layers,
     progress,
-    workers,
 )
 from tfp_flows.training.greedy import rows as training_rows
 

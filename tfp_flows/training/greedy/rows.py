@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _context, datasets
-from tfp_flows.training.greedy import estimates, layers, workers
+from tfp_flows.flows._model import workers
+from tfp_flows.training.greedy import estimates, layers
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
 
