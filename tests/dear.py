@@ -72,6 +72,7 @@ FURTHER: dict[str, set[str]] = {
         "glow_spline",
         "householder",
         "maf-mol",
+        "maf_graph",
         "naf",
         "nice",
         "nsf-ar",

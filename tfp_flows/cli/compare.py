@@ -89,11 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
         UsageError: If the input is bad.
     """
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
-    out = None
-    if arguments.out is not None:
-        out = files.check_output(
-            arguments.out, files.TABLE_SUFFIXES, force=arguments.force, inputs=[path]
-        )
+    out = files.check_table_output(arguments, [path])
     named = [name.strip() for name in columns.split(arguments.flows) if name.strip()]
     saved = [name for name in named if Path(name).suffix == files.MODEL_SUFFIX]
     for name in saved:

@@ -93,14 +93,7 @@ def run(arguments: argparse.Namespace) -> None:
     other = path
     if arguments.new is not None:
         other = files.check_input(arguments.new, files.TABLE_SUFFIXES)
-    out = None
-    if arguments.out is not None:
-        out = files.check_output(
-            arguments.out,
-            files.TABLE_SUFFIXES,
-            force=arguments.force,
-            inputs=[path, other],
-        )
+    out = files.check_table_output(arguments, [path, other])
     options = dict(map(flow_options.read, arguments.option))
     flow_options.check_values(options)
     with explained():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ __all__ = [
     "TABLE_SUFFIXES",
     "check_input",
     "check_output",
+    "check_table_output",
     "is_table",
     "named",
     "replacing",
@@ -101,6 +103,25 @@ def check_output(
     if exists and not force:
         raise UsageError(f"'{path}' exists: choose another name or add --force.")
     return file
+
+
+def check_table_output(
+    arguments: argparse.Namespace, inputs: Sequence[Path] = ()
+) -> Path | None:
+    """Return the path of the table to write, `None` where `--out` names none.
+
+    Args:
+        arguments: Of the command, with `out` and `force`.
+        inputs: Files that must not be overwritten.
+
+    Raises:
+        UsageError: As of `check_output`.
+    """
+    if arguments.out is None:
+        return None
+    return check_output(
+        arguments.out, TABLE_SUFFIXES, force=arguments.force, inputs=inputs
+    )
 
 
 @contextlib.contextmanager

@@ -99,11 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{name} is for images, and this flow is of table rows.")
     if arguments.n is None and arguments.conditions is None:
         raise UsageError("-n is missing: give the number of rows.")
-    out = None
-    if arguments.out is not None:
-        out = files.check_output(
-            arguments.out, files.TABLE_SUFFIXES, force=arguments.force
-        )
+    out = files.check_table_output(arguments)
     if len(flow.event_shape) != 1:
         raise UsageError(
             f"'{arguments.flow}' is no density of table rows: its event shape is "

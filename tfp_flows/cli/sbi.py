@@ -68,14 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     source = files.check_input(arguments.simulations, (".npz",))
     given = files.check_input(arguments.observation, _ARRAYS)
-    out = None
-    if arguments.out is not None:
-        out = files.check_output(
-            arguments.out,
-            files.TABLE_SUFFIXES,
-            force=arguments.force,
-            inputs=[source, given],
-        )
+    out = files.check_table_output(arguments, [source, given])
     with explained(source):
         theta, x = read_pairs(source)
     observed = _observation(given, x.shape[1:])

@@ -69,11 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
     path = images.check_input(arguments.data)
-    out = None
-    if arguments.out is not None:
-        out = files.check_output(
-            arguments.out, files.TABLE_SUFFIXES, force=arguments.force, inputs=[path]
-        )
+    out = files.check_table_output(arguments, [path])
     _, flow = models.load(arguments.flow)
     name = arguments.id
     if images.is_image_flow(flow):
