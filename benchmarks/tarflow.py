@@ -31,6 +31,13 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "glow, affine": {"num_steps": 3, "hidden_units": (48, 48)},
         "glow, spline": {"num_steps": 2, "hidden_units": (16, 16)},
         "tarflow, patch 2": {"width": 32, "patch_size": 2},
+        "tarflow, eight layers": {
+            "width": 32,
+            "num_layers": 8,
+            "attention_layers": 1,
+            "patch_size": 2,
+        },
+        "tarflow, interleaved": {"width": 32, "patch_size": 2, "interleave": True},
         "tarflow, patch 2, spline": {
             "width": 28,
             "patch_size": 2,
