@@ -47,8 +47,10 @@ INFERENCE = {
 LEARNING = {
     "anomalies": ("DTE-C", "neighbours", "\nsmoke\t150"),
     "bayesian": ("toy\tfactors\tbound", "sd at 6"),
+    "class_conditional": ("bits/pixel", "\nmaf given the class\t", "one Gaussian"),
     "classifiers": ("moons, 10 labels", "\nmoons\t1 seeds"),
-    "regression": ("CRPS forest", "\nsmoke\t1", "pooled coverage"),
+    "regression": ("MC dropout", "CRPS forest", "\nsmoke\t1", "pooled coverage"),
+    "series": ("below the Gaussian", "CRPS", "\nseries, affine\t"),
     "vaes": ("-ELBO, nats", "\ngaussian\t"),
 }
 
@@ -127,6 +129,25 @@ def test_benchmark_of_learning_prints_its_table(name, capsys, monkeypatch):
     assert "tensorflow" in printed.splitlines()[1]
     for part in LEARNING[name]:
         assert part in printed
+
+
+def test_networks_beside_a_regression_know_a_line_and_its_noise(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER / "learning"))
+    networks = importlib.import_module("_networks")
+    monkeypatch.setattr(networks, "EPOCHS", 100)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    y = 10.0 + 3.0 * x[:, 0] + 0.5 * rng.normal(size=400)
+    for rival in (networks.dropout, networks.ensemble):
+        found = rival(x[:300], y[:300], x[300:], 0)
+        # The truth has -0.73 nats and a CRPS of 0.28.
+        assert -1.2 < found.log_prob(y[300:]).mean() < -0.5
+        draws = found.draws(200, 0)
+        assert np.all(np.diff(draws, axis=1) >= 0.0)
+        assert np.abs(np.median(draws, axis=1) - 10.0 - 3.0 * x[300:, 0]).mean() < 0.4
+        # Masses of integers add up, far from the mean as well.
+        masses = [np.exp(found.log_prob(np.full(100, k), 1.0)) for k in range(-30, 50)]
+        np.testing.assert_allclose(np.sum(masses, axis=0), 1.0, atol=1e-6)
 
 
 def test_infinite_scores_are_extremes(monkeypatch):

@@ -3,7 +3,13 @@
     python benchmarks/learning/regression.py [FOLDER] [--sets yacht] [--splits 20]
 
 One default for all tables. A fifth of the training rows, at least 50, calibrate the fit
-to the others; a quantile forest (leaves of a random forest, all rows) stands beside.
+to the others. Beside it stand, fitted to all training rows, a network with dropout
+("MC dropout"), an ensemble of five networks ("ensemble", see `_networks.py`), and a
+quantile forest (leaves of a random forest). A target of integers is scored by the mass
+of the integer, of every model that has densities.
+
+Last are shares of test targets in 90 % intervals: those of the fit, those of its
+calibrated density, and conformal ones; pooled, with two standard errors.
 """
 
 from __future__ import annotations
@@ -19,7 +25,9 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import _networks
 import _report
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
@@ -29,7 +37,14 @@ from tfp_flows.estimators import ConditionalFlowDensity
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "uci_regression"
 COVERAGE = 0.9
 QUICK = {"flow": "linear", "epochs": 1, "fit_arguments": {"jit_compile": False}}
-HEADS = ("log_prob", "calibrated", "CRPS", "CRPS forest", "held", "calibrated", "conf.")
+HEADS = (
+    *("log_prob", "calibrated", "MC dropout", "ensemble"),
+    *("CRPS", "CRPS dropout", "CRPS ensemble", "CRPS forest"),
+    *("held", "calibrated", "conformal"),
+)
+RIVALS = (_networks.dropout, _networks.ensemble)
+# Draws of networks that CRPS are of, as many as there are quantiles of the forest.
+DRAWS = 200
 
 
 def forest_quantiles(
@@ -80,10 +95,14 @@ def split(
         ]
     )
     forest = forest_quantiles(x[train], y[train], x[test], seed)
+    nets = [rival(x[train], y[train], x[test], seed) for rival in RIVALS]
+    step = 1.0 if np.all(y == np.round(y)) else 0.0
     figures = [
         model.score(x[test], y[test]),
         float(better.log_prob(y[test], x[test]).mean()),
+        *(float(net.log_prob(y[test], step).mean()) for net in nets),
         float(model.crps(x[test], y[test]).mean()),
+        *(crps(net.draws(DRAWS, seed), y[test]) for net in nets),
         crps(forest, y[test]),
     ]
     return figures, held
@@ -130,8 +149,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shares = [f"{share:.3f}" for share in held.mean(axis=1)]
         seconds = f"{(time.process_time() - start) / len(masks):.0f}"
         print(name, len(masks), *texts, *shares, seconds, sep="\t", flush=True)
-    shares = [f"{share:.3f}" for share in np.concatenate(pooled, axis=1).mean(axis=1)]
-    print("pooled coverage", "", "", "", "", "", *shares, sep="\t")
+    every = np.concatenate(pooled, axis=1)
+    shares = every.mean(axis=1)
+    errors = 2.0 * np.sqrt(COVERAGE * (1.0 - COVERAGE) / every.shape[1])
+    texts = [f"{share:.3f}±{errors:.3f}" for share in shares]
+    print("pooled coverage", *[""] * (len(HEADS) - 2), *texts, sep="\t")
 
 
 if __name__ == "__main__":

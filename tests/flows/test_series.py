@@ -9,6 +9,7 @@ import tensorflow as tf
 import tfp_flows as tfpf
 from tests.flows import small
 from tfp_flows import bijectors, flows
+from tfp_flows.flows.vectors import series
 
 
 def build(shape=6, condition_shape=None, **options):
@@ -42,6 +43,24 @@ def test_forecasts_of_many_pasts_with_channels_and_conditions():
     assert low.shape == (7, 3, 2)
     assert np.all(low < high)
     np.testing.assert_allclose(low, np.quantile(draws, 0.1, axis=0))
+
+
+def test_forecasts_in_parts_are_those_at_once(monkeypatch):
+    flow = build((5, 2), dilations=(1, 2))
+    past = np.random.default_rng(0).normal(size=(3, 2, 2))
+    whole = flow.forecast(past, 7, seed=0).numpy()
+    # Of 3 series with 10 numbers and 4 channels: two draws at once.
+    monkeypatch.setattr(series, "NUMBERS_AT_ONCE", 250)
+    calls = []
+    forward = type(flow.bijector()).forward
+    monkeypatch.setattr(
+        type(flow.bijector()),
+        "forward",
+        lambda self, x, *args, **kw: calls.append(1) or forward(self, x, *args, **kw),
+    )
+    parts = flow.forecast(past, 7, seed=0).numpy()
+    assert len(calls) == 4
+    np.testing.assert_allclose(parts, whole, rtol=1e-9)
 
 
 def test_the_past_changes_with_nothing_that_comes_later():

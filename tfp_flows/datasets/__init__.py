@@ -28,7 +28,7 @@ from tfp_flows.datasets.mixed import (
     mixed_table_log_prob,
 )
 from tfp_flows.datasets.readers import read_table
-from tfp_flows.datasets.series import autoregressive_series
+from tfp_flows.datasets.series import autoregressive_series, sine_series
 from tfp_flows.datasets.splits import split_rows
 from tfp_flows.datasets.table import Table, check_columns, to_table
 from tfp_flows.datasets.toys import toy, toy_entropy, toy_log_prob, toy_names
@@ -60,6 +60,7 @@ __all__ = [
     "read_table",
     "reduce_bits",
     "satellite_bands",
+    "sine_series",
     "split_rows",
     "to_table",
     "toy",

@@ -14,6 +14,8 @@ __all__ = ["cloud_names", "point_clouds"]
 NOISE = 0.02
 # Half-axes of shapes are drawn between these.
 SIZES = (0.4, 1.0)
+# Radii of the section of a torus, in that of its ring.
+SECTIONS = (0.2, 0.5)
 
 
 def _rotations(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -52,6 +54,39 @@ def _boxes(count: int, points: int, rng: np.random.Generator) -> np.ndarray:
     return x
 
 
+def _cylinders(count: int, points: int, rng: np.random.Generator) -> np.ndarray:
+    """Return points on cylinders without ends, whose axes are upright."""
+    radius, height = rng.uniform(*SIZES, size=(2, count, 1))
+    angle = rng.uniform(0.0, 2.0 * np.pi, size=(count, points))
+    z = height * rng.uniform(-1.0, 1.0, size=(count, points))
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1)
+
+
+def _tori(count: int, points: int, rng: np.random.Generator) -> np.ndarray:
+    """Return points on rings with a round section, evenly by area."""
+    share = rng.uniform(*SECTIONS, size=(count, 1))
+    radius = rng.uniform(*SIZES, size=(count, 1)) / (1.0 + share)
+    section = share * radius
+    # The outer side has more area: its angle has the density `1 + r cos(a) / R`.
+    level = rng.uniform(0.0, 2.0 * np.pi, size=(count, points))
+    inner = rng.uniform(-1.0, 1.0, size=(count, points)) > share * np.cos(level)
+    level = np.where(inner, np.pi - level, level)
+    angle = rng.uniform(0.0, 2.0 * np.pi, size=(count, points))
+    across = radius + section * np.cos(level)
+    return np.stack(
+        [across * np.cos(angle), across * np.sin(angle), section * np.sin(level)],
+        axis=-1,
+    )
+
+
+def _shapes(count: int, points: int, rng: np.random.Generator) -> np.ndarray:
+    """Return clouds of each solid kind, as evenly as it goes, in random order."""
+    builders = (_spheres, _boxes, _cylinders, _tori)
+    sizes = [count // 4 + (i < count % 4) for i in range(4)]
+    parts = [build(n, points, rng) for build, n in zip(builders, sizes, strict=True)]
+    return rng.permutation(np.concatenate(parts))
+
+
 def _mixed(count: int, points: int, rng: np.random.Generator) -> np.ndarray:
     """Return spheres and boxes, half of each, in random order."""
     half = count // 2
@@ -61,9 +96,12 @@ def _mixed(count: int, points: int, rng: np.random.Generator) -> np.ndarray:
 
 _BUILDERS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
     "boxes": _boxes,
+    "cylinders": _cylinders,
     "mixed": _mixed,
     "rings": _rings,
+    "shapes": _shapes,
     "spheres": _spheres,
+    "tori": _tori,
 }
 
 
@@ -81,11 +119,14 @@ def point_clouds(
 ) -> np.ndarray:
     """Draw clouds of points on shapes whose sizes vary, with a little noise.
 
-    Half-axes are uniform between 0.4 and 1, and noise has a standard deviation of 0.02.
+    Half-axes, and radii of tori as a whole, are uniform between 0.4 and 1, and noise
+    has a standard deviation of 0.02.
 
     Args:
         name: `"rings"`, ellipses in the plane; `"spheres"`, stretched along the axes of
-            space, `"boxes"`, the faces of boxes; or `"mixed"`, half of each.
+            space; `"boxes"`, the faces of boxes; `"cylinders"` without ends and
+            `"tori"`, both upright; `"mixed"`, spheres and boxes, half of each; or
+            `"shapes"`, a quarter of each kind in space.
         count: Number of clouds.
         points: Number of points of each.
         seed: Seed of `numpy.random.default_rng`; equal seeds give equal clouds.

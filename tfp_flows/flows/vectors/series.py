@@ -23,6 +23,9 @@ from tfp_flows.networks import CausalConvolution
 
 __all__ = ["SeriesFlow"]
 
+# Of hidden layers of a forecast, for each block of a network: some 500 MB in all.
+NUMBERS_AT_ONCE = 2**23
+
 
 @_serialize.register()
 class SeriesFlow(tokens.TokenLayers, autoregressive.AutoregressiveLayers):
@@ -153,7 +156,14 @@ class SeriesFlow(tokens.TokenLayers, autoregressive.AutoregressiveLayers):
         )
         is_known = np.arange(self.event_shape[0]) < length
         is_known = is_known.reshape([-1] + [1] * (axes - 1))
-        x = bijector.forward(tf.where(is_known, z, draws))
+        # All draws at once would keep the hidden layers of each.
+        step = self.width * int(tf.size(z))
+        step = max(1, NUMBERS_AT_ONCE // max(step, 1))
+        parts = []
+        for start in range(0, num_samples, step):
+            part = tf.where(is_known, z, draws[start : start + step])
+            parts.append(bijector.forward(part))
+        x = tf.concat(parts, axis=0)
         future = x[..., length:] if axes == 1 else x[..., length:, :]
         if quantiles is None:
             return future
