@@ -21,6 +21,16 @@ PAGES += [
     DOCS / f"{name}.md"
     for name in ("migration", "choosing", "promises", "sharp_bits", "theory")
 ]
+# Pages that train for long: their code runs with an epoch for each fit.
+TRAINED = [DOCS / f"{name}.md" for name in ("bayesian_networks", "vaes")]
+
+
+def blocks_of(page):
+    """Return the code of a page."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
+    assert blocks, "a page without code"
+    return "\n".join(blocks)
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +40,11 @@ def run():
 
     def run_page(page):
         if page.stem not in done:
-            text = page.read_text(encoding="utf-8")
-            blocks = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
-            assert blocks, "a page without code"
+            code = blocks_of(page)
             # A module of its own: what is pickled is looked up by its module's name.
             module = types.ModuleType(f"page_{page.stem}")
             sys.modules[module.__name__] = module
-            exec(compile("\n".join(blocks), str(page), "exec"), vars(module))
+            exec(compile(code, str(page), "exec"), vars(module))
             done[page.stem] = vars(module)
         return done[page.stem]
 
@@ -49,6 +57,15 @@ def run():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_code_of_a_page_runs(page, run):
     run(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", TRAINED, ids=lambda page: page.stem)
+def test_code_of_a_page_of_models_runs(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, count = re.subn(r"epochs=[\d_]+", "epochs=1", blocks_of(page))
+    assert count
+    exec(compile(code, str(page), "exec"), {"__name__": f"page_{page.stem}"})
 
 
 @pytest.mark.slow
