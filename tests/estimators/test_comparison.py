@@ -108,6 +108,27 @@ def test_flows_stand_beside_baselines(rows):
     assert found.facts()["scores"][2]["parameters"] > 0
 
 
+def test_labels_may_be_conditions(rows):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(1)
+    colour = rng.choice(["blue", "green", "red"], len(rows))
+    x = rows + 9.0 * (colour == "red")[:, np.newaxis]
+    frame = pd.DataFrame({"size": rng.normal(size=len(rows)), "colour": colour})
+    kinds = {"colour": ("category", ["red", "blue", "green"]), "size": "continuous"}
+    fitted = flows.build("linear", 2, 2, condition_columns=kinds, seed=0)
+    fitted.adapt(x, frame[["colour", "size"]])
+    options = {"flows": {"old": fitted}, "baselines": ["gaussian"]}
+    found = compare(x, frame, **options)
+    at = found.held_out
+    expected = fitted.log_prob(x[at], frame[["colour", "size"]].iloc[at])
+    np.testing.assert_allclose(found["old"].log_prob, expected, 1e-5, 1e-4)
+    blind = compare(x, frame[["size"]], flows=[], baselines=["gaussian"])
+    gain = found["Gaussian"].mean.mean - blind["Gaussian"].mean.mean
+    assert gain > 0.5  # the mean depends on the label
+    with pytest.raises(ValueError, match="of the columns colour, size for a table of"):
+        compare(x, frame.rename(columns={"size": "length"}), **options)
+
+
 def test_a_fit_that_fails_is_a_line(rows, monkeypatch):
     def fail(*_, **__):
         raise FloatingPointError("the loss\nis not finite.")

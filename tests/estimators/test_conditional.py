@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from tests.estimators import small
+from tfp_flows import flows
 
 RNG = np.random.default_rng(2)
 X = RNG.uniform(-1, 1, size=(500, 1))
@@ -106,3 +107,25 @@ def test_scores_of_several_targets_keep_their_axis():
         assert found.shape == (3, 2)
     assert model.predict_mode(X[:3]).shape == (3, 2)
     assert np.all(model.predict_std(X[:3]) > 0.0)
+
+
+def test_text_among_features_is_read_as_labels():
+    pd = pytest.importorskip("pandas")
+    colour = RNG.choice(["red", "blue", "green"], size=300)
+    frame = pd.DataFrame({"colour": colour, "size": RNG.normal(size=300)})
+    y = 6.0 * (colour == "red") + frame["size"].to_numpy() + RNG.normal(size=300)
+    model = small.conditional(flow="linear").fit(frame, y)
+    assert model.flow_.condition_labels() == {"colour": ("blue", "green", "red")}
+    at = pd.DataFrame({"colour": ["red", "blue"], "size": [0.0, 0.0]})
+    by_label = model.predict_dist(at)
+    by_number = model.flow_.distribution([[2.0, 0.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(by_label.log_prob([1, 2]), by_number.log_prob([1, 2]))
+    assert model.predict(at).shape == model.sample(at)[:, 0].shape == (2,)
+    categories = frame.astype({"colour": "category"})
+    again = small.conditional(flow="linear").fit(categories, y)
+    assert again.score(frame, y) == model.score(categories, y)
+    with pytest.raises(ValueError, match="'purple'"):
+        model.predict(at.replace("red", "purple"))
+    built = flows.build("linear", 1, 2, seed=0)
+    with pytest.raises(ValueError, match="`X` must hold numbers in 'colour'"):
+        small.conditional(flow=built).fit(frame, y)

@@ -76,13 +76,13 @@ def _read(
     try:
         frame = _read_rows(pd, stream, separator, len(names), as_written)
     except pd.errors.ParserWarning:
-        raise _ragged(path, len(names), "a longer one below it") from None
+        raise _ragged(path, names, "a longer one below it") from None
     except pd.errors.ParserError as error:
         found = re.search(r"in line (\d+), saw (\d+)", str(error))
         if found is None:
             raise limits.unreadable(path, error, kind) from error
         line, cells = (int(number) for number in found.groups())
-        raise _ragged(path, len(names), f"{cells} in line {line + skipped}") from None
+        raise _ragged(path, names, f"{cells} in line {line + skipped}") from None
     frame.columns = names
     return frame
 
@@ -159,10 +159,13 @@ def _read_rows(
             return pd.DataFrame(columns=range(d), dtype=float)
 
 
-def _ragged(path: Path, d: int, found: str) -> ValueError:
+def _ragged(path: Path, names: Sequence[str], found: str) -> ValueError:
+    remedy = "Look for a stray separator or decimal commas."
+    if names[0].startswith("#"):
+        remedy = "Delete lines of comments: the first one is read as the header."
     return limits.FileError(
-        f"'{path}' must have {d} cells in each row, as its first line has, got "
-        f"{found}. Look for a stray separator or decimal commas."
+        f"'{path}' must have {len(names)} cells in each row, as its first line has, "
+        f"got {found}. {remedy}"
     )
 
 

@@ -16,6 +16,7 @@ from tfp_flows.datasets.dates import DAYS, LENGTH, MOMENTS, SECONDS, Numbers
 __all__ = [
     "Labels",
     "Numbers",
+    "is_categorical",
     "is_frame",
     "is_series",
     "names",
@@ -23,6 +24,7 @@ __all__ = [
     "refusal",
     "select",
     "take",
+    "text_columns",
 ]
 
 # Labels of the categories of columns, in the order of their numbers.
@@ -34,6 +36,8 @@ _DATE = re.compile(
 # Types of which no data are frames: narwhals takes longer to say so than a small flow
 # to score.
 _OTHERS: weakref.WeakSet[type] = weakref.WeakSet()
+# What stands before and behind numbers that people read.
+_UNITS = " %$\u20ac\u00a3\u00a5()\u00a0"
 _ADVICE = "Drop or encode such columns, or fit with columns={%r: 'category'}."
 
 
@@ -101,6 +105,21 @@ def take(data: Any, wanted: Sequence[str] | None = None) -> list[tuple[str, Any]
     known = [str(name) for name in frame.columns]
     chosen = known if wanted is None else list(wanted)
     return [(name, frame[:, known.index(name)]) for name in chosen]
+
+
+def is_categorical(series: Any) -> bool:
+    """Whether a series of narwhals holds categories."""
+    return isinstance(series.dtype, (nw.Categorical, nw.Enum))
+
+
+def text_columns(data: Any) -> list[str]:
+    """Return the names of columns of text that stands for no numbers or dates."""
+    return [
+        name
+        for name, series in take(data)
+        if isinstance(series.dtype, (nw.String, nw.Object))
+        and read_column(series, name).values is None
+    ]
 
 
 def read_column(
@@ -240,6 +259,27 @@ def _holds_numbers(series: Any) -> bool:
         return False
 
 
+def _is_decorated(cell: str) -> bool:
+    """Whether text is a number with a unit, or with separators of thousands."""
+    bare = cell.strip(_UNITS).replace("\u2212", "-")
+    bare = re.sub(r"(?<=\d)[, '_\u00a0\u202f](?=\d{3}(\D|$))", "", bare)
+    return bare != cell.strip() and _is_float(bare)
+
+
+def _is_row(cell: str) -> bool:
+    """Whether text is several numbers, between signs that separate no columns."""
+    parts = re.split(r"\s*\|\s*|\s+", cell.strip())
+    return len(parts) > 1 and all(map(_is_float, parts))
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:
     """Return the error about a column that holds no numbers.
 
@@ -255,7 +295,14 @@ def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:
     more = f" (nor are {', '.join(map(repr, others))})" if others else ""
     comma = is_text and cell.replace(",", "", 1).lstrip("-").isdigit() and "," in cell
     hint = "Write numbers with a decimal point." if comma else _ADVICE % name
-    if is_text and not comma and _holds_numbers(series):
+    if is_text and not comma and _is_decorated(cell):
+        hint = (
+            "Write plain numbers: no units, no separators of thousands, a decimal "
+            f"point. {hint}"
+        )
+    elif is_text and _is_row(cell):
+        hint = "Separate columns by commas, semicolons or tabs."
+    elif is_text and not comma and _holds_numbers(series):
         hint = f"Its cells are numbers as text: convert it to floats. {hint}"
     return ValueError(
         f"column {name!r} must be numeric, got {cell!r} in row {row + 1}{more}. {hint}"

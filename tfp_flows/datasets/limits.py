@@ -53,6 +53,8 @@ def unreadable(
     text = " ".join(str(reason).split())
     if isinstance(reason, Exception) and len(text) < 2:
         text = type(reason).__name__
+    if isinstance(reason, UnicodeDecodeError):
+        text = "it is no text in UTF-8: save it as UTF-8"
     if isinstance(reason, MemoryError):
         text = "it takes more memory than there is"
     if len(text) > _MAX_REASON:
@@ -196,6 +198,8 @@ class Checked(io.RawIOBase):
             what = "it has NUL bytes, so it is no text in UTF-8"
             if data[:2] in _UTF16:
                 what = "it has NUL bytes, as text in UTF-16: save it as UTF-8"
+            if data[:2] == _GZIP:
+                what = "it is compressed by gzip: let its name end in .gz"
             raise unreadable(self._path, what, self._kind)
         buffer[: len(data)] = data
         return len(data)

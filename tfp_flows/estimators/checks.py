@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-__all__ = ["FLOATS", "require_varying"]
+from tfp_flows import _optional
+from tfp_flows.datasets import frames, table
+
+__all__ = ["FLOATS", "coded", "require_varying"]
 
 # Types that stay as they are; others become the first one.
 FLOATS = (np.float64, np.float32)
+
+
+def coded(
+    X: Any, known: Mapping[str, Sequence[Any]] | None = None
+) -> tuple[Any, dict[str, Sequence[Any]]]:
+    """Return features as scikit-learn reads them: labels as numbers from 0 on.
+
+    Args:
+        X: Features; anything but a data frame with text or categories stays as it is.
+        known: Labels of the fit by column; `None` in a fit, which finds them.
+
+    Returns:
+        The features, and the labels by column.
+
+    Raises:
+        ValueError: If a label is none of the fit.
+    """
+    if not frames.is_frame(X) or known == {}:
+        return X, {}
+    text = frames.text_columns(X) if known is None else list(known)
+    kinds = dict(frames.take(X))
+    if not text and not any(frames.is_categorical(s) for s in kinds.values()):
+        return X, {}
+    found = table.to_table(X, labels=known, categories=text)
+    if not found.labels:
+        return X, {}
+    pd = _optional.require("pandas", extra="tables")
+    return pd.DataFrame(found.x, columns=list(found.columns)), dict(found.labels)
 
 
 def require_varying(x: np.ndarray, names: Sequence[str] | None, argument: str) -> None:

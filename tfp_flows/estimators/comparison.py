@@ -58,7 +58,8 @@ def compare(
 
     Args:
         x: Events, `[N, D]`: array, data frame, or `datasets.Table`.
-        condition: Conditions, `[N, C]`, or `None`.
+        condition: Conditions, `[N, C]`, or `None`; text and categories of a data frame
+            are given to all models as zeros and a one for each label.
         flows: Names of flows to fit; or flows that are fitted already, which are scored
             as they are; or either of them by the name to show.
         baselines: Some of `"gaussian"`, `"mixture"` and `"kernel"`, see `fit_baseline`.
@@ -158,7 +159,7 @@ class _Task:
             drawn = np.random.default_rng(seed).permutation(len(rest))[:QUICK_ROWS]
             fitted = rest[np.sort(drawn)]
         steps = preprocessing.rounding_steps(data.x)
-        raw, data = data, data.select(np.arange(len(data)))
+        raw, data = data, data.with_indicators()
         noise = np.random.default_rng(seed).uniform(-0.5, 0.5, raw.x.shape)
         data.x = raw.x.astype(np.float64) + steps * noise
         # Noise makes copies differ, which are to stay on one side all the same.
@@ -254,9 +255,10 @@ class _Task:
         rounds = spec is not None and any(c.step is not None for c in spec.columns)
         # A flow that knows the steps gives the mass of a cell over its width.
         rows = self.raw if rounds else self.test
+        rows = rows.select(np.arange(len(rows)))
+        rows.condition = self.raw.condition_for(flow.condition_columns)
         if flow.columns and rows.columns is not None:
             order = np.array([rows.columns.index(name) for name in flow.columns])
-            rows = rows.select(np.arange(len(rows)))
             rows.x = rows.x[:, order]
         values = _log_prob(flow, rows)
         seconds = clock.monotonic() - start
@@ -320,14 +322,10 @@ def _screened(x: Any, condition: Any, seed: int) -> tuple[arrays.Data, list[str]
     Raises:
         ValueError: If they have no density.
     """
+    if datasets.frames.is_frame(condition):
+        text = datasets.frames.text_columns(condition)
+        condition = datasets.to_table(condition, categories=text)
     data = arrays.Data(x, condition, seed=seed)
-    if data.condition_labels:
-        name = next(iter(data.condition_labels))
-        msg = (
-            f"`condition` must be numbers to be compared, got categories in {name!r}. "
-            "Give a column of zeros and ones for each label."
-        )
-        raise ValueError(msg)
     if data.x.ndim == 1:
         data.x = data.x[:, np.newaxis]
     if data.x.ndim != 2:
@@ -363,13 +361,17 @@ def _require_fitting(name: str, flow: library.Flow, data: arrays.Data) -> None:
             "that it was fitted to."
         )
         raise ValueError(msg)
-    if flow.columns and data.columns and set(flow.columns) != set(data.columns):
-        msg = (
-            f"`flows` must fit the table, got {name!r} of the columns "
-            f"{', '.join(flow.columns)} for a table of {', '.join(data.columns)}. Give "
-            "these columns."
-        )
-        raise ValueError(msg)
+    for known, given in (
+        (flow.columns, data.columns),
+        (flow.condition_columns, data.condition_columns),
+    ):
+        if known and given and set(known) != set(given):
+            msg = (
+                f"`flows` must fit the table, got {name!r} of the columns "
+                f"{', '.join(known)} for a table of {', '.join(given)}. Give these "
+                "columns."
+            )
+            raise ValueError(msg)
 
 
 def _groups(data: arrays.Data) -> np.ndarray | None:

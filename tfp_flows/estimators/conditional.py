@@ -96,7 +96,8 @@ class ConditionalFlowDensity(
         """Fit the flow of targets, with features as its condition.
 
         Args:
-            X: Features, `[n, d]`: array or data frame.
+            X: Features, `[n, d]`: array or data frame, whose text and categories are
+                read as labels: networks see zeros and a one.
             y: Targets, `[n]` or `[n, e]`: array, series or data frame.
             sample_weight: Weights of the rows, `[n]`.
             groups: Group of each row, `[n]`: early stopping holds out whole groups.
@@ -109,6 +110,7 @@ class ConditionalFlowDensity(
                 there are fewer than ten rows.
         """
         names = getattr(y, "columns", None)
+        X, self._labels = self._coded(X)
         condition, y = validate_data(
             self,
             X,
@@ -125,7 +127,14 @@ class ConditionalFlowDensity(
             y = y.reshape(len(y), *self.flow.event_shape)
         elif self.n_outputs_ == 1:
             y, names = y.reshape(-1), None  # numbers, which have quantiles
-        columns = {"columns": names, "condition_columns": self._names}
+        kinds: Any = self._names
+        if self._labels and not isinstance(self.flow, flows.Flow):
+            labels = self._labels
+            kinds = {
+                name: ("category", labels[name]) if name in labels else "continuous"
+                for name in self._names or ()
+            }
+        columns = {"columns": names, "condition_columns": kinds}
         self._fit_flow(
             y,
             condition,
@@ -224,8 +233,24 @@ class ConditionalFlowDensity(
         draws = np.moveaxis(np.asarray(draws, np.float64), 0, -1)
         return draws.reshape(len(condition), *self._target_shape, int(n_samples))
 
+    def _coded(self, X: Any) -> tuple[Any, dict[str, Any]]:
+        """Return features to fit with labels as numbers, and the labels by column."""
+        known = None
+        if isinstance(self.flow, flows.Flow):
+            known = dict(self.flow.condition_labels())
+            new = sorted(set(checks.coded(X)[1]) - set(known))
+            if new:
+                msg = (
+                    f"`X` must hold numbers in {new[0]!r}, got labels, of which the "
+                    "flow knows none. Build it with condition_columns={"
+                    f'{new[0]!r}: ("category", labels), ...}}.'
+                )
+                raise ValueError(msg)
+        return checks.coded(X, known)
+
     def _condition(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "flow_")
+        X, _ = checks.coded(X, self._labels)
         return validate_data(self, X, reset=False, dtype=checks.FLOATS)
 
     def _quantiles(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,6 +139,45 @@ class Data(_results.Rows):
         out.condition = None if self.condition is None else self.condition[rows]
         out.weights = None if self.weights is None else self.weights[rows]
         return out
+
+    def with_indicators(self) -> Data:
+        """Return rows whose conditions have zeros and ones in place of labels.
+
+        The first label of a column has zeros only.
+        """
+        found = self.select(np.arange(len(self)))
+        if self.condition is None or not self.condition_labels:
+            return found
+        parts, names = [], []
+        columns = self.condition_columns or ()
+        for name, values in zip(columns, self.condition.T, strict=True):
+            labels = self.condition_labels.get(name, ())
+            shown = np.arange(1, len(labels))
+            known = values[:, np.newaxis]
+            parts.append(known == shown if labels else known)
+            names += [f"{name} is {label}" for label in labels[1:]] or [name]
+        found.condition = np.concatenate(parts, axis=1).astype(self.condition.dtype)
+        found.condition_columns, found.condition_labels = tuple(names), {}
+        return found
+
+    def condition_for(self, columns: Sequence[str] | None) -> Any:
+        """Return the conditions by their labels, in the order of a flow that has names.
+
+        Args:
+            columns: Names of the conditions of the flow, if it has them.
+        """
+        names, found = self.condition_columns, self.condition
+        if found is None or names is None:
+            return found
+        if self.condition_labels:
+            found = found.astype(object)
+            for i, name in enumerate(names):
+                if name in self.condition_labels:
+                    labels = np.array(self.condition_labels[name], object)
+                    found[:, i] = labels[found[:, i].astype(int)]
+        if columns is None or set(columns) != set(names):
+            return found
+        return found[:, [names.index(name) for name in columns]]
 
     def complete(self) -> Data:
         """Return the rows that training sees whole."""
