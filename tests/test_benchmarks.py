@@ -38,7 +38,8 @@ TABLES = {
 
 # Those of inference, in a folder of their own.
 INFERENCE = {
-    "posteriors": ("k-hat",),
+    "evidence_calls": ("loggamma", "wells", "reached:"),
+    "posteriors": ("k-hat", "trusted"),
     "jumps": ("ring, 80 draws", "funnel, neutra", "gaussian, 3"),
     "wells": ("double well, log Z", "dF", "camel"),
 }

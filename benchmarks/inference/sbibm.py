@@ -6,9 +6,9 @@ Four tasks of the public benchmark of simulation-based inference, at observation
 `../shared/data/sbibm` with 10,000 reference draws each. `c2st` is the mean accuracy of
 a classifier over the observations (.5 is chance), `published` the mean and deviation
 over ten observations, `bar` that mean plus its deviation over the root of the number of
-observations here. One setting for all tasks: the default of `NPE` and `NLE`; `tsnpe`
-and `snl` have ten rounds. `seconds` is the CPU time of the fits, simulations included;
-that of the classifiers is not.
+observations here. One setting for all tasks: the default of `NPE`, `FMPE` and `NLE`;
+`tsnpe` and `snl` have ten rounds. `seconds` is the CPU time of the fits, simulations
+included; that of the classifiers is not.
 
 Tasks and scores: Lueckmann et al. (2021). https://arxiv.org/abs/2101.04653
 """
@@ -32,7 +32,13 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "sbibm"
-PUBLISHED = {"npe": "NPE", "tsnpe": "SNPE", "nle": "NLE", "snl": "SNLE"}
+PUBLISHED = {
+    "npe": "NPE",
+    "fmpe": "FMPE",
+    "tsnpe": "SNPE",
+    "nle": "NLE",
+    "snl": "SNLE",
+}
 RERUN = "gaussian_mixture_rerun.csv"
 ROUNDS = 10
 
@@ -114,8 +120,9 @@ def posteriors(
     box = np.full(size, bound, np.float32)
     prior = tfd.Independent(tfd.Uniform(-box, box), 1)
     start, draws = time.process_time(), []
-    if method in ("npe", "nle"):
-        kind = inference.NPE if method == "npe" else inference.NLE
+    kinds = {"npe": inference.NPE, "fmpe": inference.FMPE, "nle": inference.NLE}
+    if method in kinds:
+        kind = kinds[method]
         pairs = inference.simulate(prior, simulator, simulations, seed=seed, verbose=0)
         fitted = kind(prior, seed=seed).fit(*pairs, verbose=0, **settings)
         found = [fitted.posterior(x_o) for x_o, _ in observations(task)]

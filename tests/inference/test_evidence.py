@@ -39,6 +39,8 @@ def test_both_estimates_are_those_of_a_conjugate_model():
     for value, stderr in (found.bridge, found.importance):
         assert abs(value - exact()) < 4.0 * stderr
         assert stderr < 0.05
+    # The other half of the draws, and as many of the flow.
+    assert found.evaluations == 2 * 1_000
     # Whether the weights' tail is light is the estimate of a few hundred draws, which
     # differs between machines; the sentence on agreement is not.
     assert found.agree

@@ -18,6 +18,7 @@ from tfp_flows.inference.integrals import Integral, integrate
 from tfp_flows.inference.posterior import PosteriorReport, fit_posterior
 from tfp_flows.inference.sampling import sample_posterior
 from tfp_flows.inference.simulation.chains import ChainPosterior
+from tfp_flows.inference.simulation.fmpe import FMPE
 from tfp_flows.inference.simulation.nle import NLE
 from tfp_flows.inference.simulation.npe import NPE
 from tfp_flows.inference.simulation.nre import NRE
@@ -31,6 +32,7 @@ from tfp_flows.networks.embeddings import (
 )
 
 __all__ = [
+    "FMPE",
     "NLE",
     "NPE",
     "NRE",

@@ -35,12 +35,16 @@ class Evidence:
         importance: By draws of the flow alone, with its standard error.
         sample: These draws with their weights.
         flow: The flow, over vectors without bounds.
+        evaluations: How often the target's density was computed, without gradients; to
+            compare with other methods, add what the draws took, such as
+            `Chains.gradients` and `Chains.warm_up_gradients`.
     """
 
     bridge: Estimate
     importance: Estimate
     sample: ImportanceSample
     flow: flows.Flow
+    evaluations: int
 
     def __float__(self) -> float:
         return float(self.bridge.value)
@@ -159,7 +163,8 @@ def evidence(
     )
     ours = _log_ratios(read, density, rest)
     bridge = _bridge(ours, sample.log_weights)
-    return Evidence(bridge, sample.log_evidence, sample, fitted)
+    evaluations = count + ours.size
+    return Evidence(bridge, sample.log_evidence, sample, fitted, evaluations)
 
 
 def _halves(target: targets.Target, draws: Any) -> tuple[np.ndarray, np.ndarray]:
