@@ -37,6 +37,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
             "attention_layers": 1,
             "patch_size": 2,
         },
+        "tarflow, dropout": {"width": 32, "patch_size": 2, "dropout": 0.1},
         "tarflow, interleaved": {"width": 32, "patch_size": 2, "interleave": True},
         "tarflow, patch 2, spline": {
             "width": 28,
