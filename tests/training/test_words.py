@@ -100,6 +100,8 @@ def test_files_are_read_before():
     with pytest.raises(
         TypeError, match=r"the path 'wine.csv'. Read it by .*read_table"
     ):
+        tfpf.fit("nsf", np.eye(9, 2), weights="wine.csv")
+    with pytest.raises(FileNotFoundError, match="`path` must be an existing file"):
         tfpf.fit("nsf", "wine.csv")
 
 

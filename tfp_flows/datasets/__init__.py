@@ -29,6 +29,7 @@ from tfp_flows.datasets.mixed import (
 )
 from tfp_flows.datasets.readers import read_table
 from tfp_flows.datasets.series import autoregressive_series, sine_series
+from tfp_flows.datasets.shards import Shards, open_shards
 from tfp_flows.datasets.splits import split_rows
 from tfp_flows.datasets.table import Table, check_columns, to_table
 from tfp_flows.datasets.toys import toy, toy_entropy, toy_log_prob, toy_names
@@ -39,6 +40,7 @@ __all__ = [
     "BANDS",
     "FASHION_CLASSES",
     "MIXED_COLUMNS",
+    "Shards",
     "Table",
     "autoregressive_series",
     "check_columns",
@@ -52,6 +54,7 @@ __all__ = [
     "fashion_mnist",
     "mixed_table",
     "mixed_table_log_prob",
+    "open_shards",
     "point_clouds",
     "random_folds",
     "random_split",

@@ -184,7 +184,9 @@ def safe(cell: Any) -> Any:
     return cell
 
 
-def write(path: Path | TextIO, frame: Any, separator: str = ",") -> None:
+def write(
+    path: Path | TextIO, frame: Any, separator: str = ",", *, header: bool = True
+) -> None:
     """Write a data frame.
 
     Text that begins with `=`, `+`, `-` or `@` and is no number gets an apostrophe, so
@@ -194,9 +196,10 @@ def write(path: Path | TextIO, frame: Any, separator: str = ",") -> None:
         path: File to write, packed if it ends in `.gz`; or a stream.
         frame: Data frame of pandas.
         separator: What to put between cells.
+        header: Whether to write the names first.
     """
     frame = frame.rename(columns={name: safe(name) for name in frame.columns})
     for i, kind in enumerate(frame.dtypes):
         if getattr(kind, "kind", "O") not in "fiub":
             frame.isetitem(i, [safe(cell) for cell in frame.iloc[:, i]])
-    frame.to_csv(path, index=False, sep=separator)
+    frame.to_csv(path, index=False, sep=separator, header=header)

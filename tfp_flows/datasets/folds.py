@@ -12,8 +12,11 @@ __all__ = [
     "copies",
     "equal_by_chance",
     "equal_rows",
+    "holds_copies",
+    "levels",
     "random_folds",
     "random_split",
+    "row_hash",
     "whole",
 ]
 
@@ -46,10 +49,7 @@ def equal_rows(*parts: np.ndarray | None) -> np.ndarray | None:
         >>> equal_rows(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))
         array([0, 1, 0])
     """
-    arrays = [np.asarray(part) for part in parts if part is not None]
-    keys = _hash(arrays[0], 0)
-    for i, array in enumerate(arrays[1:], start=1):
-        keys = _mixed(keys) + _hash(array, i)
+    keys = row_hash(*parts)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]][: len(keys)])
@@ -59,6 +59,48 @@ def equal_rows(*parts: np.ndarray | None) -> np.ndarray | None:
     sizes = np.diff(np.r_[starts, len(keys)])
     first[order] = np.repeat(order[starts], sizes)
     return first
+
+
+def row_hash(*parts: np.ndarray | None) -> np.ndarray:
+    """Return 64 bits for each row, the same for equal rows wherever they are.
+
+    Args:
+        *parts: Arrays `[n, ...]` of which the rows consist, or `None`.
+    """
+    arrays = [np.asarray(part) for part in parts if part is not None]
+    keys = _hash(arrays[0], 0)
+    for i, array in enumerate(arrays[1:], start=1):
+        keys = _mixed(keys) + _hash(array, i)
+    return keys
+
+
+def levels(number: np.ndarray, seed: int) -> np.ndarray:
+    """Return a fixed number in [0, 1) for each row.
+
+    Args:
+        number: What stands for the row, its number or a hash, `[n]`.
+        seed: Other seeds give other numbers.
+    """
+    mixed = number.astype(np.uint64) + np.uint64(seed % 2**32) * np.uint64(2**31 - 1)
+    with np.errstate(over="ignore"):
+        mixed = (mixed + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = _mixed(mixed)
+    return (mixed >> np.uint64(11)) * 2.0**-53
+
+
+def holds_copies(share: float, *parts: np.ndarray | None) -> bool:
+    """Return whether equal rows are copies, which go to one side of a split together.
+
+    Args:
+        share: Of the rows that is to be held out.
+        *parts: Arrays `[n, ...]` of which the rows consist, or `None`.
+
+    Returns:
+        `False` where rows are draws from a few values, each there many times; `True`
+        otherwise, also where all rows differ.
+    """
+    arrays = [part for part in parts if part is not None]
+    return equal_rows(*arrays) is None or _copies(arrays, share) is not None
 
 
 def copies(*parts: np.ndarray | None) -> np.ndarray | None:

@@ -68,6 +68,19 @@ class Source:
         table = to_table(frame, labels=labels, categories=categories)
         return table if units is None else table.in_units(units)
 
+    def frame(self, columns: Sequence[str]) -> Any:
+        """Return columns as they are in the file: a table, or a data frame.
+
+        Args:
+            columns: Their names, in this order.
+
+        Raises:
+            ValueError: If there is no such column.
+        """
+        if isinstance(self._content, Table):
+            return self._content.select(columns)
+        return _selected(self._content, columns)
+
     def labels(self, column: str) -> list[Any]:
         """Return a column of any type.
 

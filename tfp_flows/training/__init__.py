@@ -12,10 +12,12 @@ from tfp_flows.training.cluster import multi_worker_strategy
 from tfp_flows.training.data.images import image_batches
 from tfp_flows.training.fitting import fit
 from tfp_flows.training.greedy.fit import fit_more
+from tfp_flows.training.loop import ReadError
 from tfp_flows.training.objectives.alpha import AlphaDivergence, ImportanceWeighted
 from tfp_flows.training.objectives.forward_kl import ForwardKL, LikelihoodAndEnergy
 from tfp_flows.training.objectives.reverse_kl import ReverseKL
 from tfp_flows.training.report import Ending, Report
+from tfp_flows.training.scoring import Scores, score
 
 __all__ = [
     "AlphaDivergence",
@@ -30,12 +32,15 @@ __all__ = [
     "MaximumLikelihood",
     "Objective",
     "RandomMasks",
+    "ReadError",
     "RegularizedLikelihood",
     "Report",
     "ReverseKL",
+    "Scores",
     "StopOnNonFinite",
     "fit",
     "fit_more",
     "image_batches",
     "multi_worker_strategy",
+    "score",
 ]

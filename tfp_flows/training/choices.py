@@ -9,11 +9,21 @@ import numpy as np
 
 from tfp_flows import _checks
 
-__all__ = ["Choices", "enough_epochs", "lengths", "make_optimizer", "size_of_batch"]
+__all__ = [
+    "LONG_EPOCH",
+    "Choices",
+    "divided",
+    "enough_epochs",
+    "lengths",
+    "make_optimizer",
+    "size_of_batch",
+]
 
 # Small tables need many passes, large ones few: both get about so many updates.
 DEFAULT_STEPS = 8_000
 MAX_EPOCHS = 1_000
+# Updates of an epoch of files, whose passes may be longer than a fit.
+LONG_EPOCH = 1_000
 # A fit that knows no passes is reported so many times.
 REPORTS = 100
 # Few updates take longer steps.
@@ -118,6 +128,18 @@ def lengths(
 def enough_epochs(steps_per_epoch: int) -> int:
     """Return how many epochs make about as many updates as a fit needs."""
     return int(np.clip(np.ceil(DEFAULT_STEPS / steps_per_epoch), 1, MAX_EPOCHS))
+
+
+def divided(in_data: int) -> dict[str, int | None]:
+    """Return the length of a fit whose passes are divided into epochs.
+
+    Args:
+        in_data: Updates of one pass over the data.
+    """
+    parts = -(-in_data // LONG_EPOCH)
+    steps = in_data // parts
+    epochs = max(parts, enough_epochs(steps))
+    return {"epochs": epochs, "steps": None, "steps_per_epoch": steps}
 
 
 def make_optimizer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from time import process_time as time_of_process
 from typing import Any, Literal
@@ -16,8 +17,7 @@ from tfp_flows.flows._model import workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training import budget as budgets
 from tfp_flows.training import cards, garbage, report, running, words
-from tfp_flows.training.baseline import estimate
-from tfp_flows.training.data import arrays, given
+from tfp_flows.training.data import arrays, given, given_files
 from tfp_flows.training.greedy import streams
 
 __all__ = ["fit"]
@@ -56,6 +56,7 @@ def fit(
     time: Any = None,
     seed: int | None = None,
     adapt: bool = True,
+    backup: str | os.PathLike[str] | None = None,
     jit_compile: bool | str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | str = "auto",
@@ -72,9 +73,8 @@ def fit(
 
     `RBIG` is fitted greedily instead, without gradients: `epochs` bounds its layers,
     `patience` counts layers, and what concerns batches and the optimizer has no part.
-    A dataset is then read once for each layer and never held in memory, and `x` may
-    also be the paths of CSV, Parquet or NPZ shards. Once the rows held out have said
-    how many layers there are, all rows make them.
+    A dataset or files are then read once for each layer, and never held in memory. Once
+    the rows held out have said how many layers there are, all rows make them.
 
     Args:
         flow: A flow, or the name of one, which is then built for the data: coupling
@@ -84,9 +84,12 @@ def fit(
             and averaged weights.
             `fit(x)` is for the flow `flows.DEFAULT`.
         x: Events, `[N, *event_shape]`: array, tensor, DataFrame; or a dict of `x` and
-            `condition`; or a dataset of batches of such, or of pairs `(x, condition)`.
-            `None` for an objective that needs no data.
-        condition: Conditions, `[N, *condition_shape]`, or `None`.
+            `condition`; or a dataset of batches of such, or of pairs `(x, condition)`;
+            or files that need not fit into memory: a path, a folder, a pattern, a list
+            of them, or what `datasets.open_shards` returns. `None` for an objective
+            that needs no data.
+        condition: Conditions, `[N, *condition_shape]`, or `None`; of files the names of
+            their columns.
         objective: What training minimises; by default `MaximumLikelihood`.
         validation: Share of rows held out, of equal ones all or none; or `(x,)` or
             `(x, condition)`; or a dataset; or `None` for no early stopping. By default
@@ -135,6 +138,9 @@ def fit(
         seed: Int that fixes the split, the initial weights, and the order of batches.
         adapt: Whether to set data-dependent layers first; `False` goes on training, and
             keeps the weights that there are unless the validation loss falls.
+        backup: Folder to which the state of training is written after each epoch.
+            The same call, made again after the process was killed, goes on from there
+            and ends with the same weights. Removed when the fit ends; needs a `seed`.
         jit_compile: Whether to compile steps by XLA; `"auto"` where training is long
             enough to gain from it.
         callbacks: Further Keras callbacks. With `LearningRateScheduler` or
@@ -197,35 +203,41 @@ def fit(
         callbacks=callbacks,
         verbose=verbose,
         adapt=adapt,
+        backup=backup,
     )
     told = {**vars(settings), **options, "verbose": None}
     told |= {"flow": flow, "x": x, "condition": condition, "validation": validation}
     workers.require_equal({**told, "weights": weights, "missing": missing})
     if x is None:
         return _without_data(flow, condition, settings, options)
-    if isinstance(columns, (list, tuple)) and streams.is_stream(flow, x, validation):
-        options["columns"] = columns
     if streams.is_stream(flow, x, validation):
         given.require_share(x, groups, time)
         _refuse_for_greedy(x, condition, weights, settings)
+        given_files.refuse(missing=missing != "error")
+        options |= {"columns": columns, "outliers": outliers}
         return _stream(flow, x, validation, settings, options)
-    words.refuse_paths(x=x, condition=condition, weights=weights)
-    found = given.read(
-        flow,
-        x,
-        condition,
-        weights,
-        validation,
-        noise=noise,
-        seed=seed,
-        options=options,
-        missing=missing,
-        outliers=outliers,
-        columns=columns,
-        detects=objective is None or isinstance(objective, MaximumLikelihood),
-        groups=groups,
-        time=time,
-    )
+    words.refuse_paths(weights=weights)
+    reading: dict[str, Any] = {
+        "seed": seed,
+        "options": options,
+        "outliers": outliers,
+        "columns": columns,
+        "detects": objective is None or isinstance(objective, MaximumLikelihood),
+    }
+    if given_files.is_files(x):
+        given_files.refuse(
+            weights=weights is not None,
+            noise=noise,
+            missing=missing != "error",
+            groups=groups is not None,
+            time=time is not None,
+            budget=budget,
+        )
+        found = given_files.read(flow, x, condition, validation, **reading)
+    else:
+        words.refuse_paths(condition=condition)
+        more = {"noise": noise, "missing": missing, "groups": groups, "time": time}
+        found = given.read(flow, x, condition, weights, validation, **more, **reading)
     said: tuple[str, ...] = ()
     if limit is None:
         history = _run(found, settings)
@@ -259,9 +271,7 @@ def _report(
     """Return what the fit has come to."""
     flow, held_out, objective = found.flow, found.held_out, settings.objective
     if not (objective is None or isinstance(objective, MaximumLikelihood)):
-        return report.Report(
-            len(found.train), report.parameter_count(flow), history.ending
-        )
+        return report.Report(found.rows, report.parameter_count(flow), history.ending)
     if isinstance(held_out, tf.data.Dataset):
         held_out = arrays.read(held_out, flow.event_shape, report.MOST_ROWS)
     return report.judged(
@@ -270,6 +280,7 @@ def _report(
         held_out,
         ending=history.ending,
         losses=getattr(history, "row_losses", None),
+        fitted=found.rows,
         advise_length=settings.epochs is not None or settings.steps is not None,
     )
 
@@ -290,25 +301,22 @@ def _stream(
 ) -> tuple[flows.Flow, keras.callbacks.History]:
     """Fit a greedy flow to what is read anew for each layer."""
     share = given.VALIDATION if isinstance(validation, str) else validation
+    if not isinstance(share, (float, type(None))):
+        msg = (
+            "`validation` must be a share of the rows where a flow is fitted to files "
+            f"by layers, got a `{type(share).__name__}`. Pass validation=0.1."
+        )
+        raise TypeError(msg)
     with settings.shown(None) as lines:
         flow, history = streams.fit(
             flow,
             x,
             settings.limits(*lines),
-            validation=share if isinstance(share, float) else None,
+            validation=share,
             seed=settings.seed,
             adapt=settings.adapt,
             **options,
         )
-    losses = history.row_losses
-    history.report = report.Report(
-        None,
-        report.parameter_count(flow),
-        history.ending,
-        "training" if history.ending.best is None else "validation",
-        len(losses),
-        estimate(-losses),
-    )
     flow.card = cards.written(flow, history.report)
     _tell(history.report, settings)
     return flow, history
@@ -357,6 +365,12 @@ def _refuse_for_greedy(
         endless = x.cardinality() == tf.data.INFINITE_CARDINALITY
     if condition is not None or weights is not None or settings.noise:
         raise ValueError(GREEDY_REFUSAL)
+    if settings.backup is not None:
+        msg = (
+            "`backup` must be left out for a greedy fit, whose layers are whole at "
+            "its end only. Go on with a fitted flow by adapt=False."
+        )
+        raise ValueError(msg)
     if settings.objective or settings.steps or settings.steps_per_epoch:
         msg = (
             "`objective` and `steps` must be left out for a greedy fit, which has no "

@@ -145,6 +145,7 @@ def judged(
     losses: np.ndarray | None = None,
     advise_length: bool = False,
     most: int | None = None,
+    fitted: int | None = None,
 ) -> Report:
     """Score rows under a flow, and under a Gaussian.
 
@@ -158,7 +159,9 @@ def judged(
         advise_length: Whether the length of the fit was chosen by hand.
         most: How many of the rows are scored, spread evenly; by default 10,000, and 256
             images.
+        fitted: Number of rows that it was fitted to, where `train` is a part of them.
     """
+    fitted = len(train) if fitted is None else fitted
     if rows is None:
         rows, of = train, "training"
     is_image = hasattr(flow, "bits_per_dim")
@@ -166,7 +169,7 @@ def judged(
         most = MOST_IMAGES if is_image else MOST_ROWS
     rows = rows.complete()  # a Gaussian has no density of rows with gaps
     if not len(rows):
-        return Report(len(train), parameter_count(flow), ending)
+        return Report(fitted, parameter_count(flow), ending)
     kept = spread(len(rows), most)
     scored = rows.select(kept)
     if losses is None:
@@ -182,7 +185,7 @@ def judged(
             flow, train, scored, noise=1.0 if is_image else 0.0
         )
     found = Report(
-        len(train),
+        fitted,
         parameter_count(flow),
         ending,
         of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,11 +14,9 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _context, flows
 from tfp_flows.flows._model.objective import Objective
-from tfp_flows.training import choices, report
-from tfp_flows.training.callbacks.averaging import AverageWeights
-from tfp_flows.training.callbacks.members import StopMembers
+from tfp_flows.training import choices
+from tfp_flows.training import loop as loops
 from tfp_flows.training.callbacks.progress import ProgressLine
-from tfp_flows.training.callbacks.stopping import StopEarly, StopOnNonFinite
 from tfp_flows.training.data import arrays, batches, members, shares
 from tfp_flows.training.data.given import Given
 from tfp_flows.training.greedy import fit as greedy
@@ -27,8 +26,6 @@ __all__ = ["Settings", "by_gradients", "by_layers", "choose", "without_data"]
 
 # Validation batches are so much larger: they keep no activations.
 VALIDATION_BATCHES = 8
-# Updates between two that an average takes in: it costs as much as a tenth of a step.
-AVERAGE_EVERY = 4
 # Callbacks that set the learning rate, which no schedule may then hold.
 SETS_RATE = (
     keras.callbacks.LearningRateScheduler,
@@ -60,6 +57,7 @@ class Settings:
     callbacks: Sequence[keras.callbacks.Callback]
     verbose: int | str
     adapt: bool
+    backup: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "steps", "steps_per_epoch", "batch_size"):
@@ -75,6 +73,12 @@ class Settings:
             _checks.at_least(getattr(self, name), 0, name)
         if self.average not in (None, "auto"):
             _checks.fraction(self.average, "average")
+        if self.backup is not None and self.seed is None:
+            msg = (
+                "`seed` must be given with a `backup`, so that the fit that goes "
+                "on is the one that was begun, got None. Pass seed=0."
+            )
+            raise ValueError(msg)
 
     @property
     def length(self) -> dict[str, int | None]:
@@ -127,7 +131,7 @@ def by_layers(given: Given, settings: Settings) -> keras.callbacks.History:
 
 def choose(given: Given, settings: Settings) -> choices.Choices:
     """Return how long a fit is."""
-    rows, dataset, length = len(given.train), given.dataset, settings.length
+    rows, dataset, length = given.rows, given.dataset, settings.length
     batch_size = settings.batch_size
     if batch_size is None:
         largest = given.flow.fit_policy.largest_batch
@@ -142,6 +146,8 @@ def choose(given: Given, settings: Settings) -> choices.Choices:
         in_data = None if size == tf.data.INFINITE_CARDINALITY else size
     if in_data is not None and set(length.values()) == {None}:
         length["epochs"] = choices.enough_epochs(of_rows)
+        if given.files is not None and in_data > choices.LONG_EPOCH:
+            length = choices.divided(in_data)
     epochs, steps = choices.lengths(in_data, **length)
     counted = dataset is None or settings.steps or settings.steps_per_epoch
     return choices.Choices(batch_size, epochs, steps, bool(counted))
@@ -154,15 +160,6 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
     rng = _context.generator(settings.seed)
     fixed_seed = int(rng.integers(2**31))
     arguments: dict[str, Any] = {}
-    dataset = given.dataset
-    if dataset is None:
-        dataset = _batches(given, chosen.batch_size, settings.noise, fixed_seed)
-    # Unless it counts steps, Keras makes two iterators for each epoch: ten times the
-    # time of a step on a small table.
-    if chosen.counted:
-        dataset, arguments["steps_per_epoch"] = dataset.repeat(), chosen.steps
-    if given.dataset is None:
-        dataset = shares.of_worker(dataset)
     if isinstance(held_out, arrays.Data):
         size = VALIDATION_BATCHES * flow.fit_policy.largest_batch
         size = shares.even_size(len(held_out), size)
@@ -176,7 +173,22 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
         average = given.average if settings.adapt else None
         settings = dataclasses.replace(settings, average=average)
     _compile(flow, chosen, settings, rng)
-    history = _run(flow, dataset, chosen, settings, arguments)
+    loop = loops.Loop(flow, chosen, settings, arguments, given)
+    dataset, source = given.dataset, None
+    if given.files is not None:
+        source = given.files.batches(flow, chosen.batch_size, fixed_seed, loop.done)
+        dataset = source.dataset
+    elif dataset is None:
+        dataset = _batches(given, chosen.batch_size, settings.noise, fixed_seed)
+    # Unless it counts steps, Keras makes two iterators for each epoch: ten times the
+    # time of a step on a small table.
+    if chosen.counted:
+        dataset, arguments["steps_per_epoch"] = dataset.repeat(), chosen.steps
+        if loop.done and source is None:
+            dataset = dataset.skip(loop.done)
+    if given.dataset is None:
+        dataset = shares.of_worker(dataset)
+    history = loop.run(dataset, source)
     if weighs:
         rows: Any = given.held_out
         if isinstance(rows, tf.data.Dataset):
@@ -218,7 +230,9 @@ def without_data(flow: flows.Flow, settings: Settings) -> keras.callbacks.Histor
     """Train by an objective that needs no data."""
     chosen = choices.Choices(0, *choices.lengths(None, **settings.length))
     _compile(flow, chosen, settings, _context.generator(settings.seed))
-    return _run(flow, None, chosen, settings, {"steps_per_epoch": chosen.steps})
+    return loops.Loop(flow, chosen, settings, {"steps_per_epoch": chosen.steps}).run(
+        None
+    )
 
 
 def _compile(
@@ -244,80 +258,3 @@ def _compile(
         seed=int(rng.integers(2**31)),
         jit_compile=jit_compile,
     )
-
-
-def _run(
-    flow: flows.Flow,
-    dataset: tf.data.Dataset | None,
-    chosen: choices.Choices,
-    settings: Settings,
-    arguments: dict[str, Any],
-) -> keras.callbacks.History:
-    """Run Keras' loop; after an interrupt, too, the flow has its best weights."""
-    used: list[keras.callbacks.Callback] = [StopOnNonFinite()]
-    if settings.average not in (None, "auto"):
-        used.append(AverageWeights(settings.average, every=AVERAGE_EVERY))
-    used += settings.callbacks
-    stop: StopEarly | StopMembers | None = None
-    if "validation_data" in arguments:
-        patience = settings.patience
-        patience = chosen.patience if patience is None else patience
-        start = None if settings.adapt else _loss(flow, arguments)
-        stop = StopEarly(patience, start)
-        if isinstance(flow, flows.Ensemble):
-            stop = StopMembers(patience, keeps_start=start is not None)
-        used.append(stop)
-    interrupted = False
-    try:
-        with settings.shown(flow) as lines:
-            return flow.fit(
-                dataset,
-                epochs=chosen.epochs,
-                callbacks=[*used, *lines],
-                shuffle=False,  # datasets shuffle themselves
-                verbose=0 if settings.verbose == "auto" else settings.verbose,
-                **arguments,
-            )
-    except KeyboardInterrupt:
-        interrupted = True
-        if stop is not None:
-            stop.on_train_end()
-        raise
-    finally:
-        history = getattr(flow, "history", None)
-        if isinstance(history, keras.callbacks.History):
-            epochs = len(history.epoch)
-            history.ending = _ending(chosen, epochs, stop, interrupted=interrupted)
-            if interrupted and not settings.silent:
-                print(history.ending, flush=True)
-
-
-def _ending(
-    chosen: choices.Choices,
-    epochs: int,
-    stop: StopEarly | StopMembers | None,
-    *,
-    interrupted: bool,
-) -> report.Ending:
-    """Return how training ended."""
-    reason: Any = "length"
-    if interrupted:
-        reason = "interrupt"
-    elif stop is not None and stop.stopped_epoch > 0:
-        reason = "patience"
-    elif epochs < chosen.epochs:
-        reason = "callback"
-    best = None if stop is None else stop.best_epoch + 1
-    patience = None if stop is None else stop.patience
-    return report.Ending(reason, epochs, chosen.epochs, best, patience)
-
-
-def _loss(flow: flows.Flow, arguments: dict[str, Any]) -> float:
-    """Return the validation loss of a flow as it is."""
-    found = flow.evaluate(
-        arguments["validation_data"],
-        steps=arguments.get("validation_steps"),
-        return_dict=True,
-        verbose=0,
-    )
-    return float(found["loss"])

@@ -71,7 +71,7 @@ def test_held_out_rows_and_folds_do_not_change_between_passes():
 
 
 def test_shards_are_read_as_one_table(tmp_path):
-    x = mixed(3000)
+    x = mixed(3000).astype("float64")  # text holds no float32, whose hash is its own
     paths = [tmp_path / name for name in ("a.npz", "b.csv")]
     for path, part in zip(paths, np.split(x, [1000]), strict=True):
         datasets.write_table(path, part, ("first", "second"))

@@ -65,6 +65,21 @@ class AverageWeights(keras.callbacks.Callback):
         self._averages, self._update = averages, update
         self._count, self._kept = 0.0, None
 
+    def state(self) -> tuple[list[Any], float]:
+        """Return the averages and the number of updates, between two epochs."""
+        return list(self._averages), self._count
+
+    def set_state(self, averages: list[Any], count: float) -> None:
+        """Go on with averages, after `on_train_begin`.
+
+        Args:
+            averages: What `state` gave.
+            count: Number of updates.
+        """
+        for variable, value in zip(self._averages, averages, strict=True):
+            variable.assign(value)
+        self._count = float(count)
+
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:

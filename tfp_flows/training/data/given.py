@@ -15,7 +15,7 @@ from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows.images import base as image_flows
 from tfp_flows.preprocessing import Preprocessing, findings
 from tfp_flows.preprocessing.checks import label
-from tfp_flows.training.data import arrays, kinds, named, screening
+from tfp_flows.training.data import arrays, files, kinds, named, screening
 
 __all__ = ["VALIDATION", "Given", "read", "takes_kinds"]
 
@@ -39,6 +39,7 @@ class Given:
         dataset: The dataset of batches to train on, if that was given.
         share: Whether the validation rows are a share of the events.
         average: Decay of the average of weights that suits the flow and the events.
+        files: Where the rows are, if these are a sample of them.
     """
 
     flow: flows.Flow
@@ -48,6 +49,12 @@ class Given:
     dataset: tf.data.Dataset | None
     share: bool
     average: float | None = None
+    files: files.FileRows | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows to train on, as far as it is known."""
+        return len(self.train) if self.files is None else self.files.rows
 
     def described(self) -> tuple[str, ...]:
         """Return what the columns are, a line for each that is no plain number."""
@@ -76,7 +83,7 @@ class Given:
 
     def at_hand(self) -> tuple[Any, Any]:
         """Return all events and their conditions, `None` if they are in a dataset."""
-        if self.dataset is not None:
+        if self.dataset is not None or self.files is not None:
             return None, None
         return self.every.x, self.every.condition
 
@@ -85,6 +92,8 @@ class Given:
         bounded = self.flow.base.bounds is not None
         seen = (self.every if bounded else self.train).counted()
         self.flow.adapt(seen.x, seen.condition)
+        if self.files is not None:
+            self.files.set_units(self.flow)
 
 
 def read(

@@ -209,6 +209,7 @@ def fit_stream(
     validation: float | None = 0.1,
     seed: int | None = None,
     adapt: bool = True,
+    split_seed: int | None = None,
 ) -> keras.callbacks.History:
     """Fit the layers of an `RBIG` to rows that are read again for each layer.
 
@@ -218,8 +219,8 @@ def fit_stream(
 
     Args:
         flow: The flow, whose layers are replaced.
-        read: Called for each pass, returns batches of events, `[N, *event_shape]`. The
-            order of the rows should stay the same. Inside the scope of a distribution
+        read: Called for each pass, returns batches of events, `[N, *event_shape]`.
+            Inside the scope of a distribution
             strategy these are the rows of this worker: the layers, the same in all
             workers, are those of the rows of all of them.
         limits: How long the fit may be.
@@ -227,6 +228,7 @@ def fit_stream(
         seed: Int that fixes samples, folds and directions.
         adapt: Whether to set the standardisation and to start anew; else layers are
             added to those there are.
+        split_seed: Int that fixes which rows validate; by default as `seed` does.
 
     Returns:
         The history, see `fit_greedily`; losses are those of the sample.
@@ -239,7 +241,9 @@ def fit_stream(
         (drawn,) = workers.total((_context.generator().integers(2**31),))
         seed = int(drawn)
     rng = _context.generator(seed)
-    rows = _stream(flow, read, int(rng.integers(2**31)), validation or 0.0, adapt=adapt)
+    fixed = int(rng.integers(2**31))
+    fixed = fixed if split_seed is None else split_seed
+    rows = _stream(flow, read, fixed, validation or 0.0, adapt=adapt)
     kept = [] if adapt else layers.read(flow)
     for layer in kept:
         rows.transform(layer)
@@ -273,18 +277,19 @@ def _stream(
         flow.standardization.set_moments(mean, scale)
     standardization = flow.standardization
 
-    def standardised() -> Iterable[np.ndarray]:
-        return (layers.standardised(standardization, x)[0] for x in flat())
+    def standardised(x: np.ndarray) -> np.ndarray:
+        return layers.standardised(standardization, x)[0]
 
     standard = [layers.standardised(standardization, x) for x in parts if len(x)]
     return training_rows.Stream(
-        standardised,
+        flat,
         [x for x, _ in standard],
         standard[0][1],
         options["num_bins"],
         seed,
         share,
         options["marginals"],
+        standardised,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _context, datasets
+from tfp_flows.datasets import folds
 from tfp_flows.flows._model import workers
+from tfp_flows.training.data import reservoirs
 from tfp_flows.training.greedy import estimates, layers
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
@@ -175,17 +176,18 @@ class Stream(Rows):
     It keeps a bounded sample of the rows, for directions, quantiles and validation, and
     the layers. Counts, moments and sums come from a pass over all training rows, those
     of the other workers of a distribution strategy too.
-    Row `i` belongs to the same fold in every pass, so the order of the rows should stay
-    the same.
+    A row belongs to the same fold in every pass, and equal rows to the same one: that
+    comes from a hash of the row.
 
     Args:
-        read: Called for each pass; gives batches of standardised rows, `[N, D]`.
+        read: Called for each pass; gives batches of rows, `[N, D]`.
         parts: The sample, see `reservoir`.
         log_det: Log-det of what came before.
         num_bins: Bins of splines or tables.
         seed: Fixes folds and validation rows.
         held_out: Share of validation rows in the stream, which are not counted.
         marginal: `"spline"` or `"table"`.
+        before: Standardises rows, where they are read as they were given.
     """
 
     def __init__(
@@ -197,8 +199,10 @@ class Stream(Rows):
         seed: int = 0,
         held_out: float = 0.0,
         marginal: str = "spline",
+        before: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         super().__init__(parts, log_det, num_bins, seed, marginal)
+        self._before = before or (lambda x: x)
         self._read, self._seed, self._held_out = read, seed, held_out
 
     def total(self, function: Callable[..., tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -208,10 +212,10 @@ class Stream(Rows):
 
     def shards(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Go through the training rows of the stream, behind the layers so far."""
-        for x, number in _numbered(self._read()):
-            level = _levels(number, self._seed)
+        for x, _ in _numbered(self._read()):
+            level = folds.levels(folds.row_hash(x), self._seed)
             counted = level >= self._held_out
-            out = x[counted].astype(np.float32)
+            out = self._before(x[counted]).astype(np.float32)
             for layer in self.layers:
                 out = layer.apply(out)[0].astype(np.float32)
             # Other digits of the level than those that choose validation rows.
@@ -243,48 +247,6 @@ def _numbered(
         yield from flush()
 
 
-def _levels(number: np.ndarray, seed: int) -> np.ndarray:
-    """Return a fixed number in [0, 1) for each row of a stream.
-
-    References:
-        Steele, Lea, Flood (2014). Fast splittable pseudorandom number generators.
-        https://doi.org/10.1145/2660193.2660195
-    """
-    mixed = number.astype(np.uint64) + np.uint64(seed % 2**32) * np.uint64(2**31 - 1)
-    with np.errstate(over="ignore"):
-        mixed = (mixed + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
-
-
-class _Kept:
-    """A uniform sample of bounded size, filled by one pass."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._rows: np.ndarray | None = None
-        self._keys = np.empty(0)
-
-    def add(self, rows: np.ndarray, keys: np.ndarray) -> None:
-        """Keep the rows of the smallest keys."""
-        if self._rows is not None:
-            rows = np.concatenate([self._rows, rows])
-            keys = np.concatenate([self._keys, keys])
-        if len(rows) > self._limit:
-            kept = np.argpartition(keys, self._limit)[: self._limit]
-            rows, keys = rows[kept], keys[kept]
-        self._rows, self._keys = rows, keys
-
-    def rows(self) -> np.ndarray:
-        """Return those of all workers in the order of their keys."""
-        rows, keys = self._rows, self._keys
-        if rows is None:
-            return np.empty([0, 0])
-        rows, keys = workers.gathered(rows), workers.gathered(keys)
-        return rows[np.argsort(keys, kind="stable")[: self._limit]]
-
-
 def reservoir(
     batches: Iterable[np.ndarray], seed: int, held_out: float
 ) -> tuple[list[np.ndarray], int, np.ndarray, np.ndarray]:
@@ -308,38 +270,25 @@ def reservoir(
     largest = workers.gathered(moments.largest[np.newaxis]).max(axis=0)
     scale = np.sqrt(square / count)
     constant = scale <= 0.5 * np.finfo(np.float32).eps * largest
-    parts = [part.rows() for part in kept[: 2 if held_out else 1]]
+    parts = [_of_workers(part) for part in kept[: 2 if held_out else 1]]
     return parts, int(count), mean, np.where(constant, 1.0, scale)
 
 
-@dataclasses.dataclass
-class _Moments:
-    """Number of rows, their means, sums of squares about them, largest sizes, `[D]`."""
-
-    count: int
-    mean: np.ndarray
-    square: np.ndarray
-    largest: np.ndarray
-
-    def add(self, x: np.ndarray) -> None:
-        """Count rows in, by Chan's update, which loses no digits."""
-        x = x.astype(np.float64, copy=False)
-        centre = x.mean(axis=0)
-        step = centre - self.mean
-        total = self.count + len(x)
-        self.square = self.square + np.sum(np.square(x - centre), axis=0)
-        self.square += np.square(step) * (self.count * len(x) / total)
-        self.mean = self.mean + step * (len(x) / total)
-        self.largest = np.maximum(self.largest, np.abs(x).max(axis=0))
-        self.count = total
+def _of_workers(kept: reservoirs.Kept) -> np.ndarray:
+    """Return the sample of the rows of all workers."""
+    rows, keys = kept.sample()
+    if not len(keys):
+        return rows
+    rows, keys = workers.gathered(rows), workers.gathered(keys)
+    return rows[np.argsort(keys, kind="stable")[: kept.limit]]
 
 
 def _read(
     batches: Iterable[np.ndarray], seed: int, held_out: float
-) -> tuple[list[_Kept], _Moments]:
+) -> tuple[list[reservoirs.Kept], reservoirs.Moments]:
     """Return the samples of this worker's rows, and their moments."""
-    kept: list[_Kept] = []
-    moments = _Moments(0, np.zeros(1), np.zeros(1), np.zeros(1))
+    kept: list[reservoirs.Kept] = []
+    moments = reservoirs.Moments.empty()
     for x, number in _numbered(batches):
         if not np.all(np.isfinite(x)):
             row = int(number[np.argwhere(~np.isfinite(x))[0][0]])
@@ -350,10 +299,10 @@ def _read(
             raise ValueError(msg)
         if not kept:
             limits = np.minimum(RESERVOIR, RESERVOIR_BYTES / (8 * x.shape[1]))
-            kept = [_Kept(int(limit)) for limit in limits]
-        level = _levels(number, seed)
+            kept = [reservoirs.Kept(int(limit)) for limit in limits]
+        level = folds.levels(folds.row_hash(x), seed)
         # Rows of the same number in several workers have keys of their own.
-        key = _levels(number, seed + 1 + workers.index())
+        key = folds.levels(number, seed + 1 + workers.index())
         for part, chosen in zip(
             kept, (level >= held_out, level < held_out), strict=True
         ):
