@@ -255,6 +255,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from tests.flows import small
+import tfp_flows as tfpf
 
 def run(name, strategy, **options):
     with strategy.scope():
@@ -276,6 +277,16 @@ for name in ("maf", "nice"):
         np.testing.assert_allclose(a, b, atol=1e-5)
 losses, *_ = run("maf", mirrored, dropout=0.3, hidden_units=(8, 8))
 assert np.all(np.isfinite(losses))
+with mirrored.scope():
+    _, history = tfpf.fit(
+        "maf", small.table(200), validation=(small.table(65),), num_layers=2,
+        hidden_units=(8,), epochs=2, seed=0, verbose=0,
+    )
+    try:
+        tfpf.fit("maf", small.table(200), batch_size=33, verbose=0)
+    except ValueError as error:
+        assert "`batch_size` must be a multiple of 2" in str(error)
+assert np.all(np.isfinite(history.history["val_loss"]))
 print("equal")
 """
 

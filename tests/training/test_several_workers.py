@@ -14,7 +14,9 @@ import pytest
 
 import tfp_flows as tfpf
 from tests.training.test_cluster import config, free_addresses
+from tfp_flows.flows._model import workers
 from tfp_flows.math.gaussianization import histograms
+from tfp_flows.training.data import shares
 from tfp_flows.training.greedy import estimates
 from tfp_flows.training.greedy import rows as greedy_rows
 
@@ -120,6 +122,25 @@ def run_both(folder, script):
 
     with futures.ThreadPoolExecutor(2) as pool:
         return list(pool.map(run, range(2)))
+
+
+@pytest.mark.parametrize("rows", [65, 100, 1003, 4097, 9000])
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_every_validation_batch_has_rows_for_all_devices(rows, count):
+    size = shares.even_size(rows, 4096, count)
+    assert size % count == 0
+    assert 0 < size <= 4096
+    assert rows % size == 0 or rows % size >= count
+
+
+def test_workers_that_fell_silent_are_named():
+    text = (
+        "Error reported from /job:worker/task:1: The following tasks are unhealthy "
+        "(stopped sending heartbeats):\n/job:worker/replica:0/task:1\nThe tasks have "
+        "crashed. See /job:worker/replica:0/task:0"
+    )
+    assert workers.unheard(text, ["a:1", "b:2"]) == ["worker 1 (b:2)"]
+    assert workers.unheard("Connection reset", ["a:1", "b:2"]) == []
 
 
 @pytest.mark.slow

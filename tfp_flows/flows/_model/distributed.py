@@ -279,6 +279,7 @@ def named(strategy: Any) -> Iterator[None]:
         for _ in range(LOOKS):  # its end may be a moment later than the error
             gone = gone or workers.refusing(where, own)
             time.sleep(0.0 if gone else PAUSE)
+        gone = gone or workers.unheard(str(error), where)
         if gone:
             what = f"{' and '.join(gone)} no longer answers"
         elif isinstance(error, tf.errors.DeadlineExceededError):

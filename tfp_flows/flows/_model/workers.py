@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "require_equal",
     "seed_of_all",
     "total",
+    "unheard",
     "verbose_of_first",
 ]
 
@@ -223,3 +225,23 @@ def refusing(where: list[str], own: int) -> list[str]:
         except OSError:
             found.append(f"worker {number} ({address})")
     return found
+
+
+def unheard(text: str, where: list[str]) -> list[str]:
+    """Return the names of workers of which TensorFlow says that it hears nothing.
+
+    Args:
+        text: The error.
+        where: Addresses of all workers.
+    """
+    listed = text.partition("unhealthy")[2].partition("have crashed")[0]
+    tasks = re.findall(r"/job:(chief|worker)/replica:\d+/task:(\d+)", listed)
+    has_chief = tf.distribute.get_strategy().cluster_resolver is not None and (
+        "chief" in tf.distribute.get_strategy().cluster_resolver.cluster_spec().jobs
+    )
+    numbers = {int(task) + int(has_chief and job == "worker") for job, task in tasks}
+    return [
+        f"worker {number} ({where[number]})"
+        for number in sorted(numbers)
+        if number < len(where)
+    ]

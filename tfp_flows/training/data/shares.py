@@ -12,7 +12,7 @@ __all__ = ["divisible", "even_size", "of_worker"]
 
 
 def divisible(size: int, given: int | None) -> int:
-    """Return a size of batches that all devices of several workers share evenly.
+    """Return a size of batches that all devices share evenly.
 
     Args:
         size: The size that was chosen.
@@ -22,23 +22,30 @@ def divisible(size: int, given: int | None) -> int:
         ValueError: If what the user said cannot be shared evenly.
     """
     count = tf.distribute.get_strategy().num_replicas_in_sync
-    if not workers.are_several() or size % count == 0:
+    if size % count == 0:
         return size
     if given is not None:
         msg = (
-            f"`batch_size` must be a multiple of {count}, the number of devices of all "
-            f"workers, got {given}. Pass {-(-given // count) * count}."
+            f"`batch_size` must be a multiple of {count}, the number of devices, got "
+            f"{given}. Pass {-(-given // count) * count}."
         )
         raise ValueError(msg)
     return -(-size // count) * count
 
 
-def even_size(rows: int, size: int) -> int:
-    """Return a size of batches, the last of which also has a row for each device."""
-    count = tf.distribute.get_strategy().num_replicas_in_sync
-    size = min(rows, max(size, count))
-    while count > 1 and 0 < rows % size < count and size > count:
-        size -= 1
+def even_size(rows: int, size: int, count: int | None = None) -> int:
+    """Return a size of batches in order, each of which has a row for each device.
+
+    Args:
+        rows: Number of rows.
+        size: Size at most.
+        count: Number of devices, by default those of the strategy of the scope.
+    """
+    if count is None:
+        count = tf.distribute.get_strategy().num_replicas_in_sync
+    size = max(min(rows, size) // count, 1) * count
+    while 0 < rows % size < count and size > count:
+        size -= count
     return size
 
 
