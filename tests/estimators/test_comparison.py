@@ -129,6 +129,23 @@ def test_labels_may_be_conditions(rows):
         compare(x, frame.rename(columns={"size": "length"}), **options)
 
 
+def test_a_fitted_flow_reads_labels_of_events_as_its_own(rows):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(1)
+    colour = pd.Categorical(rng.choice(["red", "blue"], len(rows), p=[0.8, 0.2]))
+    table = pd.DataFrame({"colour": colour, "size": rows[:, 0]})
+    columns = {"colour": ("category", ["red", "green", "blue"]), "size": "continuous"}
+    fitted = flows.build("linear", 2, columns=columns, seed=0)
+    fitted.adapt(table)
+    options = {"flows": {"old": fitted}, "baselines": ["gaussian"]}
+    found = compare(table, **options)
+    expected = fitted.log_prob(table.iloc[found.held_out])
+    np.testing.assert_allclose(found["old"].log_prob, expected, 1e-4, 1e-4)
+    table["colour"] = table["colour"].cat.rename_categories({"blue": "black"})
+    with pytest.raises(ValueError, match="column 'colour' must hold one of the labels"):
+        compare(table, **options)
+
+
 def test_a_fit_that_fails_is_a_line(rows, monkeypatch):
     def fail(*_, **__):
         raise FloatingPointError("the loss\nis not finite.")

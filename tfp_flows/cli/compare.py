@@ -150,6 +150,12 @@ def _read(
             chosen = ",".join(f'"{c}"' for c in known[0])
             if given is None and known[1]:
                 given = ",".join(f'"{c}"' for c in known[1])
+    labelled = [
+        name
+        for flow in flows.values()
+        if not isinstance(flow, str)
+        for name in (*flow.category_labels(), *flow.condition_labels())
+    ]
     chosen, told = columns.kinds(chosen, source.columns)
     chosen = columns.without_conditions(chosen, told, given, source.columns)
     events, conditions = tables.read(
@@ -161,7 +167,10 @@ def _read(
             arguments.time,
             *(name for name, kind in told.items() if kind == "drop"),
         ),
-        categories=[name for name, kind in told.items() if "category" in kind],
+        categories=[
+            *labelled,
+            *(name for name, kind in told.items() if "category" in kind),
+        ],
     )
     tables.check_varies(source.path, events)
     return events, conditions

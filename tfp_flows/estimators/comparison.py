@@ -16,7 +16,7 @@ from tfp_flows.estimators.baselines import BASELINES, fit_baseline
 from tfp_flows.estimators.results import Comparison, Score, estimated
 from tfp_flows.preprocessing.checks import MIN_ROWS
 from tfp_flows.training import fit, report
-from tfp_flows.training.data import arrays, screening
+from tfp_flows.training.data import arrays, named, screening
 
 __all__ = ["FLOWS", "compare"]
 
@@ -252,14 +252,17 @@ class _Task:
     def score_fitted(self, label: str, flow: library.Flow) -> Score:
         start = clock.monotonic()
         spec = flow.preprocessing
-        rounds = spec is not None and any(c.step is not None for c in spec.columns)
         # A flow that knows the steps gives the mass of a cell over its width.
+        rounds = spec is not None and any(
+            c.step is not None or c.categories is not None for c in spec.columns
+        )
         rows = self.raw if rounds else self.test
         rows = rows.select(np.arange(len(rows)))
         rows.condition = self.raw.condition_for(flow.condition_columns)
         if flow.columns and rows.columns is not None:
             order = np.array([rows.columns.index(name) for name in flow.columns])
-            rows.x = rows.x[:, order]
+            known = flow.category_labels()
+            rows.x = named.recoded(rows.x[:, order], flow.columns, rows.labels, known)
         values = _log_prob(flow, rows)
         seconds = clock.monotonic() - start
         count = report.parameter_count(flow)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_flows import datasets, flows
 from tfp_flows.flows.images import base as image_flows
 
-__all__ = ["ending", "in_order", "of_dict", "ordered"]
+__all__ = ["ending", "in_order", "of_dict", "ordered", "recoded"]
 
 
 def of_dict(x: dict[str, Any]) -> tuple[Any, Any]:
@@ -70,3 +72,37 @@ def ending(validation: tf.data.Dataset) -> tf.data.Dataset:
         )
         raise ValueError(msg)
     return validation
+
+
+def recoded(
+    x: np.ndarray,
+    columns: Sequence[str],
+    labels: Mapping[str, Sequence[Any]],
+    known: Mapping[str, Sequence[Any]],
+) -> np.ndarray:
+    """Return rows whose numbers stand for the labels of a flow, not for their own.
+
+    Args:
+        x: Rows, `[N, D]`.
+        columns: Names of their columns.
+        labels: What their numbers stand for, by column, from 0 on.
+        known: What those of the flow stand for.
+
+    Raises:
+        ValueError: Naming the first label that the flow does not know.
+    """
+    out = np.array(x)
+    for i, name in enumerate(columns):
+        if name not in labels or name not in known:
+            continue
+        found = [labels[name][int(code)] for code in x[:, i]]
+        places = {label: place for place, label in enumerate(known[name])}
+        row = next((r for r, label in enumerate(found) if label not in places), None)
+        if row is not None:
+            msg = (
+                f"column {name!r} must hold one of the labels {list(places)}, got "
+                f"{found[row]!r}. Drop such rows, or fit with them."
+            )
+            raise ValueError(msg)
+        out[:, i] = [places[label] for label in found]
+    return out
