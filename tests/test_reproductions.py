@@ -108,6 +108,7 @@ def test_entries_of_every_module_run_quickly(command, capsys):
         "neural-ode",
         "drop-in",
         "anomalies-in-features",
+        "bayesian-regression",
     ]
     command[0]["main"]([*names, "--quick"])
     printed = capsys.readouterr().out
