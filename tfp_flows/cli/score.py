@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import columns, files, images, models, output, ranges, tables
@@ -34,8 +35,8 @@ def add_parser(commands: Any) -> None:
     add(
         "data",
         metavar="DATA",
-        help=f"table: {files.TABLES}; - for CSV on standard input; images: .npz, .npy, "
-        "idx file or folder",
+        help=f"table: {files.TABLES}; - for CSV on standard input; folder or pattern "
+        "of tables, read in parts; images: .npz, .npy, idx file or folder",
     )
     add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
     add(
@@ -68,6 +69,11 @@ def run(arguments: argparse.Namespace) -> None:
         UsageError: If the input is bad.
     """
     files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
+    if _are_several(arguments.data):
+        _, flow = models.load(arguments.flow)
+        if not images.is_image_flow(flow):
+            _score_files(arguments, flow)
+            return
     path = images.check_input(arguments.data)
     out = files.check_table_output(arguments, [path])
     _, flow = models.load(arguments.flow)
@@ -94,6 +100,54 @@ def run(arguments: argparse.Namespace) -> None:
     note_of_impossible(report, flow, x, values)
     what = "rows, mean log-likelihood"
     _report(report, arguments, out, values, "log_prob", what, _UNIT, ids)
+
+
+def _are_several(data: str) -> bool:
+    """Return whether a name is that of a folder, or a pattern of files."""
+    with files.named(data) as path:
+        return path.is_dir() or (glob.has_magic(data) and not path.exists())
+
+
+def _score_files(arguments: argparse.Namespace, flow: Any) -> None:
+    """Score the rows of several files block by block."""
+    from tfp_flows import training
+    from tfp_flows.datasets import block_writers, open_shards
+
+    if arguments.out is None:
+        raise UsageError("--out is needed where DATA is a folder or a pattern.")
+    with explained(arguments.data):
+        source = open_shards(arguments.data)
+        out = files.check_output(
+            arguments.out,
+            block_writers.SUFFIXES,
+            force=arguments.force,
+            inputs=source.paths,
+        )
+        found = training.score(
+            flow,
+            source,
+            out=out,
+            condition=columns.resolve(arguments.condition, source.columns),
+            identifier=arguments.id,
+            force=True,
+        )
+    report = output.Report(arguments)
+    mean, error = found.log_likelihood
+    facts = {"mean": mean, "standard_error": error, "not_finite": found.not_finite}
+    report.facts |= {
+        "rows": found.rows,
+        "log_prob": facts,
+        "unit": _UNIT.strip(),
+        "out": out,
+    }
+    if found.first_not_finite is not None:
+        report.note(f"note: the first that is not finite is {found.first_not_finite}")
+    summary = f"{found.rows} rows, mean log-likelihood {models.figure(mean, error)}"
+    summary += _UNIT
+    if found.not_finite:
+        summary += f", {found.not_finite} of them not finite"
+    report.line(summary)
+    report.end()
 
 
 def note_of_impossible(report: output.Report, flow: Any, x: Any, values: Any) -> None:
