@@ -29,6 +29,7 @@ TABLES = {
     "sampling": ("by pass", "largest error in float32"),
     "spline_numerics": ("failures", "tfp_flows, XLA", "textbook"),
     "spheres": ("components", "uniform", "mass"),
+    "streaming": ("rows in 4 files", "peak, GB", "\nstatistics", "\nrbig"),
     "tables": ("us/row", "quantile", "lead", "over classic RBIG"),
     "toys": ("gap", "seconds", "\nlinear", "two_moons"),
     "tarflow": ("bits/dim", "\nglow, affine", "\ntarflow, patch 2"),
