@@ -66,6 +66,7 @@ for wrong in (
     {"batch_size": 63},
     {"num_layers": 2 + index},
     {"learning_rate": 0.1 + index},
+    {"backup": folder},
 ):
     try:
         with strategy.scope():
@@ -172,12 +173,13 @@ def test_a_worker_that_dies_is_named(tmp_path, repository, monkeypatch):
     (code, said, errors, _), (killed, other, _, _) = run_both(tmp_path, FAILS)
     assert killed == -9
     assert code == 3, errors
-    assert len(other) == 3
-    batches, layer, rate, lost = (each["error"] for each in said)
+    assert len(other) == 4
+    batches, layer, rate, backup, lost = (each["error"] for each in said)
     assert batches == other[0]["error"]
     assert "`batch_size` must be a multiple of 2" in batches
     assert "`num_layers` must be the same on all workers, got 2 on worker 0" in layer
     assert "got 0.1 on worker 0 and 1.1 on worker 1" in rate
     assert rate == other[2]["error"]
+    assert "`backup` must be left out where several workers train" in backup
     assert "worker 1 (localhost:" in lost
     assert "no longer answers, so worker 0" in lost

@@ -206,8 +206,11 @@ def fit(
         backup=backup,
     )
     told = {**vars(settings), **options, "verbose": None}
-    told |= {"flow": flow, "x": x, "condition": condition, "validation": validation}
+    told |= {"flow": flow, "condition": condition, "validation": validation}
+    if not streams.is_stream(flow, x, validation):  # of which each worker has its own
+        told["x"] = x
     workers.require_equal({**told, "weights": weights, "missing": missing})
+    words.refuse_backup_of_several(backup)
     if x is None:
         return _without_data(flow, condition, settings, options)
     if streams.is_stream(flow, x, validation):

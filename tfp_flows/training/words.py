@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _checks, flows
+from tfp_flows.flows._model import workers
 from tfp_flows.training.data.given import answers_any
 
 __all__ = [
     "default_flow",
     "flow_and_data",
     "one_of",
+    "refuse_backup_of_several",
     "refuse_foreign",
     "refuse_paths",
     "require_any",
@@ -154,3 +156,13 @@ def refuse_paths(**data: Any) -> None:
                 "by tfp_flows.datasets.read_table."
             )
             raise TypeError(msg)
+
+
+def refuse_backup_of_several(backup: Any) -> None:
+    """Raise if several workers are to write one backup."""
+    if backup is not None and workers.are_several():
+        msg = (
+            f"`backup` must be left out where several workers train, got {backup!r}. "
+            "Give callbacks=[keras.callbacks.BackupAndRestore(folder)] in its place."
+        )
+        raise ValueError(msg)
