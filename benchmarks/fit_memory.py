@@ -15,8 +15,6 @@ columns are resident memory.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import subprocess
 import sys
 import time
@@ -26,44 +24,13 @@ from typing import Any
 
 import _report
 import numpy as np
+from _memory import in_use, resident
 
 __all__ = ["main"]
 
 FLOWS = ("linear", "maf", "rbig", "linear:xla", "nsf:xla")
 BAR = 1.0  # MB for each fit
 WARM_UP = 20
-
-
-def resident() -> float:
-    """Return the resident memory of this process in MB, where the system tells it."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")
-    lines = status.read_text().splitlines()
-    return next(int(x.split()[1]) / 1024 for x in lines if x.startswith("VmRSS:"))
-
-
-# What `mallinfo2` of the C library returns, in its order.
-COUNTS = (
-    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-)
-
-
-class _Counts(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_size_t) for name in COUNTS)
-
-
-def in_use() -> float:
-    """Return the memory in use in MB: allocated and not freed."""
-    gc.collect()
-    try:
-        counts = ctypes.CDLL(None).mallinfo2
-    except (AttributeError, OSError, TypeError):  # another C library, another system
-        return resident()
-    counts.restype = _Counts
-    found = counts()
-    return (found.uordblks + found.hblkhd) / 2**20
 
 
 def fits(name: str, count: int, warm_up: int) -> tuple[float, float, float, float]:

@@ -3,10 +3,11 @@
     python benchmarks/hardening/soak.py [--minutes 60] [--smoke]
 
 One flow scores batches of changing sizes, with and without XLA, samples, and is loaded
-anew from its file now and then, in four threads that share it. Prints the resident
-memory and the calls after each tenth of the time. The memory of the last tenth may be
-20 MB above that of the second; what is compiled once is compiled before. Ends with exit
-code 1 if it is more, or if an answer differs from the first one.
+anew from its file now and then, in four threads that share it. Prints the calls, the
+memory in use and the resident memory after each tenth of the time. The memory in use
+after the last tenth may be 20 MB above that after the second; what is compiled once is
+compiled before. Ends with exit code 1 if it is more, or if an answer differs from the
+first one. (Resident memory goes up and down with what is freed and kept for later.)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import _report
 import numpy as np
+from _memory import in_use, resident
 
 import tfp_flows as tfpf
 
@@ -32,13 +34,6 @@ SIZES = (1, 7, 64, 500, 1000)
 MOST_GROWTH = 20.0  # MB
 # Calls of a thread between two loads of the file.
 LOAD_EVERY = 500
-
-
-def resident() -> float:
-    """Return this process' memory in MB."""
-    with open("/proc/self/statm") as stream:
-        pages = int(stream.read().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 class Soak:
@@ -121,10 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for part in range(1, PARTS + 1):
                 end = begin + seconds * part / PARTS
                 time.sleep(max(0.0, end - time.monotonic()))
-                memory.append(resident())
+                memory.append(in_use())
                 print(
                     f"{time.monotonic() - begin:7.0f} s  {soak.calls:9d} calls  "
-                    f"{memory[-1]:7.1f} MB",
+                    f"{memory[-1]:7.1f} MB in use  {resident():7.1f} MB resident",
                     flush=True,
                 )
         finally:
