@@ -22,6 +22,7 @@ from tfp_flows.cli.output import plain
 __all__ = [
     "SUFFIXES",
     "add_option",
+    "check_outputs",
     "expanded",
     "history",
     "note_changes",
@@ -161,6 +162,24 @@ def _path(path: Path, name: str, value: Any) -> str:
 def path_of(out: Path) -> Path:
     """Return where the record of a fit is written."""
     return out.with_suffix(_ENDING)
+
+
+def check_outputs(arguments: argparse.Namespace, inputs: Sequence[Path]) -> Path:
+    """Return the file of a flow to write, which is there where it is gone on with.
+
+    Args:
+        arguments: Of the command.
+        inputs: Files that are read.
+
+    Raises:
+        UsageError: If it, or the record beside it, cannot be written.
+    """
+    force = arguments.force or arguments.resume
+    suffixes = (files.MODEL_SUFFIX,)
+    out = files.check_output(arguments.out, suffixes, force=force, inputs=inputs)
+    record = str(path_of(out))
+    files.check_output(record, SUFFIXES, force=force, inputs=inputs)
+    return out
 
 
 def write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import glob
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = [
     "STANDARD_INPUT",
     "TABLES",
     "TABLE_SUFFIXES",
+    "are_several",
     "check_input",
     "check_output",
     "check_table_output",
@@ -103,6 +105,12 @@ def check_output(
     if exists and not force:
         raise UsageError(f"'{path}' exists: choose another name or add --force.")
     return file
+
+
+def are_several(data: str) -> bool:
+    """Return whether a name is that of a folder, or a pattern of files."""
+    with named(data) as path:
+        return path.is_dir() or (glob.has_magic(data) and not path.exists())
 
 
 def check_table_output(

@@ -11,6 +11,7 @@ from tfp_flows.cli import (
     columns,
     config,
     files,
+    fit_files,
     fitting,
     flow_options,
     images,
@@ -53,7 +54,8 @@ def add_parser(commands: Any) -> None:
         "data",
         metavar="DATA",
         nargs="?",
-        help=f"table: {files.TABLES}; images: .npz, .npy, idx file or folder",
+        help=f"table: {files.TABLES}; folder or pattern of tables, read in parts; "
+        "images: .npz, .npy, idx file or folder",
     )
     add("--sheet", metavar="NAME", help="sheet of an .xlsx file; default: the first")
     add(
@@ -168,12 +170,15 @@ def run(arguments: argparse.Namespace) -> None:
     changes = config.note_changes(arguments)
     if changes is not None:
         Report(arguments).note(changes)
+    if fit_files.holds_tables(arguments.data):
+        fit_files.run(arguments, _options(arguments))
+        return
     chosen_flow.choose(arguments)
     if images.is_image_file(arguments.data) or arguments.flow in images.FLOWS:
         _run_images(arguments)
         return
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
-    out, options = _output(arguments, path), _options(arguments)
+    out, options = config.check_outputs(arguments, [path]), _options(arguments)
     _check_resume(arguments, out)
     quiet.notice(f"reading {path.name}", quiet=arguments.quiet)
     try:
@@ -274,17 +279,6 @@ def _judge(
         report.line(line)
 
 
-def _output(arguments: argparse.Namespace, path: Path) -> Path:
-    """Return the file to write, which exists already where it is gone on with."""
-    force = arguments.force or arguments.resume
-    out = files.check_output(
-        arguments.out, (files.MODEL_SUFFIX,), force=force, inputs=[path]
-    )
-    record = str(config.path_of(out))
-    files.check_output(record, config.SUFFIXES, force=force, inputs=[path])
-    return out
-
-
 def _check_resume(arguments: argparse.Namespace, out: Path) -> None:
     if not arguments.resume:
         return
@@ -354,7 +348,7 @@ def _run_images(arguments: argparse.Namespace) -> None:
             f"'{path}' is a table and --flow {name} is for images: leave out --flow, "
             "or take one of tables such as nsf-ar."
         )
-    out, options = _output(arguments, path), _options(arguments)
+    out, options = config.check_outputs(arguments, [path]), _options(arguments)
     quiet.import_tensorflow()
     images.fit(arguments, path, out, flow_options.checked(name, options), options)
 

@@ -17,7 +17,7 @@ from tfp_flows.cli.output import Report
 if TYPE_CHECKING:
     import numpy as np
 
-    from tfp_flows.datasets import Table
+    from tfp_flows.datasets import Shards, Table
 
 __all__ = ["Done", "rows", "run"]
 
@@ -33,6 +33,7 @@ class Done:
         interrupted: Whether Ctrl-C ended it.
         ending: A sentence on why it ended, and when it was best.
         losses: Losses of each epoch, by name.
+        judged: The report of the fit, `None` where it was interrupted.
     """
 
     flow: Any
@@ -41,6 +42,7 @@ class Done:
     interrupted: bool
     ending: str
     losses: dict[str, Any]
+    judged: Any = None
 
     def write(self, arguments: argparse.Namespace, out: Path, flow: str) -> None:
         """Write how to repeat the fit, unless it went on with another one."""
@@ -73,8 +75,8 @@ class Done:
 
 def run(
     flow: Any,
-    x: np.ndarray | Table,
-    condition: np.ndarray | None,
+    x: np.ndarray | Table | Shards,
+    condition: np.ndarray | list[str] | None,
     arguments: argparse.Namespace,
     options: dict[str, Any],
     *,
@@ -86,8 +88,8 @@ def run(
 
     Args:
         flow: Name of the flow, or one that is to be trained on.
-        x: Events to fit.
-        condition: Conditions, if there are any.
+        x: Events to fit, or files.
+        condition: Conditions, if there are any; of files their names.
         arguments: Of the command.
         options: Of the flow and of the fit.
         out: File to write to each `--checkpoint` epochs.
@@ -119,13 +121,12 @@ def run(
                 x,
                 condition,
                 missing=getattr(arguments, "missing", "error"),
-                outliers="keep",  # they are left out by now
                 seed=arguments.seed,
                 callbacks=[line, *_checkpoints(arguments.checkpoint, out)],
                 verbose=0,
                 epochs=arguments.epochs,
                 batch_size=arguments.batch_size,
-                **more,
+                **{"outliers": "keep", **more},  # they are left out by now
                 **options,
             )
         except KeyboardInterrupt:
@@ -137,7 +138,8 @@ def run(
     ending, losses = str(history.ending), dict(history.history)
     if more.get("budget") is not None and not interrupted:
         ending += f"; {history.report.advice[-1]}"
-    return Done(flow, seconds, line.epochs_done, interrupted, ending, losses)
+    judged = None if interrupted else history.report
+    return Done(flow, seconds, line.epochs_done, interrupted, ending, losses, judged)
 
 
 def rows(

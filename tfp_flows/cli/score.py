@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import glob
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import columns, files, images, models, output, ranges, tables
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
         UsageError: If the input is bad.
     """
     files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
-    if _are_several(arguments.data):
+    if files.are_several(arguments.data):
         _, flow = models.load(arguments.flow)
         if not images.is_image_flow(flow):
             _score_files(arguments, flow)
@@ -100,12 +99,6 @@ def run(arguments: argparse.Namespace) -> None:
     note_of_impossible(report, flow, x, values)
     what = "rows, mean log-likelihood"
     _report(report, arguments, out, values, "log_prob", what, _UNIT, ids)
-
-
-def _are_several(data: str) -> bool:
-    """Return whether a name is that of a folder, or a pattern of files."""
-    with files.named(data) as path:
-        return path.is_dir() or (glob.has_magic(data) and not path.exists())
 
 
 def _score_files(arguments: argparse.Namespace, flow: Any) -> None:
