@@ -185,9 +185,7 @@ def adjoint(
             with tf.GradientTape() as tape:
                 tape.watch([*now, *given])
                 out = flat_field(time, now, given)
-            by_all = tape.gradient(
-                out, [*now, *given], upstream, tf.UnconnectedGradients.ZERO
-            )
+            by_all = tape.gradient(out, [*now, *given], upstream, "zero")
             back = [-tf.convert_to_tensor(part) for part in by_all]
             return out, back[:size], back[size:]
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _context, _tapes
+from tfp_flows import _context, _graphs, _tapes
 
 __all__ = ["Memo", "caching"]
 
@@ -67,17 +67,11 @@ def _is_eager(tensor: tf.Tensor) -> bool:
     return hasattr(tensor, "numpy")
 
 
-def _this_graph() -> tf.Graph:
-    return tf.compat.v1.get_default_graph()
-
-
-def _size(graph: tf.Graph) -> int:
+def _size(graph: Any) -> int:
     return len(graph.get_operations())
 
 
-def _writes_since(
-    graph: tf.Graph, start: int, variables: Sequence[tf.Variable]
-) -> bool:
+def _writes_since(graph: Any, start: int, variables: Sequence[tf.Variable]) -> bool:
     """Whether `graph` got operations that may write one of the variables."""
     handles = {id(v.handle) for v in variables}
     for outer, inner in getattr(graph, "captures", ()):
@@ -169,7 +163,7 @@ class _Pair:
             return False
         if self.operations is not None:
             graph = output.graph
-            return graph is _this_graph() and not _writes_since(
+            return graph is _graphs.current() and not _writes_since(
                 graph, self.operations, variables
             )
         pairs = zip(variables, self.values, strict=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfp_flows import _context, _tapes
+from tfp_flows import _context, _graphs, _tapes
 from tfp_flows._types import Condition
 from tfp_flows.bijectors._core import base, checkpoint
 
@@ -65,7 +65,7 @@ def _kinds(parts: Sequence[Any]) -> list[int]:
         form = part.loop_form() if getattr(part, "repeatable", False) else None
         # Maps without numbers are left alone: a loop goes over numbers.
         if form is not None and tf.nest.flatten(form, expand_composites=True):
-            spec = tf.type_spec_from_value(form)
+            spec = _graphs.spec(form)
         same = (i for i, other in enumerate(known) if _alike(spec, other))
         kinds.append(next(same, len(known)))
         if kinds[-1] == len(known):

@@ -254,10 +254,9 @@ def _gradient(
         local.watch([y, params])
         x, inverse_log_det = transformer.inverse(y, params)
     weight = by_log_det + tf.zeros_like(inverse_log_det)
-    zero = tf.UnconnectedGradients.ZERO
     slope, value_by_params = local.gradient(x, [y, params])
     _tapes.seen(slope)
-    own, rest = local.gradient(inverse_log_det, [y, params], weight, zero)
+    own, rest = local.gradient(inverse_log_det, [y, params], weight, "zero")
     by_y, slope = (indexing.take(t, by_rank) for t in (by_y - own, slope))
     value_by_params, rest = (
         indexing.take(tf.transpose(t, [1, 0, 2]), by_rank)
