@@ -36,7 +36,6 @@ FURTHER: dict[str, set[str]] = {
         "channel_coupling_spline",
         "coupling_conditional",
         "coupling_keras",
-        "coupling_periodic",
         "coupling_table",
         "elementwise_dense_sigmoids",
         "elementwise_vector",

@@ -16,6 +16,7 @@ from tfp_flows import _context, flows
 from tfp_flows.bijectors._core.base import inverse_and_log_det
 from tfp_flows.training import choices
 from tfp_flows.training.callbacks.stopping import StopEarly, StopOnNonFinite
+from tfp_flows.training.data.batches import shuffled
 
 __all__ = ["Hybrid", "base_of_classes", "batches", "defaults", "log_joint", "train"]
 
@@ -155,7 +156,7 @@ def batches(
     streams = []
     for k, (rows, count) in enumerate(shares):
         data = tf.data.Dataset.from_tensor_slices((x[rows], targets[rows]))
-        data = data.shuffle(int(rows.sum()), seed=seed + k).repeat().batch(count)
+        data = shuffled(data, int(rows.sum()), seed + k).repeat().batch(count)
         streams.append(data)
     dataset = streams[0]
     if len(streams) > 1:

@@ -259,8 +259,7 @@ class Flow(
                 batch shape. Required by a conditional flow.
 
         Returns:
-            A `tfd.TransformedDistribution`; with discrete columns, a distribution that
-            folds one.
+            A `tfd.TransformedDistribution`; where columns are discrete, one folded.
 
         Raises:
             ValueError: If the condition is missing or not wanted.
@@ -282,10 +281,7 @@ class Flow(
             ValueError: If `k` is out of range.
         """
         if not 0 <= k <= self.num_maps:
-            msg = (
-                f"`k` must be between 0 and num_maps={self.num_maps}, got {k}. "
-                "0 is the base density."
-            )
+            msg = f"`k` must be between 0 and num_maps={self.num_maps}, got {k}."
             raise ValueError(msg)
         _process.require_own()
         owner = f"this flow (`{type(self).__name__}`)"

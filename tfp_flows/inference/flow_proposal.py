@@ -14,6 +14,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks, _context, flows
 from tfp_flows.inference import proposals
+from tfp_flows.training.data.batches import shuffled
 
 __all__ = ["FlowProposal", "FlowProposalResults"]
 
@@ -309,7 +310,7 @@ class FlowProposal(_Kernel):
         rows = rows.astype(flow.variable_dtype)
         flow.adapt(rows)
         number = int(_context.generator(seed).integers(2**31))
-        order = tf.data.Dataset.from_tensor_slices(rows).shuffle(len(rows), number)
+        order = shuffled(tf.data.Dataset.from_tensor_slices(rows), len(rows), number)
         # Batches of one size: no step is compiled twice.
         batches = order.batch(min(BATCH_SIZE, len(rows)), drop_remainder=True)
         if not self._compiled:

@@ -15,6 +15,7 @@ from tfp_flows.inference.simulation import base, chains
 from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.simulations import Simulations
 from tfp_flows.training.choices import make_optimizer, size_of_batch
+from tfp_flows.training.data.batches import shuffled
 
 __all__ = ["NRE"]
 
@@ -78,7 +79,7 @@ class NRE(base.Estimator):
             pairs = {"theta": found.rows[kept], "x": found.x[kept]}
             data = tf.data.Dataset.from_tensor_slices(pairs)
             if not parts:
-                data = data.shuffle(len(kept), seed=int(rng.integers(2**31 - 1)))
+                data = shuffled(data, len(kept), int(rng.integers(2**31 - 1)))
             # A rest of few rows would have too few parameters to choose from.
             parts.append(data.batch(min(size, len(kept)), drop_remainder=not parts))
         steps = epochs * max(1, (len(order) - cut) // size)

@@ -9,7 +9,54 @@ import tensorflow as tf
 
 from tfp_flows.training.data import arrays
 
-__all__ = ["for_training", "for_validation"]
+__all__ = ["for_training", "for_validation", "random_numbers", "shuffled"]
+
+# What TensorFlow puts beside the seed of an operation where there is no global one.
+NO_GLOBAL_SEED = 87654321
+
+
+def shuffled(
+    dataset: tf.data.Dataset, buffer: int, seed: int | None
+) -> tf.data.Dataset:
+    """Return a dataset in an order that only a seed says, another in each iteration.
+
+    `Dataset.shuffle` mixes `tf.random.set_seed` into its seed, if it was called.
+
+    Args:
+        dataset: Elements, tensors or nested ones.
+        buffer: How many elements are mixed at a time.
+        seed: Int; `None` for an order of chance.
+    """
+    if seed is None:
+        return dataset.shuffle(buffer, reshuffle_each_iteration=True)
+    spec = dataset.element_spec
+    flat = tf.nest.flatten(spec)
+    variant = tf.raw_ops.ShuffleDatasetV3(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        buffer_size=tf.constant(buffer, tf.int64),
+        seed=tf.constant(NO_GLOBAL_SEED, tf.int64),
+        seed2=tf.constant(seed, tf.int64),
+        seed_generator=tf.raw_ops.DummySeedGenerator(),
+        output_types=[each.dtype for each in flat],
+        output_shapes=[each.shape for each in flat],
+        reshuffle_each_iteration=True,
+    )
+    return tf.data.experimental.from_variant(variant, spec)
+
+
+def random_numbers(seed: int | None) -> tf.data.Dataset:
+    """Return `int64` numbers without end that only a seed says; see `shuffled`."""
+    if seed is None:
+        return tf.data.Dataset.random(rerandomize_each_iteration=True)
+    variant = tf.raw_ops.RandomDatasetV2(
+        seed=tf.constant(NO_GLOBAL_SEED, tf.int64),
+        seed2=tf.constant(seed, tf.int64),
+        seed_generator=tf.raw_ops.DummySeedGenerator(),
+        output_types=[tf.int64],
+        output_shapes=[[]],
+        rerandomize_each_iteration=True,
+    )
+    return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.int64))
 
 
 def _slices(parts: tuple[Any, Any, Any]) -> tf.data.Dataset:
@@ -31,7 +78,7 @@ def for_training(
     batch is compiled once. The noise is in units of each coordinate's deviation.
     """
     dataset = _slices(data.keras(dtype))
-    dataset = dataset.shuffle(len(data), seed=seed, reshuffle_each_iteration=True)
+    dataset = shuffled(dataset, len(data), seed)
     dataset = dataset.batch(batch_size, drop_remainder=True)
     if np.any(noise):
         scale = tf.constant(noise * data.counted().x.std(axis=0), dtype)

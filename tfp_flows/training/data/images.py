@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks, datasets
 from tfp_flows._types import TensorLike
+from tfp_flows.training.data.batches import random_numbers, shuffled
 
 __all__ = ["image_batches"]
 
@@ -182,7 +183,7 @@ def image_batches(
         depth = _classes(labels, int(num_classes or 0))
     if shuffle:
         buffer = min(count, SHUFFLE_BUFFER)
-        found = found.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
+        found = shuffled(found, buffer, seed)
     found = found.batch(batch_size, drop_remainder=shuffle)
     if flip:
         found = _flipped(found, seed)
@@ -198,7 +199,7 @@ def image_batches(
 
 def _flipped(batches: tf.data.Dataset, seed: int | None) -> tf.data.Dataset:
     """Mirror a random half of the images."""
-    draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    draws = random_numbers(seed).batch(2)
 
     def mirror(element: Any, draw: tf.Tensor) -> Any:
         x, *rest = element if isinstance(element, tuple) else (element,)
