@@ -23,6 +23,8 @@ __all__ = [
 
 # Beyond these, floats skip integers.
 _EXACT_FLOAT32, _EXACT_FLOAT64 = 2**24, 2**53
+# The largest part of the deviation of a column that rounding may be.
+_LEAST_SPREAD = 2.0**-20
 # Integers of so many digits are within.
 DIGITS = 15
 
@@ -75,13 +77,14 @@ def first_text(cells: Sequence[Any]) -> tuple[int, Any]:
     return 0, cells[0] if cells else ""
 
 
-def of_array(data: Any, where: str) -> np.ndarray:
+def of_array(data: Any, where: str, *, rounds: bool = False) -> np.ndarray:
     """Return an array of floats, or say that the data are not numeric.
 
     Args:
         data: Anything that NumPy makes an array of; objects that are numbers, such as
             `Decimal`, count as floats, and `None` as a missing cell.
         where: What the data are, for the error.
+        rounds: Whether integers may lose digits that are nothing beside their spread.
     """
     try:
         array = np.asarray(data)
@@ -94,7 +97,7 @@ def of_array(data: Any, where: str) -> np.ndarray:
         array = _of_objects(array, where)
     if array.dtype.kind not in "fiub":
         raise _not_numeric(data, array, where)
-    return floating(array, where)
+    return floating(array, where, rounds=rounds)
 
 
 def _of_objects(array: np.ndarray, where: str) -> np.ndarray:
@@ -156,15 +159,26 @@ def _reads_as_number(cell: Any) -> bool:
     return isinstance(cell, (str, bytes))
 
 
-def floating(array: np.ndarray, where: str) -> np.ndarray:
+def floating(array: np.ndarray, where: str, *, rounds: bool = False) -> np.ndarray:
     """Keep float32 and float64; turn other numbers into a float that holds them."""
     if array.dtype in (np.float32, np.float64):
         return array
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
     if array.dtype.kind in "iu" and array.size:
         wide = max(-int(array.min()), int(array.max())) > _EXACT_FLOAT32
-        check_digits(array, where)
+        if not (rounds and _is_spread(array)):
+            check_digits(array, where)
     return array.astype(np.float64 if wide else np.float32)
+
+
+def _is_spread(array: np.ndarray) -> bool:
+    """Return whether the last digits that float64 drops are nothing beside the spread.
+
+    So it is with nanoseconds of a minute since 1970, not with identifiers in a row.
+    """
+    values = array.astype(np.float64)
+    steps = np.spacing(np.abs(values).max(axis=0))
+    return bool(np.all(steps <= _LEAST_SPREAD * values.std(axis=0)))
 
 
 def check_digits(

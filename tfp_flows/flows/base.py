@@ -281,8 +281,8 @@ class Flow(
             ValueError: If `k` is out of range.
         """
         if not 0 <= k <= self.num_maps:
-            msg = f"`k` must be between 0 and num_maps={self.num_maps}, got {k}."
-            raise ValueError(msg)
+            msg = f"`k` must be between 0 and num_maps={self.num_maps}, got {k}. "
+            raise ValueError(f"{msg}0 is the base density.")
         _process.require_own()
         owner = f"this flow (`{type(self).__name__}`)"
         condition = self._one_condition(condition)

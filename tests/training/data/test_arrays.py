@@ -10,6 +10,7 @@ import tensorflow as tf
 from tests.flows import small
 from tests.training.tiny import X, fit
 from tfp_flows.preprocessing import DataNotice
+from tfp_flows.training.data import arrays
 
 
 @pytest.mark.slow
@@ -174,3 +175,13 @@ def test_events_of_weight_zero_have_no_influence():
     found, wanted = history.history["loss"], wanted.history["loss"]
     np.testing.assert_allclose(found, wanted, rtol=1e-3)
     np.testing.assert_allclose(flow.log_prob(X), twin.log_prob(X), atol=0.05)
+
+
+def test_integers_may_lose_digits_that_are_nothing_beside_their_spread():
+    """Nanoseconds since 1970, but not identifiers in a row."""
+    rng = np.random.default_rng(0)
+    time = np.int64(1_700_000_000_000_000_000) + rng.integers(0, 60 * 10**9, (50, 1))
+    found = arrays.Data(time)
+    np.testing.assert_array_equal(found.x, time.astype(np.float64))
+    with pytest.raises(ValueError, match=r"within \+-2\*\*53"):
+        arrays.Data(np.int64(2**60) + np.arange(50)[:, None])

@@ -240,7 +240,7 @@ def _numbers(
     mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
     if mask is not None and not missing:
         values = _arrays.unmasked(values, argument, names)
-    array = numeric.of_array(values, f"`{argument}`")
+    array = numeric.of_array(values, f"`{argument}`", rounds=True)
     if mask is not None and mask.any():
         array = np.where(mask, np.nan, array).astype(array.dtype)
     if array.ndim == 0 or len(array) == 0:
