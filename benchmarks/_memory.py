@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import resource
+import sys
 from pathlib import Path
 
-__all__ = ["in_use", "resident"]
+__all__ = ["highest", "in_use", "resident"]
 
 # What `mallinfo2` of the C library returns, in its order.
 COUNTS = (
@@ -26,6 +28,12 @@ def resident() -> float:
         return float("nan")
     lines = status.read_text().splitlines()
     return next(int(x.split()[1]) / 1024 for x in lines if x.startswith("VmRSS:"))
+
+
+def highest() -> float:
+    """Return the largest resident memory of this process so far, in MB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def in_use() -> float:

@@ -32,6 +32,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import _classic
+import _memory
 import _report
 import numpy as np
 import tables
@@ -230,11 +231,6 @@ def gaps(args: argparse.Namespace) -> None:
                     line(name, law, rows, size, args)
 
 
-def peak() -> float:
-    """Return the largest resident memory so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def address_space() -> int:
     """Return the address space in use, in bytes."""
     with open("/proc/self/statm", encoding="ascii") as stream:
@@ -266,13 +262,14 @@ def streams(args: argparse.Namespace) -> None:
     )
 
     def timed(label: str, rows: int, x: object) -> None:
-        before, start = peak(), time.process_time()
+        before, start = _memory.highest(), time.process_time()
         flow, history = tfp_flows.fit("rbig", x, seed=0, verbose=0, epochs=args.layers)
         seconds = time.process_time() - start
         gap = truth - float(np.mean(flow.log_prob(test)))
         rate = rows * (len(history.epoch) + 1) / seconds
+        grew = _memory.highest() - before
         print(
-            f"{label:10}{rows:12d}{rows * size * 4 / 2**20:9.1f}{peak() - before:9.1f}"
+            f"{label:10}{rows:12d}{rows * size * 4 / 2**20:9.1f}{grew:9.1f}"
             f"{flow.get_config()['num_layers']:8d}{seconds:9.1f}{rate:13.0f}{gap:9.4f}",
             flush=True,
         )

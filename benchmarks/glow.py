@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import _memory
 import _report
 import keras
 import numpy as np
@@ -220,7 +220,7 @@ def report(
     sampling = best_time(lambda: flow.sample(64, seed=1))
     height, width, _ = flow.event_shape
     padded = 1.0 if args.pad else height * width / ((height + 4) * (width + 4))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    memory = _memory.highest() / 1024
     print(
         f"{'':26}{'found':>10}{'bar':>10}\n"
         f"{'bits/dim, all held out':26}{bits.mean():10.3f}{BAR:10.2f}  "

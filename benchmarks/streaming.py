@@ -12,7 +12,6 @@ resident memory of the process so far.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import _report
 import numpy as np
+from _memory import highest
 
 __all__ = ["main"]
 
@@ -41,12 +41,6 @@ def make(folder: Path, rows: int, files: int) -> None:
         z[:, 1:] += 0.5 * np.tanh(2.0 * z[:, :-1])
         columns = {f"x{j}": z[:, j].astype("float32") for j in range(COLUMNS)}
         parquet.write_table(arrow.table(columns), folder / f"part-{i:04}.parquet")
-
-
-def peak() -> float:
-    """Return the largest resident memory of this process in GB."""
-    unit = 2**30 if sys.platform == "darwin" else 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def measure(folder: Path, out: Path, rows: int, updates: int, layers: int) -> None:
@@ -92,8 +86,9 @@ def measure(folder: Path, out: Path, rows: int, updates: int, layers: int) -> No
             tfpf.fit("rbig", source, epochs=layers, seed=0, verbose=0)
         seconds = time.perf_counter() - start
         speed = "" if read is None else f"{read / seconds / 1e6:.2f}"
-        print(f"{step:12}{seconds:9.1f}{speed:>9}{peak():10.2f}", flush=True)
-    print(f"peak of at most {BAR:g} GB: {_report.verdict(peak(), BAR)}", flush=True)
+        print(f"{step:12}{seconds:9.1f}{speed:>9}{highest() / 1024:10.2f}", flush=True)
+    verdict = _report.verdict(highest() / 1024, BAR)
+    print(f"peak of at most {BAR:g} GB: {verdict}", flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

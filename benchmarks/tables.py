@@ -46,7 +46,6 @@ import importlib
 import itertools
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -57,6 +56,7 @@ from pathlib import Path
 from typing import Any
 
 import _densities
+import _memory
 import _report
 import _rows
 import numpy as np
@@ -82,14 +82,9 @@ ONE_THREAD = {
 LEADS = {"white": 0.6, "red": 0.9}
 
 
-def memory() -> float:
-    """Return the peak memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
 def work(folder: Path, model: str, options: dict[str, Any]) -> dict[str, Any]:
     """Fit a model to the folds in a folder, and write the scores of their test rows."""
-    before = memory()
+    before = _memory.highest()
     if model in _densities.IMPORTS:
         importlib.import_module(_densities.IMPORTS[model])
     scores, seconds, per_row = [], [], []
@@ -117,7 +112,7 @@ def work(folder: Path, model: str, options: dict[str, Any]) -> dict[str, Any]:
     return {
         "fit": float(np.mean(seconds)),
         "per_row": 1e6 * float(np.mean(per_row)),
-        "grew": memory() - before,
+        "grew": _memory.highest() - before,
     }
 
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["replacing", "replacing_folder", "when_written"]
+__all__ = ["check_absent", "replacing", "replacing_folder", "when_written"]
 
 _MARK = ".tfp-flows"
 _counter = itertools.count()
@@ -94,6 +94,19 @@ def replacing_folder(
         yield temporary
         _tell("written", path)
         _swap(temporary, path)
+
+
+def check_absent(path: Path, *, force: bool) -> None:
+    """Check that a file does not exist yet, unless it may be overwritten.
+
+    Raises:
+        FileExistsError: If it does.
+    """
+    if path.exists() and not force:
+        raise FileExistsError(
+            f"`path` must not exist yet, got '{path}'. Choose another name, or pass "
+            "force=True to overwrite it."
+        )
 
 
 @contextlib.contextmanager

@@ -267,16 +267,7 @@ def _judge(
     rows = every.select(test) if len(test) else None
     part = every.select(train)
     found = reports.judged(flow, part, rows, of="held-out", most=len(every))
-    key = f"{found.of.replace('-', '_')}_log_likelihood"
-    facts = {
-        key: found.log_likelihood,
-        "gaussian": found.gaussian,
-        "flow_minus_gaussian": found.lead,
-    }
-    report.facts |= {name: models.plain(value) for name, value in facts.items()}
-    report.facts |= {"unit": found.unit, "advice": list(found.advice)}
-    for line in found.figures():
-        report.line(line)
+    fitting.tell(report, found)
 
 
 def _check_resume(arguments: argparse.Namespace, out: Path) -> None:

@@ -126,14 +126,6 @@ def _print(
         report.line(text, rows=rows)
         for line in found.columns:
             report.line(line)
-        facts = {
-            f"{found.of}_log_likelihood": found.log_likelihood,
-            "gaussian": found.gaussian,
-            "flow_minus_gaussian": found.lead,
-        }
-        report.facts |= {key: models.plain(value) for key, value in facts.items()}
-        report.facts |= {"unit": found.unit, "advice": list(found.advice)}
-        for line in found.figures():
-            report.line(line)
+        fitting.tell(report, found)
     done.report(report, out)
     report.end()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tfp_flows.datasets import Shards, Table
 
-__all__ = ["Done", "rows", "run"]
+__all__ = ["Done", "rows", "run", "tell"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +149,24 @@ def rows(
     from tfp_flows.training.data import arrays
 
     return arrays.Data(x, condition, missing=arguments.missing, seed=arguments.seed)
+
+
+def tell(report: Report, judged: Any) -> None:
+    """Print a flow's likelihood beside that of a Gaussian.
+
+    Args:
+        report: Of the command.
+        judged: What the likelihoods are, see `tfp_flows.training.report`.
+    """
+    facts = {
+        f"{judged.of.replace('-', '_')}_log_likelihood": judged.log_likelihood,
+        "gaussian": judged.gaussian,
+        "flow_minus_gaussian": judged.lead,
+    }
+    report.facts |= {name: models.plain(value) for name, value in facts.items()}
+    report.facts |= {"unit": judged.unit, "advice": list(judged.advice)}
+    for line in judged.figures():
+        report.line(line)
 
 
 def _checkpoints(every: int | None, out: Path) -> list[Any]:

@@ -46,11 +46,7 @@ def writing(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Wr
             f"`path` must end in {', '.join(SUFFIXES)} to be written in parts, got "
             f"'{path.name}'. Choose one of these."
         )
-    if path.exists() and not force:
-        raise FileExistsError(
-            f"`path` must not exist yet, got '{path}'. Choose another name, or pass "
-            "force=True to overwrite it."
-        )
+    _files.check_absent(path, force=force)
     with _files.replacing(path) as temporary:
         opened = _parquet if suffix == ".parquet" else _text
         with opened(temporary, suffix) as write:

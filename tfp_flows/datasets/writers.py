@@ -74,11 +74,7 @@ def write_table(
             f"`path` must lie in an existing folder, got '{path}'. Create "
             f"'{path.parent}' first."
         )
-    if path.exists() and not force:
-        raise FileExistsError(
-            f"`path` must not exist yet, got '{path}'. Choose another name, or pass "
-            "force=True to overwrite it."
-        )
+    _files.check_absent(path, force=force)
     with _files.replacing(path) as temporary:
         _write(temporary, suffix, table, labels)
     return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -13,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_flows as tfpf
+from tests.training.test_cluster import free_addresses
 from tfp_flows.flows._model import workers
 
 # Worker `argv[1]` of two: fits its half of the rows, prints what it made of them.
@@ -37,21 +37,11 @@ def bent(rows, seed):
     return x
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def run_both(tmp_path, x, test):
     """Return exit codes, outputs and errors of two workers."""
     path = tmp_path / "rows.npz"
     np.savez(path, x=x, test=test)
-    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    addresses = free_addresses(2)
     processes = []
     for index in range(2):
         task = {"type": "worker", "index": index}
