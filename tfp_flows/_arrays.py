@@ -50,11 +50,14 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
         argument: What to call the numbers in an error.
 
     Raises:
+        TypeError: If they are text, complex numbers, or no dense tensor.
         ValueError: If a cell of a masked array is masked.
     """
     if type(value) is np.ndarray and value.dtype.name == dtype:  # nothing to ask
         return tf.convert_to_tensor(value)
     if not tf.is_tensor(value):
+        if isinstance(value, np.ndarray):  # of which TensorFlow would take a part
+            _require_real(value, argument)
         try:
             value = tf.convert_to_tensor(unmasked(value, argument), dtype_hint=dtype)
         except (TypeError, ValueError) as error:
@@ -62,13 +65,44 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
                 raise
             msg = f"`{argument}` must be numbers, got {_shown(value)}: {error}"
             raise type(error)(msg) from None
-    if value.dtype == tf.string:
+    _require_real(value, argument)
+    return value if value.dtype == dtype else tf.cast(value, dtype)
+
+
+def _require_real(value: Any, argument: str) -> None:
+    """Raise unless an array or a tensor is dense, and of real numbers."""
+    if not hasattr(value, "dtype"):
+        return
+    if isinstance(value, (tf.RaggedTensor, tf.SparseTensor)):
+        msg = (
+            f"`{argument}` must be a dense tensor, got a `{type(value).__name__}`. "
+            "Convert it by to_tensor() or tf.sparse.to_dense, if that is what is meant."
+        )
+        raise TypeError(msg)
+    kind = value.dtype
+    if isinstance(kind, np.dtype):
+        is_text, is_complex = kind.kind in "SU", kind.kind == "c"
+        if kind.kind in "mM":
+            msg = (
+                f"`{argument}` must be numbers, got dates or lengths of time, {kind}. "
+                "Pass them in a data frame with the flow's columns, or as numbers of a "
+                "unit of your choice."
+            )
+            raise TypeError(msg)
+    else:
+        is_text, is_complex = kind == tf.string, kind.is_complex
+    if is_text:
         msg = (
             f"`{argument}` must be numbers, got text. Convert it by astype(float), or "
             "read a file by tfp_flows.datasets.read_table."
         )
         raise TypeError(msg)
-    return value if value.dtype == dtype else tf.cast(value, dtype)
+    if is_complex:
+        msg = (
+            f"`{argument}` must be real numbers, got {kind.name}. Pass real and "
+            "imaginary parts as two coordinates."
+        )
+        raise TypeError(msg)
 
 
 def _shown(value: Any) -> str:

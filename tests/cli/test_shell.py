@@ -406,3 +406,23 @@ def test_files_of_progress_have_no_control_characters(run, table, tmp_path):
         text,
     )
     assert "\r" not in text
+
+
+def test_interrupted_fit_keeps_the_layers_it_found(run, table, tmp_path, monkeypatch):
+    ended = progress.ProgressLine.on_epoch_end
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        ended(self, epoch, logs)
+
+    monkeypatch.setattr(progress.ProgressLine, "on_epoch_end", interrupt)
+    out = tmp_path / "f.keras"
+    argv = ("fit", table, "--out", out, "--quiet")
+    code, text, error = run(*argv, "--flow", "rbig", "--epochs", 3)
+    assert code == 130
+    assert f"wrote {out}" in text
+    assert "has the best of 1 layers; go on with --resume" in error
+    assert len(tfp_flows.load(out).layer_types) == 1
+    monkeypatch.setattr(progress.ProgressLine, "on_epoch_end", ended)
+    assert run(*argv, "--resume", "--epochs", 2)[0] == 0

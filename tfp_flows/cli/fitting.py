@@ -34,6 +34,7 @@ class Done:
         ending: A sentence on why it ended, and when it was best.
         losses: Losses of each epoch, by name.
         judged: The report of the fit, `None` where it was interrupted.
+        unit: What `epochs` counts: `"epoch"` or `"layer"`.
     """
 
     flow: Any
@@ -43,6 +44,7 @@ class Done:
     ending: str
     losses: dict[str, Any]
     judged: Any = None
+    unit: str = "epoch"
 
     def write(self, arguments: argparse.Namespace, out: Path, flow: str) -> None:
         """Write how to repeat the fit, unless it went on with another one."""
@@ -67,8 +69,9 @@ class Done:
             Interrupted: Then.
         """
         if self.interrupted:
+            what = "best weights" if self.unit == "epoch" else "best"
             raise Interrupted(
-                f"interrupted: '{out}' has the best weights of {self.epochs} epochs; "
+                f"interrupted: '{out}' has the {what} of {self.epochs} {self.unit}s; "
                 "go on with --resume."
             )
 
@@ -98,7 +101,7 @@ def run(
 
     Raises:
         UsageError: If an option is wrong.
-        KeyboardInterrupt: Before the end of the first epoch.
+        KeyboardInterrupt: Before the end of the first epoch, or layer.
     """
     from tfp_flows import training
     from tfp_flows.training.callbacks.progress import ProgressLine
@@ -131,15 +134,24 @@ def run(
             )
         except KeyboardInterrupt:
             flow, interrupted = line.model, True
-            if not line.epochs_done or flow.fit_policy.method != "gradients":
+            history = getattr(flow, "history", None)
+            if not _count(line, history):
                 raise
-            history = flow.history
     seconds = time.monotonic() - start
     ending, losses = str(history.ending), dict(history.history)
     if more.get("budget") is not None and not interrupted:
         ending += f"; {history.report.advice[-1]}"
     judged = None if interrupted else history.report
-    return Done(flow, seconds, line.epochs_done, interrupted, ending, losses, judged)
+    count, unit = _count(line, history), history.ending.unit
+    return Done(flow, seconds, count, interrupted, ending, losses, judged, unit)
+
+
+def _count(line: Any, history: Any) -> int:
+    """Return how many epochs the flow had, or of how many layers the best are in it."""
+    found = getattr(history, "ending", None)
+    if found is None:
+        return 0
+    return line.epochs_done if found.unit == "epoch" else found.epochs
 
 
 def rows(

@@ -9,12 +9,13 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows.distributions.naming import Named
+from tfp_flows.distributions.noticing import Noticing
 from tfp_flows.distributions.pickling import Picklable
 
 __all__ = ["Columns", "Unsliced", "Wrapper"]
 
 
-class Unsliced(Named, tfd.Distribution):
+class Unsliced(Named, Noticing, tfd.Distribution):
     """A distribution none of whose arguments is cut where its batch is.
 
     TFP wants `_parameter_properties` named again in each class that has an `__init__`.
@@ -45,7 +46,7 @@ class Columns(Picklable, Unsliced):
         return tf.constant([], tf.int32)
 
 
-class Wrapper(Named, Picklable, tfd.Distribution):
+class Wrapper(Named, Picklable, Noticing, tfd.Distribution):
     """A distribution made of another one, which has its batch."""
 
     _distribution: tfd.Distribution

@@ -8,16 +8,17 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _arrays, _checks
+from tfp_flows import _checks
 from tfp_flows.bijectors import composition
 from tfp_flows.distributions.naming import Named
+from tfp_flows.distributions.noticing import Noticing
 from tfp_flows.distributions.pickling import Picklable
 from tfp_flows.math.support import without_mass_at_infinity
 
 __all__ = ["FlowDistribution"]
 
 
-class FlowDistribution(Named, Picklable, tfd.TransformedDistribution):
+class FlowDistribution(Named, Picklable, Noticing, tfd.TransformedDistribution):
     """What `flow.distribution()` returns: base density and map as one density.
 
     A `tfd.TransformedDistribution` that can be pickled and copied deeply, and whose
@@ -69,16 +70,6 @@ class FlowDistribution(Named, Picklable, tfd.TransformedDistribution):
         part = fixed.copy(condition=fixed.condition[(*places, *rest)])
         return self.copy(bijector=part)
 
-    def _call_on(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of TFP on a value in the dtype of the density."""
-        if not tf.is_tensor(value) or not value.dtype.is_floating:
-            value = _arrays.as_tensor(value, self.dtype, "value")
-        return getattr(super(), name)(value, *args, **kwargs)
-
-    def log_prob(self, value: Any, name: str = "log_prob", **kwargs: Any) -> Any:
-        """Return the log-density, as in TFP; integers keep their digits."""
-        return self._call_on("log_prob", value, name, **kwargs)
-
     def _log_prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         found = super()._log_prob(y, **kwargs)
         rank = self.event_shape.rank
@@ -86,14 +77,6 @@ class FlowDistribution(Named, Picklable, tfd.TransformedDistribution):
 
     def _prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         return tf.exp(self._log_prob(y, **kwargs))
-
-    def prob(self, value: Any, name: str = "prob", **kwargs: Any) -> Any:
-        """Return the density, as in TFP; integers keep their digits."""
-        return self._call_on("prob", value, name, **kwargs)
-
-    def cdf(self, value: Any, name: str = "cdf", **kwargs: Any) -> Any:
-        """Return the distribution function, as in TFP; integers keep their digits."""
-        return self._call_on("cdf", value, name, **kwargs)
 
     def _is_one_map(self) -> bool:
         """Whether the batch is that of the conditions alone."""

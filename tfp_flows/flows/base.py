@@ -301,7 +301,8 @@ class Flow(
         condition = self.in_order(None, condition)[1]
         if condition is None or callable(condition) or hasattr(condition, "assign"):
             return condition
-        return _arrays.as_tensor(condition, self.variable_dtype, "condition")
+        given = _arrays.as_tensor(condition, self.variable_dtype, "condition")
+        return condition_kinds.noticed(self, given)
 
     def adapt(self, x: TensorLike, condition: Condition = None) -> None:
         """Set everything that is computed from data, from the data side inwards.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfp_flows._findings import Finding
 from tfp_flows.datasets import folds
-from tfp_flows.preprocessing.findings import Finding
 
 __all__ = [
     "MIN_ROWS",

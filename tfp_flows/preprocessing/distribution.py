@@ -5,8 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import _findings
 from tfp_flows._types import Seed
 from tfp_flows.distributions import shared
+from tfp_flows.preprocessing import values
 from tfp_flows.preprocessing.cells import Cells
 
 __all__ = ["Folded"]
@@ -60,6 +62,15 @@ class Folded(shared.Wrapper):
 
     def _default_event_space_bijector(self) -> None:
         return None  # as of any distribution of TFP that is discrete
+
+    def _notice(self, value: tf.Tensor) -> None:
+        super()._notice(value)
+        if hasattr(value, "numpy") and self.cells.found.any():
+            rows = self._columns(value).numpy()
+            size = len(self.cells.spec.columns)
+            if rows.shape[-1:] == (size,):
+                rows = rows.reshape(-1, size)
+                _findings.report(values.rounded(self.cells, rows))
 
     def _columns(self, x: tf.Tensor) -> tf.Tensor:
         """Return events as vectors: a scalar has one column."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows._findings import Finding
 from tfp_flows.preprocessing.cells import GRID_TOLERANCE, ROUNDINGS, Cells
 from tfp_flows.preprocessing.checks import label
-from tfp_flows.preprocessing.findings import Finding
 
 __all__ = ["foreign", "require", "rounded"]
 

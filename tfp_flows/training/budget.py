@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfp_flows import flows
-from tfp_flows.training import running
+from tfp_flows.training import interrupts, running
 from tfp_flows.training.data.given import Given
 
 __all__ = ["Budget", "flow_and_data", "run"]
@@ -155,7 +155,8 @@ def run(
         jit_compile=False,
     )
     start, layer_history = float(np.mean(history.row_losses)), history
-    history = running.by_gradients(trained, later)
+    with interrupts.guarded(trained.flow):
+        history = running.by_gradients(trained, later)
     losses = [start, *(float(loss) for loss in history.history["val_loss"])]
     said = _sentence(budget, losses, [stop.times[-1], *after.times], trained=True)
     if min(losses[1:], default=np.inf) >= start:

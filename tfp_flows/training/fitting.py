@@ -16,7 +16,7 @@ from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows._model import workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training import budget as budgets
-from tfp_flows.training import cards, garbage, report, running, words
+from tfp_flows.training import cards, garbage, interrupts, report, running, words
 from tfp_flows.training.data import arrays, given, given_files
 from tfp_flows.training.greedy import streams
 
@@ -241,11 +241,20 @@ def fit(
         words.refuse_paths(condition=condition)
         more = {"noise": noise, "missing": missing, "groups": groups, "time": time}
         found = given.read(flow, x, condition, weights, validation, **more, **reading)
+    if limit is not None:
+        _refuse_for_greedy(found.dataset, condition, weights, settings)
+    with interrupts.guarded(found.flow):
+        return _fitted(found, settings, limit)
+
+
+def _fitted(
+    found: given.Given, settings: running.Settings, limit: budgets.Budget | None
+) -> tuple[flows.Flow, keras.callbacks.History]:
+    """Fit a flow, and say what that has come to."""
     said: tuple[str, ...] = ()
     if limit is None:
         history = _run(found, settings)
     else:
-        _refuse_for_greedy(found.dataset, condition, weights, settings)
         found, history, sentence = budgets.run(found, settings, limit)
         said = (sentence,)
     judged = _report(found, settings, history)
@@ -350,7 +359,8 @@ def _without_data(
         )
         raise ValueError(msg)
     given.refuse_options(options)
-    history = running.without_data(flow, settings)
+    with interrupts.guarded(flow):
+        history = running.without_data(flow, settings)
     count = report.parameter_count(flow)
     history.report = report.Report(None, count, history.ending)
     _tell(history.report, settings)

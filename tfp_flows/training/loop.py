@@ -139,6 +139,9 @@ class Loop:
             interrupted = True
             self._keep_best()
             raise
+        except FloatingPointError:
+            self._keep_best()
+            raise
         except (tf.errors.OpError, limits.FileError) as error:
             if source is None or source.error is None:
                 raise
@@ -147,6 +150,10 @@ class Loop:
             self._finish(before, interrupted=interrupted)
 
     def _keep_best(self) -> None:
+        """Leave averages in place of weights, and the best ones where rows judge."""
+        for callback in self._used:
+            if isinstance(callback, AverageWeights):
+                callback.on_train_end()
         if self._stop is not None:
             self._stop.on_train_end()
 

@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _arrays, _checks, _context, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.flows._model import shared
+from tfp_flows.flows._model import condition_kinds, shared
 
 __all__ = ["MAKERS", "CompiledFlow", "stateless_seed"]
 
@@ -92,7 +92,7 @@ class CompiledFlow:
             return None
         condition = _arrays.as_tensor(condition, self._flow.variable_dtype, "condition")
         _checks.require_trailing(condition.shape, shape, "condition", self._owner())
-        return condition
+        return condition_kinds.noticed(self._flow, condition)
 
     def log_prob(
         self,

@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _findings
 from tfp_flows.networks.encoding import Encoding
 from tfp_flows.preprocessing import Column
 
-__all__ = ["by_key", "coded", "encodings", "labels_of", "read_kinds", "require_labels"]
+__all__ = [
+    "by_key",
+    "coded",
+    "encodings",
+    "labels_of",
+    "noticed",
+    "read_kinds",
+    "require_labels",
+]
 
 
 def read_kinds(names: Any) -> tuple[Column, ...] | None:
@@ -185,3 +194,18 @@ def _unknown(
 
 def _shown(cell: Any) -> str:
     return f"{cell:g}" if isinstance(cell, float) else repr(cell)
+
+
+def noticed(flow: Any, condition: tf.Tensor) -> tf.Tensor:
+    """Return conditions, with a notice where they are not finite.
+
+    A network of one's own may know what to do with them.
+
+    Args:
+        flow: The flow that is given them.
+        condition: `[..., *condition_shape]`.
+    """
+    network = getattr(flow, "_embedding_network", None)
+    if network is None and flow.condition_shape is not None:
+        _findings.notice_conditions(condition, len(flow.condition_shape))
+    return condition

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays, _checks, _tapes
+from tfp_flows import _arrays, _checks, _findings, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.flows._model import compiled, export
 from tfp_flows.flows._model.columns import NamedColumns
-from tfp_flows.preprocessing import findings
 
 __all__ = ["Evaluated"]
 
@@ -59,7 +58,8 @@ class Evaluated(NamedColumns):
         x, condition = self.in_order(x, condition)
         self._notice_rounded(x)
         x = _arrays.as_tensor(x, self.variable_dtype)
-        self._notice_missing(x)
+        if not self.answers_any:
+            _findings.notice_missing(x, len(self.event_shape))
         count = self._rows_at_once()
         if count is None or not _is_long(x, self.event_shape, count):
             return self._compiled.log_prob(x, condition, jit_compile=jit_compile)
@@ -73,21 +73,6 @@ class Evaluated(NamedColumns):
                 self._compiled.log_prob(x[rows], given, jit_compile=jit_compile)
             )
         return tf.concat(parts, axis=0)
-
-    def _notice_missing(self, x: tf.Tensor) -> None:
-        """Say that the log-density of events with NaN is NaN, of data at hand."""
-        if self.answers_any or not hasattr(x, "numpy"):
-            return
-        missing = np.isnan(x.numpy())
-        if missing.any():
-            rank = len(self.event_shape)
-            rows = missing.any(axis=tuple(range(-rank, 0))).ravel()
-            sentence = (
-                f"hold NaN in {np.count_nonzero(rows)} of {rows.size} cases, first in "
-                f"row {np.flatnonzero(rows)[0] + 1}: their log-density is NaN. Drop "
-                "them, or fill their gaps before."
-            )
-            findings.report([findings.Finding("data", sentence)])
 
     def _notice_rounded(self, x: Any) -> None:
         """Say that values count for others, of a flow whose columns have steps."""

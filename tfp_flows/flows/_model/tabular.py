@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays
+from tfp_flows import _arrays, _findings
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core.base import Bijector
 from tfp_flows.flows._model import compiled
 from tfp_flows.flows._model.batch import Batch
-from tfp_flows.preprocessing import Column, Preprocessing, findings, values
+from tfp_flows.preprocessing import Column, Preprocessing, values
 from tfp_flows.preprocessing.cells import Cells
 
 __all__ = ["SPREAD", "Tabular"]
@@ -207,7 +207,7 @@ class Tabular:
         size = len(self.cells.spec.columns)
         if rows.size and (not self.event_shape or rows.shape[-1:] == (size,)):
             rows = rows.reshape(-1, size)
-            findings.report(values.rounded(self.cells, rows, flow.columns))
+            _findings.report(values.rounded(self.cells, rows, flow.columns))
 
     def _prepared(self, batch: Batch | None, step: tf.Tensor) -> Batch | None:
         """Spread discrete values over their cells, alike in each validation."""

@@ -33,6 +33,7 @@ class AnyDensity(FlowDistribution):
     """
 
     _parameter_properties = FlowDistribution.parameter_properties
+    takes_gaps = True
 
     def __init__(
         self,
@@ -80,6 +81,8 @@ class AnyConditional(Query):
     """
 
     _parameter_properties = Query.parameter_properties
+
+    takes_gaps = True
 
     def __init__(
         self,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import flows
+from tfp_flows import _findings, flows
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.datasets import folds, limits, shards
-from tfp_flows.preprocessing import checks, findings, values
+from tfp_flows.preprocessing import checks, values
 from tfp_flows.training.data import reservoirs
 
 __all__ = ["FileRows", "scan"]
@@ -334,8 +334,8 @@ class _Pass:
         for where, value, row in cells:
             place = self._source.place(places[int(hashes[row])])
             sentence = f"has {value:.9g} in {place}, far from all others: {what}"
-            said[where, value] = findings.Finding(where, sentence)
-        findings.report(said.values())
+            said[where, value] = _findings.Finding(where, sentence)
+        _findings.report(said.values())
         return np.unique(hashes[rows]) if drops else np.empty(0, np.uint64)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_flows import _checks, flows
+from tfp_flows import _checks, _findings, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows.images import base as image_flows
-from tfp_flows.preprocessing import Preprocessing, findings
+from tfp_flows.preprocessing import Preprocessing
 from tfp_flows.preprocessing.checks import label
 from tfp_flows.training.data import arrays, files, kinds, named, screening
 
@@ -156,7 +156,7 @@ def read(
     every = screened.data.counted()  # rows of weight 0 need be no such values
     by_name = isinstance(flow, str)
     flow, dtype = _in_dtype(flow, screened, options)
-    findings.report(screened.findings)
+    _findings.report(screened.findings)
     if isinstance(flow, str):
         dtype |= {} if told.names is None else {"columns": told.names}
         if (of_conditions := told.choose_conditions(every)) is not None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import datasets
+from tfp_flows._findings import Finding
 from tfp_flows.preprocessing import Column, detect
 from tfp_flows.preprocessing.checks import label, spread
-from tfp_flows.preprocessing.findings import Finding
 from tfp_flows.training.data import arrays
 
 __all__ = ["Kinds", "unbounded"]

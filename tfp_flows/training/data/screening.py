@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tfp_flows import _checks
+from tfp_flows._findings import Finding
 from tfp_flows.preprocessing import Column, checks
-from tfp_flows.preprocessing.findings import Finding
 from tfp_flows.training.data import arrays
 from tfp_flows.training.data.kinds import REMEDY, unbounded
 

@@ -115,8 +115,9 @@ def _search(
     if not more:
         rows, label = initial_layers.race(rows, options, rng)
     search = _Search(rows, options, rng, found)
-    search.note(label)
-    search.run()
+    with found.interruptible():
+        search.note(label)
+        search.run()
     search.settle()
     history = found.end(search.kept, search.losses, judges=len(rows.parts) > 1)
     return rows, search.kept, history
@@ -158,13 +159,15 @@ def fit_greedily(
     rows = _rows(flow, given, kept, fixed)
     rows, number, history = _search(flow, rows, limits, rng, more=more)
     found, steps = rows.layers[: len(kept) + number], rows.steps[:number]
-    if refit and len(given) == 2:
+    if refit and len(given) == 2 and history.ending.reason != "interrupt":
         del rows
-        rows = _rows(flow, given, kept, fixed, join=True)
-        for step in steps:
-            rows.apply_layer(step)
-        found = rows.layers
+        with progress.leaving(history):
+            rows = _rows(flow, given, kept, fixed, join=True)
+            for step in steps:
+                rows.apply_layer(step)
+            found = rows.layers
     layers.write(flow, found)
+    progress.raise_if_interrupted(history)
     return history
 
 
@@ -249,6 +252,7 @@ def fit_stream(
         rows.transform(layer)
     rows, number, history = _search(flow, rows, limits, rng, more=not adapt)
     layers.write(flow, rows.layers[: len(kept) + number])
+    progress.raise_if_interrupted(history)
     return history
 
 

@@ -200,16 +200,19 @@ def fit_generator(
     state = progress.Progress(flow, limits)
     tried: list[np.ndarray] = []
     maps, number = list(found.maps), 0
-    while state.goes_on:
-        tried.append(found.find_rotation(rng))
-        found.apply_layer(tried[-1], options["step"])
-        if state.note("sliced", [found.losses(part, log_det) for part in parts]):
-            number, maps = len(tried), list(found.maps)
+    with state.interruptible():
+        while state.goes_on:
+            tried.append(found.find_rotation(rng))
+            found.apply_layer(tried[-1], options["step"])
+            if state.note("sliced", [found.losses(part, log_det) for part in parts]):
+                number, maps = len(tried), list(found.maps)
     history = state.end(number, state.best, judges=len(parts) > 1)
-    if refit and len(parts) == 2:
-        found = generator(np.concatenate(parts))
-        for rotation in tried[:number]:
-            found.apply_layer(rotation, options["step"])
-        maps = found.maps
+    if refit and len(parts) == 2 and history.ending.reason != "interrupt":
+        with progress.leaving(history):
+            found = generator(np.concatenate(parts))
+            for rotation in tried[:number]:
+                found.apply_layer(rotation, options["step"])
+            maps = found.maps
     layers.write(flow, maps)
+    progress.raise_if_interrupted(history)
     return history

@@ -271,7 +271,18 @@ def _assign_spline(target: Any, knots: Knots, dtype: str) -> None:
 
 
 def write(flow: rbig.RBIG, found: Sequence[Layer]) -> None:
-    """Set the layers of a flow, which gets as many as there are."""
+    """Set the layers of a flow, which gets as many as there are.
+
+    Ctrl-C meanwhile has its way when all of them are written.
+    """
+    try:
+        _write(flow, found)
+    except KeyboardInterrupt:
+        _write(flow, found)
+        raise
+
+
+def _write(flow: rbig.RBIG, found: Sequence[Layer]) -> None:
     counts = [len(layer.mixture.means) for layer in found if isinstance(layer, Mixture)]
     flow.resize([layer.layer_type for layer in found], counts[0] if counts else None)
     maps = iter(flow.inner_maps())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import keras
@@ -13,7 +14,7 @@ from tfp_flows import _checks
 from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.training.report import Ending
 
-__all__ = ["Limits", "Progress", "gains"]
+__all__ = ["Limits", "Progress", "gains", "leaving", "raise_if_interrupted"]
 
 # Layers without a better likelihood of the validation rows before a fit stops.
 PATIENCE = 10
@@ -43,6 +44,28 @@ def gains(before: np.ndarray, after: np.ndarray, errors: float) -> bool:
     fall = before - after
     error = float(fall.std()) / np.sqrt(len(fall))
     return float(fall.mean()) > max(SMALLEST_GAIN, errors * error)
+
+
+@contextlib.contextmanager
+def leaving(history: keras.callbacks.History) -> Iterator[None]:
+    """Leave a `with` block at Ctrl-C, and note it in a history."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        history.ending = dataclasses.replace(history.ending, reason="interrupt")
+
+
+def raise_if_interrupted(history: keras.callbacks.History) -> None:
+    """Raise what ended a search, when the layers that it found are in the flow.
+
+    Args:
+        history: What `Progress.end` returned.
+
+    Raises:
+        KeyboardInterrupt: If that was Ctrl-C.
+    """
+    if history.ending.reason == "interrupt":
+        raise KeyboardInterrupt
 
 
 class Progress:
@@ -79,6 +102,7 @@ class Progress:
         self.best = np.empty(0)
         self._means: list[float] | None = None
         self._number = self._since = 0
+        self._interrupted = False
 
     @property
     def may_grow(self) -> bool:
@@ -125,8 +149,23 @@ class Progress:
             if isinstance(callback, keras.callbacks.History):
                 callback.history.setdefault("layer_type", []).append(label)
 
-    def _reason(self) -> Literal["callback", "length", "patience"]:
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let Ctrl-C end a search for layers, once there are some.
+
+        The history that `end` returns says so: see `raise_if_interrupted`.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self._number:
+                raise
+            self._interrupted = True
+
+    def _reason(self) -> Literal["callback", "interrupt", "length", "patience"]:
         """Return why no layer is added any more."""
+        if self._interrupted:
+            return "interrupt"
         if self._stopped:
             return "callback"
         return "length" if self.goes_on or not self.may_grow else "patience"

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfp_flows import _context, flows
 from tfp_flows.datasets import shards
-from tfp_flows.training import report
+from tfp_flows.training import interrupts, report
 from tfp_flows.training.baseline import estimate
 from tfp_flows.training.data import arrays, files, given, given_files, kinds
 from tfp_flows.training.greedy import fit as greedy
@@ -69,7 +69,8 @@ def fit(
         found, names = _files(flow, x, columns, validation, seed, outliers)
         flow = _built(flow, (len(names),), seed, {"columns": names, **options})
         told |= {"validation": found.bar or None, "split_seed": found.seed}
-        history = greedy.fit_stream(flow, found.events_only, limits, **told)
+        with interrupts.guarded(flow):
+            history = greedy.fit_stream(flow, found.events_only, limits, **told)
         history.report = report.judged(
             flow,
             arrays.Data(found.sample),
@@ -90,7 +91,8 @@ def fit(
     if first is None:
         raise ValueError(arrays.EMPTY)
     flow = _built(flow, first.shape[1:], seed, options)
-    history = greedy.fit_stream(flow, batches, limits, **told)
+    with interrupts.guarded(flow):
+        history = greedy.fit_stream(flow, batches, limits, **told)
     losses = history.row_losses
     history.report = report.Report(
         None,

@@ -6,12 +6,20 @@ import dataclasses
 import os
 import sys
 import warnings
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
-__all__ = ["DataNotice", "Finding", "report"]
+import numpy as np
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+__all__ = [
+    "DataNotice",
+    "Finding",
+    "notice_conditions",
+    "notice_missing",
+    "report",
+]
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class DataNotice(UserWarning):
@@ -54,6 +62,57 @@ def report(findings: Iterable[Finding]) -> None:
         raise ValueError(" ".join(errors))
     for finding in found:
         warnings.warn(str(finding), DataNotice, stacklevel=_stacklevel())
+
+
+def notice_missing(x: Any, rank: int) -> None:
+    """Say that the log-density of events with NaN is NaN, of data at hand.
+
+    Args:
+        x: Events whose last dimensions, so many, are those of one event; the values of
+            graphs are not known.
+        rank: How many.
+    """
+    _notice(
+        x,
+        np.isnan,
+        rank,
+        "data",
+        "NaN",
+        "their log-density is NaN. Drop them, or fill their gaps before.",
+    )
+
+
+def notice_conditions(condition: Any, rank: int) -> None:
+    """Say that what depends on conditions that are not finite is NaN.
+
+    Args:
+        condition: Conditions, as the events of `notice_missing`.
+        rank: How many dimensions one condition has.
+    """
+    _notice(
+        condition,
+        lambda values: ~np.isfinite(values),
+        rank,
+        "conditions",
+        "NaN or infinite numbers",
+        "log-densities and samples given them are NaN. Drop them, or fill their gaps "
+        "before.",
+    )
+
+
+def _notice(
+    x: Any, bad: Callable[[Any], Any], rank: int, where: str, what: str, remedy: str
+) -> None:
+    if not hasattr(x, "numpy"):
+        return
+    found = bad(x.numpy())
+    if found.any():
+        rows = found.any(axis=tuple(range(-rank, 0))).ravel()
+        sentence = (
+            f"hold {what} in {np.count_nonzero(rows)} of {rows.size} cases, first in "
+            f"row {np.flatnonzero(rows)[0] + 1}: {remedy}"
+        )
+        report([Finding(where, sentence)])
 
 
 def _stacklevel() -> int:

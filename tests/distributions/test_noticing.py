@@ -1,0 +1,82 @@
+"""What densities say of values that are doubtful, and what they refuse."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.flows import small
+from tfp_flows import flows
+from tfp_flows.preprocessing import Column, DataNotice
+
+X = small.table(3)
+GAP = np.where(np.eye(3, 2, dtype=bool), np.nan, X).astype("float32")
+
+
+@pytest.fixture(scope="module", params=["flow", "distribution"])
+def densities(request):
+    """Return what gives the density of a flow, by the flow and by TFP's object."""
+    if request.param == "flow":
+        return lambda flow, *condition: lambda x: flow.log_prob(x, *condition)
+    return lambda flow, *condition: flow.distribution(*condition).log_prob
+
+
+def silent(function, *arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataNotice)
+        return function(*arguments)
+
+
+def test_missing_values_are_noticed_once(densities):
+    log_prob = densities(small.build("linear"))
+    with pytest.warns(DataNotice, match="NaN in 2 of 3 cases, first in row 1") as said:
+        found = log_prob(GAP)
+    assert np.isnan(found).tolist() == [True, True, False]
+    assert len(said) == 1
+    assert said[0].filename == __file__
+    silent(log_prob, X)
+    silent(tf.function(log_prob), GAP)
+
+
+def test_values_between_steps_are_noticed(densities):
+    kinds = [Column(step=1.0, found=True), Column()]
+    flow = flows.build("linear", 2, preprocessing=kinds, seed=0)
+    log_prob = densities(flow)
+    silent(log_prob, np.array([[1.0, 0.2]]))
+    with pytest.warns(DataNotice, match=r"column 1 holds 1\.5 \(1 such rows\)"):
+        log_prob(np.array([[1.5, 0.2]]))
+
+
+def test_gaps_of_an_any_order_flow_are_no_notice(densities):
+    found = silent(densities(small.build("any-order")), GAP)
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_conditions_that_are_not_finite_are_noticed(densities, bad):
+    flow, condition = small.build("linear", 2, 1), np.array([[0.0], [bad], [1.0]])
+    with pytest.warns(DataNotice, match="conditions hold NaN or infinite .* row 2"):
+        densities(flow, condition)(X)
+    with pytest.warns(DataNotice, match="samples given them are NaN"):
+        flow.sample(2, condition, seed=0)
+    silent(densities(flow, condition[:1]), X)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (X.astype(complex), "real numbers|numeric, got an array of type complex"),
+        (tf.constant(X, tf.complex64), "must be real numbers, got complex64"),
+        (tf.ragged.constant([[0.0, 1.0], [1.0]]), "dense tensor, got a `RaggedTensor`"),
+        (tf.sparse.from_dense([[0.0, 1.0]]), "dense tensor, got a `SparseTensor`"),
+        (np.array([["0", "1"]]), "numbers, got text|a number as text"),
+        (tf.constant([["0", "1"]]), "numbers, got text"),
+        (np.zeros([1, 2], "datetime64[s]"), "got dates or lengths of time"),
+    ],
+)
+def test_what_is_no_real_number_is_refused(densities, value, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        densities(small.build("linear"))(value)

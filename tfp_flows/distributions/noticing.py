@@ -1,0 +1,59 @@
+"""Densities that say so where values at hand are doubtful."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_flows import _arrays, _findings
+
+__all__ = ["Noticing"]
+
+# Whether a density that holds another one has looked at the values already.
+_looked = contextvars.ContextVar("tfp_flows_looked", default=False)
+
+
+class Noticing:
+    """A distribution whose `log_prob` notices NaN, and keeps the digits of integers.
+
+    To stand before a class of TFP. Values of graphs are not known, and not noticed.
+
+    Attributes:
+        takes_gaps: Whether NaN leaves a coordinate out, and needs no notice.
+    """
+
+    takes_gaps = False
+    dtype: Any
+    event_shape: tf.TensorShape
+
+    def _notice(self, value: tf.Tensor) -> None:
+        """Say what of values is doubtful."""
+        if not self.takes_gaps and self.event_shape.rank is not None:
+            _findings.notice_missing(value, self.event_shape.rank)
+
+    def _call_on(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of TFP on a value in the dtype of the density."""
+        is_dense = isinstance(value, (tf.Tensor, tf.Variable))
+        if not is_dense or not value.dtype.is_floating:
+            value = _arrays.as_tensor(value, self.dtype, "value")
+        if not _looked.get():
+            self._notice(value)
+        token = _looked.set(True)
+        try:
+            return getattr(super(), name)(value, *args, **kwargs)
+        finally:
+            _looked.reset(token)
+
+    def log_prob(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the log-density, as in TFP; integers keep their digits."""
+        return self._call_on("log_prob", value, *args, **kwargs)
+
+    def prob(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the density, as in TFP; integers keep their digits."""
+        return self._call_on("prob", value, *args, **kwargs)
+
+    def cdf(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the distribution function, as in TFP; integers keep their digits."""
+        return self._call_on("cdf", value, *args, **kwargs)
