@@ -230,7 +230,7 @@ def _radius(source: Source, num_bins: int) -> layers.Layer:
     x = source.ranked
     radius = layers.log_radius(x)
     positions, levels, _ = marginals.best_knots(
-        radius, source.ranked_folds, num_bins - 2
+        radius, source.ranked_folds, num_bins - 2, mixtures=True
     )
     half = tf.constant(0.5 * x.shape[1], tf.float64)
     below, above = normal.tails(tf.constant(levels))

@@ -112,7 +112,11 @@ def _candidates(
         out["components"] = (white, independent)
     if every:
         out["sharp"] = (white, functools.partial(independent, sharp=True))
-        out |= {"radius": (white, radius), "conditional-affine": (conditional,)}
+    if marginals == "spline" and rotation != "sliced":
+        # No rotation finds what depends on the radius alone but in very many layers.
+        out["radius"] = (white, radius)
+    if every:
+        out["conditional-affine"] = (conditional,)
         out |= {"mixture": (mixture,), "copula": (marginal, mixture)}
     return out
 
