@@ -191,6 +191,13 @@ def test_hidden_files_of_a_folder_are_skipped(tmp_path):
         ("a,b\n\u22125,2\n".encode(), "Write plain numbers: no units"),
         (b"a|b\n1|2\n", "Separate columns by commas, semicolons or tabs"),
         (b"a b\n1.5 2\n", "Separate columns by commas, semicolons or tabs"),
+        (b'a,b\n"1,000",2\n', "without separators of thousands"),
+        (b'a,b\n"1,5",2\n', "numbers with a decimal point"),
+        (b"a,b\n31.01.2026,2\n", "Write dates as 2026-01-31"),
+        (b"a,b\n1/31/2026 12:00,2\n", "Write dates as 2026-01-31"),
+        (b"a,b\n12:30,2\n1:30 pm,2\n", "times of the day as numbers"),
+        (b"a,b\n1.5,2\n?,2\n", "Leave cells empty that have no value"),
+        (b"title,,\na,b,c\n1,2,3\n", "delete lines above the header"),
         (b"<html><body>no, table</body>", "must have a name|without rows"),
         (b'"' * 200_001, "field larger|without"),
     ],
@@ -243,6 +250,9 @@ def test_sheets_are_chosen_by_name(tmp_path):
     read = datasets.read_table
     assert "There are: 'Sheet', 'other'" in sentence(lambda p: read(p, sheet="z"), path)
     assert "must have 1 cells" in sentence(lambda p: read(p, sheet="wrong"), path)
+    book["Sheet"]["A2"] = "read me"
+    book.save(path)
+    assert "first sheet: `sheet` may name another, 'other'" in sentence(read, path)
     (tmp_path / "t.csv").write_text("a\n1\n")
     text = sentence(lambda p: read(p, sheet="z"), tmp_path / "t.csv")
     assert "but for .xlsx files" in text

@@ -89,6 +89,8 @@ def test_columns_are_selected_in_the_order_asked(tmp_path, extension):
         ("nan,inf\n1,2\n", ("nan", "inf"), [[1, 2]]),
         ("2019,b\n1,2\n", ("2019", "b"), [[1, 2]]),
         ("a,b\nTrue,1\nFalse,2\n", ("a", "b"), [[1, 1], [0, 2]]),
+        ("a,b,\n1,2,\n3,4,\n", ("a", "b"), [[1, 2], [3, 4]]),
+        ("a;;b\n1;;2\n", ("a", "b"), [[1, 2]]),
     ],
 )
 def test_csv_dialects(csv, text, columns, x):

@@ -21,6 +21,7 @@ _OPTIONS = (
     (r" Pass outliers='keep' to fit it, too\.", ""),
     (r"by columns=\{\.\.\.\}, or columns='continuous'", "by --columns NAME=KIND"),
     (r"by columns=\{\.\.\.\} of the fit", "by --columns NAME=KIND of the fit"),
+    (r"`sheet` may name another", "--sheet may name another"),
     (
         r"Fit a flow by its name, with columns='auto' or their kinds,",
         "Leave --columns to detection, or give their kinds,",

@@ -84,7 +84,17 @@ def _read(
         line, cells = (int(number) for number in found.groups())
         raise _ragged(path, names, f"{cells} in line {line + skipped}") from None
     frame.columns = names
-    return frame
+    return _without_empty(frame)
+
+
+def _without_empty(frame: Any) -> Any:
+    """Leave out columns without a name and without a value, as of stray separators."""
+    kept = [
+        i
+        for i, name in enumerate(frame.columns)
+        if name or not frame.iloc[:, i].isna().all()
+    ]
+    return frame if len(kept) == frame.shape[1] else frame.iloc[:, kept]
 
 
 def header(cells: Sequence[str]) -> list[str] | None:

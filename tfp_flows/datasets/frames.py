@@ -10,7 +10,7 @@ from typing import Any
 import narwhals.stable.v1 as nw
 import numpy as np
 
-from tfp_flows.datasets import numeric
+from tfp_flows.datasets import numeric, remedies
 from tfp_flows.datasets.dates import DAYS, LENGTH, MOMENTS, SECONDS, Numbers
 
 __all__ = [
@@ -36,9 +36,6 @@ _DATE = re.compile(
 # Types of which no data are frames: narwhals takes longer to say so than a small flow
 # to score.
 _OTHERS: weakref.WeakSet[type] = weakref.WeakSet()
-# What stands before and behind numbers that people read.
-_UNITS = " %$\u20ac\u00a3\u00a5()\u00a0"
-_ADVICE = "Drop or encode such columns, or fit with columns={%r: 'category'}."
 
 
 def is_frame(data: Any) -> bool:
@@ -160,14 +157,8 @@ def read_column(
 
 
 def _is_text(series: Any) -> bool:
-    cells = [cell for cell in series.to_list() if not _is_missing(cell)]
+    cells = [cell for cell in series.to_list() if not numeric.is_missing(cell)]
     return any(not isinstance(cell, (int, float)) for cell in cells)
-
-
-def _is_missing(cell: Any) -> bool:
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
-        return True
-    return bool(cell != cell)
 
 
 def _plain(series: Any, name: str) -> np.ndarray:
@@ -182,7 +173,9 @@ def _plain(series: Any, name: str) -> np.ndarray:
         return np.array(series.to_list(), np.float32)
     if isinstance(series.dtype, (nw.Decimal, nw.Boolean)) or series.null_count():
         cells = series.to_list()
-        return np.array([np.nan if _is_missing(c) else float(c) for c in cells], float)
+        return np.array(
+            [np.nan if numeric.is_missing(c) else float(c) for c in cells], float
+        )
     return numeric.floating(np.asarray(series.to_numpy()), where)
 
 
@@ -201,7 +194,7 @@ def _counted(series: Any, kind: str, unit: float) -> np.ndarray:
 
 def _labels(series: Any) -> tuple[Any, ...]:
     """Return the labels that occur, in their order."""
-    cells = {cell for cell in series.to_list() if not _is_missing(cell)}
+    cells = {cell for cell in series.to_list() if not numeric.is_missing(cell)}
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         ordered = series.cat.get_categories().to_list()
         return tuple(label for label in ordered if label in cells)
@@ -214,7 +207,7 @@ def _coded(series: Any, name: str, labels: Sequence[Any]) -> Numbers:
     places = {label: float(label if numbers else i) for i, label in enumerate(labels)}
     values = np.full(len(series), np.nan)
     for row, cell in enumerate(series.to_list()):
-        if _is_missing(cell):
+        if numeric.is_missing(cell):
             continue
         if cell not in places:
             known = ", ".join(map(repr, list(labels)[:8]))
@@ -230,8 +223,8 @@ def _coded(series: Any, name: str, labels: Sequence[Any]) -> Numbers:
 def _dates(series: Any) -> Numbers:
     """Return text that holds ISO dates only as numbers, or no numbers."""
     cells = series.to_list()
-    found = [None if _is_missing(c) else _DATE.fullmatch(str(c)) for c in cells]
-    dated = [not _is_missing(cell) for cell in cells]
+    found = [None if numeric.is_missing(c) else _DATE.fullmatch(str(c)) for c in cells]
+    dated = [not numeric.is_missing(cell) for cell in cells]
     if not any(dated) or any(
         d and f is None for d, f in zip(dated, found, strict=True)
     ):
@@ -251,35 +244,6 @@ def _dates(series: Any) -> Numbers:
     return Numbers(filled, moments if has_time else DAYS)
 
 
-def _holds_numbers(series: Any) -> bool:
-    """Whether all cells are numbers that are written as text."""
-    try:
-        return bool([float(c) for c in series.to_list() if not _is_missing(c)])
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_decorated(cell: str) -> bool:
-    """Whether text is a number with a unit, or with separators of thousands."""
-    bare = cell.strip(_UNITS).replace("\u2212", "-")
-    bare = re.sub(r"(?<=\d)[, '_\u00a0\u202f](?=\d{3}(\D|$))", "", bare)
-    return bare != cell.strip() and _is_float(bare)
-
-
-def _is_row(cell: str) -> bool:
-    """Whether text is several numbers, between signs that separate no columns."""
-    parts = re.split(r"\s*\|\s*|\s+", cell.strip())
-    return len(parts) > 1 and all(map(_is_float, parts))
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:
     """Return the error about a column that holds no numbers.
 
@@ -293,17 +257,7 @@ def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:
     if is_text and cell.lstrip("-").isdecimal() and len(cell) > numeric.DIGITS:
         return numeric.too_long(f"column {name!r}", cell, row)
     more = f" (nor are {', '.join(map(repr, others))})" if others else ""
-    comma = is_text and cell.replace(",", "", 1).lstrip("-").isdigit() and "," in cell
-    hint = "Write numbers with a decimal point." if comma else _ADVICE % name
-    if is_text and not comma and _is_decorated(cell):
-        hint = (
-            "Write plain numbers: no units, no separators of thousands, a decimal "
-            f"point. {hint}"
-        )
-    elif is_text and _is_row(cell):
-        hint = "Separate columns by commas, semicolons or tabs."
-    elif is_text and not comma and _holds_numbers(series):
-        hint = f"Its cells are numbers as text: convert it to floats. {hint}"
+    hint = remedies.remedy(series.to_list(), cell, name)
     return ValueError(
         f"column {name!r} must be numeric, got {cell!r} in row {row + 1}{more}. {hint}"
     )

@@ -15,6 +15,7 @@ __all__ = [
     "check_digits",
     "first_text",
     "floating",
+    "is_missing",
     "of_array",
     "of_series",
     "scattered",
@@ -60,6 +61,13 @@ def _is_number(cell: Any) -> bool:
     if cell is None or isinstance(cell, (numbers.Real, np.bool_)):
         return True
     return type(cell).__name__ in ("Decimal", "NAType")
+
+
+def is_missing(cell: Any) -> bool:
+    """Say whether a cell of a data frame has no value."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return bool(cell != cell)
 
 
 def first_text(cells: Sequence[Any]) -> tuple[int, Any]:

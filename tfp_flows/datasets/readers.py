@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Source:
     def __init__(self, path: Path, content: Any) -> None:
         self.path = path
         self._content = content
+        self._others = getattr(content, "attrs", {}).get(spreadsheets.OTHERS, ())
         self.columns = tuple(str(name) for name in content.columns)
 
     def numbers(
@@ -80,6 +82,18 @@ class Source:
         if isinstance(self._content, Table):
             return self._content.select(columns)
         return _selected(self._content, columns)
+
+    @contextlib.contextmanager
+    def first_sheet_named(self) -> Iterator[None]:
+        """Say in errors that a file has other sheets, where none was asked for."""
+        try:
+            yield
+        except ValueError as error:
+            if not self._others:
+                raise
+            names = ", ".join(map(repr, self._others))
+            msg = f"{error} This is its first sheet: `sheet` may name another, {names}."
+            raise limits.FileError(msg) from error
 
     def labels(self, column: str) -> list[Any]:
         """Return a column of any type.
@@ -203,7 +217,7 @@ def checked(
     Raises:
         ValueError: See `read_table`.
     """
-    with limits.naming(source.path):
+    with limits.naming(source.path), source.first_sheet_named():
         table = source.numbers(columns, **categories)
         _check_not_empty(source.path, table.x.shape)
         if check:
@@ -251,8 +265,8 @@ def _selected(frame: Any, columns: Sequence[str] | None) -> Any:
     elif "" in names:
         raise ValueError(
             "every column must have a name, got none for column "
-            f"{names.index('') + 1}. Name it in the header, or save the table without "
-            "its row index."
+            f"{names.index('') + 1}. Name it in the header, delete lines above the "
+            "header, or save the table without its row index."
         )
     return frame
 

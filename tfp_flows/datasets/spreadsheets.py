@@ -13,7 +13,10 @@ from tfp_flows import _optional
 from tfp_flows.datasets import delimited, limits
 from tfp_flows.datasets.table import default_columns
 
-__all__ = ["read", "write"]
+__all__ = ["OTHERS", "read", "write"]
+
+# Attribute of a frame: names of the other sheets, where none was asked for.
+OTHERS = "other sheets"
 
 # What a sheet can hold. A damaged file may count further.
 _MOST_ROWS = 2**20
@@ -38,6 +41,7 @@ def read(path: Path, sheet: str | None = None) -> Any:
         book = excel.load_workbook(path, read_only=True, data_only=True)
         try:
             rows = list(_rows(_sheet(path, book, sheet)))
+            others = [s.title for s in book.worksheets[1:]] if sheet is None else []
         finally:
             book.close()
         if not rows:
@@ -53,7 +57,9 @@ def read(path: Path, sheet: str | None = None) -> Any:
             )
         padded = [[*row, *[None] * (d - len(row))] for row in rows]
         columns = default_columns(d) if names is None else names
-        return pd.DataFrame(padded, columns=list(columns)).infer_objects()
+        frame = pd.DataFrame(padded, columns=list(columns)).infer_objects()
+        frame.attrs[OTHERS] = others
+        return frame
 
 
 def _sheet(path: Path, book: Any, name: str | None) -> Any:

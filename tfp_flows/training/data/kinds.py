@@ -35,7 +35,7 @@ class Kinds:
             name, with `"drop"` for a column that is left out; others are detected.
 
     Raises:
-        ValueError: If it is another word.
+        ValueError: If it is another word, or a list of kinds without names.
     """
 
     def __init__(self, columns: Any) -> None:
@@ -47,6 +47,7 @@ class Kinds:
             self.told = {str(name): kind for name, kind in columns.items()}
             self.detects = True
         elif _is_many(columns):
+            _refuse_kinds(columns)
             self.names = tuple(str(name) for name in columns)
         elif columns is not None and columns not in WORDS:
             msg = (
@@ -210,6 +211,21 @@ class Kinds:
 
 def _is_many(columns: Any) -> bool:
     return isinstance(columns, (Sequence, Mapping)) and not isinstance(columns, str)
+
+
+def _refuse_kinds(columns: Sequence[Any]) -> None:
+    """Raise if what stands where names should are kinds."""
+    words = {"continuous", "integer", "positive", "log", "category", DROP}
+    is_kind = [not isinstance(name, (str, int)) or name in words for name in columns]
+    several = any(isinstance(name, (tuple, list, Column)) for name in columns)
+    if several or (is_kind and all(is_kind)):
+        first = next((c for c in columns if not isinstance(c, str)), columns[0])
+        msg = (
+            f"`columns` must tell kinds by name, such as {{'x0': {first!r}}}, got a "
+            f"list with {first!r}; a list is of names. Columns of an array are called "
+            "x0, x1 and so on."
+        )
+        raise ValueError(msg)
 
 
 def _require_known(wanted: Sequence[str], names: Sequence[str]) -> None:
