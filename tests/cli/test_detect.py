@@ -30,7 +30,10 @@ def test_rows_that_are_unlike_others_are_found(run, table, new, rows, tmp_path):
     assert "of 21 rows are anomalies: score above" in text
     assert "id =020: score" in text
     lines = out.read_text().splitlines()
-    assert lines[0] == "id,score,anomaly"
+    assert lines[0] == "id,odd columns,score,anomaly"
+    assert lines[-1].split(",")[1] == "a; b"  # 45 and 20 deviations away
+    assert "odd in a; b" in next(s for s in text.splitlines() if "id =020" in s)
+    assert all(not line.split(",")[1] for line in lines if line.endswith(",0.0"))
     assert lines[1].startswith("000,")
     assert lines[-1].startswith("'=020,")  # no formula
     assert lines[-1].endswith(",1.0")
@@ -48,7 +51,7 @@ def test_a_column_may_identify_rows_and_be_judged(run, table):
     argv = ("detect", table, *FAST, "--id", "a", "--columns", "a,b")
     code, text, _ = run(*argv)
     assert code == 0
-    assert text.splitlines()[0] == "a,score,anomaly"
+    assert text.splitlines()[0] == "a,odd columns,score,anomaly"
 
 
 def test_a_table_is_judged_by_itself(run, table, rows):
@@ -57,6 +60,9 @@ def test_a_table_is_judged_by_itself(run, table, rows):
     facts = json.loads(text)
     assert (code, facts["anomalies"], facts["rows"]["judged"]) == (0, 12, 120)
     assert facts["scores"]["row"][:2] == [1, 2]
+    assert sum(map(bool, facts["scores"]["odd columns"])) == 12
+    code, text, _ = run(*argv, "--reasons", 5)
+    assert sum(map(bool, json.loads(text)["scores"]["odd columns"])) == 5
 
 
 def test_what_cannot_be_judged_is_one_line(refused, table, new, rows, tmp_path):

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 _LISTED = 5
+# A cell that is less likely by so many nats than usual ones, given its row, is named:
+# a twentieth. So many of a row at most, the oddest one in any case.
+_ODD, _NAMED = 3.0, 3
+# Name of the column that names them.
+_REASONS = "odd columns"
 _UNITS = {
     "density": "nats, minus the log-density of columns in their own units",
     "distance": "squared norm of the base variable",
@@ -40,9 +45,9 @@ def add_parser(commands: Any) -> None:
         "detect",
         help="find the rows of a table that are unlike those of another one",
         description="Fit a flow to the rows of TRAIN, which are mostly usual ones, and "
-        "write for each row of NEW its score, high for odd rows, and "
-        "whether it is an anomaly: less usual than the share --contamination of the "
-        "rows of TRAIN. Columns are matched by name.",
+        "write for each row of NEW its score, high for odd rows, whether it is an "
+        "anomaly, less usual than the share --contamination of the rows of TRAIN, and "
+        "of anomalies the columns that are odd. Columns are matched by name.",
     )
     add = parser.add_argument
     add("train", metavar="TRAIN", help=f"table of usual rows: {files.TABLES}")
@@ -72,6 +77,13 @@ def add_parser(commands: Any) -> None:
         default=0.05,
         metavar="SHARE",
         help="share of the rows of TRAIN that count as anomalies; default 0.05",
+    )
+    add(
+        "--reasons",
+        type=ranges.whole,
+        default=100,
+        metavar="N",
+        help="name the odd columns of the N oddest anomalies; default 100",
     )
     add(
         "--groups", metavar="NAME", help="column of groups; validation takes whole ones"
@@ -107,7 +119,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     report = Report(arguments)
     with explained(other), output.noted(report, DataNotice):
-        values = -detector.score_samples(_frame(new))
+        frame = _frame(new)
+        values = -detector.score_samples(frame)
+        reasons = _reasons(detector, frame, values, arguments.reasons)
+    labels[_REASONS] = ["; ".join(names) for names in reasons]
     _report(report, arguments, detector, name, values, labels, len(train), out)
 
 
@@ -191,6 +206,21 @@ def _frame(table: Table) -> Any:
     return writers.to_frame(table, {})
 
 
+def _reasons(detector: Any, frame: Any, values: Any, most: int) -> list[list[str]]:
+    """Return the odd columns of anomalies, the oddest first; none of other rows."""
+    import numpy as np
+
+    found: list[list[str]] = [[] for _ in range(len(values))]
+    rows = np.argsort(-values)[: min(most, int(np.sum(values > detector.threshold_)))]
+    if not len(rows) or frame.shape[1] == 1:
+        return found
+    for row, odd in zip(rows, detector.attributions(frame.iloc[rows]), strict=True):
+        order = np.argsort(-odd)[:_NAMED]
+        named = [i for i in order if odd[i] >= _ODD] or order[:1]
+        found[row] = [str(frame.columns[i]) for i in named]
+    return found
+
+
 def _report(
     report: Report,
     arguments: argparse.Namespace,
@@ -228,5 +258,7 @@ def _report(
     )
     key, known = next(iter(labels.items()))
     for i in np.argsort(-values)[: min(_LISTED, int(odd.sum()))]:
-        say(f"  {key} {known[i]}: score {values[i]:.4f}")
+        why = labels[_REASONS][i]
+        end = f", odd in {why}" if why else ""
+        say(f"  {key} {known[i]}: score {values[i]:.4f}{end}")
     report.end()

@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 
-__all__ = ["count", "dpi", "fraction", "half", "seed", "temperature", "time"]
+__all__ = ["count", "dpi", "fraction", "half", "seed", "temperature", "time", "whole"]
 
 
 def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -86,6 +86,7 @@ def time(text: str) -> str:
 
 
 count = _whole(1, 10**9)
+whole = _whole(0, 10**9)
 # TensorFlow's seeds are integers of 32 bits.
 seed = _whole(0, 2**31 - 1)
 fraction = _number(0, 1, "at least 0 and below 1", below=True)

@@ -170,6 +170,7 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
             msg = f"`by` must be one of {', '.join(BY)}, got {self.by!r}."
             raise ValueError(msg)
         super().fit(X, sample_weight=sample_weight, groups=groups)
+        self._cells = None
         self.by_: str = self._chosen()
         self._scales: tuple[tuple[float, float], ...] = self._measure(X)
         found = self.score_samples(X)
