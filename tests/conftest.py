@@ -63,6 +63,9 @@ def _memory_goes_back():
     """Collect cycles after each module, and give free memory back on Linux."""
     yield
     gc.collect()
+    # What is left stays to the end, mostly graphs: later collections pass it over. They
+    # took a fifth of a worker's time.
+    gc.freeze()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
