@@ -31,6 +31,12 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "glow, affine": {"num_steps": 3, "hidden_units": (48, 48)},
         "glow, spline": {"num_steps": 2, "hidden_units": (16, 16)},
         "tarflow, patch 1": {"width": 30, "num_heads": 3, "patch_size": 1},
+        "tarflow, patch 1, spline": {
+            "width": 44,
+            "num_layers": 2,
+            "patch_size": 1,
+            "transformer": "RationalQuadratic(8, -5.0, 5.0)",
+        },
         "tarflow, patch 2": {"width": 32, "patch_size": 2},
         "tarflow, eight layers": {
             "width": 32,
