@@ -6,11 +6,12 @@ for JAX knows; what is left stands here, and in `_tapes`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["current", "spec"]
+__all__ = ["current", "rows", "spec"]
 
 
 def current() -> Any:
@@ -21,3 +22,39 @@ def current() -> Any:
 def spec(value: Any) -> Any:
     """Return the type of a composite tensor: structure, shapes and dtypes."""
     return tf.type_spec_from_value(value)
+
+
+def rows(stacks: Sequence[tf.Tensor]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    """Return what loops read row `i` of each of some arrays by.
+
+    A `tf.TensorArray` does so with three times the operations, of which a deep flow has
+    one for each weight of a block: much of what is traced before its first call.
+
+    Args:
+        stacks: Arrays `[R, ...]` of known rank.
+    """
+    shapes: dict[tuple[int, ...], tf.Tensor] = {}
+    lists = []
+    for stack in stacks:
+        shape = tuple(-1 if size is None else size for size in stack.shape[1:])
+        if shape not in shapes:
+            shapes[shape] = tf.constant(shape, tf.int32)
+        lists.append(
+            tf.raw_ops.TensorListFromTensor(tensor=stack, element_shape=shapes[shape])
+        )
+
+    def read(i: tf.Tensor) -> list[tf.Tensor]:
+        unknown = tf.constant(-1)  # the lists know the shapes of their rows
+        found = []
+        for stack, handle in zip(stacks, lists, strict=True):
+            row = tf.raw_ops.TensorListGetItem(
+                input_handle=handle,
+                index=i,
+                element_shape=unknown,
+                element_dtype=stack.dtype,
+            )
+            row.set_shape(stack.shape[1:])
+            found.append(row)
+        return found
+
+    return read

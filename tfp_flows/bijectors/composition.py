@@ -176,7 +176,8 @@ class Chain(base.Bijector):
         log_det = tf.zeros([], value.dtype)
         parts = self._bijectors if inverse else self._bijectors[::-1]
         least = looping.least_blocks(rank=rank, checkpoint=self._checkpoint)
-        for blocks in looping.blocks(parts, least):
+        forms: scan.Forms = {}
+        for blocks in looping.blocks(parts, least, forms):
             (first, *_), *others = blocks
             if others or (self._checkpoint and getattr(first, "repeatable", False)):
                 value, part_log_det = scan.evaluate(
@@ -185,6 +186,7 @@ class Chain(base.Bijector):
                     condition,
                     event_ndims=rank,
                     inverse=inverse,
+                    forms=forms,
                 )
             else:
                 value, part_log_det = one(first, value, condition, event_ndims=rank)

@@ -192,7 +192,7 @@ class Affine:
         """Return bias and condition of a product, `[out, N]` or `[out, 1]`."""
         kind, _, number = name.partition("_")
         bias = {"kernel": f"bias_{number}", "block": f"offset_{number}"}
-        offset = self.weights[bias.get(kind, "head_bias")][:, tf.newaxis]
+        offset = tf.expand_dims(self.weights[bias.get(kind, "head_bias")], 1)
         kernel = self.weights.get(f"condition_{number}") if kind == "kernel" else None
         if self._condition is not None and kernel is not None:
             offset += tf.matmul(kernel, self._condition)

@@ -57,6 +57,34 @@ def evaluated(chain, mode, *, jit=False, inverse=True):
     return function(points())
 
 
+def operations(layers):
+    """Return the types of operations of an inverse, those of its loop among them."""
+    specs = [tf.TensorSpec([None, 4], tf.float64)]
+    with _context.values_scope():
+        function = tf.function(
+            chain(layers).inverse_and_log_det, input_signature=specs, autograph=False
+        )
+        graph = function.get_concrete_function().graph.as_graph_def()
+    bodies = [graph.node, *(each.node_def for each in graph.library.function)]
+    return [node.op for body in bodies for node in body]
+
+
+def test_a_loop_reads_each_of_its_numbers_by_one_operation():
+    found = operations(4)
+    assert found.count("While") + found.count("StatelessWhile") == 1
+    # Four weights, and two lists of places of a permutation.
+    numbers = found.count("TensorListFromTensor")
+    assert numbers == found.count("TensorListGetItem") == found.count("Pack") == 6
+    # Of what the blocks were given, for the gradient.
+    assert found.count("TensorListReserve") == 1
+
+
+def test_more_layers_add_what_reads_their_weights():
+    few, many = (operations(layers) for layers in (4, 5))
+    # Four weights are captured and read; two lists of places are constants.
+    assert len(many) - len(few) == 2 * 4 + 2
+
+
 def test_runs_are_blocks_that_differ_in_numbers_only():
     parts = chain(5).bijectors
     found = scan.runs(parts)
@@ -196,3 +224,50 @@ def test_maps_without_numbers_are_left_alone():
     x, log_det = looped([maps.Chain([]) for _ in range(3)], tf.ones([4, 2]))
     np.testing.assert_array_equal(x, np.ones([4, 2]))
     np.testing.assert_array_equal(log_det, np.zeros(4))
+
+
+SPLINE = maps.RationalQuadratic(4)
+
+
+def alternating(mask, count=6, transformer=SPLINE):
+    """Return a chain of couplings of both halves in turns."""
+    parts = []
+    for seed in range(count):
+        kept = [keep != bool(seed % 2) for keep in mask]
+        shape = (len(mask) - sum(kept), transformer.params_size)
+        net = networks.MLP(sum(kept), shape, (5,), dtype="float64", seed=seed)
+        parts.append(maps.Coupling(transformer, net, kept))
+    out = maps.Chain(parts)
+    perturb(out, 0.3, seed=1)
+    return out
+
+
+def test_couplings_of_both_halves_are_alike_where_values_are_wanted():
+    halves = [True, True, False, False]
+    parts = alternating(halves).bijectors
+    assert scan.runs(parts) == [scan.Run(0, 2, 3)]
+    assert scan.runs(parts, merge=True) == [scan.Run(0, 1, 6)]
+    assert len(looping.blocks(parts, 2)[0]) == 3
+    with _context.values_scope():
+        assert len(looping.blocks(parts, 2)[0]) == 6
+        assert len(looping.blocks(parts, 3)[0]) == 3
+    # Other masks, and unequal halves, stay what they are.
+    for mask in ([True, False, True, False], [True, True, False]):
+        parts = alternating(mask).bijectors
+        assert scan.runs(parts, merge=True) == [scan.Run(0, 2, 3)]
+    # Of few parameters the choice would take longer than it is worth.
+    parts = alternating(halves, transformer=maps.Affine()).bijectors
+    assert scan.runs(parts, merge=True) == [scan.Run(0, 2, 3)]
+
+
+@pytest.mark.parametrize("inverse", [True, False])
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_loop_over_both_halves_gives_what_the_layers_give(jit, inverse):
+    flow = alternating([True, True, False, False])
+    found = evaluated(flow, "values", jit=jit, inverse=inverse)
+    wanted = evaluated(flow, "", inverse=inverse)
+    assert len(found[2]) == len(wanted[2]) == 1 + 6 * 4
+    for ours, theirs in zip(
+        tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)

@@ -259,6 +259,11 @@ def test_lu_starts_at_a_given_matrix():
     assert [v.name for v in bijector.variables if not v.trainable] == ["lu/signs:0"]
 
 
+def test_lu_from_the_identity_permutes_nothing():
+    assert LU.trainable(3).permutation is None
+    assert LU.trainable(3, init="orthogonal", seed=1).permutation is not None
+
+
 def test_lu_is_a_convolution_of_images():
     bijector = LU.trainable(3, init="orthogonal", seed=1, dtype=tf.float64)
     bijector.log_diagonal.assign_add([0.1, 0.2, 0.3])

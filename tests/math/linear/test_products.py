@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_flows.math.linear import products
+from tfp_flows.math.linear import low_rank, products
 
 RNG = np.random.default_rng(0)
 
@@ -40,6 +40,11 @@ def test_log_dets_get_the_batch_of_the_input():
     found = unknown(x)
     assert found.shape == [4, 2, 3]
     np.testing.assert_array_equal(found[0, :, 0], [1.0, 2.0])
+    one = tf.function(
+        lambda x: products.broadcast_log_det(tf.constant(3.0), x),
+        input_signature=[tf.TensorSpec([None, 5])],
+    )
+    np.testing.assert_array_equal(one(tf.zeros([2, 5])), [3.0, 3.0])
 
 
 @pytest.mark.parametrize("order", [(2, 0, 1), (0, 1, 2), (2, 1, 0)])
@@ -159,6 +164,33 @@ def test_cayley_gives_the_rotation_of_a_skew_matrix(size):
     np.testing.assert_array_equal(products.cayley(0.0 * skew, size)[0], eye)
 
 
+def test_triangles_with_ones_read_nothing_above_the_diagonal():
+    strict = numbers(2, 3, 3)
+    upper = np.triu(np.full([3, 3], np.nan))
+    found = products.unit_lower_triangle(strict + np.nan_to_num(upper, nan=7.0))
+    wanted = products.lower_triangle(strict, tf.ones([3], tf.float64))
+    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(
+        products.unit_lower_triangle(strict + upper), wanted, err_msg="NaN above"
+    )
+
+
+@pytest.mark.parametrize("batches", [((), ()), ((), (2,)), ((1,), (2,)), ((2,), ())])
+def test_both_factors_are_solved_as_one_after_the_other(batches):
+    lower = products.unit_lower_triangle(numbers(*batches[0], 3, 3))
+    upper = products.upper_triangle(
+        numbers(*batches[1], 3, 3), 1.0 + numbers(*batches[1], 3) ** 2
+    )
+    for batch in ([2, 3], [5, 2, 3]):
+        y = numbers(*batch)
+        x = products.solve_factors(lower, upper, y)
+        between = products.solve_triangular(lower, y, lower=True)
+        wanted = products.solve_triangular(upper, between, lower=False)
+        np.testing.assert_array_equal(x, wanted)
+        back = products.matvec(lower, products.matvec(upper, x))
+        np.testing.assert_allclose(back, tf.broadcast_to(y, back.shape), atol=1e-9)
+
+
 def test_cayley_stays_orthogonal_in_float32_for_large_numbers():
     matrix = products.cayley(tf.constant([30.0, -200.0, 1000.0]), 3)
     np.testing.assert_allclose(matrix @ tf.transpose(matrix), np.eye(3), atol=1e-5)
@@ -172,7 +204,7 @@ def test_log_determinants_and_their_gradients(jit_compile):
     def both(matrix):
         with tf.GradientTape() as tape:
             tape.watch(matrix)
-            log_det = products.log_abs_det(matrix)
+            log_det = low_rank.log_abs_det(matrix)
         return log_det, tape.gradient(log_det, matrix)
 
     log_det, slope = both(matrix)
@@ -187,8 +219,8 @@ def test_low_rank_updates_have_the_determinant_and_inverse_of_the_sum(rank):
     triangle = products.lower_triangle(numbers(4, 3, 3), diagonal)
     left, right, x = numbers(4, 3, rank), numbers(4, 3, rank), numbers(5, 4, 3)
     dense = triangle.numpy() + left.numpy() @ np.transpose(right, [0, 2, 1])
-    found = products.low_rank_log_det(triangle, np.log(diagonal), left, right)
+    found = low_rank.low_rank_log_det(triangle, np.log(diagonal), left, right)
     np.testing.assert_allclose(found, np.linalg.slogdet(dense)[1], atol=1e-9)
     y = np.einsum("bij,nbj->nbi", dense, x)
-    back = products.low_rank_solve(triangle, left, right, tf.constant(y))
+    back = low_rank.low_rank_solve(triangle, left, right, tf.constant(y))
     np.testing.assert_allclose(back, x, atol=1e-8)

@@ -48,17 +48,22 @@ def least_blocks(*, rank: int, checkpoint: bool) -> float:
     return math.inf
 
 
-def blocks(parts: Sequence[Any], least: float) -> list[list[list[Any]]]:
+def blocks(
+    parts: Sequence[Any], least: float, forms: scan.Forms | None = None
+) -> list[list[list[Any]]]:
     """Return lists of equal blocks of maps, each one map where there is no loop.
 
     Args:
         parts: Maps in the order of their evaluation.
         least: From how many equal blocks on they make one list.
+        forms: Where to put the forms that loops go through.
     """
     if len(parts) < least:
         return [[[part]] for part in parts]
     found: list[list[list[Any]]] = []
-    for start, period, count in scan.runs(parts):
+    # Not where few blocks are no loop: halves that alternate count as pairs there.
+    merge = least <= 2 and _context.wants_values()
+    for start, period, count in scan.runs(parts, forms, merge=merge):
         stop = start + period * count
         if count < least:
             found += [[[part]] for part in parts[start:stop]]

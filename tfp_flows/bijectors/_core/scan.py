@@ -10,9 +10,11 @@ more, the more of it are matrix products.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -20,8 +22,10 @@ from tfp_flows import _context, _graphs, _tapes
 from tfp_flows._types import Condition
 from tfp_flows.bijectors._core import base, checkpoint
 
-__all__ = ["Run", "evaluate", "runs"]
+__all__ = ["Forms", "Run", "evaluate", "runs"]
 
+# Forms of maps by the `id` of the map.
+Forms: TypeAlias = "dict[int, Any]"
 # Blocks of more maps are not looked for.
 LONGEST = 8
 
@@ -34,16 +38,20 @@ class Run(NamedTuple):
     times: int
 
 
-def runs(parts: Sequence[Any]) -> list[Run]:
+def runs(
+    parts: Sequence[Any], forms: Forms | None = None, *, merge: bool = False
+) -> list[Run]:
     """Cut a list of maps into runs of equal blocks.
 
     Args:
         parts: The maps.
+        forms: Where to put the forms that loops go through.
+        merge: Whether couplings that change different halves count as equal.
 
     Returns:
         Runs that cover the list in order; `times` is 1 for what is not repeated.
     """
-    kinds = _kinds(parts)
+    kinds = _kinds(parts, {} if forms is None else forms, merge=merge)
     found, start = [], 0
     while start < len(parts):
         best = Run(start, 1, 1)
@@ -56,13 +64,15 @@ def runs(parts: Sequence[Any]) -> list[Run]:
     return found
 
 
-def _kinds(parts: Sequence[Any]) -> list[int]:
+def _kinds(parts: Sequence[Any], forms: Forms, *, merge: bool) -> list[int]:
     """Return a number for each map, the same one for maps that differ in numbers."""
     known: list[Any] = []
     kinds = []
     for part in parts:
         spec: Any = None
-        form = part.loop_form() if getattr(part, "repeatable", False) else None
+        form = None
+        if getattr(part, "repeatable", False):
+            form = _form(part, forms, merge=merge)
         # Maps without numbers are left alone: a loop goes over numbers.
         if form is not None and tf.nest.flatten(form, expand_composites=True):
             spec = _graphs.spec(form)
@@ -71,6 +81,14 @@ def _kinds(parts: Sequence[Any]) -> list[int]:
         if kinds[-1] == len(known):
             known.append(spec)
     return kinds
+
+
+def _form(part: Any, forms: Forms, *, merge: bool = False) -> Any:
+    """Return the form of a map that loops go through, made once: it takes tensors."""
+    if id(part) not in forms:
+        form = getattr(part, "form_of_either_half", part.loop_form)
+        forms[id(part)] = form() if merge else part.loop_form()
+    return forms[id(part)]
 
 
 def _alike(spec: Any, other: Any) -> bool:
@@ -94,6 +112,7 @@ def evaluate(
     *,
     event_ndims: int,
     inverse: bool,
+    forms: Forms | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Evaluate equal blocks of maps, one after the other.
 
@@ -103,13 +122,15 @@ def evaluate(
         condition: Passed on to conditional maps.
         event_ndims: Rank of the event.
         inverse: Whether the maps are inverted.
+        forms: What `runs` put there.
 
     Returns:
         Value and log-det, as one map would give them.
     """
-    forms = [[part.loop_form() for part in block] for block in blocks]
+    known = {} if forms is None else forms
+    in_loop = [[_form(part, known) for part in block] for block in blocks]
     _advance(blocks)
-    tensors = [_tensors(form) for form in forms]
+    tensors = [_tensors(form) for form in in_loop]
     given: tuple[tf.Tensor, ...] = ()
     if condition is not None:
         condition = tf.convert_to_tensor(condition)
@@ -119,20 +140,18 @@ def evaluate(
 
     def step(value: tf.Tensor, *inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         parts = tf.nest.pack_sequence_as(
-            forms[0], list(inputs[rest:]), expand_composites=True
+            in_loop[0], list(inputs[rest:]), expand_composites=True
         )
         static = value.shape
-        batch = tf.shape(value)[: static.rank - event_ndims]
-        total = tf.zeros(batch, value.dtype)
         function = base.inverse_and_log_det if inverse else base.forward_and_log_det
+        log_dets = []
         for part in parts:
             value, log_det = function(
                 part, value, *inputs[:rest], event_ndims=event_ndims
             )
-            total = total + log_det
+            log_dets.append(log_det)
         value.set_shape(static)
-        total.set_shape(static[: static.rank - event_ndims])
-        return value, total
+        return value, _total(log_dets, value, event_ndims)
 
     if len(blocks) == 1:
         return checkpoint.recomputed(step, value, [*given, *tensors[0]])
@@ -145,6 +164,18 @@ def evaluate(
         return value, total
     stacks = [tf.stack(slot) for slot in zip(*tensors, strict=True)]
     return _recomputed(step, value, given, stacks, event_ndims)
+
+
+def _total(
+    log_dets: Sequence[tf.Tensor], value: tf.Tensor, event_ndims: int
+) -> tf.Tensor:
+    """Return the sum of log-dets, with the batch shape that the value has."""
+    batch = value.shape[: value.shape.rank - event_ndims]
+    total = functools.reduce(operator.add, log_dets)
+    if total.shape.rank != batch.rank:  # of maps with one log-det for all inputs
+        total += tf.zeros(tf.shape(value)[: batch.rank], value.dtype)
+    total.set_shape(batch)
+    return total
 
 
 def _advance(blocks: Sequence[Sequence[Any]]) -> None:
@@ -183,14 +214,6 @@ def _with_batch_of(
     )
 
 
-def _array(stack: tf.Tensor) -> tf.TensorArray:
-    count, shape = stack.shape[0], stack.shape[1:]
-    array = tf.TensorArray(
-        stack.dtype, count, element_shape=shape, clear_after_read=False
-    )
-    return array.unstack(stack)
-
-
 def _loop(
     step: checkpoint.Function,
     value: tf.Tensor,
@@ -200,7 +223,7 @@ def _loop(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return value and log-det after all blocks, and what each block was given."""
     count = stacks[0].shape[0]
-    arrays = [_array(stack) for stack in stacks]
+    read = _graphs.rows(stacks)
     batch = value.shape.rank - event_ndims
     total = tf.zeros(tf.shape(value)[:batch], value.dtype)
     total.set_shape(value.shape[:batch])
@@ -210,8 +233,7 @@ def _loop(
         i: tf.Tensor, value: tf.Tensor, total: tf.Tensor, kept: tf.TensorArray
     ) -> tuple[Any, ...]:
         kept = kept.write(i, value)
-        numbers = [array.read(i) for array in arrays]
-        value, log_det = step(value, *given, *numbers)
+        value, log_det = step(value, *given, *read(i))
         return i + 1, value, total + log_det, kept
 
     _, value, total, kept = tf.while_loop(
@@ -265,7 +287,7 @@ def _backwards(
         upstream: Gradients by value and log-det.
     """
     count, rest = stacks[0].shape[0], len(given)
-    inputs, arrays = _array(kept), [_array(stack) for stack in stacks]
+    read = _graphs.rows([kept, *stacks])
     by_numbers = [
         tf.TensorArray(stack.dtype, count, element_shape=stack.shape[1:])
         for stack in stacks
@@ -275,7 +297,8 @@ def _backwards(
     def body(
         i: tf.Tensor, by_value: tf.Tensor, by_given: Any, by_numbers: Any
     ) -> tuple[Any, ...]:
-        now = [inputs.read(i), *given, *(array.read(i) for array in arrays)]
+        value, *numbers = read(i)
+        now = [value, *given, *numbers]
         found = checkpoint.gradients(step, now, (by_value, upstream[1]))
         by_given = [a + b for a, b in zip(by_given, found[1 : 1 + rest], strict=True)]
         numbers = [g for g in found[1 + rest :] if g.dtype.is_floating]

@@ -47,6 +47,13 @@ class MaskSplit:
         first = self.sizes[1]
         self._is_swapped = self._order == places_in_order[first:] + tuple(range(first))
 
+    @property
+    def changes_first_half(self) -> bool | None:
+        """Whether the first half is changed, `None` if no half of all places is."""
+        if self.sizes[0] != self.sizes[1] or not (self._is_ordered or self._is_swapped):
+            return None
+        return self._is_swapped
+
     def split(self, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return what is kept and what is changed."""
         # `tf.split`, as the gradient of a slice of channels is several times slower.

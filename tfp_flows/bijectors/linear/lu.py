@@ -178,7 +178,10 @@ class LU(Linear):
             upper=np.triu(factors, 1),
             log_diagonal=log_diagonal,
             signs=np.sign(diagonal),
-            permutation=places,
+            # Loops would go through a tensor of places that change nothing.
+            permutation=None
+            if isinstance(init, str) and init == "identity"
+            else places,
             max_log_scale=max_log_scale,
         )
         if not use_shift:
@@ -214,8 +217,7 @@ class LU(Linear):
         diagonal = tf.exp(log_diagonal)
         if self.signs is not None:
             diagonal = diagonal * tf.convert_to_tensor(self.signs)
-        strict = tf.convert_to_tensor(self.lower)
-        lower = products.lower_triangle(strict, tf.ones_like(strict[..., 0]))
+        lower = products.unit_lower_triangle(tf.convert_to_tensor(self.lower))
         upper = products.upper_triangle(tf.convert_to_tensor(self.upper), diagonal)
         return (lower, upper), tf.reduce_sum(log_diagonal, axis=-1)
 
@@ -227,5 +229,5 @@ class LU(Linear):
     def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
         places = self._both_ways()
         x = y if places is None else products.permute(y, *places)
-        x = products.solve_triangular(factors[0], x, lower=True)
-        return products.solve_triangular(factors[1], x, lower=False)
+        lower, upper = factors
+        return products.solve_factors(lower, upper, x)

@@ -12,7 +12,7 @@ from tfp_flows._types import DType, Seed, TensorLike
 from tfp_flows.bijectors._core import arguments, monotone
 from tfp_flows.bijectors._core.parameters import MAX_LOG_SCALE, Option, Parameter
 from tfp_flows.bijectors.linear.base import SHIFT, Factors, Linear
-from tfp_flows.math.linear import products
+from tfp_flows.math.linear import low_rank, products
 
 __all__ = ["LowRankAffine", "TriangularAffine"]
 
@@ -194,7 +194,7 @@ class LowRankAffine(Linear):
         strict = tf.convert_to_tensor(self.off_diagonal)
         triangle = products.lower_triangle(strict, tf.exp(log_diagonal))
         left, right = tf.convert_to_tensor(self.left), tf.convert_to_tensor(self.right)
-        log_det = products.low_rank_log_det(triangle, log_diagonal, left, right)
+        log_det = low_rank.low_rank_log_det(triangle, log_diagonal, left, right)
         return (triangle, left, right), log_det
 
     def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
@@ -204,4 +204,4 @@ class LowRankAffine(Linear):
 
     def _solution(self, factors: Factors, y: tf.Tensor) -> tf.Tensor:
         triangle, left, right = factors
-        return products.low_rank_solve(triangle, left, right, y)
+        return low_rank.low_rank_solve(triangle, left, right, y)

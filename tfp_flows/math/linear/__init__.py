@@ -1,11 +1,13 @@
 """Products, triangles and rotations."""
 
 from tfp_flows.math.linear import (
+    low_rank,
     products,
     rotations,
 )
 
 __all__ = [
+    "low_rank",
     "products",
     "rotations",
 ]

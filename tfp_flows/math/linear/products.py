@@ -16,17 +16,16 @@ __all__ = [
     "bounded_log_scale",
     "broadcast_log_det",
     "cayley",
-    "log_abs_det",
-    "low_rank_log_det",
-    "low_rank_solve",
     "lower_triangle",
     "matvec",
     "orthonormal_rows",
     "permute",
     "reflect",
+    "solve_factors",
     "solve_triangular",
     "transpose",
     "unbounded_log_scale",
+    "unit_lower_triangle",
     "upper_triangle",
     "with_diagonal",
 ]
@@ -80,6 +79,8 @@ def broadcast_log_det(
     static = tf.broadcast_static_shape(log_det.shape, batch)
     if static.is_fully_defined():
         return tf.broadcast_to(log_det, static)
+    if log_det.shape.rank == 0 and batch.rank == 1:
+        return tf.fill(tf.shape(value)[:1], log_det)
     shape = tf.shape(value)[: tf.rank(value) - event_ndims]
     shape = tf.broadcast_dynamic_shape(tf.shape(log_det), shape)
     return tf.ensure_shape(tf.broadcast_to(log_det, shape), static)
@@ -144,6 +145,8 @@ def _on_rows(
     """
     static = x.shape
     trailing = batch_ndims + 1
+    if static.rank == 2 and batch_ndims == 0:
+        return function(x)
     if static.rank is not None and static.rank < trailing:
         x = tf.reshape(x, tf.concat([[1] * (trailing - static.rank), tf.shape(x)], 0))
         x.set_shape([1] * (trailing - static.rank) + static.as_list())
@@ -197,13 +200,49 @@ def solve_triangular(matrix: tf.Tensor, y: tf.Tensor, *, lower: bool) -> tf.Tens
     Returns:
         Events, `[..., D]`.
     """
+    return _solve([(matrix, lower)], y)
+
+
+def solve_factors(lower: tf.Tensor, upper: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Return the `x` with `L @ U @ x = y`, for events `[..., D]`.
+
+    Args:
+        lower: Lower triangular matrices, `[..., D, D]`.
+        upper: Upper triangular matrices, `[..., D, D]`.
+        y: Events, `[..., D]`.
+
+    Returns:
+        Events, `[..., D]`.
+    """
+    if lower.shape.rank != upper.shape.rank:
+        return _solve([(upper, False)], _solve([(lower, True)], y))
+    return _solve([(lower, True), (upper, False)], y)
+
+
+def _solve(factors: Sequence[tuple[tf.Tensor, bool]], y: tf.Tensor) -> tf.Tensor:
+    """Solve with one triangular matrix after the other; each is lower or not."""
 
     def solve(rows: tf.Tensor) -> tf.Tensor:
         columns = tf.linalg.matrix_transpose(rows)
-        x = tf.linalg.triangular_solve(matrix, columns, lower=lower)
-        return tf.linalg.matrix_transpose(x)
+        for matrix, lower in factors:
+            columns = tf.linalg.triangular_solve(matrix, columns, lower=lower)
+        return tf.linalg.matrix_transpose(columns)
 
-    return _on_rows(solve, y, matrix.shape.rank - 2)
+    return _on_rows(solve, y, factors[0][0].shape.rank - 2)
+
+
+def unit_lower_triangle(strict: tf.Tensor) -> tf.Tensor:
+    """Return the lower triangular matrix with ones on its diagonal.
+
+    Args:
+        strict: Matrix of which only the part below the diagonal is used, `[..., D, D]`.
+
+    Returns:
+        Matrices, `[..., D, D]`.
+    """
+    size = strict.shape[-1]
+    below = np.tri(size, k=-1, dtype=bool)
+    return tf.where(below, strict, np.eye(size, dtype=strict.dtype.as_numpy_dtype))
 
 
 def lower_triangle(strict: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
@@ -234,7 +273,7 @@ def with_diagonal(matrix: tf.Tensor, diagonal: tf.Tensor) -> tf.Tensor:
         diagonal: `[..., D]`; leading dimensions broadcast.
     """
     on = np.eye(matrix.shape[-1], dtype=bool)
-    return tf.where(on, diagonal[..., tf.newaxis, :], matrix)
+    return tf.where(on, tf.expand_dims(diagonal, -2), matrix)
 
 
 def reflect(vectors: tf.Tensor, x: tf.Tensor, *, inverse: bool = False) -> tf.Tensor:
@@ -317,74 +356,3 @@ def cayley(skew: tf.Tensor, size: int) -> tf.Tensor:
     # the polar decomposition squares that error.
     gram = tf.matmul(rotation, rotation, transpose_a=True)
     return tf.matmul(rotation, 1.5 * eye - 0.5 * gram)
-
-
-@tf.custom_gradient
-def log_abs_det(
-    matrix: tf.Tensor,
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Return `log|det A|` of small matrices `[..., R, R]`, also where XLA compiles.
-
-    XLA knows no `slogdet`, so the value comes from a QR decomposition. The gradient is
-    `inv(A).T`.
-    """
-    _, triangle = tf.linalg.qr(matrix)
-    diagonal = tf.linalg.diag_part(triangle)
-
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        inverse = tf.linalg.inv(matrix)
-        upstream = tf.convert_to_tensor(upstream)
-        return upstream[..., tf.newaxis, tf.newaxis] * tf.linalg.matrix_transpose(
-            inverse
-        )
-
-    return tf.reduce_sum(tf.math.log(tf.abs(diagonal)), axis=-1), gradient
-
-
-def low_rank_log_det(
-    triangle: tf.Tensor, log_diagonal: tf.Tensor, left: tf.Tensor, right: tf.Tensor
-) -> tf.Tensor:
-    """Return `log|det(T + V @ W.T)|` by the matrix determinant lemma.
-
-    Args:
-        triangle: Lower triangular `T`, `[..., D, D]`.
-        log_diagonal: Logarithm of its diagonal, `[..., D]`.
-        left: `V`, `[..., D, R]`.
-        right: `W`, `[..., D, R]`.
-
-    Returns:
-        `sum(log_diagonal) + log|det(I + W.T @ inv(T) @ V)|`, `[...]`.
-    """
-    capacitance, _ = _capacitance(triangle, left, right)
-    return tf.reduce_sum(log_diagonal, axis=-1) + log_abs_det(capacitance)
-
-
-def low_rank_solve(
-    triangle: tf.Tensor, left: tf.Tensor, right: tf.Tensor, y: tf.Tensor
-) -> tf.Tensor:
-    """Return the `x` with `(T + V @ W.T) @ x = y`, by Woodbury's identity.
-
-    Args:
-        triangle: Lower triangular `T`, `[..., D, D]`.
-        left: `V`, `[..., D, R]`.
-        right: `W`, `[..., D, R]`.
-        y: Events, `[..., D]`.
-
-    Returns:
-        Events, `[..., D]`.
-    """
-    capacitance, solved = _capacitance(triangle, left, right)
-    first = solve_triangular(triangle, y, lower=True)
-    # `inv(T) @ V @ inv(capacitance)`, as the solution of the transposed system.
-    columns = tf.linalg.matrix_transpose(solved) + tf.zeros_like(capacitance[..., :1])
-    factor = tf.linalg.solve(tf.linalg.matrix_transpose(capacitance), columns)
-    return first - matvec(factor, matvec(right, first, transpose=True), transpose=True)
-
-
-def _capacitance(
-    triangle: tf.Tensor, left: tf.Tensor, right: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return `I + W.T @ inv(T) @ V` and `inv(T) @ V`."""
-    solved = tf.linalg.triangular_solve(triangle, left, lower=True)
-    inner = tf.matmul(right, solved, transpose_a=True)
-    return inner + tf.linalg.eye(inner.shape[-1], dtype=inner.dtype), solved

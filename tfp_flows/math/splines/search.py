@@ -89,9 +89,17 @@ def _choose(passed: list[tf.Tensor], table: list[Any]) -> tf.Tensor:
     return chosen
 
 
-def _last(passed: list[tf.Tensor], first: tf.Tensor, step: int) -> tf.Tensor:
-    """Return `first` plus `step` for each condition that holds, as a float."""
-    squares = [tf.square(first + float(step * i)) for i in range(len(passed) + 1)]
+def _last(
+    passed: list[tf.Tensor], first: tf.Tensor | None, step: int, like: tf.Tensor
+) -> tf.Tensor:
+    """Return `first` plus `step` for each condition that holds, a float as `like`."""
+    if not passed:
+        return tf.zeros_like(like) if first is None else first
+    steps = [float(step * i) for i in range(len(passed) + 1)]
+    if first is None:
+        squares = [tf.constant(one * one, like.dtype) for one in steps]
+    else:
+        squares = [tf.square(first + one) for one in steps]
     return tf.sqrt(_choose(passed, squares))  # the root: see the top of this file
 
 
@@ -140,9 +148,9 @@ class _Axis:
         below = [middle - step for step in reversed(down)]
         return [*below, middle, *(middle + step for step in up)]
 
-    def knot(self, index: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-        """Return the knot of an index."""
-        return self.bounds.equal_knot(index, self.logits.shape[0]) + shift / self.rate
+    def knot(self, equal: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+        """Return the knot where `equal` would be that of equal bins."""
+        return equal + shift / self.rate
 
     def gradient(
         self,
@@ -167,12 +175,16 @@ class _Axis:
 
 
 def _passed(
-    value: tf.Tensor, axis: _Axis, first: tf.Tensor, shifts: list[tf.Tensor], step: int
+    value: tf.Tensor,
+    axis: _Axis,
+    first: tf.Tensor | None,
+    shifts: list[tf.Tensor],
+    step: int,
 ) -> list[tf.Tensor]:
     """Return whether a value is not below the inner edges that come after `first`."""
     bins = axis.logits.shape[0]
     length = (axis.bounds.high - axis.bounds.low) / bins
-    offset = value - axis.bounds.equal_knot(first, bins)
+    offset = value - axis.bounds.equal_knot(0.0 if first is None else first, bins)
     return [
         (offset - length * float(step * i)) * axis.rate >= shift
         for i, shift in enumerate(shifts[1:-1], 1)
@@ -185,7 +197,7 @@ def _search(
     """Return the bin of `value`, whose slopes are logits, and its index as a float."""
     bounds, bins = axes[0].bounds, slopes.shape[0] - 1
     size = _block_size(bins)
-    first = tf.zeros_like(value)
+    first = None
     ends: list[Any] = [None, None]
     if size < bins:
         edges = [
@@ -194,7 +206,8 @@ def _search(
             )
             for axis in axes
         ]
-        first = _last(_passed(value, axes[by], first, edges[by], size), first, size)
+        inner = _passed(value, axes[by], None, edges[by], size)
+        first = _last(inner, None, size, value)
         passed = [first >= float(i * size) for i in range(1, bins // size)]
         starts = [_choose(passed, edge[:-1]) for edge in edges]
         ends = [_choose(passed, edge[1:]) for edge in edges]
@@ -208,17 +221,19 @@ def _search(
         )
     else:
         edges = [axis.shifts(tf.unstack(axis.weights - axis.mean)) for axis in axes]
-    index = _last(_passed(value, axes[by], first, edges[by], 1), first, 1)
-    local = index - first
+    inner = _passed(value, axes[by], first, edges[by], 1)
+    index = _last(inner, first, 1, value)
+    local = index if first is None else index - first
     passed = [local >= float(i) for i in range(1, size)]
     is_first, is_last = index < 1.0, index >= float(bins - 1)
     low, high = (tf.cast(bound, value.dtype) for bound in bounds[:2])
+    equal = bounds.equal_knot(index, bins), bounds.equal_knot(index + 1.0, bins)
     knots = []
     for axis, edge, end in zip(axes, edges, ends, strict=True):
-        knot = axis.knot(index, _choose(passed, edge[:-1]))
+        knot = axis.knot(equal[0], _choose(passed, edge[:-1]))
         knots.append(tf.where(is_first, low, knot))
         until = [*edge[1:-1], edge[-1] if end is None else end]
-        knot = axis.knot(index + 1.0, _choose(passed, until))
+        knot = axis.knot(equal[1], _choose(passed, until))
         knots.append(tf.where(is_last, high, knot))
     raw = tf.unstack(slopes)
     slope0, slope1 = (_choose(passed, part) for part in (raw[:-1], raw[1:]))
