@@ -10,10 +10,10 @@ from tensorflow_probability import distributions as tfd
 
 import tfp_flows as tfpf
 from tfp_flows import inference
-from tfp_flows.inference import starts, targets
+from tfp_flows.inference import drift, starts, targets
 from tfp_flows.training import AlphaDivergence
 
-QUIET = {"seed": 0, "verbose": 0, "draws": 4_000}
+QUIET = {"seed": 0, "verbose": 0, "draws": 4_000, "check_steps": 0}
 COUNTS = [1.0, 4.0, 2.0]
 
 
@@ -72,10 +72,39 @@ def test_judgement_tells_a_flow_that_fails_from_one_that_does_not():
     assert not bad.reliable
     assert "do not trust" in str(bad)
     assert "MCMC" in bad.judgement
-    _, good = inference.fit_posterior(wide, "linear", start="laplace", **options)
+    checked = {**options, "check_steps": 20}
+    _, good = inference.fit_posterior(wide, "linear", start="laplace", **checked)
     assert good.reliable
+    assert good.drift.reliable
+    assert good.drift.names == tuple(f"x{i}" for i in range(8))
     assert good.ess_per_draw > 0.99
     assert "can be trusted" in str(good)
+
+
+@pytest.mark.parametrize(("ratio", "trusted"), [(1.5, False), (1.0, True)])
+def test_draws_that_chains_leave_are_not_trusted_however_good_their_weights(
+    ratio, trusted
+):
+    normal = tfd.Sample(tfd.Normal(0.0, 1.0), 1)
+    sample = inference.importance_sample(normal, normal, 3_000, seed=0)
+    moved = drift.Drift(
+        names=("x",),
+        shifts=np.zeros(1),
+        ratios=np.array([ratio]),
+        doubtful=np.array([ratio > 1.1]),
+        acceptance=0.8,
+        states=np.zeros([1, 1]),
+        gradients=1,
+    )
+    report = inference.PosteriorReport(
+        elbo=inference.Estimate(0.0, 0.1), sample=sample, start="none", start_elbo=0.0,
+        flow=None, whitened=None, losses=(), drift=moved,
+    )  # fmt: skip
+    assert sample.reliable
+    assert report.reliable is trusted
+    assert ("1.50 times what it was" in str(report)) is not trusted
+    assert ("can be trusted" in str(report)) is trusted
+    assert ("compare with MCMC" in str(report)) is not trusted
 
 
 @pytest.mark.slow

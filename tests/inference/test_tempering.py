@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfp_flows.inference import tempering
+from tfp_flows.inference import proposals, tempering
 
 
 def test_the_next_power_keeps_half_of_the_states_effective():
@@ -27,6 +27,6 @@ def test_the_last_power_is_1_and_states_outside_have_no_weight():
 def test_states_are_resampled_by_their_weights():
     weights = np.array([0.0, 0.5, 0.125, 0.375])
     weights = np.repeat(weights / 100.0, 100)
-    found = tempering._resampled(weights, np.random.default_rng(0))
+    found = proposals.resampled(weights, 400, np.random.default_rng(0))
     counts = np.bincount(found // 100, minlength=4)
     np.testing.assert_allclose(counts, [0, 200, 50, 150], atol=1)

@@ -148,9 +148,7 @@ class ImportanceSample:
         """
         _checks.count(n, 1, "n")
         rng = _context.generator(seed)
-        cumulative = np.cumsum(self.smoothed.weights)
-        places = (np.arange(n) + rng.uniform()) / n * cumulative[-1]
-        rows = np.minimum(np.searchsorted(cumulative, places), len(self) - 1)
+        rows = proposals.resampled(self.smoothed.weights, n, rng)
         parts = []
         size = self._draws.block_size
         for index in np.unique(rows // size):

@@ -13,7 +13,8 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks, _context, flows, training
 from tfp_flows._types import DType, Shape
-from tfp_flows.inference import importance, proposals, starts, targets
+from tfp_flows.inference import drift, importance, proposals, starts, targets
+from tfp_flows.inference.drift import Drift
 from tfp_flows.inference.whitened import Whitened
 from tfp_flows.training.objectives.drawing import FromTarget
 
@@ -49,6 +50,8 @@ class PosteriorReport:
         flow: The flow, over vectors without bounds relative to the start.
         whitened: The target over these vectors.
         losses: The loss of each epoch of the best restart.
+        drift: Whether chains that start at the weighted draws stay there; `None` where
+            this was not checked, as weights fail already.
     """
 
     elbo: importance.Estimate
@@ -58,6 +61,7 @@ class PosteriorReport:
     flow: flows.Flow
     whitened: Whitened
     losses: tuple[float, ...]
+    drift: Drift | None = None
 
     @property
     def ess_per_draw(self) -> float:
@@ -71,14 +75,17 @@ class PosteriorReport:
 
     @property
     def reliable(self) -> bool:
-        """Whether reweighted draws can be trusted."""
-        return self.sample.reliable
+        """Whether reweighted draws can be trusted: by their weights, and by chains."""
+        stays = self.drift is None or self.drift.reliable
+        return self.sample.reliable and stays
 
     @property
     def judgement(self) -> str:
         """A sentence that says whether the posterior can be trusted, and what to do."""
-        found = self.sample.judgement
-        if not self.reliable and "do not trust" in found:
+        found, advice = self.sample.judgement, "do not trust" in self.sample.judgement
+        if self.drift is not None and not self.drift.reliable:
+            found, advice = self.drift.judgement, True
+        if advice:
             found += (
                 " Try more steps, restarts, a larger flow, or the objective 'alpha', "
                 "and compare with MCMC."
@@ -106,6 +113,7 @@ def fit_posterior(
     learning_rate: float = 3e-3,
     restarts: int = 1,
     draws: int = 10_000,
+    check_steps: int = 20,
     event_shape: Shape | None = None,
     support: tfb.Bijector | None = None,
     dtype: DType = "float32",
@@ -134,6 +142,10 @@ def fit_posterior(
         restarts: Number of fits, of other initial weights and draws, of which that of
             the highest lower bound is kept. A flow that is given cannot be restarted.
         draws: Draws for the report.
+        check_steps: Steps of 512 chains that start at the weighted draws, where weights
+            are as they should be, and tell whether the target has mass where the flow
+            has no draws, which no weight shows. A step is twelve gradients; 20 steps
+            are as many as 960 updates, but do not pass the flow. 0 leaves them out.
         event_shape: Shape of an event of a function.
         support: Map from numbers without bounds to events, for a target that does not
             say where its events lie.
@@ -171,6 +183,7 @@ def fit_posterior(
     _checks.one_of(start, starts.STARTS, "start")
     for name, value in {"steps": steps, "restarts": restarts, "draws": draws}.items():
         _checks.count(value, 1, name)
+    _checks.count(check_steps, 0, "check_steps")
     if isinstance(flow, flows.Flow) and event_shape is None and support is None:
         event_shape = flow.event_shape
     read = targets.read(target, event_shape=event_shape, support=support, dtype=dtype)
@@ -205,6 +218,9 @@ def fit_posterior(
             best = found
     if best is None:
         raise AssertionError  # `restarts` is at least 1
+    if check_steps and best.sample.reliable:
+        moved = drift.measure(whitened, best.flow, check_steps, number)
+        best = dataclasses.replace(best, drift=moved)
     if verbose not in (0, "0"):
         print(best, flush=True)
     return whitened.posterior(best.flow), best

@@ -12,7 +12,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks, flows
 from tfp_flows.inference import targets
 
-__all__ = ["Draws", "density"]
+__all__ = ["Draws", "density", "resampled"]
 
 # Draws of so many numbers in all are kept, and not drawn again.
 MOST_KEPT = 10_000_000
@@ -148,3 +148,10 @@ def _require_numbers(log_weights: np.ndarray, x: Any) -> None:
         "-inf where the density is 0, or give the bounds by `support`."
     )
     raise ValueError(msg)
+
+
+def resampled(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return indices of draws in proportion to their weights, evenly spaced."""
+    cumulative = np.cumsum(weights)
+    places = (rng.uniform() + np.arange(count)) / count * cumulative[-1]
+    return np.minimum(np.searchsorted(cumulative, places), len(weights) - 1)

@@ -117,6 +117,8 @@ def sample_posterior(
     number = int(_context.generator(seed).integers(2**31))
     length = _Length(num_draws, burn_in, num_chains)
     if method == "neutra":
+        # The chains of the draws check more than those of the fit would.
+        options = {"check_steps": 0, **options}
         options.update(steps=steps, start=start, verbose=verbose)
         return of_vectors(read, _neutra(read, flow, length, number, options))
     _require_known(method, flow, options)

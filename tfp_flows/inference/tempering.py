@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _checks, flows
+from tfp_flows.inference import proposals
 from tfp_flows.inference.flow_proposal import FlowProposal
 from tfp_flows.inference.whitened import Whitened
 
@@ -136,7 +137,7 @@ class Tempering:
                     "`spread`, more `states`, or method 'neutra'."
                 )
                 raise ValueError(msg)
-            z = z[_resampled(weights, self._rng)]
+            z = z[proposals.resampled(weights, len(z), self._rng)]
             self._power.assign(power)
             self._refit(z, EPOCHS)
             states, gains, _ = self._advance(z, power)
@@ -227,11 +228,3 @@ def _weights(gains: np.ndarray, change: float) -> np.ndarray:
 
 def _effective(weights: np.ndarray) -> float:
     return float(1.0 / np.sum(weights**2))
-
-
-def _resampled(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return indices of states in proportion to their weights, evenly spaced."""
-    count = len(weights)
-    places = (rng.uniform() + np.arange(count)) / count
-    found = np.searchsorted(np.cumsum(weights), places)
-    return np.minimum(found, count - 1)

@@ -1,0 +1,195 @@
+"""Whether draws stay where they are when chains move them on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows import flows
+from tfp_flows.diagnostics import structures
+from tfp_flows.diagnostics.psis import psis
+from tfp_flows.inference import proposals
+from tfp_flows.inference.whitened import Whitened
+
+__all__ = ["Drift", "measure"]
+
+# Chains; leapfrogs of a step of each; the first step size, and the acceptance sought.
+CHAINS, LEAPFROGS, FIRST_STEP, ACCEPTANCE = 512, 12, 0.3, 0.8
+# Weighted draws that are compared with the chains.
+DRAWS = 10_000
+# What matters: a mean by so many deviations, a deviation by such a factor; and what is
+# seen, in standard errors.
+SHIFT, FACTOR, SEEN = 0.1, 1.1, 4.0
+# The smallest ratio whose logarithm is taken.
+SMALLEST = 1e-9
+# Where fewer proposals are accepted, chains have not moved.
+MOVES = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift:
+    """How far chains move away from the weighted draws at which they start.
+
+    All is in numbers without bounds.
+
+    Attributes:
+        names: Of the numbers, `[D]`.
+        shifts: By how much the chains' means are above those of the draws, in standard
+            deviations of these, `[D]`.
+        ratios: Standard deviations of the chains over those of the draws, `[D]`.
+        doubtful: Which numbers moved by more than chance, and by more than a tenth, in
+            mean or deviation, `[D]`.
+        acceptance: Mean probability that a proposal is accepted.
+        states: Where the chains were, vectors relative to the start, `[N, D]`.
+        gradients: Gradients of the target that the chains took.
+    """
+
+    names: tuple[str, ...]
+    shifts: np.ndarray
+    ratios: np.ndarray
+    doubtful: np.ndarray
+    acceptance: float
+    states: np.ndarray
+    gradients: int
+
+    @property
+    def moves(self) -> bool:
+        """Whether the chains moved, without which they say nothing."""
+        return self.acceptance >= MOVES
+
+    @property
+    def reliable(self) -> bool:
+        """Whether chains stay where the draws are."""
+        return self.moves and not bool(self.doubtful.any())
+
+    @property
+    def judgement(self) -> str:
+        """A sentence that says whether chains stay where the draws are."""
+        if not self.moves:
+            return (
+                f"Only {self.acceptance:.0%} of the proposals of chains that start at "
+                "the draws are accepted: they cannot say whether the draws "
+                "reach all of the target."
+            )
+        if self.reliable:
+            return "Chains that start at the draws stay there."
+        change = np.maximum(np.abs(self.shifts), np.abs(np.log(self.ratios)))
+        worst = int(np.argmax(np.where(self.doubtful, change, -1.0)))
+        return (
+            "Chains that start at the draws leave them: the standard deviation of "
+            f"{self.names[worst]} becomes {self.ratios[worst]:.2f} times what it was, "
+            f"its mean moves by {self.shifts[worst]:+.2f} deviations. Do not trust the "
+            "draws, weighted or not: the flow does not reach all of the target."
+        )
+
+    def __repr__(self) -> str:
+        return f"Drift: {self.judgement}"
+
+
+def measure(whitened: Whitened, flow: flows.Flow, steps: int, seed: int) -> Drift:
+    """Start chains at weighted draws of a flow, and compare where they go.
+
+    Chains of Hamiltonian Monte Carlo leave the target as it is: were the weighted draws
+    the target's, their moments would stay. Where the flow has no draws no weight can be
+    large, but chains walk there. They do so relative to the start, not over the base of
+    the flow, in which what it does not reach lies far away.
+
+    Args:
+        whitened: The target.
+        flow: The flow over vectors relative to the start.
+        steps: Steps of each chain; in the first half the step size adapts.
+        seed: Int that fixes draws and chains.
+    """
+    x, weights = _weighted(whitened, flow, seed)
+    kept = proposals.resampled(weights, CHAINS, np.random.default_rng(seed))
+    run = _chains(whitened, steps, seed)
+    states, log_ratios = run(tf.gather(x, kept))
+    draws, moved = (np.asarray(whitened.unwhitened(v), np.float64) for v in (x, states))
+    return Drift(
+        names=tuple(_names(whitened)),
+        acceptance=float(np.mean(np.exp(np.minimum(log_ratios, 0.0)))),
+        states=np.asarray(states),
+        gradients=CHAINS * (1 + steps * LEAPFROGS),
+        **_compared(draws, weights, moved.reshape((-1, CHAINS, draws.shape[-1]))),
+    )
+
+
+def _weighted(
+    whitened: Whitened, flow: flows.Flow, seed: int
+) -> tuple[tf.Tensor, np.ndarray]:
+    """Return draws of a flow, `[N, D]`, and their smoothed weights."""
+    density = proposals.density(flow, "flow")
+    x, log_q = density.experimental_sample_and_log_prob(DRAWS, seed=[seed, 4])
+    return x, psis(np.asarray(whitened.log_prob(x) - log_q, np.float64)).weights
+
+
+def _chains(
+    whitened: Whitened, steps: int, seed: int
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Return a function of starts that runs chains from there, without XLA.
+
+    It returns the vectors of the second half of the steps, and the logarithms of the
+    acceptance ratios. So few steps are over before XLA has compiled one.
+
+    Args:
+        whitened: The target.
+        steps: Number of steps.
+        seed: Int that fixes them.
+    """
+    dtype = whitened.target.dtype
+
+    @tf.function(autograph=False)
+    def run(first: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        settling = steps // 2
+        kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
+            tfp.mcmc.HamiltonianMonteCarlo(
+                whitened.log_prob, tf.constant(FIRST_STEP, dtype), LEAPFROGS
+            ),
+            num_adaptation_steps=settling,
+            target_accept_prob=tf.constant(ACCEPTANCE, dtype),
+        )
+        states, log_ratios = tfp.mcmc.sample_chain(
+            steps - settling,
+            first,
+            kernel=kernel,
+            num_burnin_steps=settling,
+            trace_fn=lambda _, results: results.inner_results.log_accept_ratio,
+            seed=tf.constant([seed, 5], tf.int32),
+        )
+        return tf.reshape(states, [-1, first.shape[-1]]), log_ratios
+
+    return run
+
+
+def _compared(
+    draws: np.ndarray, weights: np.ndarray, moved: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return changes of moments from draws `[N, D]` to chains `[steps, chains, D]`."""
+    mean = weights @ draws
+    deviation = np.sqrt(weights @ (draws - mean) ** 2)
+    scaled, given = (moved - mean) / deviation, (draws - mean) / deviation
+    shifts, squares = (_mean(v) for v in (scaled, scaled**2))
+    share = np.sum(weights**2)
+    shift_errors = np.sqrt(shifts[1] ** 2 + share)
+    square_errors = np.sqrt(squares[1] ** 2 + share * (weights @ given**4))
+    ratios = np.sqrt(np.maximum(squares[0] - shifts[0] ** 2, 0.0))
+    moves = np.abs(shifts[0]) > np.maximum(SHIFT, SEEN * shift_errors)
+    widens = np.abs(np.log(np.maximum(ratios, SMALLEST))) > np.log(FACTOR)
+    widens &= np.abs(squares[0] - 1.0) > SEEN * square_errors
+    return {"shifts": shifts[0], "ratios": ratios, "doubtful": moves | widens}
+
+
+def _mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return means over steps and chains `[steps, chains, D]`, and standard errors."""
+    each = values.mean(axis=0)
+    return each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(len(each))
+
+
+def _names(whitened: Whitened) -> list[str]:
+    """Return names of the numbers without bounds, `x0` and so on."""
+    names, shapes = zip(*whitened.target.parts, strict=True)
+    return structures.column_names(list(names), list(shapes))
