@@ -180,3 +180,19 @@ def test_a_variable_given_as_condition_of_a_call_is_never_remembered():
     found = chain.inverse(x, condition=given)
     wanted = chain.inverse(tf.identity(x), condition=given.value())
     np.testing.assert_array_equal(found, wanted)
+
+
+def test_divergences_have_the_batch_of_the_conditions():
+    flow = small.perturbed(small.build("maf", 2, 1))
+    conditions = np.array([[-1.0], [0.0], [2.0]], "float32")
+    density, other = flow.distribution(conditions), flow.distribution(conditions + 1.0)
+    np.testing.assert_array_equal(tfd.kl_divergence(density, density), np.zeros(3))
+    independent = tfd.Independent(density, 1)
+    assert float(tfd.kl_divergence(independent, independent)) == 0.0
+    plain = tfd.MultivariateNormalDiag([0.0, 0.0])
+    for pair in ((density, other), (density, plain), (plain, density)):
+        with pytest.raises(NotImplementedError):
+            tfd.kl_divergence(*pair)
+    trained = small.perturbed(small.build("maf", 2, 1), seed=5)
+    with pytest.raises(NotImplementedError, match=r"Average a\.log_prob"):
+        tfd.kl_divergence(density, trained.distribution(conditions))

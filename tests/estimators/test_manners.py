@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -76,6 +78,52 @@ def test_constant_columns_are_named():
         small.density().fit(FRAME.assign(mass=1.0))
     with pytest.raises(ValueError, match=r"y must have columns that vary"):
         small.conditional().fit(X, np.ones(60))
+
+
+@pytest.mark.parametrize("make", small.ALL)
+def test_constant_columns_are_refused_or_noticed_by_every_estimator(make):
+    still = FRAME.assign(mass=1.0)
+    if make is small.conditional:  # features only tell densities apart
+        with pytest.warns(UserWarning, match="'mass' is constant"):
+            make().fit(still, Y)
+        return
+    with pytest.raises(ValueError, match=r"column\(s\) 'mass'.*VarianceThreshold"):
+        make().fit(still, target(make))
+
+
+PROCESSES = """
+import joblib, numpy as np, sys
+from sklearn.model_selection import cross_val_score
+from tests.estimators import small
+
+X = np.random.default_rng(0).normal(size=(60, 2))
+if __name__ == "__main__":
+    density = small.density().fit(X)
+    if sys.argv[1] == "loky":
+        print(cross_val_score(small.density(), X, cv=2, n_jobs=2).shape)
+    else:
+        call = joblib.delayed(density.score)
+        with joblib.parallel_backend("multiprocessing"):
+            joblib.Parallel(n_jobs=2)(call(X) for _ in range(2))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_processes_of_joblib_work_or_say_why_not(backend, repository):
+    done = subprocess.run(
+        [sys.executable, "-c", PROCESSES, backend],
+        capture_output=True,
+        text=True,
+        cwd=repository,
+        check=False,
+    )
+    if backend == "loky":
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout.strip() == "(2,)"
+    else:
+        assert done.returncode == 1
+        assert "is a fork of" in done.stderr
 
 
 @pytest.mark.slow

@@ -109,6 +109,64 @@ def test_weights_alone_have_a_checksum(good, tmp_path):
         other.load_weights(path)
 
 
+def test_keras_finds_a_changed_architecture(good, tmp_path):
+    def edit(config):
+        config["config"]["activation"] = "tanh"
+
+    path = with_config(good, tmp_path / "f.keras", edit)
+    for load in (tfpf.load, keras.saving.load_model):
+        with pytest.raises(ValueError, match=r"`config\.json` is not the one that was"):
+            load(path)
+
+    def of_before(config):
+        del config["config"]["sha256"]
+
+    path = with_config(good, tmp_path / "f.keras", of_before)
+    wanted = tfpf.load(good).log_prob([[0.1, 2.0]])
+    found = keras.saving.load_model(path).log_prob([[0.1, 2.0]])
+    np.testing.assert_array_equal(found, wanted)
+    assert "sha256" not in tfpf.load(good).get_config()
+
+
+def test_keras_finds_changed_weights_of_an_embedding(tmp_path):
+    path, weights = tmp_path / "f.keras", tmp_path / "f.weights.h5"
+
+    def build():
+        dense = keras.layers.Dense
+        network = keras.Sequential([dense(4, activation="tanh"), dense(2)])
+        return small.build("maf", 2, 3, embedding=network)
+
+    flow, x, c = build(), np.ones([1, 2]), np.ones([1, 3])
+    small.perturbed(flow).save(path)
+    flow.save_weights(weights)
+    other = build()
+    other.load_weights(weights)
+    for loaded in (other, keras.saving.load_model(path)):
+        np.testing.assert_array_equal(loaded.log_prob(x, c), flow.log_prob(x, c))
+    names = []
+
+    def raised(data):
+        stream = io.BytesIO(data)
+        with h5py.File(stream, "r+") as file:
+
+            def change(name, item):
+                if isinstance(item, h5py.Dataset) and "dense" in name:
+                    names.append(name)
+                    item[...] += 1.0
+
+            file.visititems(change)
+        return stream.getvalue()
+
+    changed = rewritten(path, tmp_path / "g.keras", "model.weights.h5", raised)
+    assert len(names) == 4
+    for load in (tfpf.load, keras.saving.load_model):
+        with pytest.raises(ValueError, match="weights are not those that were saved"):
+            load(changed)
+    weights.write_bytes(raised(weights.read_bytes()))
+    with pytest.raises(ValueError, match="weights are not those that were saved"):
+        other.load_weights(weights)
+
+
 @pytest.mark.parametrize("comment", [b"hello", b"{}", b'{"tfp_flows": [1, 2]}'])
 def test_a_damaged_seal_is_refused(good, tmp_path, comment):
     path = tmp_path / "f.keras"

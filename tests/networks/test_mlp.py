@@ -194,6 +194,15 @@ def test_half_precision_stays_inside(half):
     assert 0.0 < np.abs(out - twin(X)).max() < 1.0
 
 
+@pytest.mark.parametrize("build", [mlp, made])
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_far_conditions_do_not_overflow_half_precision(build, half):
+    network = stirred(build(condition_shape=2, compute_dtype=half))
+    far = np.tile([[1e6, -3e38]], [len(X), 1]).astype("float32")
+    assert np.isfinite(network(X, far)).all()
+    assert np.isnan(network(X, far * np.nan)).any()
+
+
 @pytest.mark.colab
 @pytest.mark.parametrize("build", [mlp, made])
 def test_seed_fixes_the_weights(build):

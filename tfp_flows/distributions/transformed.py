@@ -83,3 +83,24 @@ class FlowDistribution(Named, Picklable, Noticing, tfd.TransformedDistribution):
         ndims = len(self.event_shape)
         inner = self.bijector.bijector.experimental_batch_shape(ndims)
         return self.distribution.batch_shape.rank == 0 and inner.rank == 0
+
+
+@tfd.RegisterKL(FlowDistribution, FlowDistribution)
+def _kl_divergence(
+    a: FlowDistribution, b: FlowDistribution, name: str | None = None
+) -> tf.Tensor:
+    """Return the divergence of two densities of one map: that of their bases.
+
+    Raises:
+        NotImplementedError: If the maps differ.
+    """
+    if a.bijector != b.bijector:
+        msg = (
+            "The divergence of two flows has a closed form only if they have one map. "
+            "Average a.log_prob(x) - b.log_prob(x) over draws x of a."
+        )
+        raise NotImplementedError(msg)
+    with tf.name_scope(name or "kl_flows"):
+        found = tfd.kl_divergence(a.distribution, b.distribution)
+        shape = tf.broadcast_dynamic_shape(a.batch_shape_tensor(), tf.shape(found))
+        return tf.broadcast_to(found, shape)

@@ -19,7 +19,7 @@ from tfp_flows.bijectors._core.base import Bijector, inverse_and_log_det
 from tfp_flows.bijectors.linear.permutation import Permutation
 from tfp_flows.bijectors.normalization import standardize
 from tfp_flows.distributions.naming import given_name
-from tfp_flows.flows._model import batch, compiled, condition_kinds, variables
+from tfp_flows.flows._model import batch, compiled, condition_kinds, seal, variables
 from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.config import Configured
 from tfp_flows.flows._model.describe import Described
@@ -131,6 +131,7 @@ class Flow(
             )
             inner = self._embedding.output_shape
         self._embedding_network = embedding
+        self._embedding_seal = seal.of_network(embedding)  # to be loaded after it
         self._maps = self._make_maps(inner)
         self._stack = self._assemble(self._maps)
         self._auxiliary_modules = self._make_auxiliary_modules(inner)

@@ -201,4 +201,4 @@ class AnyOrder(dense.StackNetwork):
     def _cast(self, condition: tf.Tensor | None) -> tf.Tensor | None:
         if condition is None:
             return None
-        return tf.cast(condition, self._compute_dtype)
+        return self._seen_condition(condition)

@@ -30,6 +30,8 @@ __all__ = [
 INPUT_BOUND = 3.0
 # So far out the bound is reached to all digits, and squares do not overflow yet.
 FAR_INPUT = 1e9
+# In float16, whose largest number is 65504, a condition counts as no farther out.
+FAR_CONDITION = 1e3
 # Functions of a scalar in `tf.nn` and `tf`; files name activations, and no other name
 # of TensorFlow may be reached through one.
 ACTIVATIONS = (
@@ -282,7 +284,7 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
             Parameters, `[P, D, N]`, in the type of `x`.
         """
         if condition is not None:
-            condition = tf.cast(condition, self._compute_dtype)
+            condition = self._seen_condition(condition)
         head = self._columns(
             self._named(self._weights), self._bounded_inputs(x), condition
         )
@@ -294,6 +296,14 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
             shape = tf.stack([width, size, tf.shape(x)[1]])
             out = tf.broadcast_to(out, shape)
         return out
+
+    def _seen_condition(self, condition: tf.Tensor) -> tf.Tensor:
+        """Return conditions in the type of the products, which may not overflow."""
+        if self._compute_dtype == "float16":
+            bounded = tf.clip_by_value(condition, -FAR_CONDITION, FAR_CONDITION)
+            # NaN stays what it is.
+            condition = tf.where(tf.math.is_nan(condition), condition, bounded)
+        return tf.cast(condition, self._compute_dtype)
 
     def _named(self, weights: Sequence[Any]) -> dict[str, tf.Tensor]:
         """Return the weights by name, in the type of the products."""

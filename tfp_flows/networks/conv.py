@@ -257,7 +257,7 @@ class ConvNet(base.Conditioner):
             Parameters, `[P, N, H, W, D]`, in the type of `x`.
         """
         if condition is not None:
-            condition = tf.cast(condition, self._compute_dtype)
+            condition = self._seen_condition(condition)
         count, dtype = None, x.dtype
         if not x.shape[0]:
             # On CPUs a convolution of no image returns a wrong shape: add a black one.

@@ -208,7 +208,7 @@ class MADE(dense.StackNetwork):
             events: Columns, `[D, N]`; only their number counts.
         """
         if condition is not None:
-            condition = tf.cast(condition, self._compute_dtype)
+            condition = self._seen_condition(condition)
         product = dense.Affine(
             self._masked(self._named(weights)), condition, self._multiply
         )

@@ -133,4 +133,4 @@ class TokenNetwork(base.Conditioner):
         """Return conditions `[C, N]` as rows `[N, C]` in the type of the products."""
         if condition is None:
             return None
-        return tf.transpose(tf.cast(condition, self._compute_dtype))
+        return tf.transpose(self._seen_condition(condition))

@@ -79,3 +79,17 @@ def test_folders_must_exist(flow, tmp_path):
         flow.save(tmp_path / "no" / "flow.keras")
     with pytest.raises(TypeError, match="path of a file, got None"):
         tfpf.load(None)
+
+
+@pytest.mark.slow
+def test_check_numerics_stops_in_a_sampler_of_tfp_with_a_sentence():
+    heavy = tfpf.flows.build("linear", 2, base="student-t", seed=0)
+    light = tfpf.flows.build("linear", 2, seed=0)
+    tf.debugging.enable_check_numerics()
+    try:
+        assert np.isfinite(light.sample(3, seed=0)).all()
+        assert np.isfinite(heavy.log_prob([[0.0, 1.0]])).all()
+        with pytest.raises(RuntimeError, match="no number of this flow is bad"):
+            heavy.sample(3, seed=0)
+    finally:
+        tf.debugging.disable_check_numerics()

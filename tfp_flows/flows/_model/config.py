@@ -11,7 +11,7 @@ from tensorflow_probability import bijectors as tfb
 from tfp_flows import _serialize
 from tfp_flows import distributions as bases
 from tfp_flows._types import Shape
-from tfp_flows.flows._model import serialization
+from tfp_flows.flows._model import seal, serialization
 from tfp_flows.preprocessing import Preprocessing
 
 __all__ = ["Configured"]
@@ -59,11 +59,16 @@ class Configured(keras.Model):
         """Build a flow from `get_config`.
 
         Raises:
-            ValueError: If the configuration was written by a newer format.
+            ValueError: If the configuration was written by a newer format, or is not
+                the one that `save` wrote.
         """
         config = dict(config)
+        wanted = config.pop(seal.CHECKSUM, None)
+        written = dict(config)
         units = config.pop("units", None)
         flow = cls(**_read(config, custom_objects))
+        # What is wrong with an option was said by now.
+        seal.require_config(written, wanted)
         flow.units = units
         return flow
 

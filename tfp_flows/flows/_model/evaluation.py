@@ -14,6 +14,12 @@ from tfp_flows.flows._model.columns import NamedColumns
 
 __all__ = ["Evaluated"]
 
+CHECKED_GAMMA = (
+    "`tf.debugging.enable_check_numerics` stops at a constant inside TFP's sampler of "
+    "gamma numbers, which a Student-t base draws: no number of this flow is bad. Call "
+    "tf.debugging.disable_check_numerics() before samples, or take base='normal'."
+)
+
 
 def _is_long(x: Any, event_shape: tuple[int, ...], count: int) -> bool:
     """Return whether data are one batch of more rows, and no gradient is asked for."""
@@ -106,12 +112,19 @@ class Evaluated(NamedColumns):
 
         Raises:
             ValueError: If a size is negative, or a shape does not fit.
+            RuntimeError: If TFP's own sampler stops under
+                `tf.debugging.enable_check_numerics`.
         """
         _checks.sample_shape(sample_shape)
         condition = self.in_order(None, condition)[1]
-        x = self._compiled.sample(
-            sample_shape, condition, seed, jit_compile=jit_compile
-        )
+        try:
+            x = self._compiled.sample(
+                sample_shape, condition, seed, jit_compile=jit_compile
+            )
+        except tf.errors.InvalidArgumentError as error:
+            if not ("CheckNumerics" in str(error) and "_random_gamma" in str(error)):
+                raise
+            raise RuntimeError(CHECKED_GAMMA) from None
         return self.as_frame(x) if as_frame else x
 
     def export(

@@ -4,19 +4,22 @@ A `.keras` file is a zip archive, and the seal is its comment, which `unzip -z` 
 The archive's own checksums find damage on the way; the seal finds members that were
 swapped or written anew, too, since it is made of the numbers themselves. Files of
 before have none, and load. Keras' own ways to load see no comment: for them the numbers
-of maps and base have a checksum beside them.
+of maps and base, those of networks of Keras inside, and the architecture have checksums
+beside them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 
 __all__ = [
@@ -25,8 +28,11 @@ __all__ = [
     "Seal",
     "checked",
     "config_digest",
+    "of_network",
     "put",
     "read",
+    "require_config",
+    "sealing_config",
     "stored_digest",
     "weights_digest",
 ]
@@ -37,6 +43,12 @@ CHECKSUM = "sha256"
 CHANGED_WEIGHTS = (
     "Its weights are not those that were saved (their checksum differs). Take a copy "
     "of the file that was not changed."
+)
+
+
+CHANGED_CONFIG = (
+    "Its `config.json` is not the one that was saved (its checksum differs). Take a "
+    "copy of the file that was not changed."
 )
 
 
@@ -61,11 +73,7 @@ class Seal:
     def require_config(self, config: dict[str, Any]) -> None:
         """Raise unless an architecture is the one that was saved."""
         if self.config not in (None, config_digest(config)):
-            msg = (
-                "Its `config.json` is not the one that was saved (its checksum "
-                "differs). Take a copy of the file that was not changed."
-            )
-            raise BrokenSealError(msg)
+            raise BrokenSealError(CHANGED_CONFIG)
 
     def require_weights(self, flow: Any) -> None:
         """Raise unless the weights of a flow are those that were saved."""
@@ -145,6 +153,73 @@ def checked(store: Any) -> dict[str, Any]:
     if wanted is not None and not np.array_equal(wanted, stored_digest(found)):
         raise BrokenSealError(CHANGED_WEIGHTS)
     return found
+
+
+@contextlib.contextmanager
+def sealing_config(flow: Any) -> Iterator[None]:
+    """Have `get_config` of a flow add the checksum of what it returns.
+
+    Keras writes what `get_config` returns, and nothing beside it that it reads again.
+
+    Args:
+        flow: The flow that is saved inside the `with` block.
+    """
+    plain, own = flow.get_config, "get_config" in vars(flow)
+
+    def sealed() -> dict[str, Any]:
+        config = plain()
+        written = keras.saving.serialize_keras_object(config)
+        return {**config, CHECKSUM: config_digest(written)}
+
+    flow.__dict__["get_config"] = sealed
+    try:
+        yield
+    finally:
+        del flow.__dict__["get_config"]
+        if own:
+            flow.__dict__["get_config"] = plain
+
+
+def require_config(config: dict[str, Any], wanted: str | None) -> None:
+    """Raise unless a configuration is that of a checksum, if there is one.
+
+    Args:
+        config: As it was read.
+        wanted: The checksum.
+
+    Raises:
+        BrokenSealError: If it was changed.
+    """
+    if wanted is not None and wanted != config_digest(config):
+        raise BrokenSealError(CHANGED_CONFIG)
+
+
+class _NetworkSeal(keras.Loss):
+    """The checksum of a network of Keras inside a flow.
+
+    Keras saves and loads what a model holds one after the other, attributes in the
+    order of their names: this one after the network, whose numbers are there by then.
+    Of all that Keras saves and loads, losses alone are no part of a model.
+    """
+
+    def __init__(self, network: keras.Layer) -> None:
+        super().__init__(name="seal")
+        self._digest = lambda: bytes.fromhex(weights_digest(network))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Keep the checksum."""
+        store[CHECKSUM] = np.frombuffer(self._digest(), np.uint8)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Compare the numbers with it; files of before have none."""
+        wanted = store[CHECKSUM] if CHECKSUM in set(store.keys()) else None
+        if wanted is not None and np.asarray(wanted).tobytes() != self._digest():
+            raise BrokenSealError(CHANGED_WEIGHTS)
+
+
+def of_network(network: keras.Layer | None) -> Any:
+    """Return what seals a network as the attribute of a flow, `None` for none."""
+    return None if network is None else _NetworkSeal(network)
 
 
 def _digest(weights: Iterable[Any]) -> Any:

@@ -168,7 +168,7 @@ class TrainableModel(keras.Model):
         if is_remote or not overwrite or kwargs.get("zipped") is False:
             super().save(filepath, overwrite=overwrite, **kwargs)
             return
-        with _files.replacing(filepath) as temporary:
+        with _files.replacing(filepath) as temporary, seal.sealing_config(self):
             super().save(temporary, **kwargs)
             seal.put(self, temporary)
 
