@@ -89,8 +89,8 @@ def _require_real(value: Any, argument: str) -> None:
                 "unit of your choice."
             )
             raise TypeError(msg)
-    else:
-        is_text, is_complex = kind == tf.string, kind.is_complex
+    else:  # of a variable of Keras, the name
+        is_text, is_complex = kind == tf.string, tf.as_dtype(kind).is_complex
     if is_text:
         msg = (
             f"`{argument}` must be numbers, got text. Convert it by astype(float), or "

@@ -302,3 +302,17 @@ def test_two_replicas_train_as_one(repository):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip().endswith("equal")
+
+
+def test_what_a_density_has_not_is_refused_in_a_sentence():
+    flow = compiled("linear")
+    with pytest.raises(NotImplementedError, match="A flow cannot be quantized"):
+        flow.quantize("int8")
+    with pytest.raises(ValueError, match="`class_weight` must be left out"):
+        flow.fit(X, class_weight={0: 1.0})
+
+
+def test_variables_of_keras_are_events():
+    flow = small.build("linear")
+    found = flow.log_prob(keras.Variable(X))
+    np.testing.assert_array_equal(found, flow.log_prob(X))

@@ -72,6 +72,19 @@ class Configured(keras.Model):
         flow.units = units
         return flow
 
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: a density is not what it was with weights of 8 bits.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        del args, kwargs
+        msg = (
+            "A flow cannot be quantized: its inverse and its log-det have to agree to "
+            "all digits. Build it with dtype='mixed_bfloat16' for faster networks."
+        )
+        raise NotImplementedError(msg)
+
     @classmethod
     def from_maps(
         cls,

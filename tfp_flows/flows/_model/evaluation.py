@@ -16,8 +16,8 @@ __all__ = ["Evaluated"]
 
 CHECKED_GAMMA = (
     "`tf.debugging.enable_check_numerics` stops at a constant inside TFP's sampler of "
-    "gamma numbers, which a Student-t base draws: no number of this flow is bad. Call "
-    "tf.debugging.disable_check_numerics() before samples, or take base='normal'."
+    "gamma numbers, which a Student-t base draws: no number of this flow is bad. Draw "
+    "in a process without it, as TFP keeps the check, or take base='normal'."
 )
 
 

@@ -282,11 +282,12 @@ class TrainableModel(keras.Model):
         """Train as `keras.Model.fit` does; targets `y` are the condition.
 
         Raises:
-            ValueError: If a trainable variable of the flow is hidden from Keras, or if
-                there are no data and no number of steps.
+            ValueError: If a trainable variable of the flow is hidden from Keras, if
+                there are no data and no number of steps, or class weights.
         """
         _process.require_own()
         variables.require_tracked(self._density_variables(), self.variables)
+        variables.refuse_class_weight(kwargs.get("class_weight"))
         if x is None:
             steps = kwargs.get("steps_per_epoch")
             x, kwargs["shuffle"] = self._nothing(steps, "steps_per_epoch"), False

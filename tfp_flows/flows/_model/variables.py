@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["adopt", "require_tracked", "targets"]
+__all__ = ["adopt", "refuse_class_weight", "require_tracked", "targets"]
 
 
 def adopt(
@@ -60,6 +60,23 @@ def require_tracked(
             "All trainable variables of a flow must be tracked by Keras, but "
             f"{', '.join(repr(name) for name in hidden)} would not be trained. Give "
             "the flow its maps when it is built, and do not replace them later."
+        )
+        raise ValueError(msg)
+
+
+def refuse_class_weight(class_weight: Any) -> None:
+    """Raise if there are weights of classes, of which targets of a flow are none.
+
+    Args:
+        class_weight: The argument of `fit`.
+
+    Raises:
+        ValueError: If it is given.
+    """
+    if class_weight is not None:
+        msg = (
+            "`class_weight` must be left out: targets are conditions, and no classes. "
+            "Give sample_weight, a number for each event."
         )
         raise ValueError(msg)
 
