@@ -51,6 +51,7 @@ LEARNING = {
     "bayesian": ("toy\tfactors\tbound", "sd at 6"),
     "class_conditional": ("bits/pixel", "\nmaf given the class\t", "one Gaussian"),
     "classifiers": ("moons, 10 labels", "\nmoons\t1 seeds"),
+    "comparison": ("linear", "\nred\t", "in time: yes"),
     "clouds": ("1-NNA by EMD", "\nPointFlow\t", "training clouds", "nats a point"),
     "regression": ("MC dropout", "CRPS forest", "\nsmoke\t1", "pooled coverage"),
     "series": ("below the Gaussian", "CRPS", "\nseries, affine\t"),

@@ -17,6 +17,7 @@ __all__ = [
     "batch_index",
     "between",
     "count",
+    "event_shape",
     "event_size",
     "fraction",
     "interval",
@@ -61,6 +62,14 @@ def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
             raise ValueError(msg)
         out.append(int(size))
     return tuple(out)
+
+
+def event_shape(shape: Shape) -> tuple[int, ...]:
+    """Return the shape of one event as a tuple of positive ints."""
+    if shape is None:
+        msg = "`event_shape` must be given. Pass for example 2 or (28, 28, 1)."
+        raise ValueError(msg)
+    return static_shape(shape, "event_shape")
 
 
 def sample_shape(shape: Any) -> None:

@@ -200,6 +200,13 @@ def test_rows_that_do_not_fit_are_refused_by_both_names(flow, x, message):
         tfpf.diagnose(flow, _gaussian(30), train=x)
 
 
+@pytest.mark.parametrize("counts", [(1, 30), (30, 1), (1, 1), (2, 3)])
+def test_few_rows_are_looked_at_as_far_as_they_go(flow, counts):
+    rows, train = map(_gaussian, counts)
+    found = tfpf.diagnose(flow, rows, train=train)
+    assert "over-fitting" in {m.name for m in found.measures}
+
+
 def test_conditions_must_be_those_of_the_flow(flow):
     with pytest.raises(ValueError, match=r"condition_shape=None, the condition \(1,\)"):
         tfpf.diagnose(flow, _gaussian(30), np.zeros([30, 1]))

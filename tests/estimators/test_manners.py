@@ -73,6 +73,18 @@ def test_bad_input_gets_the_errors_of_scikit_learn(make):
         make().fit(X[:1], y[:1])
 
 
+@pytest.mark.parametrize("make", small.ALL)
+def test_text_is_named_by_its_column(make):
+    frame = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(c="red")
+    message = r"could not convert string to float: .* text in 'c': drop or encode"
+    if make is small.conditional:  # whose features may be text: targets may not
+        with pytest.raises(ValueError, match="could not convert string to float"):
+            make().fit(frame[["a", "b"]], frame["c"])
+        return
+    with pytest.raises(ValueError, match=message):
+        make().fit(frame, np.arange(len(frame)) % 2)
+
+
 def test_constant_columns_are_named():
     with pytest.raises(ValueError, match=r"column\(s\) 'mass'.*VarianceThreshold"):
         small.density().fit(FRAME.assign(mass=1.0))

@@ -126,6 +126,12 @@ def test_bad_options_are_refused(name, options, message):
         small.build(name, 2, **options)
 
 
+@pytest.mark.parametrize("name", ["nsf", "series", "sphere", "glow", "rbig"])
+def test_an_event_shape_must_be_given(name):
+    with pytest.raises(ValueError, match="`event_shape` must be given"):
+        flows.build(name, None)
+
+
 @pytest.mark.parametrize("shape", [0, -1, (2, 0), 1.5, "2", True])
 def test_bad_event_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="`event_shape` must be a positive int"):

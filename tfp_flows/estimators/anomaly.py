@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import OutlierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tfp_flows import flows
 from tfp_flows.estimators import base, checks, reasons
@@ -241,7 +241,7 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
 
     def _distances(self, X: Any) -> np.ndarray:
         """Return minus the squared norms of the base variables, `[n]`."""
-        x = validate_data(self, X, reset=False, dtype=checks.FLOATS)
+        x = checks.validated(self, X, reset=False, dtype=checks.FLOATS)
         inverse = self.flow_.bijector().inverse
         kind = self.flow_.variable_dtype
         return -base.in_blocks(
@@ -277,7 +277,7 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
         if self.missing != "impute":
             return super().score_samples(X)
         check_is_fitted(self, "flow_")
-        x = validate_data(
+        x = checks.validated(
             self, X, reset=False, dtype=checks.FLOATS, ensure_all_finite="allow-nan"
         )
         return self._with_missing(x)

@@ -7,7 +7,7 @@ import math
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tfp_flows.estimators import base, checks, hybrid
 
@@ -82,7 +82,7 @@ class Answers:
     def predict_joint(self, X: Any) -> JointLogProb:
         """Return log-densities of rows and of classes, from one pass of the flow."""
         check_is_fitted(self, "flow_")
-        x = validate_data(self, X, reset=False, dtype=checks.FLOATS)
+        x = checks.validated(self, X, reset=False, dtype=checks.FLOATS)
         x = x.astype(self.flow_.variable_dtype)
         kernel = None if self.coef_ is None else self.coef_.T
 

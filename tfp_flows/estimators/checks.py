@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
 from tfp_flows import _optional
 from tfp_flows.datasets import frames, table
 
-__all__ = ["FLOATS", "coded", "require_varying"]
+__all__ = ["FLOATS", "coded", "require_varying", "validated"]
 
 # Types that stay as they are; others become the first one.
 FLOATS = (np.float64, np.float32)
@@ -63,3 +64,25 @@ def require_varying(x: np.ndarray, names: Sequence[str] | None, argument: str) -
             "sklearn.feature_selection.VarianceThreshold in a pipeline."
         )
         raise ValueError(msg)
+
+
+def validated(estimator: Any, X: Any, *more: Any, **reading: Any) -> Any:
+    """Return rows as scikit-learn reads them; its error of text names the columns.
+
+    Args:
+        estimator: The estimator.
+        X: Rows.
+        *more: Targets.
+        **reading: Of `sklearn.utils.validation.validate_data`.
+    """
+    try:
+        return validate_data(estimator, X, *more, **reading)
+    except ValueError as error:
+        text = frames.text_columns(X) if frames.is_frame(X) else []
+        if not text or "convert string to float" not in str(error):
+            raise
+        msg = (
+            f"{error}. There is text in {', '.join(map(repr, text))}: drop or encode "
+            "such columns, for instance by sklearn.preprocessing.OneHotEncoder."
+        )
+        raise ValueError(msg) from error

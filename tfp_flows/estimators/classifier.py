@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
 from tfp_flows import flows
 from tfp_flows.estimators import answers, base, checks, hybrid
@@ -127,7 +127,7 @@ class FlowClassifier(answers.Answers, ClassifierMixin, base.FlowEstimator):
             ValueError: If no row has a label, a class has one row only, a column is
                 constant, or values are missing.
         """
-        x, y = validate_data(self, X, y, **self._reading())
+        x, y = checks.validated(self, X, y, **self._reading())
         self._check()
         checks.require_varying(x, self._names, self._argument)
         targets = self._targets(column_or_1d(y, warn=True))

@@ -13,7 +13,6 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    validate_data,
 )
 from tensorflow_probability import distributions as tfd
 
@@ -111,7 +110,7 @@ class ConditionalFlowDensity(
         """
         names = getattr(y, "columns", None)
         X, self._labels = self._coded(X)
-        condition, y = validate_data(
+        condition, y = checks.validated(
             self,
             X,
             y,
@@ -251,7 +250,7 @@ class ConditionalFlowDensity(
     def _condition(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "flow_")
         X, _ = checks.coded(X, self._labels)
-        return validate_data(self, X, reset=False, dtype=checks.FLOATS)
+        return checks.validated(self, X, reset=False, dtype=checks.FLOATS)
 
     def _quantiles(
         self,

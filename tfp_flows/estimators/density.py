@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import DensityMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tfp_flows.estimators import base, checks
 
@@ -76,7 +76,7 @@ class FlowDensity(DensityMixin, base.FlowEstimator):
             ValueError: If values are missing or infinite, a column is constant, or
                 there are fewer than ten rows.
         """
-        x = validate_data(self, X, **self._reading())
+        x = checks.validated(self, X, **self._reading())
         self._fit_flow(
             x,
             columns={"columns": self._names},
@@ -88,7 +88,7 @@ class FlowDensity(DensityMixin, base.FlowEstimator):
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the log-density of each row in nats, `[n]`."""
         check_is_fitted(self, "flow_")
-        x = validate_data(self, X, reset=False, dtype=checks.FLOATS)
+        x = checks.validated(self, X, reset=False, dtype=checks.FLOATS)
         return base.in_blocks(self.flow_.log_prob, x)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

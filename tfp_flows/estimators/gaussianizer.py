@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tfp_flows.estimators import base, checks
 from tfp_flows.estimators.density import FlowDensity
@@ -114,7 +114,7 @@ class Gaussianizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FlowDensit
     def transform(self, X: Any) -> np.ndarray:
         """Return the normal features of rows, `[n, d]`."""
         check_is_fitted(self, "flow_")
-        x = validate_data(self, X, reset=False, dtype=checks.FLOATS)
+        x = checks.validated(self, X, reset=False, dtype=checks.FLOATS)
         return base.in_blocks(self._through(self.flow_.bijector().inverse), x)
 
     def inverse_transform(self, X: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from tfp_flows.estimators import base, checks
 from tfp_flows.flows._model import query_cells, query_lines, query_marginal
@@ -104,7 +104,7 @@ class Reasons:
             array([1])
         """
         check_is_fitted(self, "flow_")
-        x = validate_data(self, X, reset=False, dtype=checks.FLOATS)
+        x = checks.validated(self, X, reset=False, dtype=checks.FLOATS)
         if self._cells is None:
             draws = np.asarray(self.flow_.sample(NUM_GUIDES, seed=(0, 3)), np.float64)
             count = int(np.clip(NUM_CELLS // x.shape[1], *NUM_ROWS))

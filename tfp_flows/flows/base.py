@@ -100,7 +100,7 @@ class Flow(
                 f"'mixed_bfloat16', got {dtype!r}: densities need their digits."
             )
             raise ValueError(msg)
-        self._event_shape = _checks.static_shape(event_shape, "event_shape")
+        self._event_shape = _checks.event_shape(event_shape)
         self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
         self._options = dict(options)
         self._read_preprocessing(columns, preprocessing, self.variable_dtype)

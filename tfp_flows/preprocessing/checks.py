@@ -172,7 +172,8 @@ def gross_outliers(
         The numbers of their rows, and column, value and row of each.
     """
     cells = []
-    for i in range(x.shape[1]):
+    # Beside a single row there are no others.
+    for i in range(x.shape[1] if len(x) > 1 else 0):
         values = x[:, i] / 2  # of the largest numbers, differences would overflow
         middle = np.median(values)
         distance = np.abs(values - middle)

@@ -45,7 +45,7 @@ class ImageFlow(Recipe):
     def __init__(
         self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any
     ) -> None:
-        shape = _checks.static_shape(event_shape, "event_shape")
+        shape = _checks.event_shape(event_shape)
         if len(shape) != 3:
             msg = (
                 f"`event_shape` must be (H, W, C) for a flow of images, got {shape}. "

@@ -82,7 +82,7 @@ class SeriesFlow(tokens.TokenLayers, autoregressive.AutoregressiveLayers):
     def __init__(
         self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any
     ) -> None:
-        shape = _checks.static_shape(event_shape, "event_shape")
+        shape = _checks.event_shape(event_shape)
         if len(shape) not in (1, 2):
             msg = (
                 "`event_shape` must be (T,) or (T, C) for a flow of series, got "

@@ -79,7 +79,7 @@ class SphereFlow(base.VectorFlow):
     def __init__(
         self, event_shape: Shape, condition_shape: Shape | None = None, **given: Any
     ) -> None:
-        shape = _checks.static_shape(event_shape, "event_shape")
+        shape = _checks.event_shape(event_shape)
         if len(shape) != 1 or shape[0] < 2:
             msg = (
                 "`event_shape` must be the size of unit vectors, 2 or more, got "
