@@ -226,7 +226,7 @@ def test_maps_without_numbers_are_left_alone():
     np.testing.assert_array_equal(log_det, np.zeros(4))
 
 
-SPLINE = maps.RationalQuadratic(4)
+SPLINE = maps.RationalQuadratic(3)
 
 
 def alternating(mask, count=6, transformer=SPLINE):
@@ -261,12 +261,12 @@ def test_couplings_of_both_halves_are_alike_where_values_are_wanted():
 
 
 @pytest.mark.parametrize("inverse", [True, False])
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_loop_over_both_halves_gives_what_the_layers_give(jit, inverse):
-    flow = alternating([True, True, False, False])
+    flow = alternating([True, True, False, False], count=2)
     found = evaluated(flow, "values", jit=jit, inverse=inverse)
     wanted = evaluated(flow, "", inverse=inverse)
-    assert len(found[2]) == len(wanted[2]) == 1 + 6 * 4
+    assert len(found[2]) == len(wanted[2]) == 1 + 2 * 4
     for ours, theirs in zip(
         tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True
     ):
