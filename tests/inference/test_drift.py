@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
@@ -53,7 +55,22 @@ def test_chains_that_do_not_move_are_no_evidence():
     numbers = {"names": ("x0",), "doubtful": np.array([False]), "gradients": 1}
     stuck = drift.Drift(
         shifts=np.zeros(1), ratios=np.ones(1), acceptance=0.01,
-        states=np.zeros((1, 1)), **numbers,
+        states=np.zeros((1, 1)), tails=np.zeros(1), **numbers,
     )  # fmt: skip
     assert not stuck.reliable
     assert "Only 1% of the proposals" in stuck.judgement
+
+
+def test_deviations_that_rest_on_few_draws_are_named():
+    """A Student-t of 2.2 degrees of freedom, met exactly: its variance is finite."""
+    heavy = tfd.JointDistributionNamed(
+        {"x": tfd.StudentT(2.2, 0.0, 1.0), "y": tfd.Normal(0.0, 1.0)}
+    )
+    begin = starts.Start("none", np.zeros(2), np.eye(2), 0.0)
+    whitened = Whitened(targets.read(heavy), begin)
+    exact = tfd.Blockwise([tfd.StudentT(2.2, 0.0, 1.0), tfd.Normal(0.0, 1.0)])
+    found = drift.measure(whitened, exact, 4, 0)
+    assert found.tails[0] > 0.7 > 0.4 > found.tails[1]
+    assert not found.reliable
+    still = dataclasses.replace(found, doubtful=np.zeros(2, bool))
+    assert "deviation of x rests on a few draws" in still.judgement

@@ -93,6 +93,7 @@ def test_draws_that_chains_leave_are_not_trusted_however_good_their_weights(
         ratios=np.array([ratio]),
         doubtful=np.array([ratio > 1.1]),
         acceptance=0.8,
+        tails=np.zeros(1),
         states=np.zeros([1, 1]),
         gradients=1,
     )

@@ -63,6 +63,7 @@ FAULTS = (
     Fault("sigmoids", "(a + log_slopes)", "(a - log_slopes)"),
     Fault("sum_of_squares", "if k == 0 else", "if k > 0 else"),
     Fault("support", "(value < low)", "(value <= low)"),
+    Fault("linear/low_rank", "first - products.", "first + products."),
     Fault("linear/products", "eye + matrix, eye - ", "eye - matrix, eye + "),
     Fault("linear/products", "solved) if inverse", "solved) if not inverse"),
     Fault("linear/rotations", "[1][:, ::-1].T", "[1].T"),

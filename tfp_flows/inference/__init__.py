@@ -1,6 +1,7 @@
 """Inference with flows: from a target density to draws that can be trusted."""
 
 from tfp_flows.inference.chain_draws import Chains
+from tfp_flows.inference.drift import Drift
 from tfp_flows.inference.energies import (
     FreeEnergyProfile,
     free_energy_difference,
@@ -38,6 +39,7 @@ __all__ = [
     "NRE",
     "ChainPosterior",
     "Chains",
+    "Drift",
     "Estimate",
     "Evidence",
     "FlowProposal",

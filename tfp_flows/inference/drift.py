@@ -1,4 +1,4 @@
-"""Whether draws stay where they are when chains move them on."""
+"""Whether draws stay where chains move them, and whether moments rest on few."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import flows
 from tfp_flows.diagnostics import structures
-from tfp_flows.diagnostics.psis import psis
+from tfp_flows.diagnostics.psis import LARGEST_SHAPE, psis
 from tfp_flows.inference import proposals
 from tfp_flows.inference.whitened import Whitened
 
@@ -43,6 +43,8 @@ class Drift:
         ratios: Standard deviations of the chains over those of the draws, `[D]`.
         doubtful: Which numbers moved by more than chance, and by more than a tenth, in
             mean or deviation, `[D]`.
+        tails: Pareto k-hat of weights times squared deviations from the mean: above 0.7
+            a few draws far out decide what the deviation is, `[D]`.
         acceptance: Mean probability that a proposal is accepted.
         states: Where the chains were, vectors relative to the start, `[N, D]`.
         gradients: Gradients of the target that the chains took.
@@ -52,6 +54,7 @@ class Drift:
     shifts: np.ndarray
     ratios: np.ndarray
     doubtful: np.ndarray
+    tails: np.ndarray
     acceptance: float
     states: np.ndarray
     gradients: int
@@ -63,8 +66,9 @@ class Drift:
 
     @property
     def reliable(self) -> bool:
-        """Whether chains stay where the draws are."""
-        return self.moves and not bool(self.doubtful.any())
+        """Whether chains stay where the draws are, and these show the deviations."""
+        stay = self.moves and not bool(self.doubtful.any())
+        return stay and not bool((self.tails > LARGEST_SHAPE).any())
 
     @property
     def judgement(self) -> str:
@@ -77,6 +81,14 @@ class Drift:
             )
         if self.reliable:
             return "Chains that start at the draws stay there."
+        if not self.doubtful.any():
+            worst = int(np.argmax(self.tails))
+            return (
+                f"The standard deviation of {self.names[worst]} rests on a few draws "
+                f"far out: Pareto k-hat of its squared deviations is "
+                f"{self.tails[worst]:.2f}, above {LARGEST_SHAPE:g}. Quantiles may be "
+                "right; do not trust the deviation, weighted or not."
+            )
         change = np.maximum(np.abs(self.shifts), np.abs(np.log(self.ratios)))
         worst = int(np.argmax(np.where(self.doubtful, change, -1.0)))
         return (
@@ -104,7 +116,8 @@ def measure(whitened: Whitened, flow: flows.Flow, steps: int, seed: int) -> Drif
         steps: Steps of each chain; in the first half the step size adapts.
         seed: Int that fixes draws and chains.
     """
-    x, weights = _weighted(whitened, flow, seed)
+    x, log_weights = _weighted(whitened, flow, seed)
+    weights = psis(log_weights).weights
     kept = proposals.resampled(weights, CHAINS, np.random.default_rng(seed))
     run = _chains(whitened, steps, seed)
     states, log_ratios = run(tf.gather(x, kept))
@@ -114,6 +127,7 @@ def measure(whitened: Whitened, flow: flows.Flow, steps: int, seed: int) -> Drif
         acceptance=float(np.mean(np.exp(np.minimum(log_ratios, 0.0)))),
         states=np.asarray(states),
         gradients=CHAINS * (1 + steps * LEAPFROGS),
+        tails=_tails(draws - weights @ draws, log_weights),
         **_compared(draws, weights, moved.reshape((-1, CHAINS, draws.shape[-1]))),
     )
 
@@ -121,10 +135,17 @@ def measure(whitened: Whitened, flow: flows.Flow, steps: int, seed: int) -> Drif
 def _weighted(
     whitened: Whitened, flow: flows.Flow, seed: int
 ) -> tuple[tf.Tensor, np.ndarray]:
-    """Return draws of a flow, `[N, D]`, and their smoothed weights."""
+    """Return draws of a flow, `[N, D]`, and logarithms of their weights."""
     density = proposals.density(flow, "flow")
     x, log_q = density.experimental_sample_and_log_prob(DRAWS, seed=[seed, 4])
-    return x, psis(np.asarray(whitened.log_prob(x) - log_q, np.float64)).weights
+    return x, np.asarray(whitened.log_prob(x) - log_q, np.float64)
+
+
+def _tails(centred: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
+    """Return k-hat of weighted squares of numbers `[N, D]` less their means, `[D]`."""
+    with np.errstate(divide="ignore"):  # a draw at the mean itself
+        squares = 2.0 * np.log(np.abs(centred))
+    return np.array([psis(log_weights + each).k_hat for each in squares.T])
 
 
 def _chains(

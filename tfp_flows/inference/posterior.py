@@ -50,8 +50,9 @@ class PosteriorReport:
         flow: The flow, over vectors without bounds relative to the start.
         whitened: The target over these vectors.
         losses: The loss of each epoch of the best restart.
-        drift: Whether chains that start at the weighted draws stay there; `None` where
-            this was not checked, as weights fail already.
+        drift: Whether chains that start at the weighted draws stay there, and whether
+            a few draws decide a deviation; `None` where this was not checked, as
+            weights fail already.
     """
 
     elbo: importance.Estimate

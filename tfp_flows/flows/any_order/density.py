@@ -34,6 +34,7 @@ class AnyDensity(FlowDistribution):
 
     _parameter_properties = FlowDistribution.parameter_properties
     takes_gaps = True
+    is_whole = True
 
     def __init__(
         self,
@@ -49,12 +50,26 @@ class AnyDensity(FlowDistribution):
         super().__init__(distribution, bijector, validate_args=validate_args, name=name)
         self._parameters = self._no_dependency(parameters)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The map has the variables of the flow, of which there must be one copy.
+        told = {"validate_args": self.validate_args, "name": self.name}
+        return _of_flow, (self._flow, self._given, told)
+
+    @property
+    def _given(self) -> tf.Tensor | None:
+        """The conditions of the map."""
+        fixed = self.bijector
+        return fixed.condition if isinstance(fixed, composition.Conditioned) else None
+
     def _log_prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         del kwargs
-        fixed = self.bijector
-        given = fixed.condition if isinstance(fixed, composition.Conditioned) else None
-        found = self._flow.continuous_log_prob(y, given)
+        found = self._flow.continuous_log_prob(y, self._given)
         return without_mass_at_infinity(found, y, 1)
+
+
+def _of_flow(flow: Any, condition: Any, told: dict[str, Any]) -> tfd.Distribution:
+    """Return the density of a flow anew, with these arguments."""
+    return flow.distribution(condition).copy(**told)
 
 
 class AnyConditional(Query):
