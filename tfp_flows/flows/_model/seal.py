@@ -44,8 +44,6 @@ CHANGED_WEIGHTS = (
     "Its weights are not those that were saved (their checksum differs). Take a copy "
     "of the file that was not changed."
 )
-
-
 CHANGED_CONFIG = (
     "Its `config.json` is not the one that was saved (its checksum differs). Take a "
     "copy of the file that was not changed."
@@ -72,8 +70,7 @@ class Seal:
 
     def require_config(self, config: dict[str, Any]) -> None:
         """Raise unless an architecture is the one that was saved."""
-        if self.config not in (None, config_digest(config)):
-            raise BrokenSealError(CHANGED_CONFIG)
+        require_config(config, self.config)
 
     def require_weights(self, flow: Any) -> None:
         """Raise unless the weights of a flow are those that were saved."""
