@@ -97,13 +97,13 @@ class _Lines:
         column = self._places[place]
         nodes = np.sort(self._first(x)[row, column], axis=-1)
         values = self._log_density(x, row, column, nodes)
-        total = _log_sum(_log_parts(nodes, values))
+        total = _log_total(nodes, values)
         change, left = np.zeros(len(row)), np.arange(len(row))
         for step in range(MOST_ROUNDS):
             more = _middles(nodes, values)
             new = self._log_density(x, row[left], column[left], more)
             nodes, values = _merged((nodes, more), (values, new))
-            found = _log_sum(_log_parts(nodes, values))
+            found = _log_total(nodes, values)
             with np.errstate(invalid="ignore"):  # both minus infinity
                 change[left] = np.abs(found - total[left])
             total[left] = found
@@ -195,8 +195,8 @@ class _Lines:
         return values.numpy()[each, places], -log_det.numpy()[each, places]
 
 
-def _log_parts(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return logs of integrals between neighbours, `[L, K - 1]`.
+def _log_total(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return logs of integrals along lines, `[L]`, the sums between neighbours.
 
     Of what is exponential in between: exact in tails, and as good as any at peaks.
     """
@@ -208,15 +208,8 @@ def _log_parts(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
         # Next to a place without density half of the other end, as nobody knows.
         mean = np.where(np.isinf(fall), 0.5, mean)
         parts = top + np.log(mean) + np.log(np.diff(nodes, axis=1))
-    return np.where(np.isneginf(top), -np.inf, parts)
-
-
-def _log_sum(parts: np.ndarray) -> np.ndarray:
-    """Return the log of the sum of exponentials along the last axis."""
-    top = parts.max(axis=-1, keepdims=True)
-    safe = np.where(np.isneginf(top), 0.0, top)
-    with np.errstate(divide="ignore"):
-        return np.log(np.exp(parts - safe).sum(axis=-1)) + safe[..., 0]
+    parts = np.where(np.isneginf(top), -np.inf, parts)
+    return np.logaddexp.reduce(parts, axis=-1)
 
 
 def _middles(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
