@@ -15,13 +15,7 @@ __all__ = ["Parts", "Picklable"]
 
 
 class Picklable:
-    """A distribution that is pickled and copied by its class and arguments.
-
-    Attributes:
-        is_whole: Whether its own `__reduce__` says how, also inside of others.
-    """
-
-    is_whole = False
+    """A distribution that is pickled and copied by its class and arguments."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parts.build, (Parts.of(self),)
@@ -46,8 +40,6 @@ class Parts:
     @classmethod
     def of(cls, value: Any) -> Any:
         """Take a distribution apart, and those inside; other values are as they are."""
-        if getattr(value, "is_whole", False):
-            return value
         if isinstance(value, tfd.Distribution) or _is_map_of_tfp(value):
             return cls(type(value), _each(dict(value.parameters), cls.of))
         if isinstance(value, (dict, list, tuple)):

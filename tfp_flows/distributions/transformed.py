@@ -67,8 +67,11 @@ class FlowDistribution(Named, Picklable, Noticing, tfd.TransformedDistribution):
         if not any(place is Ellipsis for place in places):
             places = (*places, Ellipsis)
         rest = (slice(None),) * len(fixed.bijector.condition_shape or ())
-        part = fixed.copy(condition=fixed.condition[(*places, *rest)])
-        return self.copy(bijector=part)
+        return self._with_condition(fixed.condition[(*places, *rest)])
+
+    def _with_condition(self, condition: tf.Tensor) -> FlowDistribution:
+        """Return the densities of other conditions."""
+        return self.copy(bijector=self.bijector.copy(condition=condition))
 
     def _log_prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         found = super()._log_prob(y, **kwargs)

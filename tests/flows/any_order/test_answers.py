@@ -62,6 +62,16 @@ def test_chain_rule_from_left_to_right(flow, x):
     np.testing.assert_allclose(first + rest, joint, atol=1e-4)
 
 
+def test_new_dimensions_of_a_density_are_in_its_shape(flow, x):
+    density = flow.distribution()
+    wide = density[tf.newaxis]
+    assert wide.batch_shape == [1]
+    gap = np.where(np.arange(3) == 1, np.nan, x[0]).astype(np.float32)
+    np.testing.assert_allclose(wide.log_prob(gap), [density.log_prob(gap)], rtol=1e-6)
+    with pytest.raises(IndexError, match="no batch to slice"):
+        density[0]
+
+
 def test_missing_cells_are_left_out(flow, x):
     holes = x.copy()
     holes[:, 1] = np.nan

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
+import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import _checks
 from tfp_flows._types import Seed, TensorLike
-from tfp_flows.bijectors import composition
 from tfp_flows.distributions.transformed import FlowDistribution
 from tfp_flows.flows._model.query_lines import Query
 from tfp_flows.flows.any_order import chain, lines
@@ -25,51 +25,60 @@ class AnyDensity(FlowDistribution):
     """The density of all columns: of events with missing values, of what is there.
 
     Args:
-        distribution: The base density.
-        bijector: The map from the base to the data.
         flow: The `AnyOrderFlow` whose density it is.
+        condition: Of the flow, if it needs one, `[..., *condition_shape]`; leading
+            dimensions are the batch.
         validate_args: Whether to run value checks.
         name: Name.
     """
 
-    _parameter_properties = FlowDistribution.parameter_properties
     takes_gaps = True
-    is_whole = True
 
     def __init__(
         self,
-        distribution: tfd.Distribution,
-        bijector: tfb.Bijector,
         flow: Any,
+        condition: tf.Tensor | None = None,
         *,
         validate_args: bool = False,
         name: str | None = None,
     ) -> None:
         parameters = dict(locals())
-        self._flow = flow
-        super().__init__(distribution, bijector, validate_args=validate_args, name=name)
+        self._flow, self._condition = flow, condition
+        whole = flow.partial(flow.num_maps, condition)
+        super().__init__(
+            whole.distribution, whole.bijector, validate_args=validate_args, name=name
+        )
         self._parameters = self._no_dependency(parameters)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The map has the variables of the flow, of which there must be one copy.
-        told = {"validate_args": self.validate_args, "name": self.name}
-        return _of_flow, (self._flow, self._given, told)
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
+        del dtype, num_classes
+        rank = cls._condition_rank
+        return {"condition": tfp.util.ParameterProperties(event_ndims=rank)}
 
-    @property
-    def _given(self) -> tf.Tensor | None:
-        """The conditions of the map."""
-        fixed = self.bijector
-        return fixed.condition if isinstance(fixed, composition.Conditioned) else None
+    def _condition_rank(self) -> int:
+        return len(self._flow.condition_shape or ())
+
+    def __getitem__(self, slices: Any) -> tfd.Distribution:
+        """Return a part of a batch of densities.
+
+        Raises:
+            IndexError: If an index is out of the batch's range, or one too many.
+        """
+        if self._condition is not None:
+            return super().__getitem__(slices)
+        places = slices if isinstance(slices, tuple) else (slices,)
+        _checks.batch_index(places, self.batch_shape, f"`{self.name}`")
+        # There is no batch: what is left are new dimensions of size 1.
+        return tfd.BatchBroadcast(self, tf.zeros([])[places].shape)
+
+    def _with_condition(self, condition: tf.Tensor) -> AnyDensity:
+        return self.copy(condition=condition)
 
     def _log_prob(self, y: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         del kwargs
-        found = self._flow.continuous_log_prob(y, self._given)
+        found = self._flow.continuous_log_prob(y, self._condition)
         return without_mass_at_infinity(found, y, 1)
-
-
-def _of_flow(flow: Any, condition: Any, told: dict[str, Any]) -> tfd.Distribution:
-    """Return the density of a flow anew, with these arguments."""
-    return flow.distribution(condition).copy(**told)
 
 
 class AnyConditional(Query):

@@ -155,12 +155,10 @@ class AnyOrderFlow(AnyQueries, base.VectorFlow):
         Raises:
             ValueError: If the condition is missing or not wanted.
         """
-        density: Any = super().distribution(condition)
-        if not self.is_discrete:
-            parts = (density.distribution, density.bijector, self)
-            return AnyDensity(*parts, name=self.name)
-        places = range(self.event_size)
         given = self._one_condition(condition)
+        if not self.is_discrete:
+            return AnyDensity(self, given, name=self.name)
+        places = range(self.event_size)
         return AnyConditional(self, places, condition=given, name=str(self.name))
 
     def pushed(self, z: tf.Tensor, condition: Condition = None) -> tf.Tensor:
