@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import fft
 
-from tests.bijectors import image_cases
+from tests.bijectors.cases import images as image_cases
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
 from tfp_flows.testing import perturb

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.bijectors.cases.registry import Cases, perturbed
 from tfp_flows import bijectors as maps
-from tfp_flows.testing import BijectorCase, perturb
+
+CASES = Cases()
 
 
 def _skewed(size=2):
@@ -14,25 +16,16 @@ def _skewed(size=2):
     return np.stack(columns, axis=1)[:, :size] + 0.6 * rng.normal(size=(400, size))
 
 
+@CASES.add("marginal_mixture", (2,))
 def _fitted(dtype):
-    out = maps.MarginalMixture.fit(_skewed(), 3, dtype=dtype)
-    perturb(out, 0.2, seed=1)
-    return out
+    return perturbed(maps.MarginalMixture.fit(_skewed(), 3, dtype=dtype), 0.2)
 
 
+@CASES.add("marginal_mixture_logistic", (1,))
 def _logistic(dtype):
     return maps.MarginalMixture.fit(_skewed(1), 3, kind="logistic", dtype=dtype)
 
 
+@CASES.add("marginal_kernel", (2,))
 def _kernel(dtype):
     return maps.MarginalMixture.from_kernel(_skewed(), 16, dtype=dtype, trainable=True)
-
-
-CASES = {
-    name: BijectorCase(build, event_shape, name=name)
-    for name, build, event_shape in (
-        ("marginal_mixture", _fitted, (2,)),
-        ("marginal_mixture_logistic", _logistic, (1,)),
-        ("marginal_kernel", _kernel, (2,)),
-    )
-}

@@ -6,11 +6,11 @@ import math
 
 import tensorflow as tf
 
+from tests.bijectors.cases.registry import BATCH, Cases
 from tests.bijectors.toy_maps import noise
 from tfp_flows import bijectors as maps
-from tfp_flows.testing import BijectorCase
 
-BATCH = {"event_shape": "a batch of parameters broadcasts, as in tfb.Scale"}
+CASES = Cases()
 ENDS = (-3.0, 3.0)
 
 
@@ -26,38 +26,31 @@ def _knots(tails, dtype):
     )
 
 
+@CASES.add("spline", (), edges=ENDS)
 def _spline(dtype):
     return _knots("identity", dtype)
 
 
+@CASES.add("spline_linear", (), edges=ENDS)
 def _spline_linear(dtype):
     return _knots("linear", dtype)
 
 
+@CASES.add(
+    "spline_circular",
+    (),
+    edges=ENDS,
+    domain=ENDS,
+    codomain=ENDS,
+    support=(-math.inf, math.inf),  # the identity outside of the circle
+)
 def _spline_circular(dtype):
     return _knots("circular", dtype)
 
 
+@CASES.add("spline_vector", (2,), edges=(-2.0, 2.0), skip=BATCH)
 def _spline_vector(dtype):
     params = noise([2, 3 * 4 - 1], dtype, 4)
     return maps.RationalQuadraticSpline.from_unconstrained(
         params, range_min=-2.0, range_max=2.0
     )
-
-
-CASES = {
-    "spline": BijectorCase(_spline, (), name="spline", edges=ENDS),
-    "spline_linear": BijectorCase(_spline_linear, (), name="spline_linear", edges=ENDS),
-    "spline_circular": BijectorCase(
-        _spline_circular,
-        (),
-        name="spline_circular",
-        edges=ENDS,
-        domain=ENDS,
-        codomain=ENDS,
-        support=(-math.inf, math.inf),  # the identity outside of the circle
-    ),
-    "spline_vector": BijectorCase(
-        _spline_vector, (2,), name="spline_vector", edges=(-2.0, 2.0), skip=BATCH
-    ),
-}

@@ -1,0 +1,25 @@
+"""Maps that follow a field as named cases of the contract suite."""
+
+from __future__ import annotations
+
+from tests.bijectors.cases.registry import Cases, perturbed
+from tfp_flows import bijectors as maps
+from tfp_flows import networks
+
+CASES = Cases()
+
+
+@CASES.add("neural_ode", (2,), condition_shape=(2,))
+def _neural_ode(dtype):
+    # Slow and smooth, so that three steps are right to the digits of float64.
+    net = networks.VectorField(
+        2,
+        (3,),
+        activation="tanh",
+        num_frequencies=0,
+        condition_shape=2,
+        dtype=dtype,
+        seed=0,
+    )
+    net.weights[2].assign(0.2 * net.weights[2])  # of the time
+    return maps.NeuralODE(perturbed(net, 0.04), num_steps=3, method="dopri5")
