@@ -103,9 +103,9 @@ def notice_conditions(condition: Any, rank: int) -> None:
 def _notice(
     x: Any, bad: Callable[[Any], Any], rank: int, where: str, what: str, remedy: str
 ) -> None:
-    if not hasattr(x, "numpy"):
+    if not hasattr(x, "numpy") and not isinstance(x, np.ndarray):
         return
-    found = bad(x.numpy())
+    found = bad(x.numpy() if hasattr(x, "numpy") else x)
     if found.any():
         rows = found.any(axis=tuple(range(-rank, 0))).ravel()
         sentence = (

@@ -80,3 +80,19 @@ def test_conditions_that_are_not_finite_are_noticed(densities, bad):
 def test_what_is_no_real_number_is_refused(densities, value, message):
     with pytest.raises((TypeError, ValueError), match=message):
         densities(small.build("linear"))(value)
+
+
+@pytest.mark.parametrize(
+    "name", ["mean", "stddev", "variance", "entropy", "quantile", "mode", "covariance"]
+)
+def test_statistics_without_a_closed_form_point_to_draws(name):
+    density = small.build("maf").distribution()
+    arguments = [0.5] if name == "quantile" else []
+    remedy = "sample" if name in ("mode", "covariance") else rf"flow\.{name}\("
+    with pytest.raises(NotImplementedError, match=rf"`{name}` of a .*{remedy}"):
+        getattr(density, name)(*arguments)
+
+
+def test_statistics_with_a_closed_form_are_those_of_tfp():
+    one = flows.build("linear", (), seed=0).distribution()
+    np.testing.assert_allclose(one.quantile(0.5), 0.0, atol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -316,3 +317,11 @@ def test_variables_of_keras_are_events():
     flow = small.build("linear")
     found = flow.log_prob(keras.Variable(X))
     np.testing.assert_array_equal(found, flow.log_prob(X))
+
+
+def test_a_flow_is_what_tf_function_takes():
+    flow, x = small.build("maf", 2, 1), np.ones([3, 2], "float32")
+    given = {"x": tf.constant(x), "condition": tf.ones([3, 1])}
+    np.testing.assert_allclose(tf.function(flow)(given), flow(given), rtol=1e-6)
+    assert "num_layers" in inspect.signature(type(flow)).parameters
+    assert "num_layers" not in inspect.signature(flow).parameters

@@ -11,6 +11,16 @@ from tfp_flows import _arrays, _findings
 
 __all__ = ["Noticing"]
 
+# What TFP says where it has no closed form.
+OF_TFP = "is not implemented"
+# What to do then.
+BY_DRAWS = {
+    "mean": "A flow has flow.{}(...), from draws; else average over sample(n).",
+    "quantile": "A flow has flow.quantile(p), of each coordinate, from draws.",
+    "covariance": "Take it from draws, sample(n).",
+    "mode": "Climb log_prob from several draws, sample(n).",
+}
+
 # Whether a density that holds another one has looked at the values already.
 _looked = contextvars.ContextVar("tfp_flows_looked", default=False)
 
@@ -57,3 +67,47 @@ class Noticing:
     def cdf(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the distribution function, as in TFP; integers keep their digits."""
         return self._call_on("cdf", value, *args, **kwargs)
+
+    def _or_by_draws(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Return a statistic where TFP has a closed form, or say how to have it.
+
+        Raises:
+            NotImplementedError: If there is none.
+        """
+        try:
+            return getattr(super(), name)(*args, **kwargs)
+        except NotImplementedError as error:
+            own = "" if OF_TFP in str(error) else f"{error} "
+            msg = (
+                f"`{name}` of a `{type(self).__name__}` has no closed form here. {own}"
+                f"{BY_DRAWS.get(name, BY_DRAWS['mean']).format(name)}"
+            )
+            raise NotImplementedError(msg) from None
+
+    def mean(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the mean, as in TFP, where there is a closed form."""
+        return self._or_by_draws("mean", *args, **kwargs)
+
+    def stddev(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the deviation, as in TFP, where there is a closed form."""
+        return self._or_by_draws("stddev", *args, **kwargs)
+
+    def variance(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the variance, as in TFP, where there is a closed form."""
+        return self._or_by_draws("variance", *args, **kwargs)
+
+    def entropy(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the entropy, as in TFP, where there is a closed form."""
+        return self._or_by_draws("entropy", *args, **kwargs)
+
+    def quantile(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return a quantile, as in TFP, where there is a closed form."""
+        return self._or_by_draws("quantile", value, *args, **kwargs)
+
+    def covariance(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the covariance, as in TFP, where there is a closed form."""
+        return self._or_by_draws("covariance", *args, **kwargs)
+
+    def mode(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the mode, as in TFP, where there is a closed form."""
+        return self._or_by_draws("mode", *args, **kwargs)

@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfp_flows import _process, _serialize
 from tfp_flows.flows import base
-from tfp_flows.flows._model import seal
+from tfp_flows.flows._model import seal, weight_files
 
 __all__ = ["load"]
 
-# Weights of fitted flows are numbers near 1, and statistics are in the data's units.
-LARGEST_WEIGHT = 1e30
 # What a file may name without being registered: classes and functions of Keras that
 # hold no code of their own.
 _PACKAGES = ("keras", "builtins")
@@ -138,13 +135,9 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 def _check_weights(flow: base.Flow) -> None:
     for weight in flow.weights:
-        values = np.asarray(weight)
-        if values.dtype.kind != "f":
-            continue
-        if not np.all(np.isfinite(values)):
-            raise _Refused(f"Its weight `{weight.name}` is not finite.")
-        if values.size and np.abs(values).max() > LARGEST_WEIGHT:
-            raise _Refused(f"Its weight `{weight.name}` exceeds {LARGEST_WEIGHT:g}.")
+        wrong = weight_files.fault(weight.name, weight)
+        if wrong is not None:
+            raise _Refused(wrong)
 
 
 def _reason(error: Exception) -> str:

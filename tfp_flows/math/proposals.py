@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from scipy import special
 
 from tfp_flows.math.gaussianization import components
 
@@ -145,11 +146,12 @@ class Conditionals:
         """
         log_weights, means = given
         u = tf.constant(uniforms, tf.float64)
-        choice, tail, body = u[:, 0], u[:, 1], u[:, 2:]
+        choice, body = u[:, 0], u[:, 2:]
         edges = tf.cumsum(tf.nn.softmax(tf.cast(log_weights, tf.float64)), axis=-1)
         passed = choice[:, tf.newaxis] > edges[:, tf.newaxis, :-1]
         index = tf.reduce_sum(tf.cast(passed, tf.int32), axis=-1)
-        chi2 = 2.0 * tfp.math.igammainv(tf.constant(0.5 * DF, tf.float64), tail)
+        # SciPy's: TFP's overflows on its way, where `enable_check_numerics` stops.
+        chi2 = tf.constant(2.0 * special.gammaincinv(0.5 * DF, uniforms[:, 1]))
         noise = tf.math.ndtri(body) * tf.sqrt(DF / chi2)[:, tf.newaxis]
         moved = tf.einsum(
             "kij,sj->ski", self._parts["root"], tf.cast(noise, self.dtype)

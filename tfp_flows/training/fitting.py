@@ -11,7 +11,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfp_flows import flows
+from tfp_flows import _stopped, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows._model import workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
@@ -243,7 +243,7 @@ def fit(
         found = given.read(flow, x, condition, weights, validation, **more, **reading)
     if limit is not None:
         _refuse_for_greedy(found.dataset, condition, weights, settings)
-    with interrupts.guarded(found.flow):
+    with interrupts.guarded(found.flow), _stopped.explained():
         return _fitted(found, settings, limit)
 
 

@@ -52,6 +52,27 @@ condition_shape: Shape of the condition, `None` for an unconditional density."""
 WIDTH = 88
 
 
+class _OfClass:
+    """A signature that a class has, and its objects have not: `tf.function` asks them.
+
+    Args:
+        signature: That of the constructor.
+    """
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        self._signature = signature
+
+    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
+        """Return the signature of the class.
+
+        Raises:
+            AttributeError: Of an object.
+        """
+        if instance is not None:
+            raise AttributeError("__signature__")
+        return self._signature
+
+
 class Option:
     """One option of a flow: an attribute that reads what the flow was built with.
 
@@ -178,7 +199,7 @@ class Declared:
             declared = {k: v for k, v in declared.items() if k not in fixed}
             declared |= {k: v for k, v in own.items() if k not in common}
         cls.declared = declared
-        cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]
+        cls.__signature__ = _OfClass(_signature(cls))  # type: ignore[attr-defined]
         cls.__doc__ = _documented(cls)
 
     @classmethod

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays, _context, _files, _process
+from tfp_flows import _context, _files, _process
 from tfp_flows.flows._model import batch as batches
 from tfp_flows.flows._model import (
     distributed,
     epochs,
+    handed,
     policy,
     seal,
     shared,
     variables,
+    weight_files,
     workers,
 )
 from tfp_flows.flows._model import objective as objectives
@@ -34,7 +35,7 @@ MEANINGLESS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 REPLICA_SEEDS = 1_000_003
 
 
-class TrainableModel(keras.Model):
+class TrainableModel(weight_files.WeightFiles, handed.Handed):
     """A Keras model whose output is a log-density, trained by an objective.
 
     `compile` needs an optimizer only, `fit` and `evaluate` the data only: the objective
@@ -336,40 +337,6 @@ class TrainableModel(keras.Model):
                 x, y, sample_weight = found["validation_data"], None, None
                 kwargs.pop("batch_size", None)
         return super().evaluate(x, y, *args, sample_weight=sample_weight, **kwargs)
-
-    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return `call(x)` in batches as `keras.Model.predict` does."""
-        return super().predict(self._plain(x), *args, **kwargs)
-
-    def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return `call(inputs)`, as in Keras, which would drop a mask."""
-        if isinstance(inputs, np.ma.MaskedArray):
-            inputs = _arrays.unmasked(inputs, "inputs")
-        return super().__call__(inputs, *args, **kwargs)
-
-    def _plain(self, x: Any) -> Any:
-        """Return data as Keras takes them: named columns in order, nothing masked."""
-        flow: Any = self
-        if isinstance(x, dict) and "x" in x:
-            found = dict(
-                zip(
-                    ("x", "condition"),
-                    flow.in_order(x["x"], x.get("condition")),
-                    strict=True,
-                )
-            )
-            return {key: found.get(key, value) for key, value in x.items()}
-        if isinstance(x, np.ndarray) or hasattr(x, "columns"):
-            return flow.in_order(x, None)[0]
-        return x
-
-    def _plain_targets(self, y: Any) -> Any:
-        """Return targets, which are the condition, as Keras takes them."""
-        flow: Any = self
-        y = _arrays.unmasked(y, "y")
-        if y is None or tf.is_tensor(y) or flow.condition_shape is None:
-            return y
-        return flow.in_order(None, y)[1]
 
     def _nothing(self, steps: int | None, argument: str) -> tf.data.Dataset:
         """Return data that stand for none, if so many steps need none."""

@@ -1,0 +1,94 @@
+"""What users hand to the methods of Keras: columns in order, and looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows import _arrays, _findings
+
+__all__ = ["Handed"]
+
+
+class Handed(keras.Model):
+    """A flow that gives its notices wherever Keras takes data at hand."""
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return `call(x)` in batches as `keras.Model.predict` does."""
+        return super().predict(self._plain(x), *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return `call(x)` as `keras.Model.predict_on_batch` does."""
+        return super().predict_on_batch(self._plain(x))
+
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return the loss as `keras.Model.test_on_batch` does."""
+        y = self._plain_targets(y)
+        return super().test_on_batch(self._plain(x), y, *args, **kwargs)
+
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Do one step as `keras.Model.train_on_batch` does."""
+        y = self._plain_targets(y)
+        return super().train_on_batch(self._plain(x), y, *args, **kwargs)
+
+    def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return `call(inputs)`, as in Keras, which would drop a mask."""
+        if isinstance(inputs, np.ma.MaskedArray):
+            inputs = _arrays.unmasked(inputs, "inputs")
+        self._notice(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _plain(self, x: Any) -> Any:
+        """Return data as Keras takes them: named columns in order, nothing masked."""
+        flow: Any = self
+        if isinstance(x, dict) and "x" in x:
+            found = dict(
+                zip(
+                    ("x", "condition"),
+                    flow.in_order(x["x"], x.get("condition")),
+                    strict=True,
+                )
+            )
+            x = {key: found.get(key, value) for key, value in x.items()}
+        elif isinstance(x, np.ndarray) or hasattr(x, "columns"):
+            x = flow.in_order(x, None)[0]
+        self._notice(x)
+        return x
+
+    def _plain_targets(self, y: Any) -> Any:
+        """Return targets, which are the condition, as Keras takes them."""
+        flow: Any = self
+        y = _arrays.unmasked(y, "y")
+        if y is None or tf.is_tensor(y) or flow.condition_shape is None:
+            return y
+        y = flow.in_order(None, y)[1]
+        self._notice({"x": None, "condition": y})
+        return y
+
+    def _notice(self, inputs: Any) -> None:
+        """Say what of data at hand is doubtful, as `log_prob` does."""
+        flow: Any = self
+        x, condition = inputs, None
+        if isinstance(inputs, dict):
+            x, condition = inputs.get("x"), inputs.get("condition")
+        x, condition = _numbers(x), _numbers(condition)
+        if x is not None and x.ndim >= len(flow.event_shape):
+            flow._notice_rounded(x)  # noqa: SLF001
+            if not flow.answers_any:
+                _findings.notice_missing(x, len(flow.event_shape))
+        # A network of one's own may know what to do with them.
+        known = flow.condition_shape is None or flow._embedding_network is not None  # noqa: SLF001
+        rank = 0 if known else len(flow.condition_shape)
+        if condition is not None and not known and condition.ndim >= rank:
+            _findings.notice_conditions(condition, rank)
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """Return values at hand as an array, `None` for those of graphs and datasets."""
+    if tf.is_tensor(value) and hasattr(value, "numpy"):
+        value = value.numpy()
+    is_array = isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+    return value if is_array else None
