@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["Condition", "DType", "Seed", "Shape", "TensorLike"]
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+__all__ = ["Condition", "DType", "Given", "Pair", "Seed", "Shape", "TensorLike"]
 
 # TensorFlow ships no stubs, so these name intent rather than check it.
 TensorLike: TypeAlias = Any
@@ -13,3 +16,7 @@ Condition: TypeAlias = Any
 DType: TypeAlias = Any
 Shape: TypeAlias = int | Sequence[int]
 Seed: TypeAlias = Any
+# What maps are given: a condition as a tensor, for those that take one.
+Given: TypeAlias = "tf.Tensor | None"
+# What they return: a value and its log-det.
+Pair: TypeAlias = "tuple[tf.Tensor, tf.Tensor]"

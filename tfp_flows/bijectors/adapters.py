@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows._types import Condition
+from tfp_flows._types import Condition, Given, Pair
 from tfp_flows.bijectors._core import base, monotone, properties
 from tfp_flows.bijectors._core.parameters import Option, Part
 
@@ -54,17 +54,13 @@ class OnFlattened(base.Bijector):
         out.set_shape(value.shape[:-1].concatenate(self.event_shape))
         return out
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         y, log_det = base.forward_and_log_det(
             self.bijector, self._flat(x), condition, event_ndims=1
         )
         return self._shaped(y), log_det
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         x, log_det = base.inverse_and_log_det(
             self.bijector, self._flat(y), condition, event_ndims=1
         )
@@ -112,12 +108,8 @@ class EmbedCondition(base.Bijector):
         inner = None if condition is None else self.embedding(condition)
         return monotone.of(self.bijector, inner)
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         return self.bijector.forward_and_log_det(x, self.embedding(condition))
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         return self.bijector.inverse_and_log_det(y, self.embedding(condition))

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows._types import Condition, TensorLike
+from tfp_flows._types import Condition, Given, Pair, TensorLike
 from tfp_flows.bijectors._core import base, monotone
 from tfp_flows.bijectors._core.parameters import Part
 
@@ -107,14 +107,10 @@ class Amortized(base.Bijector):
         condition = tf.convert_to_tensor(condition, dtype_hint=self.dtype)
         return monotone.of(self._made(tf.cast(condition, self.dtype)))
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         return self._made(condition).forward_and_log_det(x)
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         return self._made(condition).inverse_and_log_det(y)
 
 

@@ -10,10 +10,11 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
-from tfp_flows._types import Condition
+from tfp_flows._types import Condition, Given, Pair
 from tfp_flows.bijectors._core import (
     arguments,
     base,
+    conditioned,
     looping,
     monotone,
     properties,
@@ -24,7 +25,7 @@ from tfp_flows.bijectors._core.parameters import Part
 __all__ = ["Chain", "Conditioned", "Invert"]
 
 
-class Chain(base.Bijector):
+class Chain(conditioned.EitherWay, base.Bijector):
     """Compose maps, rightmost first, as `tfb.Chain` does.
 
     The differences to `tfb.Chain`: one pass through the parts gives the value and the
@@ -158,19 +159,7 @@ class Chain(base.Bijector):
             increasing = tf.equal(increasing, monotone.of(part, condition))
         return increasing
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._through(x, condition, inverse=False)
-
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._through(y, condition, inverse=True)
-
-    def _through(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         rank = self.forward_min_event_ndims
         one = base.inverse_and_log_det if inverse else base.forward_and_log_det
         log_det = tf.zeros([], value.dtype)
@@ -227,15 +216,11 @@ class Invert(base.Bijector):
     def _is_increasing(self, condition: Condition = None) -> tf.Tensor | bool:
         return monotone.of(self.bijector, condition)
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         rank = self.forward_min_event_ndims
         return base.inverse_and_log_det(self.bijector, x, condition, event_ndims=rank)
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         rank = self.forward_min_event_ndims
         return base.forward_and_log_det(self.bijector, y, condition, event_ndims=rank)
 

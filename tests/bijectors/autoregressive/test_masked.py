@@ -132,14 +132,13 @@ def test_steps_equal_passes_and_so_do_their_gradients(options, transformer):
     condition = tf.constant(rng.normal(size=(2, 6))) if map_.condition_shape else None
     weigh = tf.constant(rng.normal(size=(4, 6)))
     found = []
-    for function in (sampling.by_steps, sampling.by_passes):
+    ways = sampling.OneByOne(map_.transformer, map_.conditioner, map_.order)
+    for function in (ways.by_steps, ways.by_passes):
         sources = [x, *map_.conditioner.weights]
         sources += [] if condition is None else [condition]
         with tf.GradientTape() as tape:
             tape.watch(sources)
-            y, log_det = function(
-                map_.transformer, map_.conditioner, map_.order, x, condition
-            )
+            y, log_det = function(x, condition)
             loss = tf.reduce_sum(weigh * y) + tf.reduce_sum(tf.sin(log_det))
         gradients = tape.gradient(loss, sources)
         found.append([y, log_det, *gradients])

@@ -41,10 +41,10 @@ def test_tokens_give_what_whole_passes_give(token_size, name):
         "mixture": bijectors.LogisticMixture(3),
     }[name]
     map_ = build(transformer, 2, token_size=token_size, order="random")
-    given = map_.transformer, map_.conditioner, map_.conditioner.order
+    ways = sampling.OneByOne(map_.transformer, map_.conditioner, map_.order)
     x, condition = numbers(SIZE, ROWS), numbers(2, ROWS)
-    found = sampling.by_tokens(*given, x, condition)
-    wanted = sampling.by_passes(*given, x, condition)
+    found = ways.by_tokens(x, condition)
+    wanted = ways.by_passes(x, condition)
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-9)
     y = tf.transpose(found[0])
@@ -56,19 +56,19 @@ def test_tokens_give_what_whole_passes_give(token_size, name):
 @pytest.mark.slow
 def test_gradients_of_samples_are_those_of_whole_passes():
     map_ = build(bijectors.Affine(), token_size=3)
-    given = map_.transformer, map_.conditioner, map_.conditioner.order
+    ways = sampling.OneByOne(map_.transformer, map_.conditioner, map_.order)
     x = numbers(SIZE, ROWS)
 
     def gradients(function):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y, log_det = function(*given, x, None)
+            y, log_det = function(x, None)
             loss = tf.reduce_sum(tf.sin(y)) + tf.reduce_sum(tf.square(log_det))
         return tape.gradient(loss, [x, *map_.trainable_variables])
 
-    wanted = gradients(sampling.by_passes)
-    traced = tf.function(lambda: gradients(sampling.by_tokens), autograph=False)
-    for found in (gradients(sampling.by_tokens), traced()):
+    wanted = gradients(ways.by_passes)
+    traced = tf.function(lambda: gradients(ways.by_tokens), autograph=False)
+    for found in (gradients(ways.by_tokens), traced()):
         for one, other in zip(found, wanted, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-9)
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks, _numpy_guard
-from tfp_flows._types import Condition, TensorLike
+from tfp_flows._types import Condition, Given, Pair, TensorLike
 from tfp_flows.bijectors._core import (
     arguments,
     cache,
@@ -246,19 +246,11 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
             )
         return unknown_shapes.evaluate(self, primitive, value, condition)
 
-    def _forward_and_log_det(
-        self,
-        x: tf.Tensor,
-        condition: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         msg = f"`{type(self).__name__}` has no forward map. Use its inverse."
         raise NotImplementedError(msg)
 
-    def _inverse_and_log_det(
-        self,
-        y: tf.Tensor,
-        condition: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         msg = f"`{type(self).__name__}` has no inverse map. Use its forward."
         raise NotImplementedError(msg)
 

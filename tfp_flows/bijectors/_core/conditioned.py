@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import base
 from tfp_flows.bijectors._core.batch import to_columns
 
@@ -17,19 +18,13 @@ class EitherWay(abc.ABC):
     """Part of maps that write one function for both directions."""
 
     @abc.abstractmethod
-    def _either(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         """Return the value and the log-det of a direction."""
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         return self._either(x, condition, inverse=False)
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         return self._either(y, condition, inverse=True)
 
 
@@ -59,14 +54,10 @@ class OnColumns(ByConditioner):
     """
 
     @abc.abstractmethod
-    def _on_batch(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _on_batch(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         """Return columns, and the log-dets of single numbers."""
 
-    def _either(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         ndims = len(self.condition_shape or ())
         value, condition, batch = to_columns(value, condition, ndims)
         out, log_det = self._on_batch(value, condition, inverse=inverse)

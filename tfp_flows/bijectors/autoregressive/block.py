@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import base, monotone
 from tfp_flows.bijectors._core.batch import at_least_one, to_columns
 from tfp_flows.bijectors._core.parameters import Part
@@ -55,17 +56,13 @@ class BlockAutoregressive(base.Bijector):
         sizes["D"] = self.network.input_size
         return {}
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         ndims = len(self.condition_shape or ())
         y, condition, batch = to_columns(y, condition, ndims)
         x, log_slopes = block.forward(y, self.network.network(condition))
         return batch.events(x), batch.scalars(tf.reduce_sum(log_slopes, axis=0))
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         ndims = len(self.condition_shape or ())
         x, condition, batch = to_columns(x, condition, ndims)
         x, condition, count = at_least_one(x, condition)

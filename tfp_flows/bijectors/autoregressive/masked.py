@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows._context import is_training
+from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import conditioned, monotone
 from tfp_flows.bijectors._core.batch import at_least_one, to_columns
 from tfp_flows.bijectors._core.parameters import Option, Part
@@ -81,9 +82,7 @@ class MaskedAutoregressive(conditioned.ByConditioner):
         self._kept_order.check(conditioner)
         return {}
 
-    def _either(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         self._kept_order.check(self.conditioner)
         ndims = len(self.condition_shape or ())
         value, condition, batch = to_columns(value, condition, ndims)
@@ -92,22 +91,21 @@ class MaskedAutoregressive(conditioned.ByConditioner):
             x, log_det = self.transformer.inverse(value, params)
             return batch.events(x), batch.scalars(tf.reduce_sum(log_det, axis=0))
         x, condition, count = at_least_one(value, condition)
-        y, log_det = self._one_by_one(
-            self.transformer, self.conditioner, self.order, x, condition
-        )
+        y, log_det = self._one_by_one(x, condition)
         return batch.events(y[:, :count]), batch.scalars(log_det[:count])
 
     @property
-    def _one_by_one(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-        """The function of `sampling` for this conditioner."""
+    def _one_by_one(self) -> Callable[..., Pair]:
+        """The way from coordinate to coordinate that this conditioner has."""
+        ways = sampling.OneByOne(self.transformer, self.conditioner, self.order)
         if hasattr(self.conditioner, "of_places"):
-            return sampling.by_places
+            return ways.by_places
         # Dropout and angles are for passes of whole networks.
         is_plain = self.transformer.period is None and self.transformer.is_shared
         if is_training() or not is_plain:
-            return sampling.by_passes
+            return ways.by_passes
         if hasattr(self.conditioner, "sequential"):
-            return sampling.by_steps
+            return ways.by_steps
         if hasattr(self.conditioner, "token_by_token"):
-            return sampling.by_tokens
-        return sampling.by_passes
+            return ways.by_tokens
+        return ways.by_passes

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import base, conditioned, split
 from tfp_flows.bijectors._core.parameters import Option, Part
 from tfp_flows.bijectors.transformers.base import Transformer
@@ -88,9 +89,7 @@ class Coupling(conditioned.OnColumns):
             return self
         return _EitherHalf(self.transformer, self.conditioner, tf.constant(first))
 
-    def _on_batch(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _on_batch(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         kept, changed = self._mask_split.split(value)
         params = self.conditioner.columns(kept, condition)
         changed, log_det = self._transformed(changed, params, inverse=inverse)
@@ -115,9 +114,7 @@ class _EitherHalf(conditioned.OnColumns):
         swap = self.changes_first
         return tf.where(swap, other, one), tf.where(swap, one, other)
 
-    def _on_batch(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _on_batch(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         kept, changed = self._in_order(*tf.split(value, 2, axis=0))
         params = self.conditioner.columns(kept, condition)
         changed, log_det = self._transformed(changed, params, inverse=inverse)

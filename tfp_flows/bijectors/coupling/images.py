@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import arguments, conditioned, image_batch, split
 from tfp_flows.bijectors._core.parameters import Option, Part
 from tfp_flows.bijectors.transformers.base import Transformer
@@ -37,14 +38,10 @@ class _ImageCoupling(conditioned.ByConditioner):
             raise ValueError(msg)
 
     @abc.abstractmethod
-    def _on_batch(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _on_batch(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         """Return images, and the log-dets of single numbers."""
 
-    def _either(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         owner = f"`{type(self).__name__}`"
         arguments.require_sides(value.shape, "y" if inverse else "x", owner)
         ndims = len(self.condition_shape or ())
@@ -100,9 +97,7 @@ class ChannelCoupling(_ImageCoupling):
         sizes["C"] = len(self._mask)
         return {}
 
-    def _on_batch(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _on_batch(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         kept, changed = self._mask_split.split(value)
         params = self.conditioner.images(kept, condition)
         changed, log_det = self._transformed(changed, params, inverse=inverse)
@@ -142,9 +137,7 @@ class CheckerboardCoupling(_ImageCoupling):
         self._require_images(size, size)
         return {}
 
-    def _on_batch(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _on_batch(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         height, width = value.shape[1], value.shape[2]
         keep = image_math.checkerboard(height, width, flip=self.flip)
         zeros = tf.zeros_like(value)

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows._types import TensorLike
+from tfp_flows._types import Given, Pair, TensorLike
 from tfp_flows.bijectors._core import base, conditioned, monotone
 from tfp_flows.bijectors._core.parameters import Option, Parameter, Part
 from tfp_flows.math.linear import products
@@ -97,8 +97,6 @@ class ConditionalElementwise(conditioned.OnColumns):
             raise ValueError(msg)
         return {}
 
-    def _on_batch(
-        self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _on_batch(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         params = self.conditioner.columns(value[:0], condition)
         return self._transformed(value, params, inverse=inverse)

@@ -19,7 +19,7 @@ from tfp_flows.bijectors.linear.permutation import (
     invert_permutation,
     static_permutation,
 )
-from tfp_flows.math.linear import products
+from tfp_flows.math.linear import products, rotations
 
 __all__ = ["LU", "random_rotation"]
 
@@ -34,9 +34,7 @@ def random_rotation(size: int, seed: Seed = None) -> np.ndarray:
     Returns:
         Orthogonal matrix with determinant 1, `[D, D]`, float64.
     """
-    q, r = np.linalg.qr(arguments.generator(seed).normal(size=[size, size]))
-    # The signs make the decomposition unique, and its Q uniform.
-    q = q * np.sign(np.diag(r))
+    q = rotations.haar(size, arguments.generator(seed)).T
     q[:, 0] *= np.sign(np.linalg.det(q))
     return q
 

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
-from tfp_flows._types import Condition, TensorLike
+from tfp_flows._types import Condition, Given, Pair, TensorLike
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import arguments, base, image_batch
 from tfp_flows.bijectors._core.parameters import Option, at_least, one_of
@@ -159,9 +159,7 @@ class MultiScale(base.Bijector):
         first, rest = tf.split(value, [kept, channels - kept], axis=-1)
         return first, rest
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         self._require(y, "y")
         ndims = len(self.condition_shape or ())
         y, condition, batch = image_batch.to_images(y, condition, ndims, flat=False)
@@ -180,9 +178,7 @@ class MultiScale(base.Bijector):
             x = self._unsqueeze(tf.concat([x, rest], axis=-1))
         return batch.images(x), batch.scalars(log_det)
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         self._require(x, "x")
         ndims = len(self.condition_shape or ())
         x, condition, batch = image_batch.to_images(x, condition, ndims, flat=False)

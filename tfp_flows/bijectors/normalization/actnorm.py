@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows._types import Condition, DType, TensorLike
+from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core import arguments
 from tfp_flows.bijectors._core.parameters import Parameter
 from tfp_flows.bijectors.normalization.base import EVENT_NDIMS, PerChannel
@@ -61,29 +60,6 @@ class ActNorm(PerChannel):
     event_ndims: int = EVENT_NDIMS
 
     _is_constant_jacobian = True
-
-    @classmethod
-    def trainable(
-        cls,
-        size: int,
-        *,
-        event_ndims: int = 1,
-        dtype: DType = tf.float32,
-        **kwargs: Any,
-    ) -> ActNorm:
-        """Return a map of new variables that starts as the identity.
-
-        Args:
-            size: Number of channels `C`.
-            event_ndims: Rank of an event, see the class.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
-        """
-        kwargs.update(event_ndims=event_ndims)
-        return cls._of_variables({"C": size}, dtype, **kwargs)
 
     def adapt(self, y: TensorLike, condition: Condition = None) -> None:
         """Set the parameters such that `inverse(y)` has mean 0 and deviation 1.

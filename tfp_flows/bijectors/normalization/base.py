@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from tfp_flows import _checks
+from tfp_flows._types import DType
 from tfp_flows.bijectors._core import arguments, base, monotone, parameters
 from tfp_flows.math import moments
 from tfp_flows.math.linear import products
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["EVENT_NDIMS", "PerChannel"]
 
@@ -37,6 +41,31 @@ class PerChannel(base.Bijector):
     _event = "C"
     _is_increasing = monotone.increasing
     _event_ndims: int
+
+    @classmethod
+    def trainable(
+        cls,
+        size: int,
+        *,
+        event_ndims: int = 1,
+        dtype: DType = tf.float32,
+        **kwargs: Any,
+    ) -> Self:
+        """Return a map of new variables that starts as the identity.
+
+        Up to `epsilon`, where the map has one.
+
+        Args:
+            size: Number of channels `C`.
+            event_ndims: Rank of an event, see the class.
+            dtype: Dtype of the variables.
+            **kwargs: Further arguments of the constructor.
+
+        Returns:
+            The map.
+        """
+        kwargs.update(event_ndims=event_ndims)
+        return cls._of_variables({"C": size}, dtype, **kwargs)
 
     def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
         return {"forward_min_event_ndims": self._event_ndims}

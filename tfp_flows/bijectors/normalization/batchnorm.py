@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any
 
 import tensorflow as tf
 
 from tfp_flows import _checks, _context
-from tfp_flows._types import Condition, DType, TensorLike
+from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core import arguments
 from tfp_flows.bijectors._core.parameters import Option, Parameter, at_least
 from tfp_flows.bijectors._core.properties import NOT_NEGATIVE
@@ -87,29 +86,6 @@ class BatchNorm(PerChannel):
     event_ndims: int = EVENT_NDIMS
 
     _of_tensors = False  # an evaluation in training changes the statistics
-
-    @classmethod
-    def trainable(
-        cls,
-        size: int,
-        *,
-        event_ndims: int = 1,
-        dtype: DType = tf.float32,
-        **kwargs: Any,
-    ) -> BatchNorm:
-        """Return a map of new variables that starts as the identity, up to `epsilon`.
-
-        Args:
-            size: Number of channels `C`.
-            event_ndims: Rank of an event, see the class.
-            dtype: Dtype of the variables.
-            **kwargs: Further arguments of the constructor.
-
-        Returns:
-            The map.
-        """
-        kwargs.update(event_ndims=event_ndims)
-        return cls._of_variables({"C": size}, dtype, **kwargs)
 
     def adapt(self, y: TensorLike, condition: Condition = None) -> None:
         """Set the running statistics to those of data.

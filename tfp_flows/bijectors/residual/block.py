@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import monotone, stochastic
 from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least
@@ -71,9 +72,7 @@ class ResidualBlock(stochastic.Stochastic):
         sizes["D"] = network.input_size
         return {}
 
-    def _log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _log_det(self, x: tf.Tensor, condition: Given) -> Pair:
         """Return `x + g(x)` of columns, and the log-det."""
         value, push = self.network.linearized(x, condition)
         if self.is_exact():
@@ -88,17 +87,13 @@ class ResidualBlock(stochastic.Stochastic):
             lipschitz=self.network.lipschitz,
         )
 
-    def _forward_and_log_det(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         ndims = len(self.condition_shape or ())
         columns, condition, batch = to_columns(x, condition, ndims)
         y, log_det = self._log_det(columns, condition)
         return batch.events(y), batch.scalars(log_det)
 
-    def _inverse_and_log_det(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         ndims = len(self.condition_shape or ())
         columns, condition, batch = to_columns(y, condition, ndims)
         given, columns = columns, tf.clip_by_value(columns, -FAR, FAR)
@@ -113,9 +108,7 @@ class ResidualBlock(stochastic.Stochastic):
         log_det = self._log_det(x, condition)[1]
         return batch.events(x + (given - columns)), batch.scalars(-log_det)
 
-    def _missing(
-        self, x: tf.Tensor, y: tf.Tensor, condition: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _missing(self, x: tf.Tensor, y: tf.Tensor, condition: Given) -> Pair:
         """Return `y - x - g(x)`, and the Jacobian of `x + g(x)`."""
         value, push = self.network.linearized(x, condition)
         return y - x - value, contractions.jacobian(push, x)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows._types import Condition, Seed
+from tfp_flows._types import Condition, Given, Seed
 
 __all__ = ["Preimages", "Surjection"]
 
@@ -82,18 +82,12 @@ class Surjection(tf.Module, abc.ABC):
         """
 
     @abc.abstractmethod
-    def _forward(
-        self, z: tf.Tensor, condition: tf.Tensor | None, seed: Seed
-    ) -> tf.Tensor:
+    def _forward(self, z: tf.Tensor, condition: Given, seed: Seed) -> tf.Tensor:
         """Return `x`, drawn where the map does not say which."""
 
     @abc.abstractmethod
     def _preimages(
-        self,
-        x: tf.Tensor,
-        condition: tf.Tensor | None,
-        seed: Seed,
-        num_draws: int | None,
+        self, x: tf.Tensor, condition: Given, seed: Seed, num_draws: int | None
     ) -> Preimages:
         """Return points that become `x`, and their contributions."""
 

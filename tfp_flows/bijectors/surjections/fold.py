@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _checks
-from tfp_flows._types import Seed
+from tfp_flows._types import Given, Seed
 from tfp_flows.bijectors.surjections.base import Preimages, Surjection
 
 __all__ = ["AbsoluteValue"]
@@ -104,9 +104,7 @@ class AbsoluteValue(Surjection):
         more = () if condition is None else (condition,)
         return self.signs(folded, *more)[..., 0]
 
-    def _forward(
-        self, z: tf.Tensor, condition: tf.Tensor | None, seed: Seed
-    ) -> tf.Tensor:
+    def _forward(self, z: tf.Tensor, condition: Given, seed: Seed) -> tf.Tensor:
         ones = tf.ones_like(z[..., : len(self.axes)])
         log_odds = self._log_odds(self._changed(z, ones), condition)
         share = 0.5 * ones if log_odds is None else tf.sigmoid(log_odds)
@@ -116,11 +114,7 @@ class AbsoluteValue(Surjection):
         return self._changed(z, tf.where(noise < share, ones, -ones))
 
     def _preimages(
-        self,
-        x: tf.Tensor,
-        condition: tf.Tensor | None,
-        seed: Seed,
-        num_draws: int | None,
+        self, x: tf.Tensor, condition: Given, seed: Seed, num_draws: int | None
     ) -> Preimages:
         del seed, num_draws  # all points there are
         count = len(self.axes)

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks
-from tfp_flows._types import Seed
+from tfp_flows._types import Given, Seed
 from tfp_flows.bijectors.surjections.base import Preimages, Surjection
 
 __all__ = ["Maximum"]
@@ -75,9 +75,7 @@ class Maximum(Surjection):
         self._require_size(size, 1, "z")
         return self.size
 
-    def _forward(
-        self, z: tf.Tensor, condition: tf.Tensor | None, seed: Seed
-    ) -> tf.Tensor:
+    def _forward(self, z: tf.Tensor, condition: Given, seed: Seed) -> tf.Tensor:
         gap_seed, place_seed = tfp.random.split_seed(seed, 2)
         others = z - self.gaps(z, condition).sample(seed=gap_seed)
         place = tf.random.stateless_uniform(
@@ -90,11 +88,7 @@ class Maximum(Surjection):
         return tf.where(at < place, first, tf.where(at > place, last, z))
 
     def _preimages(
-        self,
-        x: tf.Tensor,
-        condition: tf.Tensor | None,
-        seed: Seed,
-        num_draws: int | None,
+        self, x: tf.Tensor, condition: Given, seed: Seed, num_draws: int | None
     ) -> Preimages:
         del seed, num_draws  # the only point there is
         z = tf.reduce_max(x, axis=-1, keepdims=True)

@@ -14,7 +14,7 @@ from scipy.stats import qmc
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks
-from tfp_flows._types import Seed
+from tfp_flows._types import Given, Seed
 from tfp_flows.bijectors.surjections.base import Preimages, Surjection
 from tfp_flows.bijectors.surjections.given import NormalGiven
 
@@ -86,17 +86,11 @@ class Slice(Surjection):
         self._require_size(size, self.size, "z")
         return size + self._rest_size
 
-    def _forward(
-        self, z: tf.Tensor, condition: tf.Tensor | None, seed: Seed
-    ) -> tf.Tensor:
+    def _forward(self, z: tf.Tensor, condition: Given, seed: Seed) -> tf.Tensor:
         return tf.concat([z, self.rest(z, condition).sample(seed=seed)], axis=-1)
 
     def _preimages(
-        self,
-        x: tf.Tensor,
-        condition: tf.Tensor | None,
-        seed: Seed,
-        num_draws: int | None,
+        self, x: tf.Tensor, condition: Given, seed: Seed, num_draws: int | None
     ) -> Preimages:
         del seed, num_draws  # the only point there is
         z = x[..., : self.size]
@@ -167,18 +161,12 @@ class Augment(Surjection):
         _checks.at_least(size, self.size + 1, "the size of events")
         return size - self.size
 
-    def _forward(
-        self, z: tf.Tensor, condition: tf.Tensor | None, seed: Seed
-    ) -> tf.Tensor:
+    def _forward(self, z: tf.Tensor, condition: Given, seed: Seed) -> tf.Tensor:
         del condition, seed  # nothing is drawn
         return z[..., : -self.size]
 
     def _preimages(
-        self,
-        x: tf.Tensor,
-        condition: tf.Tensor | None,
-        seed: Seed,
-        num_draws: int | None,
+        self, x: tf.Tensor, condition: Given, seed: Seed, num_draws: int | None
     ) -> Preimages:
         count = num_draws or self.num_draws
         batch = tf.shape(x)[:-1]
