@@ -85,7 +85,7 @@ for name, energy in energies.items():
     flow = tfpf.flows.build("nsf", 2, num_layers=3, hidden_units=(32, 32), seed=SEED)
     _, reports[name] = tfpf.inference.fit_posterior(
         energy, flow, objective="alpha", start="none", steps=290, draws=4_000,
-        seed=SEED, verbose=0,
+        repairs=0, seed=SEED, verbose=0,
     )  # fmt: skip
     value, stderr = reports[name].sample.log_evidence
     print(

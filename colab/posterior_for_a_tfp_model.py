@@ -90,14 +90,15 @@ diagonal = tfpf.flows.Flow.from_maps(
     event_shape=10,
 )
 mean_field, report = tfpf.inference.fit_posterior(
-    pinned, diagonal, start="mean-field", steps=100, seed=SEED, verbose=0
+    pinned, diagonal, start="mean-field", steps=100, repairs=0, seed=SEED, verbose=0
 )
 print(report)
 
 # %% [markdown]
 # ## A flow
 #
-# The default: RealNVP from the better of two starts, trained by its own draws.
+# The default: RealNVP from the best of several starts, trained by its own draws; and
+# then, unless the report trusts it, on where chains go that start there.
 
 # %%
 posterior, report = tfpf.inference.fit_posterior(
@@ -106,8 +107,9 @@ posterior, report = tfpf.inference.fit_posterior(
 print(report)
 
 # %% [markdown]
-# Where k-hat is above 0.7, the report says not to trust the weights: some part of the
-# posterior, here the neck, has too few draws. More steps help, and chains do, below.
+# Where k-hat stays above 0.7, the report says not to trust the weights: some part of
+# the posterior, here the neck, has too few draws. More steps help, and so do the chains
+# below.
 #
 # `posterior` is a distribution over the model's own structure, usable wherever TFP
 # takes one. `report.sample` are its draws with weights: expectations come with errors.

@@ -17,8 +17,14 @@ NORMAL = tfd.Sample(tfd.Normal(0.0, 1.0), 2)
 
 
 def measured(density, target=TARGET, steps=20):
-    whitened = Whitened(targets.read(target), START)
-    return drift.measure(whitened, density, steps, 0)
+    return measured_from(Whitened(targets.read(target), START), density, steps)
+
+
+def measured_from(whitened, density, steps):
+    z, log_q = density.experimental_sample_and_log_prob(10_000, seed=[0, 4])
+    log_weights = np.asarray(whitened.log_prob(z) - log_q, np.float64)
+    vectors = np.asarray(whitened.unwhitened(z))
+    return drift.measure(whitened, vectors, log_weights, steps, 0)
 
 
 def test_chains_stay_at_draws_of_the_target():
@@ -69,7 +75,7 @@ def test_deviations_that_rest_on_few_draws_are_named():
     begin = starts.Start("none", np.zeros(2), np.eye(2), 0.0)
     whitened = Whitened(targets.read(heavy), begin)
     exact = tfd.Blockwise([tfd.StudentT(2.2, 0.0, 1.0), tfd.Normal(0.0, 1.0)])
-    found = drift.measure(whitened, exact, 4, 0)
+    found = measured_from(whitened, exact, 4)
     assert found.tails[0] > 0.7 > 0.4 > found.tails[1]
     assert not found.reliable
     still = dataclasses.replace(found, doubtful=np.zeros(2, bool))

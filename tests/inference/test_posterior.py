@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,10 +12,10 @@ from tensorflow_probability import distributions as tfd
 
 import tfp_flows as tfpf
 from tfp_flows import inference
-from tfp_flows.inference import drift, starts, targets
+from tfp_flows.inference import drift, repair, starts, targets
 from tfp_flows.training import AlphaDivergence
 
-QUIET = {"seed": 0, "verbose": 0, "draws": 4_000, "check_steps": 0}
+QUIET = {"seed": 0, "verbose": 0, "draws": 4_000, "check_steps": 0, "repairs": 0}
 COUNTS = [1.0, 4.0, 2.0]
 
 
@@ -126,6 +128,31 @@ def test_targets_without_a_mode_start_from_a_mean_field_fit(monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_mode_narrower_than_its_surroundings_does_not_decide_the_start(monkeypatch):
+    """A spike of a fiftieth of the mass: its curvature says nothing of the rest."""
+    spiked = tfd.Sample(
+        tfd.MixtureSameFamily(
+            tfd.Categorical(probs=[0.02, 0.98]), tfd.Normal(0.0, [0.05, 5.0])
+        ),
+        2,
+    )
+    monkeypatch.setattr(starts, "STEPS", 200)
+    target = targets.read(spiked, support=tfb.Identity())
+    found = starts.choose(target, "auto", 0)
+    assert found.kind == "mean-field"
+    assert -0.2 < found.elbo < 0.0  # the density is normalised
+
+
+def test_a_start_that_is_exact_ends_the_search(monkeypatch):
+    def never(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(starts, "_mean_field", never)
+    normal = tfd.MultivariateNormalDiag([1.0, 2.0], [0.1, 30.0])
+    assert starts.choose(targets.read(normal), "auto", 0).kind == "laplace"
+
+
+@pytest.mark.slow
 def test_laplace_start_is_exact_for_a_normal_target_of_any_scale():
     factor = np.array([[1e-3, 0.0], [5.0, 20.0]])
     normal = tfd.MultivariateNormalTriL(np.array([3e-3, -100.0]), factor)
@@ -134,6 +161,45 @@ def test_laplace_start_is_exact_for_a_normal_target_of_any_scale():
     np.testing.assert_allclose(found.shift, [3e-3, -100.0], rtol=1e-4)
     np.testing.assert_allclose(found.scale, factor, rtol=1e-3, atol=1e-6)
     assert found.elbo == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_flow_that_is_too_narrow_is_trained_on_where_chains_go(monkeypatch):
+    monkeypatch.setattr(repair, "UPDATES", 150)
+    wide = tfd.Sample(tfd.Normal(0.0, 3.0), 8)
+    options = {**QUIET, "steps": 1, "learning_rate": 0.15, "start": "none"}
+    posterior, good = inference.fit_posterior(
+        wide, "linear", **{**options, "repairs": 3, "check_steps": 20}
+    )
+    assert good.reliable
+    assert good.drift.reliable
+    assert 1 <= good.repairs <= 3
+    assert "states of chains" in good.judgement
+    assert abs(good.sample.log_evidence.value) < 0.05
+    spread = np.std(posterior.sample(4_000, seed=(0, 1)), axis=0)
+    np.testing.assert_allclose(spread, 3.0, rtol=0.1)
+
+
+@pytest.mark.slow
+def test_repairs_that_make_it_worse_are_taken_back(monkeypatch):
+    """The weights are those of the fit again, and so is the report."""
+    wide = tfd.Sample(tfd.Normal(0.0, 3.0), 4)
+    options = {**QUIET, "steps": 1, "start": "none"}
+    _, before = inference.fit_posterior(wide, "linear", **options)
+
+    def spoiled(self, sample):
+        del sample
+        self._flow.set_weights([w - 3.0 for w in self._flow.get_weights()])
+        return types.SimpleNamespace(history={"loss": [0.0]})
+
+    monkeypatch.setattr(repair.Repair, "round", spoiled)
+    _, after = inference.fit_posterior(wide, "linear", **{**options, "repairs": 2})
+    assert after.repairs == 0
+    assert after.elbo == before.elbo
+    for old, new in zip(
+        before.flow.get_weights(), after.flow.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.slow

@@ -52,22 +52,9 @@ def log_marginals(
 
 def _log_given_others(flow: Any, x: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Return log-densities of cells given the others of their rows, `[N, D]`."""
-    whole = base.in_blocks(flow.log_prob, x)
-    # Of one column there are no others: its cell is as odd as its row.
-    given = np.repeat(whole[:, np.newaxis], x.shape[1], axis=1)
-    if x.shape[1] == 1:
-        return given
-    kinds = None if flow.preprocessing is None else flow.preprocessing.columns
-    places = np.arange(x.shape[1])
-    masses = np.array([kinds is not None and kinds[j].is_discrete for j in places])
-    if not masses.all():
-        places = np.flatnonzero(~masses)
-        given[:, places] = query_cells.log_given_others(flow, x, draws, places.tolist())
-    for j in np.flatnonzero(masses):
-        known = np.ones(x.shape, bool)
-        known[:, j] = False
-        given[:, j] -= log_marginals(flow, x, known)
-    return given
+    if x.shape[1] == 1:  # there are no others: its cell is as odd as its row
+        return base.in_blocks(flow.log_prob, x)[:, np.newaxis]
+    return query_cells.log_given_others(flow, x, draws, range(x.shape[1]))
 
 
 class Reasons:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tfp_flows import flows
 from tfp_flows.diagnostics import structures
 from tfp_flows.diagnostics.psis import LARGEST_SHAPE, psis
 from tfp_flows.inference import proposals
+from tfp_flows.inference.local import LocalChains
 from tfp_flows.inference.whitened import Whitened
 
 __all__ = ["Drift", "measure"]
 
-# Chains; leapfrogs of a step of each; the first step size, and the acceptance sought.
-CHAINS, LEAPFROGS, FIRST_STEP, ACCEPTANCE = 512, 12, 0.3, 0.8
-# Weighted draws that are compared with the chains.
-DRAWS = 10_000
+# Number of chains.
+CHAINS = 512
 # What matters: a mean by so many deviations, a deviation by such a factor; and what is
 # seen, in standard errors.
 SHIFT, FACTOR, SEEN = 0.1, 1.1, 4.0
@@ -65,23 +61,36 @@ class Drift:
         return self.acceptance >= MOVES
 
     @property
+    def finding(self) -> str:
+        """What the chains say of the draws.
+
+        `"stuck"`: nothing, they did not move; `"leave"`: the target has mass where no
+        draws are; `"few"`: a few draws decide a deviation; `"stay"`: nothing is wrong.
+        """
+        if not self.moves:
+            return "stuck"
+        if self.doubtful.any():
+            return "leave"
+        return "few" if (self.tails > LARGEST_SHAPE).any() else "stay"
+
+    @property
     def reliable(self) -> bool:
         """Whether chains stay where the draws are, and these show the deviations."""
-        stay = self.moves and not bool(self.doubtful.any())
-        return stay and not bool((self.tails > LARGEST_SHAPE).any())
+        return self.finding == "stay"
 
     @property
     def judgement(self) -> str:
         """A sentence that says whether chains stay where the draws are."""
-        if not self.moves:
+        finding = self.finding
+        if finding == "stuck":
             return (
                 f"Only {self.acceptance:.0%} of the proposals of chains that start at "
                 "the draws are accepted: they cannot say whether the draws "
                 "reach all of the target."
             )
-        if self.reliable:
+        if finding == "stay":
             return "Chains that start at the draws stay there."
-        if not self.doubtful.any():
+        if finding == "few":
             worst = int(np.argmax(self.tails))
             return (
                 f"The standard deviation of {self.names[worst]} rests on a few draws "
@@ -102,8 +111,14 @@ class Drift:
         return f"Drift: {self.judgement}"
 
 
-def measure(whitened: Whitened, flow: flows.Flow, steps: int, seed: int) -> Drift:
-    """Start chains at weighted draws of a flow, and compare where they go.
+def measure(
+    whitened: Whitened,
+    vectors: np.ndarray,
+    log_weights: np.ndarray,
+    steps: int,
+    seed: int,
+) -> Drift:
+    """Start chains at weighted draws, and compare where they go.
 
     Chains of Hamiltonian Monte Carlo leave the target as it is: were the weighted draws
     the target's, their moments would stay. Where the flow has no draws no weight can be
@@ -112,33 +127,26 @@ def measure(whitened: Whitened, flow: flows.Flow, steps: int, seed: int) -> Drif
 
     Args:
         whitened: The target.
-        flow: The flow over vectors relative to the start.
+        vectors: Draws as vectors without bounds, `[N, D]`.
+        log_weights: Logarithms of their weights, `[N]`.
         steps: Steps of each chain; in the first half the step size adapts.
-        seed: Int that fixes draws and chains.
+        seed: Int that fixes which draws are taken, and the chains.
     """
-    x, log_weights = _weighted(whitened, flow, seed)
     weights = psis(log_weights).weights
     kept = proposals.resampled(weights, CHAINS, np.random.default_rng(seed))
-    run = _chains(whitened, steps, seed)
-    states, log_ratios = run(tf.gather(x, kept))
-    draws, moved = (np.asarray(whitened.unwhitened(v), np.float64) for v in (x, states))
+    chains = LocalChains(whitened.log_prob, steps)
+    walked = chains.walk(whitened.whitened(tf.constant(vectors[kept])), seed)
+    states = tf.reshape(walked.states, [-1, vectors.shape[-1]])
+    draws = np.asarray(vectors, np.float64)
+    moved = np.asarray(whitened.unwhitened(states), np.float64)
     return Drift(
         names=tuple(_names(whitened)),
-        acceptance=float(np.mean(np.exp(np.minimum(log_ratios, 0.0)))),
+        acceptance=walked.acceptance,
         states=np.asarray(states),
-        gradients=CHAINS * (1 + steps * LEAPFROGS),
+        gradients=CHAINS * chains.gradients,
         tails=_tails(draws - weights @ draws, log_weights),
         **_compared(draws, weights, moved.reshape((-1, CHAINS, draws.shape[-1]))),
     )
-
-
-def _weighted(
-    whitened: Whitened, flow: flows.Flow, seed: int
-) -> tuple[tf.Tensor, np.ndarray]:
-    """Return draws of a flow, `[N, D]`, and logarithms of their weights."""
-    density = proposals.density(flow, "flow")
-    x, log_q = density.experimental_sample_and_log_prob(DRAWS, seed=[seed, 4])
-    return x, np.asarray(whitened.log_prob(x) - log_q, np.float64)
 
 
 def _tails(centred: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
@@ -146,44 +154,6 @@ def _tails(centred: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):  # a draw at the mean itself
         squares = 2.0 * np.log(np.abs(centred))
     return np.array([psis(log_weights + each).k_hat for each in squares.T])
-
-
-def _chains(
-    whitened: Whitened, steps: int, seed: int
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Return a function of starts that runs chains from there, without XLA.
-
-    It returns the vectors of the second half of the steps, and the logarithms of the
-    acceptance ratios. So few steps are over before XLA has compiled one.
-
-    Args:
-        whitened: The target.
-        steps: Number of steps.
-        seed: Int that fixes them.
-    """
-    dtype = whitened.target.dtype
-
-    @tf.function(autograph=False)
-    def run(first: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        settling = steps // 2
-        kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
-            tfp.mcmc.HamiltonianMonteCarlo(
-                whitened.log_prob, tf.constant(FIRST_STEP, dtype), LEAPFROGS
-            ),
-            num_adaptation_steps=settling,
-            target_accept_prob=tf.constant(ACCEPTANCE, dtype),
-        )
-        states, log_ratios = tfp.mcmc.sample_chain(
-            steps - settling,
-            first,
-            kernel=kernel,
-            num_burnin_steps=settling,
-            trace_fn=lambda _, results: results.inner_results.log_accept_ratio,
-            seed=tf.constant([seed, 5], tf.int32),
-        )
-        return tf.reshape(states, [-1, first.shape[-1]]), log_ratios
-
-    return run
 
 
 def _compared(

@@ -77,6 +77,14 @@ class ImportanceSample:
         """A sentence that says whether reweighted draws can be trusted."""
         return self.smoothed.judgement
 
+    def first_block(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first draws as they were made, and their log-weights.
+
+        Vectors without bounds `[B, D]`, where the proposal is over such, and `[B]`.
+        """
+        vectors = self._draws.vectors(0)
+        return vectors, self.log_weights[: len(vectors)]
+
     def __repr__(self) -> str:
         value, stderr = self.log_evidence
         return f"log-evidence {value:.4f} +- {stderr:.4f}. {self.judgement}"

@@ -13,7 +13,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks, _context, flows, training
 from tfp_flows._types import DType, Shape
-from tfp_flows.inference import drift, importance, proposals, starts, targets
+from tfp_flows.inference import drift, importance, proposals, repair, starts, targets
 from tfp_flows.inference.drift import Drift
 from tfp_flows.inference.whitened import Whitened
 from tfp_flows.training.objectives.drawing import FromTarget
@@ -32,6 +32,10 @@ OBJECTIVES = ("reverse-kl", "alpha", "importance-weighted", "forward-kl")
 FEWEST_COMPILED = 300
 # Draws by which a target is checked.
 CHECKED = 1_000
+ADVICE = (
+    "Try more steps, restarts, a larger flow, or the objective 'alpha', and compare "
+    "with MCMC."
+)
 # The flow by default; it cannot bend a single coordinate, for which splines stand in.
 DEFAULT, FOR_ONE = "realnvp", "nsf"
 
@@ -49,10 +53,12 @@ class PosteriorReport:
         start_elbo: Lower bound of the start.
         flow: The flow, over vectors without bounds relative to the start.
         whitened: The target over these vectors.
-        losses: The loss of each epoch of the best restart.
+        losses: The loss of each epoch of the best restart, and of its repairs.
         drift: Whether chains that start at the weighted draws stay there, and whether
             a few draws decide a deviation; `None` where this was not checked, as
             weights fail already.
+        repairs: Rounds of training on states of chains that it took, 0 if the flow's
+            own draws were enough.
     """
 
     elbo: importance.Estimate
@@ -63,6 +69,7 @@ class PosteriorReport:
     whitened: Whitened
     losses: tuple[float, ...]
     drift: Drift | None = None
+    repairs: int = 0
 
     @property
     def ess_per_draw(self) -> float:
@@ -77,21 +84,28 @@ class PosteriorReport:
     @property
     def reliable(self) -> bool:
         """Whether reweighted draws can be trusted: by their weights, and by chains."""
-        stays = self.drift is None or self.drift.reliable
-        return self.sample.reliable and stays
+        return self._doubt is None
+
+    @property
+    def _doubt(self) -> importance.ImportanceSample | Drift | None:
+        """What speaks against the posterior, `None` if nothing does."""
+        if not self.sample.reliable:
+            return self.sample
+        if self.drift is not None and not self.drift.reliable:
+            return self.drift
+        return None
 
     @property
     def judgement(self) -> str:
         """A sentence that says whether the posterior can be trusted, and what to do."""
-        found, advice = self.sample.judgement, "do not trust" in self.sample.judgement
-        if self.drift is not None and not self.drift.reliable:
-            found, advice = self.drift.judgement, True
-        if advice:
+        doubt = self._doubt
+        found = (doubt or self.sample).judgement
+        if self.repairs:
             found += (
-                " Try more steps, restarts, a larger flow, or the objective 'alpha', "
-                "and compare with MCMC."
+                f" Training went on for {self.repairs} rounds, on states of chains, as "
+                "the flow that its own draws had made was not to be trusted."
             )
-        return found
+        return found if doubt is None else f"{found} {ADVICE}"
 
     def __str__(self) -> str:
         """Return figures and judgement."""
@@ -115,6 +129,7 @@ def fit_posterior(
     restarts: int = 1,
     draws: int = 10_000,
     check_steps: int = 20,
+    repairs: int = 2,
     event_shape: Shape | None = None,
     support: tfb.Bijector | None = None,
     dtype: DType = "float32",
@@ -147,6 +162,8 @@ def fit_posterior(
             are as they should be, and tell whether the target has mass where the flow
             has no draws, which no weight shows. A step is twelve gradients; 20 steps
             are as many as 960 updates, but do not pass the flow. 0 leaves them out.
+        repairs: Most rounds in which a flow that is not to be trusted is trained on,
+            on where chains go that start at its draws. A round takes 349,184 gradients.
         event_shape: Shape of an event of a function.
         support: Map from numbers without bounds to events, for a target that does not
             say where its events lie.
@@ -184,7 +201,8 @@ def fit_posterior(
     _checks.one_of(start, starts.STARTS, "start")
     for name, value in {"steps": steps, "restarts": restarts, "draws": draws}.items():
         _checks.count(value, 1, name)
-    _checks.count(check_steps, 0, "check_steps")
+    for name, value in {"check_steps": check_steps, "repairs": repairs}.items():
+        _checks.count(value, 0, name)
     if isinstance(flow, flows.Flow) and event_shape is None and support is None:
         event_shape = flow.event_shape
     read = targets.read(target, event_shape=event_shape, support=support, dtype=dtype)
@@ -219,12 +237,61 @@ def fit_posterior(
             best = found
     if best is None:
         raise AssertionError  # `restarts` is at least 1
-    if check_steps and best.sample.reliable:
-        moved = drift.measure(whitened, best.flow, check_steps, number)
-        best = dataclasses.replace(best, drift=moved)
+    best = _checked(best, check_steps, number)
+    if repairs and not best.reliable:
+        mending = repair.Repair(
+            whitened,
+            best.flow,
+            learning_rate=learning_rate,
+            seed=number,
+            verbose=verbose,
+        )
+        best = _repaired(best, mending, repairs, check_steps, number)
     if verbose not in (0, "0"):
         print(best, flush=True)
     return whitened.posterior(best.flow), best
+
+
+def _checked(report: PosteriorReport, steps: int, seed: int) -> PosteriorReport:
+    """Return a report with what chains say, where weights are as they should be."""
+    if not steps or not report.sample.reliable:
+        return report
+    draws = report.sample.first_block()
+    moved = drift.measure(report.whitened, *draws, steps, seed)
+    return dataclasses.replace(report, drift=moved)
+
+
+def _repaired(
+    report: PosteriorReport,
+    mending: repair.Repair,
+    repairs: int,
+    check_steps: int,
+    seed: int,
+) -> PosteriorReport:
+    """Return the report of the first round that can be trusted.
+
+    If none can, that of the highest lower bound is returned, the first one included,
+    and the flow gets its weights back.
+    """
+    flow, whitened = report.flow, report.whitened
+    best, weights, draws = report, flow.get_weights(), len(report.sample)
+    for count in range(1, repairs + 1):
+        history = mending.round(report.sample)
+        if history is None:
+            break
+        number = (seed + count) % 2**31
+        report = _report(whitened.target, whitened, flow, history, draws, number)
+        report = dataclasses.replace(
+            _checked(report, check_steps, number),
+            repairs=count,
+            losses=best.losses + report.losses,
+        )
+        if report.reliable:
+            return report
+        if report.elbo.value > best.elbo.value:
+            best, weights = report, flow.get_weights()
+    flow.set_weights(weights)
+    return best
 
 
 def require_density(target: targets.Target, seed: int) -> None:

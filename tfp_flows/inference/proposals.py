@@ -90,23 +90,23 @@ class Draws:
         self.target, self.proposal = target, proposal
         self.count, self.block_size = count, min(block_size, count)
         self._seed = seed
-        self._kept: dict[int, Any] = {}
+        self._kept: dict[int, tuple[Any, np.ndarray, Any]] = {}
         self._keeps = count * target.size <= MOST_KEPT
         self._run = tf.function(self._draw, autograph=False, reduce_retracing=True)
 
     def __len__(self) -> int:
         return -(-self.count // self.block_size)
 
-    def _draw(self, seed: tf.Tensor, size: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        """Return events of one block and their log-weights."""
+    def _draw(self, seed: tf.Tensor, size: tf.Tensor) -> tuple[Any, tf.Tensor, Any]:
+        """Return events of one block, their log-weights, and what was drawn."""
         x, log_q = self.proposal.experimental_sample_and_log_prob(size, seed=seed)
         dtype = self.target.dtype
         x = tf.nest.map_structure(lambda v: tf.cast(v, dtype), x)
         log_q = tf.cast(log_q, dtype)
         if self._over_events:
-            return x, self.target.log_prob(x) - log_q
+            return x, self.target.log_prob(x) - log_q, x
         log_weights = self.target.flat_log_prob(x) - log_q
-        return self.target.bijector.forward(x), log_weights
+        return self.target.bijector.forward(x), log_weights, x
 
     def block(self, index: int) -> tuple[Any, np.ndarray]:
         """Return the events of a block and their log-weights, as NumPy arrays.
@@ -114,19 +114,29 @@ class Draws:
         Raises:
             ValueError: If a log-weight is NaN or `inf`.
         """
+        return self._block(index)[:2]
+
+    def vectors(self, index: int) -> np.ndarray:
+        """Return the vectors without bounds of a block, as they were drawn, `[N, D]`.
+
+        The way back from events would lose those that lie at a bound.
+        """
+        return self._block(index)[2]
+
+    def _block(self, index: int) -> tuple[Any, np.ndarray, Any]:
         if index in self._kept:
             return self._kept[index]
         start = index * self.block_size
         size = min(self.block_size, self.count - start)
-        x, log_weights = self._run(
+        x, log_weights, drawn = self._run(
             tf.constant([self._seed, index], tf.int32), tf.constant(size)
         )
         found = np.asarray(log_weights, np.float64)
         _require_numbers(found, x)
-        x = tf.nest.map_structure(np.asarray, x)
+        x, drawn = tf.nest.map_structure(np.asarray, (x, drawn))
         if self._keeps:
-            self._kept[index] = x, found
-        return x, found
+            self._kept[index] = x, found, drawn
+        return x, found, drawn
 
     def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
         for index in range(len(self)):

@@ -16,6 +16,7 @@ from tfp_flows import _checks, _context, flows
 from tfp_flows._types import DType, Shape
 from tfp_flows.inference import posterior, starts, targets
 from tfp_flows.inference.chain_draws import Chains, Sampled, of_vectors
+from tfp_flows.inference.local import mean_acceptance
 from tfp_flows.inference.tempering import Tempering
 from tfp_flows.inference.whitened import Whitened
 
@@ -117,8 +118,8 @@ def sample_posterior(
     number = int(_context.generator(seed).integers(2**31))
     length = _Length(num_draws, burn_in, num_chains)
     if method == "neutra":
-        # The chains of the draws check more than those of the fit would.
-        options = {"check_steps": 0, **options}
+        # The chains of the draws check and repair more than those of the fit would.
+        options = {"check_steps": 0, "repairs": 0, **options}
         options.update(steps=steps, start=start, verbose=verbose)
         return of_vectors(read, _neutra(read, flow, length, number, options))
     _require_known(method, flow, options)
@@ -203,13 +204,11 @@ def _no_u_turn(
     if first is None:
         first = _near_start(whitened, length, seed)
 
-    def log_prob(z: tf.Tensor) -> tf.Tensor:
-        log_det = bijector.forward_log_det_jacobian(z, event_ndims=1)
-        return whitened.log_prob(bijector.forward(z)) + log_det
-
     kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
         tfp.mcmc.NoUTurnSampler(
-            log_prob, tf.constant(FIRST_STEP, first.dtype), MAX_TREE_DEPTH
+            whitened.over(bijector),
+            tf.constant(FIRST_STEP, first.dtype),
+            MAX_TREE_DEPTH,
         ),
         num_adaptation_steps=int(ADAPTING * length.burn_in),
         target_accept_prob=tf.constant(ACCEPTANCE, first.dtype),
@@ -228,7 +227,7 @@ def _no_u_turn(
         tf.reshape(vectors, [length.draws, length.chains, -1]),
         gradients=int(np.sum(leapfrogs[length.burn_in :])),
         warm_up_gradients=int(np.sum(leapfrogs[: length.burn_in])),
-        acceptance=_mean_acceptance(log_ratios[length.burn_in :]),
+        acceptance=mean_acceptance(log_ratios[length.burn_in :]),
     )
 
 
@@ -263,7 +262,7 @@ def _jumping(
         tf.reshape(vectors, [length.draws, length.chains, -1]),
         gradients=length.draws * each,
         warm_up_gradients=warm.evaluations + length.burn_in * each,
-        acceptance=_mean_acceptance(log_ratios[length.burn_in :]),
+        acceptance=mean_acceptance(log_ratios[length.burn_in :]),
         jump_acceptance=float(np.mean(jumps[length.burn_in :])),
     )
 
@@ -274,10 +273,6 @@ def _near_start(whitened: Whitened, length: _Length, seed: int) -> tf.Tensor:
     return tf.random.stateless_normal(
         [length.chains, target.size], [seed, 1], dtype=target.dtype
     )
-
-
-def _mean_acceptance(log_ratios: np.ndarray) -> float:
-    return float(np.mean(np.exp(np.minimum(log_ratios, 0.0))))
 
 
 def _run(

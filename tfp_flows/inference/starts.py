@@ -25,6 +25,8 @@ NEWTON_STEPS, HALVINGS = 20, 20
 SMALLEST_GAIN, TINY = 1e-4, 1e-300
 # Draws by which starts are compared.
 COMPARED = 1_000
+# Nats of a lower bound for which no other start is tried.
+SLACK = 0.05
 # What is called a mode has a precision of at least this share of the largest one.
 FLATTEST = 1e-10
 # Of the mean-field fit.
@@ -39,12 +41,14 @@ class Start(NamedTuple):
         shift: Mean, `[D]`.
         scale: Cholesky factor of the covariance, `[D, D]`.
         elbo: Lower bound of the log-evidence, `-inf` if it is of no use.
+        slack: By how much the log-evidence that its draws tell is above this, in nats.
     """
 
     kind: str
     shift: np.ndarray
     scale: np.ndarray
     elbo: float
+    slack: float = math.inf
 
     def bijector(self, dtype: Any) -> tfb.Bijector:
         """Return the map from standard normal numbers."""
@@ -58,10 +62,11 @@ class Start(NamedTuple):
 
 
 def choose(target: Target, kind: str, seed: int) -> Start:
-    """Return a start of a kind; by `"auto"` the better of two.
+    """Return a start of a kind; by `"auto"` the one of the highest lower bound.
 
     A Laplace approximation costs little and has all correlations, but not every target
-    has a mode. Where its lower bound is poor, a mean-field fit is tried.
+    has a mode, or one whose curvature tells how wide it is. Unless its bound is as high
+    as any can be, a mean-field fit is tried beside it.
 
     Args:
         target: The target.
@@ -72,8 +77,7 @@ def choose(target: Target, kind: str, seed: int) -> Start:
     found = [_scored(target, "none", np.zeros(size), np.eye(size), seed)]
     if kind in ("auto", "laplace"):
         found.append(_laplace(target, seed))
-    # The bound of an approximation that is good is near the log-evidence that it tells.
-    if kind == "mean-field" or (kind == "auto" and not math.isfinite(found[-1].elbo)):
+    if kind == "mean-field" or (kind == "auto" and found[-1].slack > SLACK):
         found.append(_mean_field(target, seed))
     return found[-1] if kind != "auto" else max(found, key=lambda start: start.elbo)
 
@@ -87,8 +91,11 @@ def _scored(
     density = tfd.TransformedDistribution(normal, start.bijector(target.dtype))
     x, log_q = density.experimental_sample_and_log_prob(COMPARED, seed=[seed, 1])
     gaps = np.asarray(target.flat_log_prob(x) - log_q, np.float64)
-    elbo = float(gaps.mean()) if np.all(np.isfinite(gaps)) else -math.inf
-    return start._replace(elbo=elbo)
+    if not np.all(np.isfinite(gaps)):
+        return start
+    elbo = float(gaps.mean())
+    slack = float(np.logaddexp.reduce(gaps)) - math.log(len(gaps)) - elbo
+    return start._replace(elbo=elbo, slack=slack)
 
 
 class _Surface:

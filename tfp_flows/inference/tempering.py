@@ -14,7 +14,7 @@ from tfp_flows.inference import proposals
 from tfp_flows.inference.flow_proposal import FlowProposal
 from tfp_flows.inference.whitened import Whitened
 
-__all__ = ["Tempering", "WarmUp"]
+__all__ = ["Tempering", "WarmUp", "next_power"]
 
 # Share of effective states that a change of the temperature leaves.
 KEPT = 0.5
@@ -128,7 +128,7 @@ class Tempering:
         gains = self._gains(z)
         power, temperatures = 0.0, 0
         while power < 1.0:
-            power, weights = _next_power(gains, power)
+            power, weights = next_power(gains, power)
             temperatures += 1
             if temperatures > MOST:
                 msg = (
@@ -202,7 +202,7 @@ class Tempering:
         return np.asarray(states, np.float64), gains, float(np.mean(jumps))
 
 
-def _next_power(gains: np.ndarray, power: float) -> tuple[float, np.ndarray]:
+def next_power(gains: np.ndarray, power: float) -> tuple[float, np.ndarray]:
     """Return the next power of the target, and the weights that lead there, `[N]`.
 
     Args:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
@@ -30,7 +33,16 @@ class Whitened:
         """Return the log-density of vectors, `[N]`."""
         return self.target.flat_log_prob(self._affine.forward(z)) + self._log_det
 
-    @property
+    def over(self, bijector: tfb.Bijector) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Return the log-density over numbers from which a bijector leads here."""
+
+        def log_prob(z: tf.Tensor) -> tf.Tensor:
+            log_det = bijector.forward_log_det_jacobian(z, event_ndims=1)
+            return self.log_prob(bijector.forward(z)) + log_det
+
+        return log_prob
+
+    @functools.cached_property
     def compiles(self) -> bool:
         """Whether XLA compiles the density and its gradient."""
         z = tf.zeros([2, self.target.size], self.target.dtype)
@@ -51,6 +63,10 @@ class Whitened:
     def unwhitened(self, z: tf.Tensor) -> tf.Tensor:
         """Return the vectors without bounds of vectors, `[N, D]`."""
         return self._affine.forward(z)
+
+    def whitened(self, x: tf.Tensor) -> tf.Tensor:
+        """Return vectors relative to the start of vectors without bounds, `[N, D]`."""
+        return self._affine.inverse(x)
 
     def flat(self, flow: flows.Flow) -> tfd.Distribution:
         """Return the density over vectors without bounds."""

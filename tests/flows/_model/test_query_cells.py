@@ -89,3 +89,47 @@ def test_bounds_and_angles_have_lines_of_their_own():
     found = query_cells.log_given_others(flow, outside, x, [0, 1, 2])
     assert np.isneginf(found[0, 1])
     assert np.isnan(found[0, [0, 2]]).all()
+
+
+def test_masses_of_discrete_columns_are_summed():
+    """Counts, a long grid, labels, and amounts with an atom, against all values."""
+    rng = np.random.default_rng(4)
+    g = rng.normal(size=400)
+    x = np.column_stack(
+        [
+            rng.poisson(np.exp(0.5 * g)),
+            0.5 * np.round(10 * (g + rng.normal(size=400))),
+            rng.integers(0, 3, size=400),
+            np.where(rng.uniform(size=400) < 0.3, 0.0, rng.gamma(2.0, size=400)),
+        ]
+    )
+    labels = ("category", [0, 1, 2])
+    columns = ["integer", ("rounded", 0.5), labels, ["positive", ("atom", 0.0)]]
+    flow = tfpf.flows.build(
+        "nsf", 4, preprocessing=columns, num_layers=1, hidden_units=(8,),
+        dtype="float64", seed=0,
+    )  # fmt: skip
+    flow.adapt(x)
+    rows = np.concatenate([x[:1], [[60.0, 0.0, 1.0, 0.0]]])  # a count far from all
+    found = query_cells.log_given_others(flow, rows, x, range(4))
+    edges = np.linspace(0.0, 60.0, 601)
+    lines = {
+        0: (np.arange(-6.0, 64.0), 1.0),
+        1: (0.5 * np.arange(-120, 121), 0.5),
+        2: (np.arange(3.0), 1.0),
+        3: (0.5 * (edges[1:] + edges[:-1]), edges[1]),
+    }
+    for j, (values, weight) in lines.items():
+        for i, row in enumerate(rows):
+            line = np.repeat(row[np.newaxis], len(values), axis=0)
+            line[:, j] = values
+            masses = flow.log_prob(line).numpy() + np.log(weight)
+            if j == 3:
+                line[0, j] = 0.0
+                masses = np.append(masses, flow.log_prob(line[:1]).numpy())
+            exact = flow.log_prob(row).numpy() - np.logaddexp.reduce(masses)
+            np.testing.assert_allclose(found[i, j], exact, atol=0.03)
+    outside = np.array([[0.5, 0.0, 1.0, 0.0], [0.0, 0.0, 7.0, 1.0]])
+    found = query_cells.log_given_others(flow, outside, x, range(4))
+    assert np.isneginf(found[[0, 1], [0, 2]]).all()
+    assert np.isnan(found[0, 1:]).all()

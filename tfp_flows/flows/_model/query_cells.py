@@ -1,4 +1,7 @@
-"""The density of each cell of a row given the others, by integrals along lines."""
+"""The density of each cell of a row given the others, by integrals along lines.
+
+Lines of columns with a step are sums over the grid, and atoms are added to integrals.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.flows._model import query_values
 from tfp_flows.preprocessing.supports import CIRCLES
 
 __all__ = ["log_given_others"]
@@ -37,18 +41,39 @@ def log_given_others(
 
     The joint density over its integral along the line of the cell. Integrals are sums
     over nodes, and nodes are added where the mass is until sums do not change any more;
-    a warning says for how many cells they do. NaN where the others have no density.
+    a warning says for how many cells they do. Of columns with masses, sums over their
+    values: all labels, and all values of a short grid. NaN where the others have no
+    density.
 
     Args:
         flow: A flow of vectors, of any kind.
         x: Rows, `[N, D]`.
         draws: Draws of the flow, `[S, D]`, which say where to begin.
-        columns: Positions of columns whose values have no masses, `[C]`.
+        columns: Positions of columns, `[C]`.
     """
-    lines = _Lines(flow, draws, np.asarray(columns, int))
-    size = max(1, LINES // max(1, len(columns)))
-    parts = [lines.given_others(x[i : i + size]) for i in range(0, len(x), size)]
-    doubtful = sum(count for _, count in parts)
+    x, draws = np.asarray(x, np.float64), np.asarray(draws, np.float64)
+    cells = getattr(flow, "cells", None)
+    grid = query_values.Grid(cells, x.shape[1])
+    summed = {}
+    if cells is not None:
+        found = {
+            j: query_values.values_of(cells, grid, j, draws[:, j]) for j in columns
+        }
+        summed = {j: values for j, values in found.items() if values is not None}
+    is_line = np.array([j not in summed or grid.has_lines(j) for j in columns], bool)
+    totals = np.full([len(x), len(columns)], -np.inf)
+    doubtful = 0
+    if is_line.any():
+        lines = _Lines(flow, draws, np.asarray(columns, int)[is_line], grid)
+        size = max(1, LINES // int(is_line.sum()))
+        for i in range(0, len(x), size):
+            totals[i : i + size, is_line], count = lines.log_totals(x[i : i + size])
+            doubtful += count
+    joint = np.asarray(flow.log_prob(x), np.float64)
+    for place, j in enumerate(columns):
+        if j in summed:
+            sums = query_values.log_sums(flow.log_prob, x, joint, j, summed[j], grid)
+            totals[:, place] = np.logaddexp(totals[:, place], sums)
     if doubtful:
         msg = (
             f"{doubtful} of {len(x) * len(columns)} densities of cells given the "
@@ -57,7 +82,9 @@ def log_given_others(
             "noise, or float64."
         )
         warnings.warn(msg, UserWarning, stacklevel=3)
-    return np.concatenate([found for found, _ in parts])
+    with np.errstate(invalid="ignore"):  # density 0 whatever the cell is
+        given: np.ndarray = joint[:, np.newaxis] - totals
+    return given
 
 
 class _Lines:
@@ -67,15 +94,22 @@ class _Lines:
         flow: The flow.
         draws: Of the flow, `[S, D]`.
         places: Positions of the columns, `[C]`.
+        grid: Which values are on grids, or atoms.
     """
 
-    def __init__(self, flow: Any, draws: np.ndarray, places: np.ndarray) -> None:
-        self._flow, self._places = flow, places
-        cells = getattr(flow, "cells", None)
+    def __init__(
+        self,
+        flow: Any,
+        draws: np.ndarray,
+        places: np.ndarray,
+        grid: query_values.Grid,
+    ) -> None:
+        self._flow, self._places, self._grid = flow, places, grid
+        self._cells = cells = getattr(flow, "cells", None)
         self._supports = None if cells is None else cells.supports
         kinds = () if self._supports is None else self._supports.kinds
         self._is_circle = np.array([kind in CIRCLES for kind in kinds], bool)
-        u = self._positions(np.asarray(draws, np.float64))
+        u = self._positions(draws)
         quantiles = np.quantile(u, SHARES, axis=0)
         low, high = quantiles[0], quantiles[-1]
         u = np.clip(u, low, high)
@@ -87,23 +121,26 @@ class _Lines:
         margin = BEYOND * (high - low)
         self._alone = np.concatenate([[low - margin], quantiles, [high + margin]]).T
 
-    def given_others(self, x: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return log-densities of cells, `[N, C]`, and how many are doubtful.
+    def log_totals(self, x: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return logs of integrals along lines, `[N, C]`, and how many are doubtful.
 
         Args:
             x: Rows, `[N, D]`.
         """
         row, place = (i.ravel() for i in np.indices([len(x), len(self._places)]))
         column = self._places[place]
-        nodes = np.sort(self._first(x)[row, column], axis=-1)
+        nodes = self._grid.rounded(self._first(x)[row, column], column)
+        nodes = np.sort(nodes, axis=-1)
         values = self._log_density(x, row, column, nodes)
-        total = _log_total(nodes, values)
+        steps = self._grid.steps[column]
+        total = _log_total(nodes, values, steps)
         change, left = np.zeros(len(row)), np.arange(len(row))
         for step in range(MOST_ROUNDS):
-            more = _middles(nodes, values)
+            more = _middles(nodes, values, steps[left])
+            more = self._grid.rounded(more, column[left])
             new = self._log_density(x, row[left], column[left], more)
             nodes, values = _merged((nodes, more), (values, new))
-            found = _log_total(nodes, values)
+            found = _log_total(nodes, values, steps[left])
             with np.errstate(invalid="ignore"):  # both minus infinity
                 change[left] = np.abs(found - total[left])
             total[left] = found
@@ -112,24 +149,29 @@ class _Lines:
                 left, nodes, values = left[open_], nodes[open_], values[open_]
             if not left.size:
                 break
-        joint = np.asarray(self._flow.log_prob(x), np.float64)
-        shape = len(x), len(self._places)
-        with np.errstate(invalid="ignore"):  # density 0 whatever the cell is
-            given = joint[:, np.newaxis] - total.reshape(shape)
-        return given, int(np.sum(change > DOUBTFUL))
+        totals = total.reshape(len(x), len(self._places))
+        return totals, int(np.sum(change > DOUBTFUL))
 
     def _positions(self, x: np.ndarray) -> np.ndarray:
-        """Return where values are on the lines of their columns, `[N, D]`."""
-        if self._supports is None:
+        """Return where values are on the lines of their columns, `[N, D]`.
+
+        Values on a grid are their own positions, others those on the unfolded axis.
+        """
+        if self._cells is None:
             return x
-        kind = self._flow.variable_dtype
-        u = self._supports.inverse_each(tf.constant(x, kind))[0]
-        # Of columns of masses any number tells the other columns something.
-        return np.where(np.isfinite(u), u, 0.0).astype(np.float64)
+        v = tf.constant(x, self._flow.variable_dtype)
+        if self._grid.has_atoms:
+            v = self._cells.of(v).at(tf.constant(0.5, v.dtype))
+        if self._supports is not None:
+            v = self._supports.inverse_each(v)[0]
+        u = v.numpy().astype(np.float64)
+        # Where there is none, any number tells the other columns something.
+        u = np.where(np.isfinite(u), u, 0.0)
+        return np.where(self._grid.steps > 0.0, x, u)
 
     def _first(self, x: np.ndarray) -> np.ndarray:
         """Return the first nodes of each line, `[N, D, K]`."""
-        own = self._positions(np.asarray(x, np.float64))
+        own = self._positions(x)
         z = (own - self._loc) / self._scale
         diagonal = np.diagonal(self._precision)
         expected = z - (z @ self._precision) / diagonal
@@ -184,40 +226,67 @@ class _Lines:
         self, rows: np.ndarray, places: np.ndarray, positions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | float]:
         """Return values at positions on lines, and the log-derivatives by these."""
-        if self._supports is None:
+        if self._cells is None:
             return positions, 0.0
-        kind = self._flow.variable_dtype
         each = np.arange(len(rows))
+        on_grid = self._grid.steps[places] > 0.0
+        log_det = self._grid.log_steps(positions, places)
+        if on_grid.all():
+            return positions, log_det
         u = self._positions(rows)
-        u[each, places] = positions
-        values = self._supports.forward(tf.constant(u, kind))
-        log_det = self._supports.inverse_each(values)[1]
-        return values.numpy()[each, places], -log_det.numpy()[each, places]
+        u[each, places] = np.where(on_grid, u[each, places], positions)
+        v = tf.constant(u, self._flow.variable_dtype)
+        if self._supports is not None:
+            v = self._supports.forward(v)
+            slope = -self._supports.inverse_each(v)[1].numpy()[each, places]
+            log_det = np.where(on_grid, log_det, slope)
+        if self._grid.has_atoms:
+            v = self._cells.fold(v)
+        values = np.where(on_grid, positions, v.numpy()[each, places])
+        # Masses of atoms are added to the integral over all else.
+        beside = ~on_grid & self._grid.is_atom(values, places)
+        return values, np.where(beside, -np.inf, log_det)
 
 
-def _log_total(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return logs of integrals along lines, `[L]`, the sums between neighbours.
+def _log_total(nodes: np.ndarray, values: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return logs of integrals along lines, `[L]`, in units of the step of grids."""
+    parts = _log_parts(nodes, values, steps)
+    ends = np.where(
+        steps[:, np.newaxis] > 0.0, values[:, [0, -1]] - np.log(2.0), -np.inf
+    )
+    return np.logaddexp.reduce(np.concatenate([parts, ends], axis=1), axis=1)
 
-    Of what is exponential in between: exact in tails, and as good as any at peaks.
+
+def _log_parts(nodes: np.ndarray, values: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return logs of integrals between neighbours, `[L, K - 1]`.
+
+    Of what is exponential in between: exact in tails, and as good as any at peaks. On
+    grids sums over the values in between, and half of both ends.
     """
     a, b = values[:, :-1], values[:, 1:]
     top = np.maximum(a, b)
+    step = steps[:, np.newaxis]
+    width = np.diff(nodes, axis=1) / np.where(step > 0.0, step, 1.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         fall = np.abs(a - b)
         mean = np.where(fall > 1e-6, -np.expm1(-fall) / fall, 1.0 - 0.5 * fall)
         # Next to a place without density half of the other end, as nobody knows.
         mean = np.where(np.isinf(fall), 0.5, mean)
-        parts = top + np.log(mean) + np.log(np.diff(nodes, axis=1))
-    parts = np.where(np.isneginf(top), -np.inf, parts)
-    return np.logaddexp.reduce(parts, axis=-1)
+        half = 0.5 * fall / width
+        of_grid = np.where(half > 1e-6, half / np.tanh(half), 1.0) * mean
+        of_grid = np.where(np.isinf(fall), 0.5 / width, of_grid)
+        mean = np.where(step > 0.0, of_grid, mean)
+        parts = top + np.log(mean) + np.log(width)
+    return np.where(np.isneginf(top) | (width == 0.0), -np.inf, parts)
 
 
-def _middles(nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _middles(nodes: np.ndarray, values: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Return middles of intervals with the most mass at most, `[L, ADDED]`."""
+    width = np.diff(nodes, axis=1)
     with np.errstate(divide="ignore"):
-        most = np.maximum(values[:, :-1], values[:, 1:]) + np.log(
-            np.diff(nodes, axis=1)
-        )
+        most = np.maximum(values[:, :-1], values[:, 1:]) + np.log(width)
+    # Between neighbours on a grid there is nothing.
+    most = np.where(width > 1.5 * steps[:, np.newaxis], most, -np.inf)
     chosen = np.argpartition(-most, ADDED - 1, axis=-1)[:, :ADDED]
     ends = [
         np.take_along_axis(part, chosen, -1) for part in (nodes[:, :-1], nodes[:, 1:])
