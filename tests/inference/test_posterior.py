@@ -174,6 +174,9 @@ def test_a_flow_that_is_too_narrow_is_trained_on_where_chains_go(monkeypatch):
     assert good.reliable
     assert good.drift.reliable
     assert 1 <= good.repairs <= 3
+    # An update; chains relative to the start and over the base; updates; a check.
+    each = 2 * 512 * 241 + 150 * 128
+    assert good.gradients == 128 + good.repairs * each + 512 * 241
     assert "states of chains" in good.judgement
     assert abs(good.sample.log_evidence.value) < 0.05
     spread = np.std(posterior.sample(4_000, seed=(0, 1)), axis=0)
@@ -249,6 +252,12 @@ def test_bad_targets_and_flows_are_named():
         fit(lambda x: bump(x) * np.nan, event_shape=2, **QUIET)
     with pytest.raises(ValueError, match="must not be 0 everywhere"):
         fit(lambda x: bump(x) - np.inf, event_shape=2, **QUIET)
+    with pytest.raises(TypeError, match="written with TensorFlow's operations"):
+        fit(lambda x: -np.sum(np.asarray(x) ** 2, axis=-1), event_shape=2, **QUIET)
+    with pytest.raises(ValueError, match="for each event, got None"):
+        fit(lambda x: None, event_shape=2, **QUIET)
+    with pytest.raises(ValueError, match=r"of shape \[N\], got \(None, 2\)"):
+        fit(lambda x: x, event_shape=2, **QUIET)
     with pytest.raises(ValueError, match=r"over vectors of shape \(2,\)"):
         fit(bump, tfpf.flows.build("linear", 3, seed=0), event_shape=2, **QUIET)
     flow = tfpf.flows.build("linear", 2, seed=0)

@@ -59,6 +59,8 @@ class PosteriorReport:
             weights fail already.
         repairs: Rounds of training on states of chains that it took, 0 if the flow's
             own draws were enough.
+        gradients: Gradients of the target that updates, checks and repairs took; what
+            the start takes is left out.
     """
 
     elbo: importance.Estimate
@@ -70,6 +72,7 @@ class PosteriorReport:
     losses: tuple[float, ...]
     drift: Drift | None = None
     repairs: int = 0
+    gradients: int = 0
 
     @property
     def ess_per_draw(self) -> float:
@@ -237,6 +240,7 @@ def fit_posterior(
             best = found
     if best is None:
         raise AssertionError  # `restarts` is at least 1
+    best = dataclasses.replace(best, gradients=restarts * steps * loss.num_samples)
     best = _checked(best, check_steps, number)
     if repairs and not best.reliable:
         mending = repair.Repair(
@@ -258,7 +262,8 @@ def _checked(report: PosteriorReport, steps: int, seed: int) -> PosteriorReport:
         return report
     draws = report.sample.first_block()
     moved = drift.measure(report.whitened, *draws, steps, seed)
-    return dataclasses.replace(report, drift=moved)
+    spent = report.gradients + moved.gradients
+    return dataclasses.replace(report, drift=moved, gradients=spent)
 
 
 def _repaired(
@@ -275,6 +280,7 @@ def _repaired(
     """
     flow, whitened = report.flow, report.whitened
     best, weights, draws = report, flow.get_weights(), len(report.sample)
+    spent = report.gradients
     for count in range(1, repairs + 1):
         history = mending.round(report.sample)
         if history is None:
@@ -286,12 +292,13 @@ def _repaired(
             repairs=count,
             losses=best.losses + report.losses,
         )
-        if report.reliable:
-            return report
-        if report.elbo.value > best.elbo.value:
+        spent += report.gradients
+        if report.reliable or report.elbo.value > best.elbo.value:
             best, weights = report, flow.get_weights()
+        if report.reliable:
+            break
     flow.set_weights(weights)
-    return best
+    return dataclasses.replace(best, gradients=spent + mending.gradients)
 
 
 def require_density(target: targets.Target, seed: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -177,19 +176,8 @@ def _neutra(
     return dataclasses.replace(
         found,
         report=report,
-        warm_up_gradients=found.warm_up_gradients + _updates(options),
+        warm_up_gradients=found.warm_up_gradients + report.gradients,
     )
-
-
-def _updates(options: dict[str, Any]) -> int:
-    """Return how many gradients the updates of a fit take."""
-    defaults = inspect.signature(posterior.fit_posterior).parameters
-
-    def given(name: str) -> Any:
-        return options.get(name, defaults[name].default)
-
-    samples = getattr(given("objective"), "num_samples", given("num_samples"))
-    return int(given("steps") * given("restarts") * samples)
 
 
 def _no_u_turn(

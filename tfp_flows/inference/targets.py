@@ -55,9 +55,23 @@ class Target:
         """Return the log-density of events, up to a constant, `[N]`.
 
         Raises:
+            TypeError: If it is not written with TensorFlow's operations.
             ValueError: If there is not one number for each event.
         """
-        found = self._log_prob(x)
+        try:
+            found = self._log_prob(x)
+        except NotImplementedError as error:  # of NumPy's conversions in a graph
+            if "symbolic" not in str(error):
+                raise
+            msg = (
+                "`target` must be written with TensorFlow's operations, as it is "
+                "traced and differentiated, got one that makes NumPy arrays of its "
+                "events. Write for example tf.reduce_sum in place of np.sum."
+            )
+            raise TypeError(msg) from error
+        if found is None:
+            msg = "`target` must return one number for each event, got None."
+            raise ValueError(msg)
         found = tf.cast(tf.convert_to_tensor(found, dtype_hint=self.dtype), self.dtype)
         first = tf.nest.flatten(x)[0]
         if found.shape.rank not in (1, None) or not found.shape.is_compatible_with(
@@ -65,8 +79,8 @@ class Target:
         ):
             msg = (
                 f"`target` must return one number for each event, of shape "
-                f"{[first.shape[0]]}, got {found.shape}. Sum over the coordinates; of "
-                "a joint distribution, use the AutoBatched class."
+                f"[{first.shape[0] or 'N'}], got {found.shape}. Sum over the "
+                "coordinates; of a joint distribution, use the AutoBatched class."
             )
             raise ValueError(msg)
         return found
@@ -184,7 +198,8 @@ def _support(distribution: Any) -> tfb.Bijector:
         msg = (
             f"`support` must be given for a {type(distribution).__name__}, which does "
             "not say where its events lie. Pass a bijector onto them, such as "
-            "tfb.Identity() or tfb.Exp()."
+            "tfb.Identity() or tfb.Exp(); of discrete variables there is none: pin "
+            "them, or sum them out."
         )
         raise ValueError(msg)
     return found
