@@ -46,6 +46,7 @@ FURTHER: dict[str, set[str]] = {
         "marginal_kernel",
         "marginal_mixture_logistic",
         "marginal_spline_one",
+        "neural_ode_by_tolerance",
         "on_flattened_scalar",
         "orthogonal_two",
         "prelu_vector",
@@ -123,6 +124,7 @@ SEARCHES = {
     "elementwise_squares",
     "mixture_gaussianize",
     "neural_ode",
+    "neural_ode_by_tolerance",
     "residual_block",
 }
 

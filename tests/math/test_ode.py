@@ -49,31 +49,6 @@ def test_steps_by_tolerance_depend_on_no_other_row():
     np.testing.assert_allclose(back.state, X, atol=1e-7)
 
 
-def test_adjoint_gradients_are_those_of_the_steps_twice():
-    rate = tf.constant([0.7], tf.float64)
-
-    def field(time, x, rate):
-        return rate * pendulum(time, x)
-
-    def both(solve):
-        x = tf.constant(X)
-        with tf.GradientTape() as outer:
-            outer.watch([x, rate])
-            with tf.GradientTape() as inner:
-                inner.watch([x, rate])
-                out = tf.reduce_sum(solve(x) ** 2)
-            first = inner.gradient(out, [x, rate])
-            total = tf.add_n([tf.reduce_sum(g**2) for g in first])
-        return [*first, *outer.gradient(total, [x, rate])]
-
-    def plain(x):
-        return ode.fixed(lambda t, s: field(t, s, rate), x, 0.0, 1.0, 8).state
-
-    ours = both(lambda x: ode.adjoint(field, x, [rate], 0.0, 1.0, 8).state)
-    for one, other in zip(ours, both(plain), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
-
-
 def explosion(time, x):
     return x * x + 0.0 * time
 

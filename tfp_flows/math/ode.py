@@ -10,17 +10,24 @@ depends on its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _tapes
 from tfp_flows.math import runge_kutta
 from tfp_flows.math.runge_kutta import METHODS, Field
 
-__all__ = ["METHODS", "Solution", "adaptive", "adjoint", "fixed", "require_solved"]
+__all__ = [
+    "METHODS",
+    "Solution",
+    "adaptive",
+    "adaptive_march",
+    "fixed",
+    "fixed_march",
+    "require_solved",
+]
 
 # Bounds of how much longer or shorter one step is than the last, and the caution.
 SHRINK, GROW, CAUTION = 0.2, 5.0, 0.9
@@ -40,6 +47,40 @@ class Solution(NamedTuple):
     failed: tf.Tensor
     reached: tf.Tensor
     num_evaluations: tf.Tensor
+
+
+class Step(NamedTuple):
+    """One step of Dormand and Prince that was tried.
+
+    Attributes:
+        start: Time at the begin of the whole way.
+        span: Time of the whole way.
+        time: Where each row is, as a part of the span, `[N]`.
+        used: Length of the step of each row, as a part of the span, `[N]`.
+        state: The state before it.
+        slopes: At all stages, times the span.
+        good: Which rows take it, `[N]`.
+    """
+
+    start: tf.Tensor
+    span: tf.Tensor
+    time: tf.Tensor
+    used: tf.Tensor
+    state: Any
+    slopes: list[Any]
+    good: tf.Tensor
+
+    def stages(self) -> list[tuple[float, tf.Tensor, Any]]:
+        """Return weight, time and state of the stages that move the state."""
+        method, found = runge_kutta.DOPRI5, []
+        for weight, node, row in zip(
+            method.weights, method.nodes, method.rows, strict=True
+        ):
+            if weight:
+                time = self.start + self.span * (self.time + node * self.used)
+                state = runge_kutta.plus(self.state, self.used, row, self.slopes)
+                found.append((weight, time, state))
+        return found
 
 
 def _each(reduce: Callable, state: Any) -> list[tf.Tensor]:
@@ -93,14 +134,14 @@ def fixed(
 
     start = tf.cast(start, tf.nest.flatten(state)[0].dtype)
     unknown = tf.zeros_like(was_finite), _row_of_zeros(state) + start
-    state, (failed, reached) = _marched(
+    state, (failed, reached) = fixed_march(
         field, state, start, stop, num_steps, method, watch, unknown
     )
     count = num_steps * len(METHODS[method].nodes)
     return Solution(state, failed, reached, tf.fill(tf.shape(failed), count))
 
 
-def _marched(
+def fixed_march(
     field: Field,
     state: Any,
     start: Any,
@@ -110,7 +151,22 @@ def _marched(
     watch: Callable = lambda time, state, kept: kept,
     kept: Any = (),
 ) -> tuple[Any, Any]:
-    """Take equal steps; `watch` gets the time and the state after each one."""
+    """Take equal steps.
+
+    Args:
+        field: See the module.
+        state: See `fixed`.
+        start: See `fixed`.
+        stop: See `fixed`.
+        num_steps: See `fixed`.
+        method: See `fixed`.
+        watch: Called with the time and the state after each step, and what it returned
+            after the one before.
+        kept: What `watch` gets first.
+
+    Returns:
+        The state at the end, and what `watch` returned last.
+    """
     chosen, dtype = METHODS[method], tf.nest.flatten(state)[0].dtype
     start, stop = tf.cast(start, dtype), tf.cast(stop, dtype)
     step = (stop - start) / num_steps
@@ -131,78 +187,6 @@ def _marched(
     )[1:]
 
 
-def adjoint(
-    field: Callable[..., Any],
-    state: Any,
-    parameters: Sequence[tf.Tensor],
-    start: Any,
-    stop: Any,
-    num_steps: int,
-    method: str = "rk4",
-) -> Solution:
-    """Solve as `fixed`, and find gradients by an equation that is solved backwards.
-
-    Nothing is kept but the end, however many steps there are. Gradients are those of
-    the exact solution, up to the error of the solver; those of `fixed` are exact for
-    what it computes.
-
-    Args:
-        field: Called with a time, a state, and the parameters.
-        state: See `fixed`.
-        parameters: Tensors that derivatives reach; they reach nothing else that the
-            field holds.
-        start: See `fixed`.
-        stop: See `fixed`.
-        num_steps: See `fixed`.
-        method: See `fixed`.
-
-    References:
-        Chen, Rubanova, Bettencourt, Duvenaud (2018). Neural Ordinary Differential
-        Equations. https://arxiv.org/abs/1806.07366, section 2
-    """
-    given = tf.nest.flatten(state)
-    size = len(given)
-    if _tapes.in_forward_mode([*given, *parameters]):
-        return fixed(
-            lambda t, s: field(t, s, *parameters), state, start, stop, num_steps, method
-        )
-
-    def flat_field(
-        time: tf.Tensor, parts: Sequence[tf.Tensor], parameters: Sequence[tf.Tensor]
-    ) -> list[tf.Tensor]:
-        now = tf.nest.pack_sequence_as(state, list(parts))
-        return tf.nest.flatten(field(time, now, *parameters))
-
-    @tf.custom_gradient
-    def solve(*tensors: tf.Tensor) -> tuple[Any, Any]:
-        parts, given = list(tensors[:size]), list(tensors[size:])
-        found = fixed(
-            lambda t, s: flat_field(t, s, given), parts, start, stop, num_steps, method
-        )
-
-        def slopes(time: tf.Tensor, joint: Any) -> Any:
-            now, upstream = joint[:2]
-            with tf.GradientTape() as tape:
-                tape.watch([*now, *given])
-                out = flat_field(time, now, given)
-            by_all = tape.gradient(out, [*now, *given], upstream, "zero")
-            back = [-tf.convert_to_tensor(part) for part in by_all]
-            return out, back[:size], back[size:]
-
-        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
-            ends = [tf.convert_to_tensor(part) for part in upstream[:size]]
-            joint = (found.state, ends, [tf.zeros_like(part) for part in given])
-            joint = _marched(slopes, joint, stop, start, num_steps, method)[0]
-            return [*joint[1], *joint[2]]
-
-        return (*found.state, found.failed, found.reached), gradient
-
-    *parts, failed, reached = solve(*given, *parameters)
-    count = tf.fill(tf.shape(failed), num_steps * len(METHODS[method].nodes))
-    end = tf.nest.pack_sequence_as(state, parts)
-    return Solution(end, failed, reached, count)
-
-
 def adaptive(
     field: Field,
     state: Any,
@@ -214,7 +198,7 @@ def adaptive(
     """Solve by steps of Dormand and Prince that keep an error below a tolerance.
 
     Derivatives are those at the steps taken: the steps themselves are not
-    differentiated.
+    differentiated. XLA keeps memory for `max_steps` of them; see `adjoint.adaptive`.
 
     Args:
         field: See the module; it is given a time for each row, `[N]`.
@@ -225,9 +209,38 @@ def adaptive(
             that is above 1. Below the rounding of the dtype none is met.
         max_steps: Most steps of a row, the rejected ones included.
     """
+    return adaptive_march(field, state, start, stop, tolerance, max_steps)[0]
+
+
+def adaptive_march(
+    field: Field,
+    state: Any,
+    start: Any,
+    stop: Any,
+    tolerance: float,
+    max_steps: int,
+    watch: Callable[[Step, Any], Any] = lambda step, kept: kept,
+    kept: Any = (),
+) -> tuple[Solution, Any]:
+    """Take the steps of `adaptive`.
+
+    Args:
+        field: See `adaptive`.
+        state: See `adaptive`.
+        start: See `adaptive`.
+        stop: See `adaptive`.
+        tolerance: See `adaptive`.
+        max_steps: See `adaptive`.
+        watch: Called with each step that was tried, and with what it returned before.
+        kept: What `watch` gets first.
+
+    Returns:
+        The solution, and what `watch` returned last.
+    """
     parts = tf.nest.flatten(state)
     dtype = parts[0].dtype
-    span = tf.cast(stop, dtype) - tf.cast(start, dtype)
+    start = tf.cast(start, dtype)
+    span = tf.cast(stop, dtype) - start
     static = tf.nest.map_structure(lambda part: part.shape, state)
     was_finite = _finite(state)
     time = _row_of_zeros(state)
@@ -235,7 +248,7 @@ def adaptive(
 
     # Time runs from 0 to 1 inside, so that it ends there exactly.
     def scaled(time: tf.Tensor, state: Any) -> Any:
-        slopes = field(tf.cast(start, dtype) + span * time, state)
+        slopes = field(start + span * time, state)
         return tf.nest.map_structure(lambda part: span * part, slopes)
 
     def body(
@@ -245,6 +258,7 @@ def adaptive(
         state: Any,
         first: Any,
         count: tf.Tensor,
+        kept: Any,
     ) -> tuple[Any, ...]:
         left = 1.0 - time
         is_last = step >= left
@@ -261,26 +275,27 @@ def adaptive(
         )
         moving = (time < 1.0) & was_finite
         good = moving & (error <= 1.0)
+        kept = watch(Step(start, span, time, used, state, slopes, good), kept)
         state = _select(good, new, state, static)
         first = _select(good, slopes[-1], first, static)
-        time = tf.where(good, tf.where(is_last, 1.0, time + used), time)
+        time = tf.where(good, tf.where(is_last, tf.ones_like(time), time + used), time)
         step = tf.where(moving, tf.stop_gradient(used * _factor(error)), step)
-        return i + 1, time, step, state, first, count + 6 * tf.cast(moving, tf.int32)
+        count += 6 * tf.cast(moving, tf.int32)
+        return i + 1, time, step, state, first, count, kept
 
     first = scaled(time, state)
     step = tf.fill(rows, tf.cast(tolerance**0.2, dtype))
     step.set_shape(time.shape)
     count = tf.ones_like(time, tf.int32)
-    _, time, _, state, _, count = tf.while_loop(
+    _, time, _, state, _, count, kept = tf.while_loop(
         lambda i, time, *_: tf.reduce_any((time < 1.0) & was_finite),
         body,
-        (tf.constant(0), time, step, state, first, count),
+        (tf.constant(0), time, step, state, first, count, kept),
         maximum_iterations=max_steps,
     )
     failed = was_finite & ((time < 1.0) | ~_finite(state))
-    reached = tf.cast(start, dtype) + span * time
     state = _unsolved(was_finite, state)
-    return Solution(state, failed, reached, count)
+    return Solution(state, failed, start + span * time, count), kept
 
 
 def _select(good: tf.Tensor, new: Any, old: Any, static: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from tests.bijectors.cases.registry import Cases, perturbed
 from tfp_flows import bijectors as maps
 from tfp_flows import networks
@@ -9,8 +11,7 @@ from tfp_flows import networks
 CASES = Cases()
 
 
-@CASES.add("neural_ode", (2,), condition_shape=(2,))
-def _neural_ode(dtype):
+def _neural_ode(dtype, **solver):
     # Slow and smooth, so that three steps are right to the digits of float64.
     net = networks.VectorField(
         2,
@@ -22,4 +23,15 @@ def _neural_ode(dtype):
         seed=0,
     )
     net.weights[2].assign(0.2 * net.weights[2])  # of the time
-    return maps.NeuralODE(perturbed(net, 0.04), num_steps=3, method="dopri5")
+    return maps.NeuralODE(perturbed(net, 0.04), **solver)
+
+
+@CASES.add("neural_ode", (2,), condition_shape=(2,))
+def _neural_ode_by_equal_steps(dtype):
+    return _neural_ode(dtype, num_steps=3, method="dopri5")
+
+
+@CASES.add("neural_ode_by_tolerance", (2,), condition_shape=(2,))
+def _neural_ode_by_tolerance(dtype):
+    tolerance = 1e-6 if dtype == tf.float32 else 1e-11
+    return _neural_ode(dtype, num_steps=None, tolerance=tolerance, adjoint=True)

@@ -70,11 +70,12 @@ def test_costs_are_those_of_the_way():
         )
 
 
-def test_gradients_of_the_adjoint_are_near_those_of_the_steps():
+@pytest.mark.parametrize("options", [{}, {"num_steps": None}])
+def test_gradients_of_the_adjoint_are_near_those_of_the_steps(options):
     x = points()
     found = []
     for adjoint in (False, True):
-        one = solved(adjoint=adjoint)
+        one = solved(adjoint=adjoint, **options)
         with tf.GradientTape() as tape:
             y, log_det = one.inverse_and_log_det(x)
             loss = tf.reduce_sum(y**2) - tf.reduce_sum(log_det)

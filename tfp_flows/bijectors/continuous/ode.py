@@ -12,7 +12,7 @@ from tfp_flows import _checks
 from tfp_flows.bijectors._core import conditioned, monotone, stochastic
 from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least, one_of
-from tfp_flows.math import ode, traces
+from tfp_flows.math import adjoint, ode, traces
 
 __all__ = ["NeuralODE", "Path"]
 
@@ -108,9 +108,9 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         check=at_least(1),
     )
     adjoint: bool = Option(
-        "Whether equal steps are differentiated by an equation that is solved "
-        "backwards: memory does not grow with their number, and gradients have the "
-        "error of the solver.",
+        "Whether gradients are found by an equation that is solved backwards: memory "
+        "does not grow with the number of steps, and gradients have the error of the "
+        "solver. Without it, XLA keeps memory for `max_steps` steps by tolerance.",
         default=False,
     )
     start: float = Option("Time at which events of the domain are.", default=0.0)
@@ -224,18 +224,18 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         start: float,
         stop: float,
     ) -> ode.Solution:
-        steps = self.num_steps
-        if steps is not None and self.adjoint:
-            return ode.adjoint(field, state, tensors, start, stop, steps, self.method)
+        steps, loose = self.num_steps, (self.tolerance, self.max_steps)
+        if self.adjoint and steps is not None:
+            return adjoint.fixed(field, state, tensors, start, stop, steps, self.method)
+        if self.adjoint:
+            return adjoint.adaptive(field, state, tensors, start, stop, *loose)
 
         def bound(time: tf.Tensor, state: Any) -> Any:
             return field(time, state, *tensors)
 
-        if steps is None:
-            return ode.adaptive(
-                bound, state, start, stop, self.tolerance, self.max_steps
-            )
-        return ode.fixed(bound, state, start, stop, steps, self.method)
+        if steps is not None:
+            return ode.fixed(bound, state, start, stop, steps, self.method)
+        return ode.adaptive(bound, state, start, stop, *loose)
 
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
