@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["as_tensor", "unmasked"]
+__all__ = ["as_tensor", "spaced", "unmasked"]
+
+# Rows from which a mean and a deviation of a layer are known well enough to start.
+ENOUGH = 20_000
 
 
 def unmasked(value: Any, argument: str, names: Sequence[str] | None = None) -> Any:
@@ -67,6 +70,17 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
             raise type(error)(msg) from None
     _require_real(value, argument)
     return value if value.dtype == dtype else tf.cast(value, dtype)
+
+
+def spaced(*parts: tf.Tensor | None) -> list[tf.Tensor | None]:
+    """Return at most `ENOUGH` rows, evenly spaced: the same ones of all parts.
+
+    Args:
+        *parts: Each `[N, ...]`, `[1, ...]`, or `None`, which stay as they are.
+    """
+    rows = max(len(part) for part in parts if part is not None)
+    step = max(1, -(-rows // ENOUGH))
+    return [part if part is None or len(part) == 1 else part[::step] for part in parts]
 
 
 def _require_real(value: Any, argument: str) -> None:

@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tests.flows import small
-from tfp_flows import flows
+from tfp_flows import bijectors, flows
 from tfp_flows.preprocessing import DataNotice
 
 X = small.table(20)
@@ -250,6 +250,27 @@ def test_adapting_gives_units_of_the_data():
     deviations = x.std(axis=0)
     wanted = tfd.MultivariateNormalDiag(x.mean(axis=0), deviations).log_prob(x)
     np.testing.assert_allclose(target.log_prob(x), wanted, atol=1e-4)
+
+
+class Counting(bijectors.ActNorm):
+    """Keeps how many rows it was set by."""
+
+    def adapt(self, y, condition=None):
+        super().adapt(y, condition)
+        self.rows = len(y)
+
+
+@pytest.mark.parametrize("condition", [None, 2])
+def test_maps_behind_others_are_set_by_some_rows_of_many(condition):
+    layers = [Counting.trainable(2), Counting.trainable(2)]
+    flow = flows.Flow.from_maps(layers, condition_shape=condition)
+    many = np.tile(small.table(500), (90, 1))
+    flow.adapt(many, *([] if condition is None else [many]))
+    assert [layer.rows for layer in layers] == [15_000, 45_000]
+    deviations = many.std(axis=0)
+    wanted = tfd.MultivariateNormalDiag(many.mean(axis=0), deviations).log_prob(many)
+    given = [] if condition is None else [many]
+    np.testing.assert_allclose(flow.log_prob(many, *given), wanted, atol=1e-2)
 
 
 def test_map_of_a_flow_works_in_chains_of_tfp():

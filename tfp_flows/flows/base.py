@@ -328,9 +328,8 @@ class Flow(
             self._embedding.adapt(condition)
             condition = _arrays.as_tensor(condition, self.variable_dtype, "condition")
             inner = self._embedding(condition)
-        for position in range(self.num_maps - 1, -1, -1):
-            current = self._maps[position]
-            bounds = self._base.bounds
+        bounds = self._base.bounds
+        for position, current in reversed([*enumerate(self._maps)]):
             # Before the cast: the sums must not lose digits of data far from 0.
             first = position == self.num_maps - 1 and given.dtype.is_floating
             if bounds and isinstance(current, standardize.Standardize):
@@ -342,6 +341,7 @@ class Flow(
             if any(self.periodic) and isinstance(current, standardize.Standardize):
                 current.spare(self.periodic)
             if any(hasattr(m, "adapt") for m in self._maps[:position]):
+                x, inner = _arrays.spaced(x, inner)
                 x = inverse_and_log_det(current, x, inner, event_ndims=len(shape))[0]
 
     def call(
