@@ -4,9 +4,9 @@
 
 Eight faults, each at three strengths, on correlated Gaussian columns and on two tables
 of `--data`: galaxies and power. A fault counts as named if the finding of its kind
-stands in the report with the planted column, and for an outlier the planted row. First
-comes what is found in each table before anything is planted, which has to be none of
-the kinds without a column. Last come reports on clean Gaussian rows, one for each seed.
+stands in the report with the planted column, and for an outlier the planted row, and
+if it did not before anything was planted: that is printed first, and such a fault is
+"there", not named. Last come reports on clean Gaussian rows, one for each seed.
 
 Flows are RBIG in float32, fitted by `fit` with all columns as numbers; where `fit`
 refuses the rows (copies, lost digits) a flow that only standardises them.
@@ -192,21 +192,32 @@ def fitted(fault: str, train: np.ndarray, strength: float) -> Any:
 
 def diagnosed(fault: str, rows: Tables, strength: float) -> tuple[Any, bool]:
     """Return the report, and whether it names the fault."""
-    kind = FAULTS[fault]
-    train, test = kind.plant(*rows, strength)
+    train, test = FAULTS[fault].plant(*rows, strength)
     flow = fitted(fault, train, strength)
     found = tfpf.diagnose(flow, test, train=train)
-    named = {finding.name: finding for finding in found.findings}
-    finding = named.get(kind.finding)
+    return found, names(found, fault, train.shape[1])
+
+
+def names(found: Any, fault: str, width: int) -> bool:
+    """Return whether a report names a fault.
+
+    Args:
+        found: The report.
+        fault: The fault.
+        width: Number of columns, the copied one included.
+    """
+    kind = FAULTS[fault]
+    listed = {finding.name: finding for finding in found.findings}
+    finding = listed.get(kind.finding)
     if finding is None:
-        return found, False
+        return False
     where = {f"x{COLUMN}"}
     if fault == "copied column":  # either of both
-        where.add(f"x{train.shape[1] - 1}")
+        where.add(f"x{width - 1}")
     right = kind.finding in WITHOUT_COLUMN or bool(where & set(finding.columns))
     if fault == "outlier":
         right = right and 7 in finding.rows
-    return found, right
+    return right
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -249,7 +260,9 @@ def _planted(
         for strength in FAULTS[fault].strengths:
             found, right = diagnosed(fault, rows, strength)
             total, hits = total + 1, hits + right
-            word = "named" if right else "MISSED"
+            there = right and names(before, fault, rows[0].shape[1])
+            hits -= there
+            word = "there" if there else "named" if right else "MISSED"
             cells.append(f"{strength:g} {word}")
             others |= {finding.name for finding in found.findings}
         others -= {FAULTS[fault].finding, *(f.name for f in before.findings)}

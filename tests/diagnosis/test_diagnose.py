@@ -106,8 +106,16 @@ def test_no_cell_is_left_out_of_many_rows(flow):
 
 def test_a_bound_that_the_flow_does_not_know_is_named(train):
     x = np.abs(train - [0.0, 9.0, 0.0]) - [0.0, 9.0, 0.0]  # only `a` and `c` fold
-    found = _named(tfpf.diagnose(_flow(x, columns=COLUMNS), x))
-    assert found["bounds"].columns == ("a", "c")
+    report = tfpf.diagnose(_flow(x, columns=COLUMNS), x)
+    assert _named(report)["bounds"].columns == ("a", "c")
+    assert "Columns: 'a', 'c'." in " ".join(str(report).split())
+
+
+def test_one_outlier_hides_no_other(flow):
+    x = _gaussian(400)
+    x[5, 1], x[9, 0] = 40.0, -30.0
+    judgement = _named(tfpf.diagnose(flow, x))["outliers"].judgement
+    assert "olumn 'a' has -30 in row 10; column 'b' has 40 in row 6" in judgement
 
 
 def test_shift_names_the_column_that_moved(flow, train):
@@ -126,6 +134,22 @@ def test_over_fitting_is_what_a_gaussian_does_not_lose(train):
     flow = Flow.from_maps([tfpf.bijectors.Permutation([0, 1, 2])], base=kernels)
     found = _named(tfpf.diagnose(flow, _gaussian(300, seed=4), train=train[:100]))
     assert found["over-fitting"].number > 1.0
+
+
+def test_what_a_good_density_loses_is_no_over_fitting():
+    """Eight far clusters: kernels lose a nat on other rows, and gain ten."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-50.0, 50.0], (600, 3)) + rng.normal(size=(600, 3))
+    kernels = tfd.MixtureSameFamily(
+        tfd.Categorical(logits=np.zeros(200, np.float32)),
+        tfd.MultivariateNormalDiag(x[:200].astype("float32"), [0.6, 0.6, 0.6]),
+    )
+    flow = Flow.from_maps([tfpf.bijectors.Permutation([0, 1, 2])], base=kernels)
+    report = tfpf.diagnose(flow, x[200:], train=x[:200])
+    found = {m.name: m for m in report.measures}["over-fitting"]
+    assert found.level == "fine"
+    assert found.number > 0.5
+    assert "% of what it gains over a Gaussian" in found.judgement
 
 
 def test_a_scale_that_ran_away_is_named(train):

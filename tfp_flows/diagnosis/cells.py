@@ -19,6 +19,8 @@ __all__ = ["measures"]
 
 # An outlier is so many times as far away as the next value.
 _ISOLATED = 1.5
+# So many cells of several are told one by one.
+_SHOWN = 4
 # Pairs of more columns take too long to look at one by one.
 _MOST_COLUMNS = 50
 # A column that a linear function of several leaves less of is a sum of them.
@@ -137,12 +139,16 @@ def _outliers(evidence: Evidence) -> Measure:
         listed += [(names[column], value, word, row) for column, value, row in cells]
     if not listed:
         return fine(name, "0 cells", "No cell lies far from all others.", 0.0)
-    column, value, word, row = listed[0]
+    shown = [
+        f"column {column!r} has {value:.6g} in {word}row {row + 1}"
+        for column, value, word, row in listed[:_SHOWN]
+    ]
+    more = len(listed) - len(shown)
+    told = "; ".join(shown) + (f"; and {more} more" if more else "")
     return problem(
         name,
         f"{len(listed)} cells",
-        f"Column {column!r} has {value:.6g} in {word}row {row + 1}, far from all "
-        "other values.",
+        f"{told[0].upper()}{told[1:]}: far from all other values.",
         "Correct the cell or drop the row: it stretches scales and decides means.",
         columns=tuple(dict.fromkeys(column for column, *_ in listed)),
         rows=tuple(dict.fromkeys(row for *_, word, row in listed if not word)),

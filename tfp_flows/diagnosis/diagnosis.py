@@ -77,7 +77,7 @@ class Diagnosis:
                 if level != "fine":
                     indent = " " * (width + 4)
                     lines += textwrap.wrap(
-                        f"{m.judgement} {m.advice}".strip(),
+                        f"{m.judgement} {m.all_columns} {m.advice}".strip(),
                         _WIDTH,
                         initial_indent=indent,
                         subsequent_indent=indent,

@@ -61,6 +61,12 @@ def _over_fitting(evidence: Evidence) -> Measure:
     limit = LIMITS[name].value * len(evidence.names)
     if gap < limit or gap < 3 * error:
         return fine(name, value, "The flow does as well on rows it has not seen.", gap)
+    gained = gains[0].mean
+    if model is not None and gap < LIMITS["lost gain"].value * gained:
+        share = f"{100 * gap / gained:.0f} % of what it gains over a Gaussian"
+        return fine(
+            name, value, f"On rows it has not seen the flow loses {share}.", gap
+        )
     return problem(
         name,
         value,

@@ -65,6 +65,12 @@ LIMITS = {
         "standard errors: a good fit loses as much with 20 rows for each number "
         "that it tells",
     ),
+    "lost gain": Limit(
+        0.25,
+        "of what the flow gains over a Gaussian on its own rows, which it loses on "
+        "others, for over-fitting: any density of many numbers loses some, and less "
+        "than a quarter leaves it better than what could be put in its place",
+    ),
     "shift": Limit(
         0.05,
         "of the rows that would have to move: fewer change no decision, however many "

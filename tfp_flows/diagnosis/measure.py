@@ -40,6 +40,13 @@ class Measure:
         """Return name, figure and sentences."""
         return " ".join([f"{self.name}: {self.value}.", self.judgement, self.advice])
 
+    @property
+    def all_columns(self) -> str:
+        """The columns in a sentence, as the judgement is of the first of several."""
+        if len(self.columns) < 2:
+            return ""
+        return f"Columns: {joined(self.columns, most=10)}."
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON."""
         found = dataclasses.asdict(self)
