@@ -241,6 +241,25 @@ def test_bad_options_are_named(options, error, message):
 
 
 @pytest.mark.slow
+def test_targets_that_are_zero_somewhere_are_named_or_trained_by_forward_kl():
+    """A normal distribution of the upper half: its log-evidence is log(1 / 2)."""
+
+    def half(x):
+        found = tfd.Normal(0.0, 1.0).log_prob(x)
+        return tf.reduce_sum(tf.where(x > 0.0, found, -np.inf), axis=-1)
+
+    options = {**QUIET, "event_shape": 1, "start": "none", "steps": 30}
+    with pytest.raises(FloatingPointError, match=r"0 at .*% of draws near its start"):
+        inference.fit_posterior(half, "linear", **options)
+    _, report = inference.fit_posterior(
+        half, "linear", objective="forward-kl", **options
+    )
+    value, stderr = report.sample.log_evidence
+    assert abs(value - np.log(0.5)) < 4.0 * stderr < 0.2
+    assert report.elbo == (-np.inf, np.inf)
+
+
+@pytest.mark.slow
 def test_bad_targets_and_flows_are_named():
     def bump(x):
         return -tf.reduce_sum(x**2, axis=-1)
@@ -254,6 +273,11 @@ def test_bad_targets_and_flows_are_named():
         fit(lambda x: bump(x) - np.inf, event_shape=2, **QUIET)
     with pytest.raises(TypeError, match="written with TensorFlow's operations"):
         fit(lambda x: -np.sum(np.asarray(x) ** 2, axis=-1), event_shape=2, **QUIET)
+    with pytest.raises(TypeError, match="`support` must be a bijector"):
+        fit(bump, event_shape=2, support="positive", **QUIET)
+    one = tfd.JointDistributionNamed({"x": tfd.Normal(0.0, 1.0)})
+    with pytest.raises(ValueError, match="must have a variable to infer"):
+        fit(one.experimental_pin(x=0.0), **QUIET)
     with pytest.raises(ValueError, match="for each event, got None"):
         fit(lambda x: None, event_shape=2, **QUIET)
     with pytest.raises(ValueError, match=r"of shape \[N\], got \(None, 2\)"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks, _context, flows, training
 from tfp_flows._types import DType, Shape
 from tfp_flows.inference import drift, importance, proposals, repair, starts, targets
-from tfp_flows.inference.drift import Drift
+from tfp_flows.inference.posterior_report import PosteriorReport, report_of
 from tfp_flows.inference.whitened import Whitened
 from tfp_flows.training.objectives.drawing import FromTarget
 
@@ -32,92 +33,8 @@ OBJECTIVES = ("reverse-kl", "alpha", "importance-weighted", "forward-kl")
 FEWEST_COMPILED = 300
 # Draws by which a target is checked.
 CHECKED = 1_000
-ADVICE = (
-    "Try more steps, restarts, a larger flow, or the objective 'alpha', and compare "
-    "with MCMC."
-)
 # The flow by default; it cannot bend a single coordinate, for which splines stand in.
 DEFAULT, FOR_ONE = "realnvp", "nsf"
-
-
-@dataclasses.dataclass(frozen=True)
-class PosteriorReport:
-    """What a fit of a posterior has come to.
-
-    Attributes:
-        elbo: Lower bound of the log-evidence, with its standard error: the mean of the
-            log-weights of the flow's draws.
-        sample: Draws of the flow weighted to be those of the target: log-evidence,
-            expectations, resampled draws.
-        start: How training started: `"laplace"`, `"mean-field"` or `"none"`.
-        start_elbo: Lower bound of the start.
-        flow: The flow, over vectors without bounds relative to the start.
-        whitened: The target over these vectors.
-        losses: The loss of each epoch of the best restart, and of its repairs.
-        drift: Whether chains that start at the weighted draws stay there, and whether
-            a few draws decide a deviation; `None` where this was not checked, as
-            weights fail already.
-        repairs: Rounds of training on states of chains that it took, 0 if the flow's
-            own draws were enough.
-        gradients: Gradients of the target that updates, checks and repairs took; what
-            the start takes is left out.
-    """
-
-    elbo: importance.Estimate
-    sample: importance.ImportanceSample
-    start: str
-    start_elbo: float
-    flow: flows.Flow
-    whitened: Whitened
-    losses: tuple[float, ...]
-    drift: Drift | None = None
-    repairs: int = 0
-    gradients: int = 0
-
-    @property
-    def ess_per_draw(self) -> float:
-        """Effective sample size of a draw of the posterior, 1 at best."""
-        return self.sample.ess / len(self.sample)
-
-    @property
-    def k_hat(self) -> float:
-        """Shape of the tail of the importance weights, to be below 0.7."""
-        return self.sample.k_hat
-
-    @property
-    def reliable(self) -> bool:
-        """Whether reweighted draws can be trusted: by their weights, and by chains."""
-        return self._doubt is None
-
-    @property
-    def _doubt(self) -> importance.ImportanceSample | Drift | None:
-        """What speaks against the posterior, `None` if nothing does."""
-        if not self.sample.reliable:
-            return self.sample
-        if self.drift is not None and not self.drift.reliable:
-            return self.drift
-        return None
-
-    @property
-    def judgement(self) -> str:
-        """A sentence that says whether the posterior can be trusted, and what to do."""
-        doubt = self._doubt
-        found = (doubt or self.sample).judgement
-        if self.repairs:
-            found += (
-                f" Training went on for {self.repairs} rounds, on states of chains, as "
-                "the flow that its own draws had made was not to be trusted."
-            )
-        return found if doubt is None else f"{found} {ADVICE}"
-
-    def __str__(self) -> str:
-        """Return figures and judgement."""
-        value, stderr = self.sample.log_evidence
-        return (
-            f"ELBO {self.elbo.value:.3f} +- {self.elbo.stderr:.3f}, log-evidence "
-            f"{value:.3f} +- {stderr:.3f}, start {self.start} "
-            f"(ELBO {self.start_elbo:.3f}).\n{self.judgement}"
-        )
 
 
 def fit_posterior(
@@ -225,17 +142,18 @@ def fit_posterior(
         built = flow_for(flow, read, number)
         loss = _objective(objective, whitened.log_prob, num_samples)
         loss.supports_jit = steps >= FEWEST_COMPILED and whitened.compiles
-        built, history = training.fit(
-            built,
-            None,
-            objective=loss,
-            steps=steps,
-            learning_rate=learning_rate,
-            weight_decay=0.0,
-            seed=number,
-            verbose=verbose,
-        )
-        found = _report(read, whitened, built, history, draws, number)
+        with _explained(whitened, number):
+            built, history = training.fit(
+                built,
+                None,
+                objective=loss,
+                steps=steps,
+                learning_rate=learning_rate,
+                weight_decay=0.0,
+                seed=number,
+                verbose=verbose,
+            )
+        found = report_of(read, whitened, built, history, draws, number)
         if best is None or found.elbo.value > best.elbo.value:
             best = found
     if best is None:
@@ -282,11 +200,14 @@ def _repaired(
     best, weights, draws = report, flow.get_weights(), len(report.sample)
     spent = report.gradients
     for count in range(1, repairs + 1):
-        history = mending.round(report.sample)
+        try:
+            history = mending.round(report.sample)
+        except FloatingPointError:  # a divergence that is infinite: as it was before
+            break
         if history is None:
             break
         number = (seed + count) % 2**31
-        report = _report(whitened.target, whitened, flow, history, draws, number)
+        report = report_of(whitened.target, whitened, flow, history, draws, number)
         report = dataclasses.replace(
             _checked(report, check_steps, number),
             repairs=count,
@@ -299,6 +220,25 @@ def _repaired(
             break
     flow.set_weights(weights)
     return dataclasses.replace(best, gradients=spent + mending.gradients)
+
+
+@contextlib.contextmanager
+def _explained(whitened: Whitened, seed: int) -> Iterator[None]:
+    """Say of a loss that is not finite if the target is 0 where the flow draws."""
+    try:
+        yield
+    except FloatingPointError as error:
+        shape = [CHECKED, whitened.target.size]
+        z = tf.random.stateless_normal(shape, [seed, 6], dtype=whitened.target.dtype)
+        share = float(np.mean(np.isneginf(whitened.log_prob(z))))
+        if not share:
+            raise
+        msg = (
+            f"`target` is 0 at {share:.1%} of draws near its start: the divergence of "
+            "a flow that draws there is infinite. Give the bounds by `support`, or "
+            "take objective='forward-kl'."
+        )
+        raise FloatingPointError(msg) from error
 
 
 def require_density(target: targets.Target, seed: int) -> None:
@@ -345,35 +285,3 @@ def _objective(given: str | FromTarget, log_prob: Any, num_samples: int) -> Any:
     if given == "forward-kl":
         return training.ForwardKL(log_prob, num_samples)
     return training.ReverseKL(log_prob, num_samples, path_gradients=True)
-
-
-def _report(
-    target: targets.Target,
-    whitened: Whitened,
-    flow: flows.Flow,
-    history: Any,
-    draws: int,
-    seed: int,
-) -> PosteriorReport:
-    """Return what a fit has come to, by new draws."""
-    sample = importance.ImportanceSample(
-        proposals.Draws(
-            target,
-            whitened.flat(flow),
-            draws,
-            importance.BLOCK_SIZE,
-            seed,
-            flat=True,
-        )
-    )
-    gaps = sample.log_weights
-    error = float(np.std(gaps)) / math.sqrt(len(gaps))
-    return PosteriorReport(
-        elbo=importance.Estimate(float(np.mean(gaps)), error),
-        sample=sample,
-        start=whitened.start.kind,
-        start_elbo=whitened.start.elbo,
-        flow=flow,
-        whitened=whitened,
-        losses=tuple(float(loss) for loss in history.history["loss"]),
-    )

@@ -123,12 +123,18 @@ def read(
         dtype: Of the events of a function.
 
     Raises:
-        TypeError: If it is none of these.
+        TypeError: If it is none of these, or `support` is no bijector.
         ValueError: If a shape is missing, or variables are discrete or of several
             kinds.
     """
     if isinstance(target, Target):
         return target
+    if support is not None and not isinstance(support, tfb.Bijector):
+        msg = (
+            "`support` must be a bijector from numbers without bounds to events, got "
+            f"{type(support).__name__}. Pass for example tfb.Exp()."
+        )
+        raise TypeError(msg)
     if isinstance(target, flows.Flow):
         target = target.distribution()
     if hasattr(target, "experimental_default_event_space_bijector"):
@@ -153,6 +159,12 @@ def read(
 def _of_distribution(distribution: Any, support: tfb.Bijector | None) -> Target:
     """Return the target of a distribution, or of a pinned joint distribution."""
     name = type(distribution).__name__
+    if not tf.nest.flatten(distribution.dtype):
+        msg = (
+            f"`target` must have a variable to infer, got a {name} without one. Pin "
+            "the data alone."
+        )
+        raise ValueError(msg)
     kinds = {tf.as_dtype(d) for d in tf.nest.flatten(distribution.dtype)}
     if not all(kind.is_floating for kind in kinds):
         msg = (
