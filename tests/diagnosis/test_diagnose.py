@@ -209,7 +209,7 @@ def test_conditions_categories_scalars_and_ensembles_are_diagnosed():
             np.zeros([5, 2]),
             r"`flow` and `x` must fit .* columns 'a', 'b', 'c', `x` has",
         ),
-        (np.zeros([0, 3]), r"`x` must hold rows for the flow .* 'c' to be .* got none"),
+        (np.zeros([0, 3]), r"`x` must hold rows, got none: the flow is .* 'c'\. Pass"),
         (
             pd.DataFrame({"a": [1.0], "b": [2.0]}),
             r"\['a', 'b', 'c'\], got .* 'c' is mi",

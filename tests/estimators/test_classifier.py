@@ -78,7 +78,7 @@ def test_classes_may_be_words():
     ("y", "message"),
     [
         (np.full(600, -1), "got -1 for all rows"),
-        (np.zeros(600, int), "two classes at least, got 1 class"),
+        (np.zeros(600, int), "two classes at least, got 1 class: 0. Add"),
         (np.r_[np.zeros(599, int), 1], "got one of .*1"),
     ],
 )

@@ -105,7 +105,7 @@ def read(
     try:
         x, condition = flow.in_order(x, condition)
         if np.ndim(x) and len(x) == 0:
-            msg = f"`x` must hold rows for {_said(flow)} to be compared with, got none."
+            msg = f"`x` must hold rows, got none: {_said(flow)}. Pass rows of these."
             raise ValueError(msg)
         data = arrays.Data(x, condition)
     except ValueError as error:

@@ -67,7 +67,9 @@ def require_varying(x: np.ndarray, names: Sequence[str] | None, argument: str) -
 
 
 def validated(estimator: Any, X: Any, *more: Any, **reading: Any) -> Any:
-    """Return rows as scikit-learn reads them; its error of text names the columns.
+    """Return rows as scikit-learn reads them; its errors say what to do here.
+
+    That of text names the columns, that of missing values the option that fills them.
 
     Args:
         estimator: The estimator.
@@ -78,6 +80,14 @@ def validated(estimator: Any, X: Any, *more: Any, **reading: Any) -> Any:
     try:
         return validate_data(estimator, X, *more, **reading)
     except ValueError as error:
+        first, *_ = str(error).split("\n")
+        can_fill = getattr(estimator, "missing", None) == "error"
+        if can_fill and first.startswith("Input X contains NaN"):
+            msg = (
+                f"{first} Drop such rows, or fit with missing='impute', which fills "
+                "missing cells of the rows to fit."
+            )
+            raise ValueError(msg) from error
         text = frames.text_columns(X) if frames.is_frame(X) else []
         if not text or "convert string to float" not in str(error):
             raise

@@ -205,13 +205,14 @@ class FlowClassifier(answers.Answers, ClassifierMixin, base.FlowEstimator):
             known, return_inverse=True, return_counts=True
         )
         if len(self.classes_) < 2:
+            label = self.classes_.tolist()[0]
             msg = (
-                f"y must have two classes at least, got 1 class: {self.classes_[0]!r}. "
+                f"y must have two classes at least, got 1 class: {label!r}. "
                 "Add rows of another one, or fit a FlowAnomalyDetector."
             )
             raise ValueError(msg)
         if counts.min() < 2:
-            single = self.classes_[counts.argmin()]
+            single = self.classes_.tolist()[counts.argmin()]
             msg = (
                 f"y must have two rows of each class at least, got one of {single!r}. "
                 "Add rows, or give it the label -1."
