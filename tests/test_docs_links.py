@@ -60,6 +60,18 @@ def test_every_public_package_has_a_reference_page():
     assert pages - {"index"} == packages
 
 
+def test_every_room_is_on_the_page_of_the_architecture():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/` \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) > 4
+    for folder, text in rows:
+        parts = (ROOT / "tfp_flows" / folder).iterdir()
+        rooms = {part.name for part in parts if (part / "__init__.py").exists()}
+        files = set(re.findall(r"`(\w+\.py)`", text))
+        assert rooms <= set(re.findall(r"`(\w+)`", text)), folder
+        assert all((ROOT / "tfp_flows" / folder / name).exists() for name in files)
+
+
 def test_every_module_of_formulas_is_in_the_reference():
     folder = ROOT / "tfp_flows" / "math"
     files = {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py")}
