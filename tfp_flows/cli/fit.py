@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tfp_flows.cli import (
     chosen_flow,
-    columns,
     config,
     files,
     fit_files,
@@ -16,6 +15,7 @@ from tfp_flows.cli import (
     flow_options,
     images,
     models,
+    opening,
     quiet,
     ranges,
     screening,
@@ -177,29 +177,16 @@ def run(arguments: argparse.Namespace) -> None:
     if images.is_image_file(arguments.data) or arguments.flow in images.FLOWS:
         _run_images(arguments)
         return
+    _run_table(arguments)
+
+
+def _run_table(arguments: argparse.Namespace) -> None:
+    """Fit a flow of a table."""
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
     out, options = config.check_outputs(arguments, [path]), _options(arguments)
     _check_resume(arguments, out)
     quiet.notice(f"reading {path.name}", quiet=arguments.quiet)
-    try:
-        aside = [n for n in (arguments.groups, arguments.time) if n is not None]
-        source = tables.open_source(path, arguments.sheet, aside)
-        chosen, told = columns.kinds(arguments.columns, source.columns)
-        for column in told:
-            if column not in source.columns:
-                sentence = columns.missing(column, source.columns)
-                raise UsageError(f"{path}: {sentence}")
-        chosen = columns.without_conditions(
-            chosen, told, arguments.condition, source.columns
-        )
-        apart = tables.for_splits(source, arguments.groups, arguments.time)
-        flow = _saved(arguments, options)
-        events, conditions = _read(source, flow, arguments, chosen, told)
-    except UsageError as cause:
-        if not images.holds_images(path):
-            raise
-        known = " or --flow ".join(images.FLOWS)
-        raise UsageError(f"'{path}' holds images: add --flow {known}.") from cause
+    events, conditions, apart, told, flow = opening.table(path, arguments, options)
     if len(events) < MIN_ROWS:
         raise UsageError(f"{path}: {len(events)} rows are too few, {MIN_ROWS} needed.")
     tables.check_varies(path, events)
@@ -223,7 +210,6 @@ def run(arguments: argparse.Namespace) -> None:
         more = {"budget": arguments.budget, "columns": found.columns_of_fit(told)}
     else:
         name = type(flow).__name__
-    given = None if conditions is None else conditions.x
     rows = found.part(train, by_name=flow is name)
     done = fitting.run(
         flow,
@@ -247,6 +233,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     count = models.parameter_count(done.flow)
     report.line(f"flow: {name}, {count} parameters", flow=name, parameters=count)
+    given = None if conditions is None else conditions.x
     every = fitting.rows(events.x, given, arguments)
     _judge(report, done.flow, every, train, test)
     done.report(report, out)
@@ -278,48 +265,6 @@ def _check_resume(arguments: argparse.Namespace, out: Path) -> None:
     for name in _OF_THE_FILE:
         if getattr(arguments, name) is not None:
             raise UsageError(f"--{name} is known from '{out}': leave it out.")
-
-
-def _saved(arguments: argparse.Namespace, options: dict[str, Any]) -> Any:
-    """Return the flow that is gone on with, if one is."""
-    if not arguments.resume:
-        return None
-    wrong = sorted(set(options) - set(flow_options.FIT_OPTIONS))
-    if wrong:
-        raise UsageError(f"--option {wrong[0]} is known from the file: leave it out.")
-    return models.load(arguments.out)[1]
-
-
-def _read(
-    source: Any,
-    flow: Any,
-    arguments: argparse.Namespace,
-    chosen: str | None,
-    told: dict[str, Any],
-) -> tuple[Table, Table | None]:
-    """Return events and conditions, of the columns that a saved flow knows."""
-    if flow is None:
-        return tables.read(
-            source,
-            chosen,
-            arguments.condition,
-            aside=(
-                arguments.groups,
-                arguments.time,
-                *(name for name, kind in told.items() if kind == "drop"),
-            ),
-            finite=arguments.missing == "error",
-            categories=[name for name, kind in told.items() if "category" in kind],
-        )
-    from tfp_flows.datasets import Table
-
-    names = tables.names_of(flow)
-    x, condition = tables.read_for_flow(source, flow, None)
-    size = 0 if condition is None else condition.shape[1]
-    events = Table(x, tuple(names[0] or tables.default_names(x.shape[1])))
-    if condition is None:
-        return events, None
-    return events, Table(condition, tuple(names[1] or tables.default_names(size)))
 
 
 def _run_images(arguments: argparse.Namespace) -> None:
