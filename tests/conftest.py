@@ -44,7 +44,7 @@ def pytest_addoption(parser):
         "--contracts",
         default="default",
         help="tests marked `full`: 'default' (none), 'full' or 'N/M' (part N of M); of "
-        "those marked `slow` a sixth, and with 'full' all",
+        "those marked `slow` an eighth, and with 'full' all",
     )
 
 

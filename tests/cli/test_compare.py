@@ -19,6 +19,7 @@ def test_names_are_those_of_the_estimators():
     assert tuple(estimators.BASELINES) == compare.BASELINES
 
 
+@pytest.mark.slow
 def test_compare_prints_a_line_for_each_model(run, table, linear_flow, tmp_path):
     out = tmp_path / "models.csv"
     listed = f"linear,{linear_flow}"

@@ -54,6 +54,7 @@ def test_a_column_may_identify_rows_and_be_judged(run, table):
     assert text.splitlines()[0] == "a,odd columns,score,anomaly"
 
 
+@pytest.mark.slow
 def test_a_table_is_judged_by_itself(run, table, rows):
     argv = ("detect", table, *FAST, "--contamination", 0.1, "--json")
     code, text, _ = run(*argv)

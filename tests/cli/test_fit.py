@@ -46,6 +46,7 @@ def test_rows_with_folds_are_fitted(run, tmp_path):
     assert "rows: 54 to fit, 6 held out" in text
 
 
+@pytest.mark.slow
 def test_members_are_fitted_as_one_flow(run, table, tmp_path):
     out = tmp_path / "flow.keras"
     argv = ("fit", table, "--flow", "linear", "--out", out, "--epochs", 1)
@@ -100,6 +101,7 @@ def test_without_test_rows_it_prints_the_training_figure(run, table, tmp_path):
     assert "training log-likelihood" in text
 
 
+@pytest.mark.slow
 def test_options_reach_the_flow(run, table, tmp_path):
     out = tmp_path / "f.keras"
     options = ("num_layers=2", "hidden_units=4,4", "activation=tanh")
