@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import types
 
 import numpy as np
@@ -238,6 +239,35 @@ def test_bad_options_are_named(options, error, message):
     normal = tfd.MultivariateNormalDiag([0.0, 0.0])
     with pytest.raises(error, match=message):
         inference.fit_posterior(normal, "linear", **{**QUIET, "steps": 1, **options})
+
+
+@pytest.mark.slow
+def test_results_pickle_with_posterior_and_weighted_draws():
+    rates = tfd.JointDistributionNamedAutoBatched(
+        {
+            "rate": tfd.Gamma(3.0, 2.0),
+            "idle": tfd.Normal(0.0, 1.0),
+            "y": tfd.Normal(0.0, 1.0),
+        }
+    )
+    target = rates.experimental_pin(y=1.0)
+    options = {**QUIET, "steps": 2, "start": "none"}
+    found = inference.fit_posterior(target, "linear", **options)
+    posterior, report = pickle.loads(pickle.dumps(found))
+    x = found[0].sample(5, seed=(0, 1))
+    np.testing.assert_allclose(posterior.log_prob(x), found[0].log_prob(x), rtol=1e-5)
+    np.testing.assert_array_equal(posterior.sample(5, seed=(0, 1))["rate"], x["rate"])
+    assert posterior.copy(name="other").name == "other"
+    assert report.elbo == found[1].elbo
+    old, new = (each.sample.expectation().value for each in (found[1], report))
+    assert new == old
+    again = report.whitened.posterior(report.flow)
+    np.testing.assert_allclose(again.log_prob(x), found[0].log_prob(x), rtol=1e-5)
+    _, nameless = inference.fit_posterior(
+        lambda x: -tf.reduce_sum(x**2, axis=-1), "linear", event_shape=2, **options
+    )
+    with pytest.raises(pickle.PicklingError, match="Write it as a `def`"):
+        pickle.dumps(nameless)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +97,22 @@ class Draws:
 
     def __len__(self) -> int:
         return -(-self.count // self.block_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the draws, from then on without what would draw them again.
+
+        Raises:
+            pickle.PicklingError: If there are too many for memory.
+        """
+        if not self._keeps:
+            msg = (
+                f"{self.count} draws of {self.target.size} numbers cannot be pickled, "
+                "as they are drawn anew block by block. Pickle what `resample` returns."
+            )
+            raise pickle.PicklingError(msg)
+        kept = {index: self._block(index) for index in range(len(self))}
+        gone = dict.fromkeys(("target", "proposal", "_run"))
+        return {**self.__dict__, **gone, "_kept": kept}
 
     def _draw(self, seed: tf.Tensor, size: tf.Tensor) -> tuple[Any, tf.Tensor, Any]:
         """Return events of one block, their log-weights, and what was drawn."""

@@ -17,6 +17,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks, flows
 from tfp_flows._types import Shape
+from tfp_flows.distributions.pickling import Parts
 
 __all__ = ["Target", "names_of", "read"]
 
@@ -50,6 +51,17 @@ class Target:
         self.event_shape = event_shape
         self.dtype = tf.as_dtype(dtype)
         self.parts = parts or (("x", (size,)),)
+        self.source: tuple[Any, ...] | None = None  # what `read` was given
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle what was read: maps of TFP hold functions without a name."""
+        if self.source is None:
+            return super().__reduce_ex__(protocol)
+        target, event_shape, support, dtype = self.source
+        pins = getattr(target, "pins", None)
+        given = target if pins is None else target.distribution
+        parts = (Parts.of(given), pins, event_shape, Parts.of(support), dtype)
+        return _read_again, parts
 
     def log_prob(self, x: Any) -> tf.Tensor:
         """Return the log-density of events, up to a constant, `[N]`.
@@ -138,7 +150,9 @@ def read(
     if isinstance(target, flows.Flow):
         target = target.distribution()
     if hasattr(target, "experimental_default_event_space_bijector"):
-        return _of_distribution(target, support)
+        found = _of_distribution(target, support)
+        found.source = (target, None, support, dtype)
+        return found
     if not callable(target):
         msg = (
             "`target` must be a function of events that returns their log-density, a "
@@ -153,7 +167,21 @@ def read(
         raise ValueError(msg)
     shape = tf.TensorShape(_checks.static_shape(event_shape, "event_shape"))
     _checks.supports_floating(tf.as_dtype(dtype), "a target")
-    return _assemble(target, support or tfb.Identity(), shape, dtype)
+    found = _assemble(target, support or tfb.Identity(), shape, dtype)
+    found.source = (target, event_shape, support, dtype)
+    return found
+
+
+def _read_again(
+    target: Any, pins: Any, event_shape: Any, support: Any, dtype: Any
+) -> Target:
+    """Return a target from the parts of what it was read from."""
+    target, support = (
+        each.build() if isinstance(each, Parts) else each for each in (target, support)
+    )
+    if pins is not None:
+        target = target.experimental_pin(**pins)
+    return read(target, event_shape=event_shape, support=support, dtype=dtype)
 
 
 def _of_distribution(distribution: Any, support: tfb.Bijector | None) -> Target:

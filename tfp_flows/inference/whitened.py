@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -74,7 +75,51 @@ class Whitened:
 
     def posterior(self, flow: flows.Flow) -> tfd.Distribution:
         """Return the density over events."""
+        return self.around(flow.distribution())
+
+    def around(self, density: tfd.Distribution) -> Fitted:
+        """Return the density over events of one relative to the start."""
         bijector = tfb.Chain([self.target.bijector, self._affine])
-        return tfd.TransformedDistribution(
-            flow.distribution(), bijector, name="posterior"
+        return Fitted(self, density, bijector)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Whitened, (self.target, self.start)
+
+
+class Fitted(tfd.TransformedDistribution):
+    """A posterior that pickles and copies, by its target and the flow's density.
+
+    Args:
+        whitened: The target.
+        distribution: Density of the flow, over vectors relative to the start.
+        bijector: From these to events.
+        validate_args: Whether to run value checks.
+        name: Name.
+    """
+
+    def __init__(
+        self,
+        whitened: Whitened,
+        distribution: tfd.Distribution,
+        bijector: tfb.Bijector,
+        *,
+        validate_args: bool = False,
+        name: str = "posterior",
+    ) -> None:
+        parameters = dict(locals())
+        super().__init__(
+            distribution,
+            bijector,
+            validate_args=validate_args,
+            parameters=parameters,
+            name=name,
         )
+        self._whitened = whitened
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _fitted, (self._whitened, self.distribution)
+
+
+def _fitted(whitened: Whitened, density: tfd.Distribution) -> Fitted:
+    """Return a posterior again."""
+    return whitened.around(density)
