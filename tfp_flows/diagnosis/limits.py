@@ -66,10 +66,10 @@ LIMITS = {
         "that it tells",
     ),
     "lost gain": Limit(
-        0.25,
+        1 / 6,
         "of what the flow gains over a Gaussian on its own rows, which it loses on "
-        "others, for over-fitting: any density of many numbers loses some, and less "
-        "than a quarter leaves it better than what could be put in its place",
+        "others, for over-fitting: default fits of 800 rows of two real tables, which "
+        "validation rows stopped, lose 11 and 12 %, and this is half as much again",
     ),
     "shift": Limit(
         0.05,
