@@ -20,6 +20,7 @@ __all__ = [
     "event_shape",
     "event_size",
     "fraction",
+    "function",
     "interval",
     "lifted_condition",
     "of_kind",
@@ -306,6 +307,13 @@ def at_least(value: Any, minimum: float, argument: str) -> None:
     if not float(value) >= minimum:
         msg = f"`{argument}` must be at least {minimum}, got {value!r}."
         raise ValueError(msg)
+
+
+def function(value: Any, argument: str) -> None:
+    """Raise unless `value` can be called."""
+    if not callable(value):
+        msg = f"`{argument}` must be a function, got {type(value).__name__}."
+        raise TypeError(msg)
 
 
 def count(value: Any, minimum: int, argument: str) -> None:

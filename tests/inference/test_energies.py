@@ -71,6 +71,14 @@ def test_states_and_bins_without_draws_are_named(found):
         inference.free_energy_profile(found, lambda x: x[:, 0], [90.0, 99.0])
     with pytest.raises(ValueError, match="must be ascending"):
         inference.free_energy_profile(found, lambda x: x[:, 0], [1.0, 0.0])
+    with pytest.raises(ValueError, match=r"one number for each event, got shape \["):
+        inference.free_energy_profile(found, lambda x: x, [-1.0, 0.0, 1.0])
+    with pytest.raises(TypeError, match="`coordinate` must be a function, got str"):
+        inference.free_energy_profile(found, "x", [-1.0, 0.0, 1.0])
+    with pytest.raises(TypeError, match="`start` must be a function, got str"):
+        inference.free_energy_difference(found, "left", left)
+    with pytest.raises(TypeError, match="`function` must be a function, got int"):
+        found.expectation(3)
     profile = inference.free_energy_profile(found, lambda x: x[:, 0], [0, 1, 90, 99])
     assert np.isinf(profile.value[-1])
     assert np.isinf(profile.stderr[-1])

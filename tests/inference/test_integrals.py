@@ -46,3 +46,5 @@ def test_flow_beats_uniform_points_on_two_peaks_in_a_shifted_box():
 def test_bad_arguments_are_named(function, options, message):
     with pytest.raises(ValueError, match=message):
         integrate(function, 2, seed=0, **{**TINY, **options})
+    with pytest.raises(TypeError, match="`function` must be a function, got int"):
+        integrate(3, 2)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfp_flows import _checks
 from tfp_flows.inference.importance import Estimate, ImportanceSample
 
 __all__ = ["FreeEnergyProfile", "free_energy_difference", "free_energy_profile"]
@@ -60,6 +61,8 @@ def free_energy_difference(
         >>> abs(value - 1.668) < 4.0 * stderr < 0.2  # log(.8413 / .1587)
         True
     """
+    for name, given in {"start": start, "end": end}.items():
+        _checks.function(given, name)
 
     def states(x: Any) -> np.ndarray:
         pair = [np.asarray(state(x), np.float64) for state in (start, end)]
@@ -94,7 +97,9 @@ def free_energy_profile(
         The profile; draws outside of the bins have no part in it.
 
     Raises:
-        ValueError: If the ends do not ascend, or no draw lies between them.
+        TypeError: If `coordinate` is no function.
+        ValueError: If the ends do not ascend, or no draw lies between them, or if the
+            coordinate is not one number for each event.
 
     Example:
         >>> import numpy as np
@@ -108,6 +113,7 @@ def free_energy_profile(
         >>> bool(np.all(np.abs(profile.value - [0.46, 0.0, 0.46]) < 0.1))
         True
     """
+    _checks.function(coordinate, "coordinate")
     edges = np.asarray(edges, np.float64)
     if edges.ndim != 1 or len(edges) < 2 or np.any(np.diff(edges) <= 0.0):
         msg = f"`edges` must be ascending numbers [K + 1], got {edges.tolist()}."
@@ -115,6 +121,12 @@ def free_energy_profile(
 
     def inside(x: Any) -> np.ndarray:
         values = np.asarray(coordinate(x), np.float64)
+        if values.ndim != 1:
+            msg = (
+                "`coordinate` must return one number for each event, got shape "
+                f"{list(values.shape)}. Write for example lambda x: x[:, 0]."
+            )
+            raise ValueError(msg)
         places = np.searchsorted(edges, values, side="right")[:, None]
         return (places == np.arange(1, len(edges))).astype(np.float64)
 

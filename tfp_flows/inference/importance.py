@@ -103,7 +103,8 @@ class ImportanceSample:
         Raises:
             ValueError: If a result lacks the leading dimension.
         """
-        function = function or (lambda x: x)
+        function = (lambda x: x) if function is None else function
+        _checks.function(function, "function")
         sums: list[_Moments] | None = None
         structure: Any = None
         start = 0

@@ -161,6 +161,7 @@ def test_invalid_simulations_are_counted():
     ("theta", "x", "message"),
     [
         (np.zeros([20, 2]), np.zeros([20, 3]), "50 valid simulations or more, got 20"),
+        (np.zeros([0, 2]), np.zeros([0, 3]), "50 valid simulations or more, got 0 of"),
         (np.full([100, 2], 3.0), np.zeros([100, 3]), "100 of 100 outside"),
         (np.zeros([100, 3]), np.zeros([100, 3]), r"\[N, 2\].*got \(100, 3\)"),
         (np.zeros([100, 2]), np.zeros([90, 3]), "got 100 and 90"),

@@ -136,7 +136,9 @@ class Parameters:
         if len(counts) > 1:
             msg = f"`theta` must have equally many rows in all parts, got {counts}."
             raise ValueError(msg)
-        rows = [array.reshape(len(array), -1) for array in arrays]
+        rows = [
+            array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays
+        ]
         return arrays, np.concatenate(rows, axis=1)
 
     def _structured(self, theta: Any) -> list[Any]:

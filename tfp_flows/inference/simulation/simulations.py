@@ -69,7 +69,7 @@ class Simulations:
                 f"{len(x)}: each simulation belongs to its parameters."
             )
             raise ValueError(msg)
-        valid = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+        valid = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
         valid &= np.isfinite(rows).all(axis=1)
         invalid = int(np.sum(~valid))
         if len(x) - invalid < FEWEST:
