@@ -21,6 +21,15 @@ _OPTIONS = (
     (r" Pass outliers='keep' to fit it, too\.", ""),
     (r"by columns=\{\.\.\.\}, or columns='continuous'", "by --columns NAME=KIND"),
     (r"by columns=\{\.\.\.\} of the fit", "by --columns NAME=KIND of the fit"),
+    (
+        r"[Pp]ass decimal='(.)'( if [\w ]+, else| or) decimal='(.)'",
+        r"Add --decimal \1\2 --decimal \3",
+    ),
+    (
+        r"name its encoding, such as encoding='latin-1' or 'cp1252'",
+        "add --encoding, such as --encoding latin-1 or cp1252",
+    ),
+    (r"name (its|another) encoding", "add --encoding NAME"),
     (r"`sheet` may name another", "--sheet may name another"),
     (
         r"Fit a flow by its name, with columns='auto' or their kinds,",

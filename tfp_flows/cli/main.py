@@ -24,6 +24,7 @@ from tfp_flows.cli import (
     fit,
     impute,
     info,
+    notation,
     plot,
     quiet,
     sample,
@@ -152,6 +153,8 @@ def _parser() -> _Parser:
             help="print nothing to standard error but errors",
         )
         add("--debug", action="store_true", help="show where in the code an error is")
+        if each.option("sheet") is not None:
+            notation.add_arguments(each)
         each.set_defaults(parser=each)
     return parser
 
@@ -186,7 +189,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(f"{name}: {error}")
         return _BAD_USAGE
     try:
-        arguments.run(arguments)
+        with notation.of(arguments):
+            arguments.run(arguments)
         sys.stdout.flush()
     except errors.Interrupted as error:
         print(f"\n{name}: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
@@ -9,12 +10,12 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from tfp_flows import _optional
-from tfp_flows.datasets import limits
+from tfp_flows import _findings, _optional
+from tfp_flows.datasets import limits, notation
 from tfp_flows.datasets.table import default_columns
 
 __all__ = ["STANDARD_INPUT", "header", "read", "safe", "suffix", "write"]
@@ -34,18 +35,20 @@ def read(path: Path, text: Container[str] | None = ()) -> Any:
         text: Columns to keep as they are written, `None` for all.
 
     Raises:
-        ValueError: If it is no table in UTF-8, or rows are longer than the first line.
+        ValueError: If it is no table in the encoding that is wanted, if rows are longer
+            than the first line, or if numbers can be read in two ways.
     """
+    wanted = notation.given()
     pd = _optional.require("pandas", extra="tables")
     kind = f"{suffix(path)} file"
     with limits.reading(path, kind):
         stream = io.TextIOWrapper(
-            io.BufferedReader(limits.Checked(path, _open(path), kind)),
+            io.BufferedReader(limits.Checked(path, _opened(path, kind), kind)),
             encoding="utf-8-sig",
             newline="",
         )
         with stream:
-            return _read(pd, path, kind, stream, text)
+            return _read(pd, path, kind, stream, text, wanted.decimal)
 
 
 def suffix(path: str | os.PathLike[str]) -> str:
@@ -54,6 +57,24 @@ def suffix(path: str | os.PathLike[str]) -> str:
     if os.fspath(path) == STANDARD_INPUT:
         return ".csv"
     return "".join(endings if endings[-1:] == [".gz"] else endings[-1:])
+
+
+def _opened(path: Path, kind: str) -> Any:
+    """Return a stream of UTF-8, also of a file in the encoding that is wanted."""
+    stream, encoding = _open(path), notation.given().encoding
+    start = stream.read(4)
+    stream.seek(0)
+    if encoding is None and start[:2] in limits.UTF16 and start[2:] != b"\0\0":
+        encoding = "utf-16"
+    if encoding is None:
+        return stream
+    with stream:
+        data = stream.read()
+    try:
+        return io.BytesIO(data.decode(encoding).encode("utf-8"))
+    except UnicodeError:
+        what = f"it is no text in {encoding!r}: name another encoding"
+        raise limits.unreadable(path, what, kind) from None
 
 
 def _open(path: Path) -> Any:
@@ -67,9 +88,15 @@ def _open(path: Path) -> Any:
 
 
 def _read(
-    pd: Any, path: Path, kind: str, stream: TextIO, text: Container[str] | None
+    pd: Any,
+    path: Path,
+    kind: str,
+    stream: TextIO,
+    text: Container[str] | None,
+    decimal: str | None,
 ) -> Any:
-    separator, names, skipped = _read_header(stream, suffix(path).startswith(".tsv"))
+    tabs = suffix(path).startswith(".tsv")
+    separator, names, skipped = _read_header(stream, tabs)
     if not names:
         return pd.DataFrame()
     as_written = {i: str for i, n in enumerate(names) if text is None or n in text}
@@ -83,8 +110,119 @@ def _read(
             raise limits.unreadable(path, error, kind) from error
         line, cells = (int(number) for number in found.groups())
         raise _ragged(path, names, f"{cells} in line {line + skipped}") from None
+    with limits.naming(path):
+
+        def again() -> Any:
+            stream.seek(0)
+            _read_header(stream, tabs)
+            dtype = dict.fromkeys(range(len(names)), str)
+            return _read_rows(pd, stream, separator, len(names), dtype)
+
+        if text is None:
+            _rewritten(frame, decimal)
+        else:
+            _in_one_notation(frame, names, as_written, decimal, again)
+        if decimal is None and separator == ";":
+            _findings.report(_maybe_thousands(frame, names))
     frame.columns = names
     return _without_empty(frame)
+
+
+def _in_one_notation(
+    frame: Any,
+    names: Sequence[str],
+    as_written: Container[int],
+    decimal: str | None,
+    again: Callable[[], Any],
+) -> None:
+    """Turn columns with decimal commas, or with separators of thousands, into numbers.
+
+    Args:
+        frame: Columns 0 to `d - 1`, which is changed.
+        names: Their names.
+        as_written: Which of them stay as they are.
+        decimal: The decimal sign, `None` to take it from the cells.
+        again: Returns all columns as text.
+
+    Raises:
+        ValueError: If cells contradict each other, or all can be read in two ways.
+    """
+    columns = [i for i in range(len(names)) if i not in as_written]
+    texts = {i: _texts(frame.iloc[:, i]) for i in columns}
+    odd = [i for i, cells in texts.items() if cells and _are_numbers(cells)]
+    if not odd and decimal in (None, "."):
+        return
+    kinds = [getattr(frame.dtypes.iloc[i], "kind", "O") for i in range(len(names))]
+    plain = [i for i in columns if kinds[i] in "fiu"]
+    whole = again()
+    cells = {i: _texts(whole.iloc[:, i], missing=True) for i in sorted({*odd, *plain})}
+    if decimal is None:
+        decimal = notation.of_cells([c for c in part if c] for part in cells.values())
+    if decimal is None:
+        commas = ((i, c) for i in odd for c in cells[i] if c and "," in c)
+        place, first = next(commas, (0, None))
+        if first is not None:
+            msg = (
+                f"column {names[place]!r} holds {first!r}, whose comma may be decimal "
+                "or stand between thousands. Pass decimal=',' or decimal='.'."
+            )
+            raise ValueError(msg)
+        decimal = "."
+    for i in odd if decimal == "." else cells:
+        found = notation.numbers(cells[i], decimal)
+        frame.isetitem(i, whole.iloc[:, i] if found is None else found)
+
+
+def _rewritten(frame: Any, decimal: str | None) -> None:
+    """Write text that is numbers with decimal commas with points, where that is known.
+
+    Args:
+        frame: Columns of text, which is changed.
+        decimal: The decimal sign, `None` to take it from the cells.
+    """
+    columns = {i: _texts(frame.iloc[:, i], missing=True) for i in range(frame.shape[1])}
+    there = {i: [c for c in cells if c] for i, cells in columns.items()}
+    there = {i: cells for i, cells in there.items() if cells and _are_numbers(cells)}
+    if decimal is None:
+        with contextlib.suppress(ValueError):
+            decimal = notation.of_cells(there.values())
+    for i in there if decimal == "," else ():
+        cells = [c and (notation.canonical(c, ",") or c) for c in columns[i]]
+        frame.isetitem(i, cells)
+
+
+def _texts(column: Any, *, missing: bool = False) -> list[Any]:
+    """Return the cells of a column of text, `None` for missing ones; none of others."""
+    if getattr(column.dtype, "kind", "O") not in "OUS":
+        return [None] * len(column) if missing else []
+    cells = [cell if isinstance(cell, str) else None for cell in column]
+    return cells if missing else [cell for cell in cells if cell is not None]
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    return all(map(notation.is_number, cells))
+
+
+def _maybe_thousands(frame: Any, names: Sequence[str]) -> list[_findings.Finding]:
+    """Find numbers of three decimals, as points between thousands would make them."""
+    found = []
+    for i, name in enumerate(names):
+        if getattr(frame.dtypes.iloc[i], "kind", "O") != "f":
+            continue
+        values = frame.iloc[:, i].dropna().abs()
+        steps = values * 1000.0
+        whole = (steps - steps.round()).abs() < 1e-6
+        ends = steps.round() % 10.0 != 0.0
+        groups = (values >= 1.0) & (values < 1000.0)
+        if len(values) > 1 and (whole & groups).all() and 2 * ends.sum() > len(values):
+            sentence = (
+                f"holds numbers such as {values.iloc[0]:.3f}, of three decimals and "
+                "not below 1, between semicolons: its points are taken for decimal "
+                "ones. Pass decimal=',' if they stand between thousands, else "
+                "decimal='.'."
+            )
+            found.append(_findings.Finding(f"column {name!r}", sentence))
+    return found
 
 
 def _without_empty(frame: Any) -> Any:
@@ -99,7 +237,7 @@ def _without_empty(frame: Any) -> Any:
 
 def header(cells: Sequence[str]) -> list[str] | None:
     """Return the names in a first row, `None` if it holds numbers."""
-    numeric = [_is_number(cell) for cell in cells if cell]
+    numeric = [_is_number(c) or notation.is_number(c) for c in cells if c]
     if numeric and all(numeric):
         return None
     # `write` puts an apostrophe before what a spreadsheet would take for a formula.

@@ -15,6 +15,7 @@ from tfp_flows import _optional
 __all__ = [
     "MAX_RATIO",
     "MAX_UNPACKED",
+    "UTF16",
     "Checked",
     "FileError",
     "check_unpacked",
@@ -30,7 +31,8 @@ __all__ = [
 # thousandth.
 MAX_UNPACKED = 2**30
 MAX_RATIO = 100
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# How text in UTF-16 begins.
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
 _CHUNK = 2**20
 _MAX_REASON = 200
@@ -54,7 +56,10 @@ def unreadable(
     if isinstance(reason, Exception) and len(text) < 2:
         text = type(reason).__name__
     if isinstance(reason, UnicodeDecodeError):
-        text = "it is no text in UTF-8: save it as UTF-8"
+        text = (
+            "it is no text in UTF-8: name its encoding, such as encoding='latin-1' or "
+            "'cp1252', or save it as UTF-8"
+        )
     if isinstance(reason, MemoryError):
         text = "it takes more memory than there is"
     if len(text) > _MAX_REASON:
@@ -195,9 +200,7 @@ class Checked(io.RawIOBase):
         """Read bytes, and raise if there is a NUL among them."""
         data = self._stream.read(len(buffer))
         if b"\0" in data:
-            what = "it has NUL bytes, so it is no text in UTF-8"
-            if data[:2] in _UTF16:
-                what = "it has NUL bytes, as text in UTF-16: save it as UTF-8"
+            what = "it has NUL bytes, so it is no text in UTF-8: name its encoding"
             if data[:2] == _GZIP:
                 what = "it is compressed by gzip: let its name end in .gz"
             raise unreadable(self._path, what, self._kind)

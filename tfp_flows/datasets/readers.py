@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _optional
-from tfp_flows.datasets import archives, delimited, frames, limits, spreadsheets
+from tfp_flows.datasets import (
+    archives,
+    delimited,
+    frames,
+    limits,
+    notation,
+    spreadsheets,
+)
 from tfp_flows.datasets.table import Table, check_columns, default_columns, to_table
 
 __all__ = [
@@ -118,6 +125,8 @@ def open_table(
     *,
     sheet: str | None = None,
     text: Container[str] | None = (),
+    decimal: str | None = None,
+    encoding: str | None = None,
 ) -> Source:
     """Read a file without choosing its columns; see `read_table`.
 
@@ -126,6 +135,8 @@ def open_table(
         sheet: Name of a sheet, of `.xlsx` files.
         text: Columns of text files to keep as they are written, such as `007`; `None`
             for all.
+        decimal: As of `read_table`.
+        encoding: As of `read_table`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -141,10 +152,16 @@ def open_table(
         raise ValueError(
             f"`sheet` must be left out but for .xlsx files, got {sheet!r} for '{path}'."
         )
+    if suffix not in TEXT_SUFFIXES and (decimal, encoding) != (None, None):
+        raise ValueError(
+            "`decimal` and `encoding` must be left out but for text files, got "
+            f"{decimal!r} and {encoding!r} for '{path}'."
+        )
     if suffix == ".xlsx":
         return Source(path, spreadsheets.read(path, sheet))
     if suffix in TEXT_SUFFIXES:
-        return Source(path, delimited.read(path, text))
+        with notation.using(decimal, encoding):
+            return Source(path, delimited.read(path, text))
     with limits.naming(path):
         return Source(path, _BINARY[suffix](path))
 
@@ -154,11 +171,15 @@ def read_table(
     columns: Sequence[str] | None = None,
     *,
     sheet: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
     check: bool = True,
 ) -> Table:
     """Read a table of numbers from a file.
 
-    `.csv`, `.tsv`, each also packed as `.gz`, and `-` for standard input: UTF-8. The
+    `.csv`, `.tsv`, each also packed as `.gz`, and `-` for standard input: UTF-8, or
+    UTF-16 with its mark. Decimal commas, and points, commas, apostrophes or blanks
+    between thousands, are read where some cell of the file leaves no doubt. The
     separator of `.tsv` is a tab. Otherwise it is a semicolon if the first line has one
     outside quotes, else a tab if it has one and no comma, else a comma. The first line
     is the header, unless each of its cells is a number or empty and at least one is a
@@ -179,6 +200,8 @@ def read_table(
         path: File to read; its extension states the format.
         columns: Names of the columns to keep, in this order. Default: all.
         sheet: Name of a sheet, of `.xlsx` files.
+        decimal: The decimal sign of text files, `"."` or `","`.
+        encoding: The encoding of text files, such as `"latin-1"`.
         check: Whether to raise on NaN and infinite cells.
 
     Returns:
@@ -195,7 +218,7 @@ def read_table(
         >>> from tfp_flows import datasets
         >>> table = datasets.read_table("wine.csv")  # doctest: +SKIP
     """
-    source = open_table(path, sheet=sheet)
+    source = open_table(path, sheet=sheet, decimal=decimal, encoding=encoding)
     return checked(source, columns, check=check)
 
 
