@@ -65,6 +65,8 @@ def test_bad_data_are_refused_with_their_place():
         fit(x=np.array([["a", "b"]]))
     with pytest.raises(ValueError, match="at least one row"):
         fit(x=X[:0])
+    with pytest.raises(ValueError, match="at least one number in each row"):
+        fit(x=X[:, :0])
     with pytest.raises(ValueError, match="got 100 rows for 120 events"):
         fit(condition=X[:100])
     infinite = np.where(np.isnan(bad), np.inf, bad)

@@ -243,8 +243,9 @@ def _numbers(
     array = numeric.of_array(values, f"`{argument}`", rounds=True)
     if mask is not None and mask.any():
         array = np.where(mask, np.nan, array).astype(array.dtype)
-    if array.ndim == 0 or len(array) == 0:
-        msg = f"`{argument}` must hold at least one row, got shape {array.shape}."
+    if array.ndim == 0 or 0 in array.shape:
+        what = "row" if array.ndim == 0 or len(array) == 0 else "number in each row"
+        msg = f"`{argument}` must hold at least one {what}, got shape {array.shape}."
         raise ValueError(msg)
     bad = np.argwhere(np.isinf(array) if missing else ~np.isfinite(array))
     if bad.size:
