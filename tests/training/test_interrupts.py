@@ -61,6 +61,7 @@ def values(flow):
         ("linear", loop.Loop, "run"),
         ("linear", flows.Flow, "compile"),
         ("linear", flows.Flow, "train_step"),
+        ("linear", keras.callbacks.CallbackList, "on_train_begin"),
         ("rbig", greedy, "_search"),
         ("rbig", initial_layers, "race"),
     ],

@@ -161,7 +161,7 @@ class Loop:
         """Return the error about a file, with the flow as it is."""
         self._keep_best()
         history = getattr(self._flow, "history", None)
-        epochs = len(history.epoch) if history is not None else 0
+        epochs = len(getattr(history, "epoch", ()))
         kept = "the last weights" if self._stop is None else "the best weights"
         found = ReadError(
             f"{error} The fit stopped there; `flow` of this error has {kept} of "
@@ -175,6 +175,8 @@ class Loop:
         history = getattr(self._flow, "history", None)
         if not isinstance(history, keras.callbacks.History):
             return
+        if not hasattr(history, "epoch"):  # stopped before Keras began
+            history.epoch = []
         if before and self._backup is not None:
             for name, values in self._backup.history.items():
                 history.history[name] = [*values, *history.history.get(name, [])]
@@ -193,7 +195,7 @@ class Loop:
             reason = "patience"
         elif epochs < limit:
             reason = "callback"
-        best = None if stop is None else stop.best_epoch + 1
+        best = None if stop is None or not epochs else stop.best_epoch + 1
         patience = None if stop is None else stop.patience
         return report.Ending(reason, epochs, limit, best, patience)
 
