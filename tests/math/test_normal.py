@@ -28,18 +28,62 @@ def by_log(log_p):
     return normal.quantile_of_logs(log_p, tf.math.log1p(-tf.exp(log_p)))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+def quantile_derivatives(x, order):
+    """Return the quantile `x` and its derivatives by the probability, in theory.
+
+    That of order `n` is a polynomial in `x` times `x'^n`, with `x' = 1 / phi`.
+    """
+    slope, polynomial = np.exp(-normal.log_prob(x)), np.poly1d([1.0])
+    out = [x]
+    for n in range(1, order + 1):
+        out.append(polynomial(x) * slope**n)
+        polynomial = polynomial.deriv() + n * np.poly1d([1.0, 0.0]) * polynomial
+    return out
+
+
+@pytest.mark.parametrize("jit_compile", [None, True])
 def test_derivatives_of_the_quantile_are_those_of_theory(jit_compile):
-    # x' = 1 / phi, x'' = x * x'^2, x''' = (1 + 2 * x^2) * x'^3.
-    x = tf.constant([-5.0, -2.0, -0.3, 0.4, 3.0], tf.float64)
-    p = normal.tails(x)[0]
-    function = tf.function(
-        lambda p: derivatives(by_probability, p, 3), jit_compile=jit_compile
-    )
-    found, slope = function(p), np.exp(-normal.log_prob(x))
-    wanted = (x, slope, x * slope**2, (1.0 + 2.0 * x**2) * slope**3)
-    for one, other in zip(found, wanted, strict=True):
+    x = tf.constant([-10.0, -5.0, -2.0, -0.3, 0.4, 3.0], tf.float64)
+    order = 3 if jit_compile else 5
+
+    def function(p):
+        return derivatives(by_probability, p, order)
+
+    if jit_compile:
+        function = tf.function(function, jit_compile=True)
+    found = function(normal.tails(x)[0])
+    for one, other in zip(found, quantile_derivatives(x, order), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+def test_derivatives_of_the_quantile_keep_digits_in_single_precision():
+    x = tf.constant([-5.0, -4.0, -1.0, 0.2, 1.5])
+    found = derivatives(by_probability, normal.tails(x)[0], 5)
+    exact = quantile_derivatives(tf.cast(x, tf.float64), 5)
+    # The fifth power of a density that is known to five digits.
+    for one, other in zip(found, exact, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3)
+
+
+def test_derivatives_by_logs_hold_to_the_fifth_order():
+    # With m the derivative by the log, l = log(p): m' = m * (1 + x * m), x' = m.
+    x = np.array([-30.0, -9.0, -1.0])
+    log_p = normal.log_tails(tf.constant(x))[0]
+    found = derivatives(by_log, log_p, 5)
+    m = np.exp(log_p - normal.log_prob(tf.constant(x)))
+    bent = 1.0 + x * m
+    third = m * (bent**2 + m * (m + x * bent))
+    near = x > -20.0
+    for one, other in zip(found[1:4], (m, m * bent, third), strict=True):
+        np.testing.assert_allclose(one[near], other[near], rtol=1e-8)
+    # Higher orders, and those far out, are differences of the order below.
+    for step, order in ((1e-4, 3), (1e-4, 4), (1e-4, 5)):
+        below = [
+            derivatives(by_log, log_p * (1.0 + sign * step), order - 1)[-1]
+            for sign in (1.0, -1.0)
+        ]
+        difference = (below[0] - below[1]) / (2.0 * step * log_p)
+        np.testing.assert_allclose(found[order], difference, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-3), ("float64", 1e-8)])

@@ -110,16 +110,33 @@ def test_derivatives_to_the_third_order_are_those_of_the_inverse_function(jit_co
         np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-14)
 
 
-def test_orders_above_three_are_there_when_asked_for():
+def test_orders_above_three_are_right():
     # The fifth derivative of the inverse of sinh at 0 is 9.
     def sinh(x):
         return tf.sinh(x), tf.math.log(tf.cosh(x))
 
     zero = tf.constant([0.0], tf.float64)
-    out = derivatives(
-        lambda y: roots.attach_derivatives(sinh, zero, y, order=5), zero, 5
-    )
+    out = derivatives(lambda y: roots.attach_derivatives(sinh, zero, y), zero, 5)
     np.testing.assert_allclose(tf.concat(out, 0), [0, 1, 0, -1, 0, 9], atol=1e-12)
+
+
+def test_derivatives_by_parameters_are_right_to_the_fifth_order():
+    # The root of x * (s + x^2) = 2 at s = 1, by its series in s - 1.
+    def solved(s):
+        return roots.solve(cubic, tf.constant(2.0, s.dtype), parameters=[s, 1.0]).root
+
+    one = tf.constant(1.0, tf.float64)
+    series = np.zeros(6)
+    series[0] = 1.0
+    for n in range(1, 6):
+        # What the coefficient misses is divided by the slope, 1 + 3 = 4.
+        cube = np.convolve(np.convolve(series, series), series)
+        series[n] = -(series[n - 1] + cube[n]) / 4.0
+    factorials = [1, 1, 2, 6, 24, 120]
+    out = derivatives(solved, one, 5)
+    np.testing.assert_allclose(out, series * factorials, rtol=1e-12)
+    traced = tf.function(solved, autograph=False)
+    np.testing.assert_allclose(derivatives(traced, one, 3), out[:4], rtol=1e-12)
 
 
 def test_derivatives_reach_parameters_of_other_shapes():

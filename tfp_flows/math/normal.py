@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows.math import roots
 from tfp_flows.math.traced import traced
 
 __all__ = [
@@ -94,7 +95,7 @@ def quantile(below: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
     """Return where the probabilities below and above are these, from the smaller one.
 
     `tf.math.ndtri` would do, but for XLA, whose own loses all digits in the tail:
-    infinite at 6e-16 in float32. Derivatives are right up to the third.
+    infinite at 6e-16 in float32.
 
     Args:
         below: Probability below, `[...]`, in (0, 1).
@@ -107,7 +108,7 @@ def quantile(below: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
     smaller = tf.where(lower, below, above)
     # Off the least number, below which the derivative would overflow.
     least = 16.0 * np.finfo(smaller.dtype.as_numpy_dtype).tiny
-    level = _upper_level(_log(tf.maximum(smaller, least)), _tail)
+    level = _upper_level(_log(tf.maximum(smaller, least)), far=False)
     return tf.where(lower, -level, level)
 
 
@@ -119,8 +120,6 @@ def quantiles_of_arrays(below: np.ndarray, above: np.ndarray) -> np.ndarray:
 def quantile_of_logs(log_below: tf.Tensor, log_above: tf.Tensor) -> tf.Tensor:
     """Return `quantile` of probabilities given by their logs, however small.
 
-    Derivatives are right up to the third.
-
     Args:
         log_below: Log of the probability below, `[...]`.
         log_above: Log of the probability above, `[...]`.
@@ -129,46 +128,104 @@ def quantile_of_logs(log_below: tf.Tensor, log_above: tf.Tensor) -> tf.Tensor:
         Positions, `[...]`.
     """
     lower = log_below < log_above
-    level = _upper_level(tf.where(lower, log_below, log_above), _far_tail)
+    level = _upper_level(tf.where(lower, log_below, log_above), far=True)
     return tf.where(lower, -level, level)
 
 
-def _log(p: tf.Tensor) -> tf.Tensor:
-    """Return `log(p)`; its second derivative is no product that overflows on the way.
+@tf.custom_gradient
+def _log(p: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Return `log(p)`, in whose derivatives no power of `1 / p` is a factor.
 
-    Derivatives are right up to the third.
+    It would overflow where the derivative itself does not.
     """
-    fixed = tf.stop_gradient(p)
-    part = (p - fixed) / fixed
-    return tf.math.log(fixed) + part * (1.0 - part * (0.5 - part * (1.0 / 3.0)))
+    return tf.math.log(p), lambda upstream: upstream * _over(p)
 
 
-def _upper_level(log_p: tf.Tensor, tail: Callable[..., Tail]) -> tf.Tensor:
+def _over(p: tf.Tensor) -> tf.Tensor:
+    """Return `1 / p`; neither are powers of it a factor of its derivatives."""
+    given = tf.identity(p)  # Of the graph that is written now.
+
+    @tf.custom_gradient
+    def over(p: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            again = _over(given)
+            return -(upstream * again) * again
+
+        return 1.0 / p, gradient
+
+    return over(given)
+
+
+def _upper_level(log_p: tf.Tensor, *, far: bool) -> tf.Tensor:
     """Return where the log of the probability above is `log_p`, at most `log(1/2)`.
 
     A rational start and steps along the Taylor series of the level as a function of
-    `log_p` need no branch. The last step has the derivatives, too.
+    `log_p` need no branch. Derivatives are those of a root: minus Mills' ratio there,
+    and what follows from it.
+
+    Args:
+        log_p: Logs, `[...]`.
+        far: Whether the probability may be below the least number of the dtype.
     """
-    level = -_near_lower_quantile(tf.stop_gradient(log_p))
-    if log_p.dtype == tf.float64:
-        level = _along_series(level, tf.stop_gradient(log_p), tail)
-    return _along_series(level, log_p, tail)
+    fixed = tf.stop_gradient(log_p)
+    level = -_near_lower_quantile(fixed)
+    for _ in range(2 if log_p.dtype == tf.float64 else 1):
+        level = _along_series(level, fixed, far=far)
+    return roots.attach_derivatives(_minus_log_tail, level, -log_p, is_exact=True)
 
 
-def _along_series(
-    level: tf.Tensor, log_p: tf.Tensor, tail: Callable[..., Tail]
-) -> tf.Tensor:
+def _along_series(level: tf.Tensor, log_p: tf.Tensor, *, far: bool) -> tf.Tensor:
     """Step from a level to that of `log_p`: of an error of 4.5e-4 it leaves 4e-14.
 
     With Mills' ratio `m` the series is `level - m * d + m * m' * d^2 / 2 - m * (m'^2 +
     m * m'') * d^3 / 6`, and `d` the distance of the logs.
     """
-    level = tf.stop_gradient(level)
-    log_tail, *ratios = (tf.stop_gradient(part) for part in tail(level))
+    log_tail, *ratios = (_far_tail if far else _tail)(level)
     distance = log_p - log_tail
     step, first, second = (ratio * distance for ratio in ratios)
     curved = (first * first + step * second) * (1.0 / 6.0)
     return level - step * (1.0 - 0.5 * first + curved)
+
+
+def _minus_log_tail(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return minus the log of the probability above, and the log of its slope."""
+    return -log_tails(x)[1], -tf.math.log(_mills_ratio(x))
+
+
+def _mills_ratio(x: tf.Tensor, order: int = 0) -> tf.Tensor:
+    """Return the probability above over the density, or a derivative of it, `[...]`.
+
+    Derivatives follow from the two before, as a difference of numbers that are almost
+    equal: they are taken in float64, and by a series where its digits are too few.
+    """
+
+    @tf.custom_gradient
+    def ratio(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return upstream * _mills_ratio(given, order + 1)
+
+        if order == 0:
+            return _far_tail(x)[1], gradient
+        wide = tf.cast(x, tf.float64)
+        return tf.cast(_mills_derivative(wide, order), x.dtype), gradient
+
+    given = tf.identity(x)  # Of the graph that is written now.
+    return ratio(given)
+
+
+def _mills_derivative(x: tf.Tensor, order: int) -> tf.Tensor:
+    """Return the derivative of some order of Mills' ratio, at most of order 100."""
+    start = math.sqrt(2.0) * SERIES_FROM["float64"]
+    near, beyond = tf.minimum(x, start), tf.maximum(x, start)
+    _, before, now, _ = _tail(near)
+    for k in range(1, order):
+        before, now = now, near * now + k * before
+    # The series in 1 / x, of which each term has been differentiated.
+    square, series = tf.square(1.0 / beyond), tf.zeros_like(x)
+    for term in range(SERIES_TERMS, -1, -1):
+        odd = math.prod(range(1, 2 * term, 2)) * math.perm(2 * term + order, order)
+        series = float((-1) ** (term + order) * odd) + square * series
+    return tf.where(x < start, now, series * (1.0 / beyond) ** (order + 1))
 
 
 def _tail(x: tf.Tensor, scaled: tf.Tensor | None = None) -> Tail:

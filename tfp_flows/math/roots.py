@@ -1,15 +1,15 @@
 """Roots of increasing functions of one number, many at once, with their derivatives.
 
 `x` with `f(x, p) = y` is found by Newton steps within a bracket that closes around the
-root. These steps are not differentiated. Further ones are, which start from the root
-and leave it where it is: by the implicit function theorem the first of them has the
-derivatives of order 1 of the root,
+root. These steps are not differentiated. Derivatives are those of the implicit
+function,
 
     dx = (dy - df/dp dp) / f'(x, p)
 
-and each step from there doubles the order of contact, so that after it derivatives of
-order `2 * n + 1` are right where those of order `n` were. They are made of plain
-operations: reverse mode, forward mode, loops and XLA all see them.
+of every order, since `x` at the right is that function again. In forward mode they are
+those of further steps, which start from the root and leave it where it is: the first
+has derivatives of order 1, and after each one those of order `2 * n + 1` are right
+where those of order `n` were.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from tfp_flows.math import implicit
 
 __all__ = [
     "Function",
@@ -62,7 +64,6 @@ def solve(
     *,
     bracketed: bool = False,
     max_steps: int = 200,
-    order: int = 3,
 ) -> Solution:
     """Solve `function(x, *parameters)[0] = target` for each element.
 
@@ -84,8 +85,6 @@ def solve(
         bracketed: Whether `low` and `high` are known to enclose the root. Otherwise the
             bracket is moved and widened until it does.
         max_steps: Most evaluations within the bracket.
-        order: Up to which order derivatives are right; those above are not. One
-            evaluation more for 1, two for 3, three for 7.
 
     Returns:
         Roots, whether each was found, and the number of steps.
@@ -120,7 +119,7 @@ def solve(
     size = 1.0 + tf.abs(wanted)
     x, converged, steps = _shrunk(error, start, end, size, max_steps)
     x, given = tf.where(finite, x, zero), tf.where(finite, target, zero)
-    root = attach_derivatives(function, x, given, parameters, order=order)
+    root = attach_derivatives(function, x, given, parameters)
     root = tf.where(finite, root, tf.stop_gradient(target))
     return Solution(root, converged | tf.math.is_inf(target), steps)
 
@@ -280,7 +279,7 @@ def attach_derivatives(
     target: tf.Tensor,
     parameters: Sequence[tf.Tensor] = (),
     *,
-    order: int = 3,
+    is_exact: bool = False,
 ) -> tf.Tensor:
     """Return a known root as a function of the target and the parameters.
 
@@ -290,26 +289,61 @@ def attach_derivatives(
             the digits of its dtype.
         target: See `solve`.
         parameters: See `solve`.
-        order: See `solve`.
+        is_exact: Whether the root has all digits.
 
     Returns:
         The root to all digits, with the derivatives of the implicit function.
     """
+    inputs = [target, *parameters]
     x = tf.stop_gradient(root)
+    if not is_exact:
+        x = _polished(function, x, *(tf.stop_gradient(tensor) for tensor in inputs))
+    steps = implicit.steps_wanted(inputs)
+    if steps:
+        return _stepped(function, x, target, parameters, steps)
+
+    def gradients(
+        upstream: tf.Tensor, x: tf.Tensor, inputs: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        def missing(
+            target: tf.Tensor, *parameters: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            value, log_slope = function(x, *parameters)
+            return target - value, upstream * _inverse_slope(log_slope)
+
+        if len(inputs) == 1:
+            return [missing(*inputs)[1]]
+        return implicit.pullback(missing, inputs)
+
+    return implicit.attached(x, inputs, gradients)
+
+
+def _polished(
+    function: Function, x: tf.Tensor, target: tf.Tensor, *parameters: tf.Tensor
+) -> tf.Tensor:
+    """Return a root to all digits of one to half of them, by one step."""
     value, log_slope = function(x, *parameters)
-    change = (target - value) * tf.stop_gradient(_inverse_slope(log_slope))
-    size = tf.stop_gradient(change)
+    change = (target - value) * _inverse_slope(log_slope)
     # A longer step is no improvement: the slope has underflown, or jumps.
-    good = tf.abs(size) <= _half_the_digits(x) * (1.0 + tf.abs(x))
-    x += change - tf.where(good, tf.zeros_like(size), size)
-    reached = 1
-    while reached < order:
+    good = tf.abs(change) <= _half_the_digits(x) * (1.0 + tf.abs(x))
+    return tf.stop_gradient(x + tf.where(good, change, tf.zeros_like(change)))
+
+
+def _stepped(
+    function: Function,
+    x: tf.Tensor,
+    target: tf.Tensor,
+    parameters: Sequence[tf.Tensor],
+    steps: int,
+) -> tf.Tensor:
+    """Return a root behind steps of Newton that leave it where it is."""
+    for step in range(steps):
         value, log_slope = function(x, *parameters)
         missing = target - value
         # Zero in value: only derivatives are left to mend.
         missing -= tf.stop_gradient(missing)
-        x += missing * _inverse_slope(log_slope)
-        reached = 2 * reached + 1
+        inverse_slope = _inverse_slope(log_slope)
+        x += missing * (inverse_slope if step else tf.stop_gradient(inverse_slope))
     return x
 
 

@@ -46,10 +46,10 @@ def sample_map(
     """
     parameters = (log_weights, means, log_diagonals, lower)
     if _tapes.in_forward_mode([z, *parameters]):
-        x = _found(z, *parameters, order=3)
+        x = _found(z, *parameters)
     else:
         fixed = [tf.stop_gradient(tensor) for tensor in (z, *parameters)]
-        x = _attached(_found(*fixed, order=1), z, *parameters)
+        x = _attached(_found(*fixed), z, *parameters)
     return x, -rosenblatt.gaussianize(x, *parameters)[1]
 
 
@@ -77,8 +77,6 @@ def _found(
     means: tf.Tensor,
     log_diagonals: tf.Tensor,
     lower: tf.Tensor,
-    *,
-    order: int,
 ) -> tf.Tensor:
     """Return positions by a loop over coordinates, `[N, D]`."""
     size = means.shape[1]
@@ -99,7 +97,7 @@ def _found(
         weights = known - tf.reduce_logsumexp(known, axis=0, keepdims=True)
 
         given = (weights, slope, shift, log_slope)
-        found = _quantile(tf.gather(z, place, axis=1), *given, order=order)
+        found = _quantile(tf.gather(z, place, axis=1), *given)
         at = slope * rosenblatt.clipped(found) + shift
         known += normal.log_prob(at) + log_slope
         column = tf.one_hot(place, size, dtype=z.dtype)
@@ -134,8 +132,6 @@ def _quantile(
     slope: tf.Tensor,
     shift: tf.Tensor,
     log_slope: tf.Tensor,
-    *,
-    order: int,
 ) -> tf.Tensor:
     """Return where the level of one coordinate is `z`.
 
@@ -151,7 +147,7 @@ def _quantile(
     high = tf.minimum(tf.reduce_max(quantiles, axis=0), box)
     low = tf.where(z > highest, after, tf.minimum(low, before))
     high = tf.where(z < lowest, before, tf.maximum(high, after))
-    found = roots.solve(_level, z, low, high, given, bracketed=True, order=order)
+    found = roots.solve(_level, z, low, high, given, bracketed=True)
     return found.root
 
 

@@ -1,0 +1,101 @@
+"""Derivatives of what was found by a search, of any order.
+
+A solution `x` of `F(x, p) = 0` has the derivative `dx = -J^-1 dF/dp dp`, with `J` the
+Jacobian of `F` by `x`. The rule is itself written by `x` as a function of `p`, and so
+it can be differentiated as often as `F` can. In forward mode TensorFlow looks past such
+rules: there `steps` of Newton carry the derivatives, as many as the open tapes and
+accumulators may ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from tfp_flows import _tapes
+
+__all__ = ["attached", "pullback", "steps_wanted"]
+
+# Steps in forward mode: a persistent tape, which counts as one, may ask for more.
+LEAST_STEPS = 3
+
+Tensors = Sequence[tf.Tensor]
+
+
+def attached(
+    x: tf.Tensor,
+    inputs: Tensors,
+    gradients: Callable[[tf.Tensor, tf.Tensor, Tensors], Tensors],
+) -> tf.Tensor:
+    """Return a known solution as a function of what it depends on.
+
+    Args:
+        x: The solution, `[...]`.
+        inputs: Floating tensors that determine it.
+        gradients: Called with the gradient by the solution, the solution as a function
+            of the inputs, and the inputs; returns the gradients by the inputs, made of
+            differentiable operations.
+
+    Returns:
+        The solution, in reverse mode with derivatives of every order.
+    """
+    found: list[tf.Tensor] = []
+
+    @tf.custom_gradient
+    def attach(x: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+            # A gather upstream hands over slices.
+            upstream = tf.convert_to_tensor(upstream)
+            return None, *gradients(upstream, found[0], inputs)
+
+        return tf.identity(x), gradient
+
+    # Of the graph that is written now: a gradient of a gradient may be in another.
+    inputs = [tf.identity(tensor) for tensor in inputs]
+    found.append(attach(tf.stop_gradient(x), *inputs))
+    return found[0]
+
+
+def pullback(
+    function: Callable[..., tuple[tf.Tensor, tf.Tensor]], inputs: Tensors
+) -> list[tf.Tensor]:
+    """Return gradients by the inputs of a function, inside a custom gradient.
+
+    Args:
+        function: Called with the inputs; returns a tensor and the gradient by it.
+        inputs: Floating tensors.
+
+    Raises:
+        NotImplementedError: If an accumulator keeps the gradients for itself.
+    """
+    if not tf.executing_eagerly():
+        # Tapes see nothing while TensorFlow derives forward mode from reverse mode.
+        inputs = [tf.identity(tensor) for tensor in inputs]
+        value, upstream = function(*inputs)
+        found = tf.gradients(
+            value, inputs, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return [tf.convert_to_tensor(gradient) for gradient in found]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value, upstream = function(*inputs)
+    found = tape.gradient(value, inputs, upstream)
+    if all(gradient is None for gradient in found):
+        _tapes.seen(None)
+    return [
+        tf.zeros_like(tensor) if gradient is None else tf.convert_to_tensor(gradient)
+        for tensor, gradient in zip(inputs, found, strict=True)
+    ]
+
+
+def steps_wanted(inputs: Tensors) -> int:
+    """Return how many steps of Newton have all derivatives that may be asked for.
+
+    None if it is by reverse mode, for which `attached` is. After `n` steps those of
+    order `2**n - 1` are right.
+    """
+    if not _tapes.in_forward_mode(inputs):
+        return 0
+    orders = sum(_tapes.count(tensor) or 0 for tensor in inputs)
+    return max(LEAST_STEPS, (orders + 1).bit_length())
