@@ -83,3 +83,30 @@ def test_derivatives_of_a_system_are_those_of_the_implicit_function():
         second = tape.gradient(along, raw)
         ends = [gradient(raw + s * move) for s in (1, -1)]
         np.testing.assert_allclose(second, (ends[0] - ends[1]) / (2 * step), rtol=1e-6)
+
+
+def test_derivatives_of_a_system_are_right_above_the_third_order():
+    rng = np.random.default_rng(0)
+    value, strict = rng.normal(size=(3, 2)), np.triu(rng.normal(size=(2, 2)), 1)
+    raw = tf.constant(rng.normal(size=2))
+
+    def solved(t):
+        p, stretch = bends.bounded(raw * (1.0 + t))
+        a = bends.unbend_triangular(value * (1.0 + t), strict * (1.0 - t), p, stretch)
+        return tf.reduce_sum(a * [1.0, 2.0])
+
+    def derivative(t, order):
+        if order == 0:
+            return solved(t)
+        with tf.GradientTape() as tape:
+            tape.watch(t)
+            below = derivative(t, order - 1)
+        return tape.gradient(below, t)
+
+    t, step = tf.constant(0.2, tf.float64), 1e-4
+    ends = derivative(t + step, 3), derivative(t - step, 3)
+    difference = (ends[0] - ends[1]) / (2.0 * step)
+    np.testing.assert_allclose(derivative(t, 4), difference, rtol=1e-6)
+    with tf.autodiff.ForwardAccumulator(t, tf.ones_like(t)) as forward:
+        a = solved(t)
+    np.testing.assert_allclose(forward.jvp(a), derivative(t, 1), rtol=1e-12)

@@ -65,6 +65,13 @@ def test_derivatives_of_the_quantile_keep_digits_in_single_precision():
         np.testing.assert_allclose(one, other, rtol=1e-3)
 
 
+def test_derivatives_of_traced_quantiles_are_those_of_plain_ones():
+    p = tf.constant([1e-4, 0.6], tf.float64)
+    found = derivatives(tf.function(by_probability, autograph=False), p, 3)
+    for one, other in zip(found, derivatives(by_probability, p, 3), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_derivatives_by_logs_hold_to_the_fifth_order():
     # With m the derivative by the log, l = log(p): m' = m * (1 + x * m), x' = m.
     x = np.array([-30.0, -9.0, -1.0])

@@ -6,9 +6,11 @@ Sylvester maps along several, which a triangular matrix joins: `a + T @ tanh(a)`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
-from tfp_flows.math import roots
+from tfp_flows.math import implicit, roots
 from tfp_flows.math.linear import products
 
 __all__ = ["bend", "bounded", "log_slope", "unbend", "unbend_triangular"]
@@ -73,7 +75,7 @@ def unbend_triangular(
 
     The last coordinate stands alone, and each further one depends on those behind it:
     `M` sweeps of scalar searches over all coordinates end at the solution, and most
-    often a few do. It is differentiable as often as `roots.solve`.
+    often a few do. Derivatives are right to every order, as those of `roots.solve`.
 
     Args:
         value: `[..., M]`.
@@ -107,31 +109,59 @@ def _swept(
     return a
 
 
-def _attached(
-    a: tf.Tensor,
-    value: tf.Tensor,
-    strict: tf.Tensor,
-    p: tf.Tensor,
-    stretch: tf.Tensor,
-) -> tf.Tensor:
-    """Give a solution the derivatives of the implicit function, up to order 3.
+def _attached(a: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
+    """Give a solution all digits and the derivatives of the implicit function.
 
-    Two steps of Newton as in `roots.attach_derivatives`, with a triangular solve.
+    As `roots.attach_derivatives` does for one number, with a triangular solve.
+
+    Args:
+        a: Solution, `[..., M]`.
+        *inputs: `value`, `strict`, `p`, `stretch`, see `unbend_triangular`.
     """
+    fixed = [tf.stop_gradient(tensor) for tensor in inputs]
+    a = tf.stop_gradient(a + _over_jacobian(a, _missing(a, *fixed), *fixed))
+    steps = implicit.steps_wanted(inputs)
+    for step in range(steps):
+        rest = _missing(a, *inputs)
+        # Zero in value: only derivatives are left to mend.
+        rest -= tf.stop_gradient(rest)
+        a += _over_jacobian(a, rest, *(inputs if step else fixed))
+    if steps:
+        return a
+
+    def gradients(
+        upstream: tf.Tensor, a: tf.Tensor, inputs: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        by_missing = _over_jacobian(a, upstream, *inputs, adjoint=True)
+        return implicit.pullback(
+            lambda *given: (_missing(a, *given), by_missing), inputs
+        )
+
+    return implicit.attached(a, inputs, gradients)
+
+
+def _missing(
+    a: tf.Tensor, value: tf.Tensor, strict: tf.Tensor, p: tf.Tensor, _: tf.Tensor
+) -> tf.Tensor:
     matrix = products.with_diagonal(strict, p)
+    return value - a - products.matvec(matrix, tf.tanh(a))
 
-    def missing(a: tf.Tensor) -> tf.Tensor:
-        return value - a - products.matvec(matrix, tf.tanh(a))
 
-    def jacobian(a: tf.Tensor) -> tf.Tensor:
-        rest = 4.0 * tf.sigmoid(2.0 * a) * tf.sigmoid(-2.0 * a)
-        diagonal = tf.square(tf.tanh(a)) + rest * stretch
-        return products.with_diagonal(strict * rest[..., tf.newaxis, :], diagonal)
-
-    def solved(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        columns = right[..., tf.newaxis]
-        return tf.linalg.triangular_solve(matrix, columns, lower=False)[..., 0]
-
-    a += solved(tf.stop_gradient(jacobian(a)), missing(a))
-    rest = missing(a)
-    return a + solved(jacobian(a), rest - tf.stop_gradient(rest))
+def _over_jacobian(
+    a: tf.Tensor,
+    right: tf.Tensor,
+    _: tf.Tensor,
+    strict: tf.Tensor,
+    _p: tf.Tensor,
+    stretch: tf.Tensor,
+    *,
+    adjoint: bool = False,
+) -> tf.Tensor:
+    """Divide by the Jacobian of `a + (N + diag(p)) @ tanh(a)`, or its transpose."""
+    rest = 4.0 * tf.sigmoid(2.0 * a) * tf.sigmoid(-2.0 * a)
+    diagonal = tf.square(tf.tanh(a)) + rest * stretch
+    matrix = products.with_diagonal(strict * rest[..., tf.newaxis, :], diagonal)
+    solved = tf.linalg.triangular_solve(
+        matrix, right[..., tf.newaxis], lower=False, adjoint=adjoint
+    )
+    return solved[..., 0]
