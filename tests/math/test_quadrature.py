@@ -56,3 +56,19 @@ def test_derivatives_are_those_of_the_integrand_however_coarse_the_rule(num_node
         grid = np.linspace(0.0, x.numpy(), 20001)
         wanted = integrate.trapezoid(np.exp(np.sin(a * grid)), grid, axis=0)
         np.testing.assert_allclose(y, wanted, rtol=1e-7)
+
+
+def test_derivatives_are_right_to_the_sixth_order():
+    # Every derivative of the integral of exp is exp.
+    x = tf.constant([-1.0, 0.2, 2.0], tf.float64)
+
+    def derivative(order):
+        if order == 0:
+            return quadrature.antiderivative(lambda t: t, x, 0.0, 20)[0]
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            below = derivative(order - 1)
+        return tape.gradient(below, x)
+
+    for order in range(1, 7):
+        np.testing.assert_allclose(derivative(order), np.exp(x), rtol=1e-11)

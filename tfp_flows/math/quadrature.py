@@ -19,8 +19,8 @@ import tensorflow as tf
 
 __all__ = ["antiderivative", "mean", "nodes", "rule"]
 
-# An interval of length zero has derivatives: so many nodes give those of order 4.
-LOCAL_NODES = 2
+# An interval of length zero has derivatives: so many nodes give those of order 6.
+LOCAL_NODES = 3
 
 
 @functools.cache
@@ -53,7 +53,7 @@ def antiderivative(
     """Integrate a positive function from `start` to `x`.
 
     The value is that of the rule. Its derivatives by `x` are those of the integral
-    itself, the integrand and its derivatives, up to order 4, in reverse and in forward
+    itself, the integrand and its derivatives, up to order 6, in reverse and in forward
     mode: to the integral up to a copy of `x` that counts as fixed, one from there to
     `x` is added, whose value is 0.
 
