@@ -72,6 +72,8 @@ def log_odds(
     )
     upper = log_cdf > log_survival
     log_derivative = tf.where(upper, in_upper - log_cdf, in_lower - log_survival)
+    # Zero, but not its derivative by a single weight.
+    log_derivative += tf.reduce_logsumexp(log_weights, axis=0)
     return log_cdf - log_survival, log_derivative
 
 
