@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["current", "rows", "spec"]
+__all__ = ["current", "pullback", "rows", "spec"]
 
 
 def current() -> Any:
@@ -58,3 +58,18 @@ def rows(stacks: Sequence[tf.Tensor]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
         return found
 
     return read
+
+
+def pullback(
+    value: tf.Tensor, inputs: Sequence[tf.Tensor], upstream: tf.Tensor
+) -> list[tf.Tensor]:
+    """Return gradients within a graph, which need no tape; zeros where there is none.
+
+    Args:
+        value: What to differentiate.
+        inputs: By what.
+        upstream: Gradient by the value.
+    """
+    zero = tf.UnconnectedGradients.ZERO
+    found = tf.gradients(value, inputs, upstream, unconnected_gradients=zero)
+    return [tf.convert_to_tensor(gradient) for gradient in found]

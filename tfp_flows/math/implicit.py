@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfp_flows import _tapes
+from tfp_flows import _graphs, _tapes
 
 __all__ = ["attached", "pullback", "steps_wanted"]
 
@@ -73,10 +73,7 @@ def pullback(
         # Tapes see nothing while TensorFlow derives forward mode from reverse mode.
         inputs = [tf.identity(tensor) for tensor in inputs]
         value, upstream = function(*inputs)
-        found = tf.gradients(
-            value, inputs, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return [tf.convert_to_tensor(gradient) for gradient in found]
+        return _graphs.pullback(value, inputs, upstream)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         value, upstream = function(*inputs)
