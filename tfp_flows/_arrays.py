@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["as_tensor", "spaced", "unmasked"]
+__all__ = ["as_array", "as_tensor", "spaced", "unmasked"]
 
 # Rows from which a mean and a deviation of a layer are known well enough to start.
 ENOUGH = 20_000
@@ -42,6 +42,29 @@ def unmasked(value: Any, argument: str, names: Sequence[str] | None = None) -> A
     raise ValueError(msg)
 
 
+def as_array(value: Any, dtype: Any, argument: str) -> np.ndarray:
+    """Return numbers as an array of a dtype.
+
+    Args:
+        value: Array, tensor, number, or lists of them.
+        dtype: Of the array.
+        argument: What to call the numbers in an error.
+
+    Raises:
+        TypeError: If they are no numbers, or lists of several lengths.
+        ValueError: If a cell of a masked array is masked.
+    """
+    value = unmasked(value, argument)
+    try:
+        return np.asarray(value, dtype)
+    except (TypeError, ValueError):
+        msg = (
+            f"`{argument}` must be numbers, got {_shown(value)}. Pass an array, or "
+            "lists of equal lengths."
+        )
+        raise TypeError(msg) from None
+
+
 def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
     """Return numbers as a tensor of a dtype.
 
@@ -61,6 +84,9 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
     if not tf.is_tensor(value):
         if isinstance(value, np.ndarray):  # of which TensorFlow would take a part
             _require_real(value, argument)
+        if value is None:
+            msg = f"`{argument}` must be numbers, got None. Pass an array."
+            raise ValueError(msg)
         try:
             value = tf.convert_to_tensor(unmasked(value, argument), dtype_hint=dtype)
         except (TypeError, ValueError) as error:

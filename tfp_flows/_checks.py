@@ -31,6 +31,7 @@ __all__ = [
     "sample_shape",
     "static_shape",
     "supports_floating",
+    "verbosity",
 ]
 
 
@@ -379,6 +380,12 @@ def fraction(value: float, argument: str) -> None:
     if not value < 1:
         msg = f"`{argument}` must be at least 0 and below 1, got {value!r}."
         raise ValueError(msg)
+
+
+def verbosity(value: Any) -> None:
+    """Raise unless `value` says how much to print, as Keras' `verbose` does."""
+    if not isinstance(value, (str, numbers.Integral)) or value != "0":
+        one_of(value, ("auto", 0, 1, 2), "verbose")
 
 
 def supports_floating(dtype: Any, owner: str) -> None:

@@ -296,3 +296,16 @@ def test_datasets_import_no_heavy_package(repository):
         check=True,
     )
     assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
+@pytest.mark.parametrize("names", ["a{}b\n", ""])
+def test_a_first_line_may_say_the_separator(tmp_path, separator, names):
+    path = tmp_path / "table.csv"
+    rows = "".join(f"{i}.5{separator}{i * i}.25\n" for i in range(4))
+    path.write_text(f"sep={separator}\n" + names.format(separator) + rows)
+    table = datasets.read_table(path)
+    np.testing.assert_array_equal(table.x[:, 0], np.arange(4) + 0.5)
+    np.testing.assert_array_equal(table.x[:, 1], np.arange(4) ** 2 + 0.25)
+    assert len(table.columns) == 2
+    assert not names or list(table.columns) == ["a", "b"]

@@ -168,7 +168,8 @@ def test_a_scale_that_ran_away_is_named(train):
 def test_nothing_finite_is_a_finding_and_no_crash():
     x = _gaussian(300)
     flow = _flow(x)
-    flow.set_weights([np.full_like(w, np.nan) for w in flow.get_weights()])
+    for variable in flow.weights:
+        variable.assign(np.full(variable.shape, np.nan))
     found = _named(tfpf.diagnose(flow, x, train=x))
     assert found["finite"].number == 0.0
     assert len(found["finite"].rows) == 100

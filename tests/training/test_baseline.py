@@ -60,3 +60,12 @@ def test_estimates_have_no_error_that_is_no_number():
     assert baseline.estimate(np.r_[values, 9.0], np.r_[np.ones(50), 0.0]) == found
     assert str(baseline.estimate(values[:1])) == f"{values[0]:.4f} (no standard error)"
     assert baseline.estimate(np.array([-np.inf, 0.0])).error is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e300, 1e-300])
+def test_squares_of_extreme_numbers_are_not_taken(unit):
+    x = np.random.default_rng(0).normal(0.5, size=(100, 2))
+    found = baseline.Gaussian.fit(x * unit).log_prob(x * unit)
+    wanted = baseline.Gaussian.fit(x).log_prob(x) - 2.0 * np.log(unit)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)

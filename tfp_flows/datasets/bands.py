@@ -39,7 +39,7 @@ def satellite_bands(n: int, seed: int | None = None) -> Table:
         >>> table.columns[-2:], table.x.shape
         (('swir_2', 'leaf_area'), (100, 8))
     """
-    _checks.at_least(n, 1, "n")
+    _checks.count(n, 1, "n")
     rng = np.random.default_rng(seed)
     leaf_area = rng.gamma(1.5, 1.6, size=n)
     wet = rng.beta(1.2, 1.8, size=n)[:, np.newaxis]

@@ -23,6 +23,8 @@ __all__ = ["STANDARD_INPUT", "header", "read", "safe", "suffix", "write"]
 STANDARD_INPUT = "-"
 # A first line that is longer has no line breaks, or is no table.
 _LONGEST_HEADER = 2**24
+# A first line by which spreadsheets say what separates cells.
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;|:\t])"?', re.IGNORECASE)
 # What begins so is a formula to a spreadsheet, which may run when the file is opened.
 _FORMULA = ("=", "+", "-", "@")
 
@@ -264,21 +266,27 @@ def _read_header(stream: TextIO, tabs: bool) -> tuple[str, list[str], int]:  # n
     if len(first) == _LONGEST_HEADER:
         msg = f"its first line is longer than {_LONGEST_HEADER:,} characters"
         raise ValueError(msg)
+    start, said = 0, _SEPARATOR_LINE.fullmatch(first.strip("\r\n "))
+    if said is not None:
+        start = stream.tell()
+        first = stream.readline(_LONGEST_HEADER)
     unquoted = re.sub(r'"[^"]*"', "", first)
     separator = ","
-    if tabs or ("\t" in unquoted and "," not in unquoted and ";" not in unquoted):
+    if said is not None:
+        separator = said[1]
+    elif tabs or ("\t" in unquoted and "," not in unquoted and ";" not in unquoted):
         separator = "\t"
     elif ";" in unquoted:
         separator = ";"
-    stream.seek(0)
+    stream.seek(start)
     rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
     cells = next((row for row in rows if any(cell.strip() for cell in row)), [])
     cells = [cell.strip() for cell in cells]
     names = header(cells)
     if names is None:
-        stream.seek(0)
-        return separator, list(default_columns(len(cells))), 0
-    return separator, names, rows.line_num
+        stream.seek(start)
+        return separator, list(default_columns(len(cells))), int(start > 0)
+    return separator, names, rows.line_num + int(start > 0)
 
 
 def _read_rows(

@@ -248,7 +248,7 @@ class AugmentedFlow(_SurjectiveFlow):
         Raises:
             ValueError: If a shape does not fit, or where columns are discrete.
         """
-        _checks.at_least(num_draws, 1, "num_draws")
+        _checks.count(num_draws, 1, "num_draws")
         if self.is_discrete:
             msg = (
                 "`importance_log_prob` is for columns that are numbers, got "

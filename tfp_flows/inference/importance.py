@@ -262,6 +262,7 @@ def importance_sample(
         support=support,
         dtype=tf.nest.flatten(drawn_from.dtype)[0],
     )
+    proposals.require_continuous(drawn_from, target)
     number = int(_context.generator(seed).integers(2**31))
     flat = support is not None
     draws = proposals.Draws(read, drawn_from, n, block_size, number, flat=flat)

@@ -119,7 +119,9 @@ def fit_posterior(
         [5]
     """
     _checks.one_of(start, starts.STARTS, "start")
-    for name, value in {"steps": steps, "restarts": restarts, "draws": draws}.items():
+    _checks.verbosity(verbose)
+    counts = {"steps": steps, "restarts": restarts, "draws": draws}
+    for name, value in {**counts, "num_samples": num_samples}.items():
         _checks.count(value, 1, name)
     for name, value in {"check_steps": check_steps, "repairs": repairs}.items():
         _checks.count(value, 0, name)

@@ -50,6 +50,34 @@ def density(proposal: Any, argument: str = "proposal") -> tfd.Distribution:
     return proposal
 
 
+def require_continuous(proposal: Any, target: Any) -> None:
+    """Raise if a proposal draws from single values, and a target is a density.
+
+    Of a function it is not known: it may be the masses of such values.
+
+    Raises:
+        ValueError: If the one is discrete, and the other is not.
+    """
+    if _is_discrete(proposal) and hasattr(target, "log_prob"):
+        msg = (
+            "`proposal` must be a density, as the target is, got the discrete "
+            f"{type(proposal).__name__}: its draws miss almost all of the target. Pass "
+            "a distribution of numbers, such as tfd.Normal."
+        )
+        raise ValueError(msg)
+
+
+def _is_discrete(distribution: Any) -> bool:
+    """Whether the events of a distribution are known to be single values."""
+    if not all(tf.as_dtype(d).is_floating for d in tf.nest.flatten(distribution.dtype)):
+        return True
+    try:
+        support = distribution.experimental_default_event_space_bijector()
+    except (NotImplementedError, AttributeError, TypeError):
+        return False  # it does not say
+    return support is None
+
+
 class Draws:
     """Draws of a proposal in blocks, each from a seed of its own.
 

@@ -108,6 +108,7 @@ def sample_posterior(
         Normalizing Flows. https://arxiv.org/abs/2105.12603
     """
     _checks.one_of(method, METHODS, "method")
+    _checks.verbosity(verbose)
     for name, value in {"num_draws": num_draws, "num_chains": num_chains}.items():
         _checks.count(value, 2, name)
     _checks.count(burn_in, 10, "burn_in")

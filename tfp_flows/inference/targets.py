@@ -141,6 +141,11 @@ def read(
     """
     if isinstance(target, Target):
         return target
+    try:
+        kind = tf.as_dtype(dtype)
+    except TypeError:
+        msg = f"`dtype` must be 'float32' or 'float64', got {dtype!r}."
+        raise TypeError(msg) from None
     if support is not None and not isinstance(support, tfb.Bijector):
         msg = (
             "`support` must be a bijector from numbers without bounds to events, got "
@@ -166,7 +171,7 @@ def read(
         )
         raise ValueError(msg)
     shape = tf.TensorShape(_checks.static_shape(event_shape, "event_shape"))
-    _checks.supports_floating(tf.as_dtype(dtype), "a target")
+    _checks.supports_floating(kind, "a target")
     found = _assemble(target, support or tfb.Identity(), shape, dtype)
     found.source = (target, event_shape, support, dtype)
     return found

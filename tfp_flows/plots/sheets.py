@@ -54,7 +54,7 @@ class SampleSheet(keras.callbacks.Callback):
         if Path(self._path).suffix.lower() != ".png":
             msg = f"`path` must end in .png, got {self._path!r}. Rename it."
             raise ValueError(msg)
-        _checks.at_least(num_samples, 1, "num_samples")
+        _checks.count(num_samples, 1, "num_samples")
         _checks.at_least(every, 1, "every")
         self._num_samples = num_samples
         self._condition = condition

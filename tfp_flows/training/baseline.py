@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["Estimate", "Gaussian", "estimate"]
 
+# Squares of larger numbers are no numbers of float64.
+_EXTREME = 1e140
 # With fewer rows for each column the covariance is shrunk.
 _ENOUGH = 10
 # Of the variance of a column, which is 1 here: keeps a column that others determine.
@@ -49,7 +51,7 @@ class Gaussian:
             covariance matrices", https://doi.org/10.1016/S0047-259X(03)00096-4
         """
         x, condition = _rows(x), _conditions(x, condition)
-        loc, width = x.mean(axis=0), x.std(axis=0)
+        loc, width = _location_and_scale(x)
         width = np.where(width > 0, width, 1.0)
         z, design = (x - loc) / width, np.column_stack([np.ones(len(x)), condition])
         root = np.ones([len(x), 1])
@@ -102,6 +104,15 @@ def estimate(values: np.ndarray, weights: np.ndarray | None = None) -> Estimate:
         return Estimate(mean, None)
     spread = float((share**2) @ (values - mean) ** 2)
     return Estimate(mean, math.sqrt(spread * len(values) / (len(values) - 1)))
+
+
+def _location_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return means and deviations, also of numbers whose squares are none."""
+    largest = np.abs(x).max(axis=0, initial=0.0)
+    is_extreme = (largest > _EXTREME) | ((largest > 0) & (largest < 1 / _EXTREME))
+    unit = np.where(is_extreme, largest, 1.0)
+    y = x / unit
+    return y.mean(axis=0) * unit, y.std(axis=0) * unit
 
 
 def _rows(values: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def fit(
     adapt: bool = True,
     backup: str | os.PathLike[str] | None = None,
     jit_compile: bool | str = "auto",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = (),
     verbose: int | str = "auto",
     sample_weight: TensorLike | None = None,
     validation_split: float | None = None,
@@ -143,7 +143,7 @@ def fit(
             and ends with the same weights. Removed when the fit ends; needs a `seed`.
         jit_compile: Whether to compile steps by XLA; `"auto"` where training is long
             enough to gain from it.
-        callbacks: Further Keras callbacks. With `LearningRateScheduler` or
+        callbacks: Further Keras callbacks, or one. With `LearningRateScheduler` or
             `ReduceLROnPlateau` the rate has no schedule of its own.
         verbose: `"auto"` shows one line while the fit goes on, and the report at its
             end; 0 nothing, but warns if the flow clearly loses to a Gaussian; 1 and 2
@@ -200,7 +200,7 @@ def fit(
         average=average,
         seed=seed,
         jit_compile=jit_compile,
-        callbacks=callbacks,
+        callbacks=words.callbacks_of(callbacks),
         verbose=verbose,
         adapt=adapt,
         backup=backup,

@@ -60,6 +60,7 @@ class Settings:
     backup: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
+        _checks.verbosity(self.verbose)
         for name in ("epochs", "steps", "steps_per_epoch", "batch_size"):
             value = getattr(self, name)
             if value is not None:

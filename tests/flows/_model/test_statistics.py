@@ -86,3 +86,19 @@ def test_summary_lists_the_maps_and_their_numbers():
     total = sum(int(np.prod(v.shape)) for v in flow.trainable_variables)
     assert f"{total:,}" in lines[-1]
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("count", [1e3, 2.5, "many", 1])
+@pytest.mark.parametrize("word", ["mean", "stddev", "variance", "entropy"])
+def test_counts_of_draws_are_whole(word, count):
+    flow = small.build("linear")
+    with pytest.raises((TypeError, ValueError), match="`num_samples` must be "):
+        getattr(flow, word)(num_samples=count)
+
+
+def test_counts_of_queries_are_whole():
+    flow = small.build("maf")
+    with pytest.raises(TypeError, match="`num_draws` must be a number without"):
+        flow.marginal([0], num_draws=1e2)
+    with pytest.raises(ValueError, match="`num_draws` must be at least 1, got 0"):
+        flow.conditional({0: 0.0}, num_draws=0)

@@ -56,7 +56,8 @@ def test_what_no_density_depends_on_may_differ(path, tmp_path):
 
 def test_numbers_that_are_none_are_refused(path):
     flow = small.build("maf")
-    flow.set_weights([np.full(w.shape, np.nan) for w in flow.get_weights()])
+    for variable in flow.weights:  # as a training that diverged leaves them
+        variable.assign(np.full(variable.shape, np.nan))
     flow.save_weights(path)
     with pytest.raises(ValueError, match="`vars/0` is not finite"):
         small.build("maf").load_weights(path)
@@ -109,3 +110,21 @@ def test_parts_of_another_flow_can_be_asked_for(path):
     flow.load_weights(path, skip_mismatch=True)
     assert np.isfinite(flow.log_prob(X)).all()
     assert isinstance(flow, tfpf.flows.Flow)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(value):
+    flow = small.build("linear")
+    before = flow.get_weights()
+    broken = [w.copy() for w in before]
+    broken[-1].flat[0] = value
+    with pytest.raises(ValueError, match=r"`weights` must be finite, got NaN or inf"):
+        flow.set_weights(broken)
+    for now, then in zip(flow.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    flow.set_weights(before)
+
+
+def test_log_prob_of_nothing_is_named():
+    with pytest.raises(ValueError, match=r"`x` must be numbers, got None. Pass an arr"):
+        small.build("linear").log_prob(None)

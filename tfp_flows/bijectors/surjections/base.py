@@ -136,7 +136,7 @@ class Surjection(tf.Module, abc.ABC):
         x, condition = self._read(x, condition, "x")
         self.inverse_size(x.shape[-1])
         if num_draws is not None:
-            _checks.at_least(num_draws, 1, "num_draws")
+            _checks.count(num_draws, 1, "num_draws")
         return self._preimages(x, condition, seed, num_draws)
 
     def _require_size(self, size: int, wanted: int, argument: str) -> None:

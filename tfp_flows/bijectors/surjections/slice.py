@@ -146,7 +146,7 @@ class Augment(Surjection):
     ) -> None:
         super().__init__(name=name)
         _checks.at_least(size, 1, "size")
-        _checks.at_least(num_draws, 1, "num_draws")
+        _checks.count(num_draws, 1, "num_draws")
         self.size, self.num_draws = int(size), int(num_draws)
         self.num_preimages = self.num_draws
         self.noise = noise

@@ -24,8 +24,8 @@ def _column_names(
     """Return names of coordinates as a tuple of strings, `None` unchanged.
 
     Raises:
-        ValueError: Unless there is one name for each coordinate of a vector, or if a
-            kind is unknown.
+        ValueError: Unless there is one name for each coordinate of a vector, if a name
+            is there twice, or if a kind is unknown.
     """
     if columns is None:
         return None
@@ -37,6 +37,13 @@ def _column_names(
         msg = (
             f"`{argument}` must name the coordinates of shape {shape}, got "
             f"{len(names)} names. Give one for each."
+        )
+        raise ValueError(msg)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = (
+            f"`{argument}` must name each coordinate by a name of its own, got "
+            f"{twice!r} {names.count(twice)} times. Rename one of them."
         )
         raise ValueError(msg)
     return names

@@ -62,6 +62,7 @@ class Queries:
             >>> round(float(flow.marginal("y").log_prob([0.0])), 4)
             -0.9189
         """
+        _checks.count(num_draws, 1, "num_draws")
         flow: Any = self
         places = self._places(columns, "columns")
         condition = self._one(condition)
@@ -111,6 +112,7 @@ class Queries:
             >>> round(float(flow.conditional({"y": 1.0}).log_prob([0.0])), 4)
             -0.9189
         """
+        _checks.count(num_draws, 1, "num_draws")
         flow: Any = self
         known, values, free = self._split(given)
         values = self._one_of_each(values)

@@ -125,7 +125,7 @@ class Statistics:
         self, condition: Condition, count: int, seed: Seed, dtype: Any = np.float64
     ) -> np.ndarray:
         """Return draws, `[count, ..., *event_shape]`, of one seed in blocks."""
-        _checks.at_least(count, 2, "num_samples")
+        _checks.count(count, 2, "num_samples")
         flow: Any = self
         words = compiled.stateless_seed(seed)
         sizes = [min(_BLOCK, count - start) for start in range(0, count, _BLOCK)]

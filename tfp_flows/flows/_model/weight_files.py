@@ -58,6 +58,28 @@ def fault(name: str, values: Any) -> str | None:
 class WeightFiles(keras.Model):
     """A flow whose `save_weights` and `load_weights` know what flow a file is of."""
 
+    def set_weights(self, weights: Any) -> None:
+        """Take weights, as `keras.Model.set_weights` does.
+
+        Args:
+            weights: Arrays in the order of `get_weights`.
+
+        Raises:
+            ValueError: If one is not finite; the flow is then as it was before.
+        """
+        weights = list(weights)
+        for place, (held, values) in enumerate(
+            zip(self.weights, weights, strict=False)
+        ):
+            values = np.asarray(values)
+            if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
+                msg = (
+                    "`weights` must be finite, got NaN or infinite numbers in array "
+                    f"{place}, for `{held.path}`. Fit the flow, or read it from a file."
+                )
+                raise ValueError(msg)
+        super().set_weights(weights)
+
     def save_weights(
         self,
         filepath: Any,

@@ -230,7 +230,7 @@ class ImageFlow(Recipe):
         Returns:
             Bits per dimension of each image, `[N]`.
         """
-        _checks.at_least(num_samples, 1, "num_samples")
+        _checks.count(num_samples, 1, "num_samples")
         images = np.asarray(images)
         owner = f"this flow (`{type(self).__name__}`)"
         _checks.require_trailing(

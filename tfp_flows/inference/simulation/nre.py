@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.simulations import Simulations
 from tfp_flows.training.choices import make_optimizer, size_of_batch
 from tfp_flows.training.data.batches import shuffled
+from tfp_flows.training.words import callbacks_of
 
 __all__ = ["NRE"]
 
@@ -67,7 +69,11 @@ class NRE(base.Estimator):
 
     def _learn(self, found: Simulations, settings: dict[str, Any]) -> None:
         settings = dict(settings)
-        rng = _context.generator(self._seed)
+        _refuse_unknown(settings)
+        seed = settings.pop("seed", None)
+        _checks.verbosity(settings.get("verbose", "auto"))
+        further = callbacks_of(settings.pop("callbacks", None))
+        rng = _context.generator(self._seed if seed is None else seed)
         self.network = Classifier(self._hidden_units, self._embedding, rng)
         self.network.adapt(found.rows, found.x)
         order = rng.permutation(len(found.x))
@@ -91,7 +97,7 @@ class NRE(base.Estimator):
             parts[0].map(_unlabelled),
             validation_data=parts[1].map(_unlabelled),
             epochs=epochs,
-            callbacks=[stopping, *settings.pop("callbacks", ())],
+            callbacks=[stopping, *further],
             shuffle=False,  # the dataset is shuffled
             **settings,
         )
@@ -142,6 +148,23 @@ class NRE(base.Estimator):
             burn_in=burn_in,
             seed=seed,
         )
+
+
+def _refuse_unknown(settings: dict[str, Any]) -> None:
+    """Raise if the fit of a classifier is told what it does not take."""
+    known = set(inspect.signature(keras.Model.fit).parameters) - {
+        "self", "x", "y", "validation_data", "validation_split", "shuffle",
+        "sample_weight",
+    }  # fmt: skip
+    known |= {"seed", "patience"}
+    for name in settings:
+        if name not in known:
+            hint = _checks.did_you_mean(name, known)
+            msg = (
+                f"`{name}` is no setting of the fit of a classifier{hint or '.'} It "
+                "takes epochs, batch_size, patience, callbacks, seed and verbose."
+            )
+            raise TypeError(msg)
 
 
 class _Ratio:

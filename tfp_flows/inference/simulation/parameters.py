@@ -117,10 +117,10 @@ class Parameters:
             theta = theta.to_numpy()
         dtype = self.dtype.as_numpy_dtype
         if self.is_joint and not _is_structure(theta):
-            flat = np.asarray(_arrays.unmasked(theta, "theta"), dtype)
+            flat = _arrays.as_array(theta, dtype, "theta")
             return self.parts_of(flat), flat
         leaves = self._structured(theta) if self.is_joint else [theta]
-        arrays = [np.asarray(_arrays.unmasked(v, "theta"), dtype) for v in leaves]
+        arrays = [_arrays.as_array(v, dtype, "theta") for v in leaves]
         for array, shape in zip(arrays, self.shapes, strict=True):
             if array.shape[1:] != shape or array.ndim != len(shape) + 1:
                 if not self.is_joint and array.ndim == 1 and shape == (1,):

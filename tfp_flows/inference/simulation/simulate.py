@@ -115,6 +115,8 @@ def run(
         seed: See `simulate`.
         verbose: See `simulate`.
     """
+    _checks.function(simulator, "simulator")
+    _checks.verbosity(verbose)
     count, size = len(parts[0]), batch_size or 1_000
     _checks.count(size, 1, "batch_size")
     path = None if file is None else Path(file)
@@ -131,7 +133,8 @@ def run(
         )
         for start in starts
     ]
-    bar = keras.utils.Progbar(count, verbose=0 if verbose == 0 else 1)
+    silent = verbose in (0, "0")
+    bar = keras.utils.Progbar(count, verbose=0 if silent else 1)
     every = -(-len(jobs) // SAVES)
     try:
         for i, x in enumerate(_results(jobs, workers)):
@@ -182,11 +185,11 @@ class _Job:
         seeds = rng.integers(2**31 - 1, size=self.count).tolist()
         if self.one_by_one:
             found = [
-                np.asarray(self._call(_item(self.theta, i), seeds[i]))
+                _numbers(self._call(_item(self.theta, i), seeds[i]))
                 for i in range(self.count)
             ]
             return np.stack(found)
-        x = np.asarray(self._call(self.theta, seeds[0]))
+        x = _numbers(self._call(self.theta, seeds[0]))
         if x.ndim == 0 or len(x) != self.count:
             msg = (
                 f"`simulator` must return {self.count} rows for {self.count} "
@@ -200,6 +203,22 @@ class _Job:
         if _takes_seed(self.simulator):
             return self.simulator(theta, seed=seed)
         return self.simulator(theta)
+
+
+def _numbers(found: Any) -> np.ndarray:
+    """Return what a simulator made, if it is numbers."""
+    try:
+        x = np.asarray(found)
+    except ValueError:  # lists of several lengths
+        x = np.asarray(None)
+    if x.dtype.kind not in "fiub":
+        what = "lists of several lengths, or None" if x.dtype.kind == "O" else x.dtype
+        msg = (
+            f"`simulator` must return numbers, got {what}. Return an array of floats "
+            "or integers."
+        )
+        raise TypeError(msg)
+    return x
 
 
 def _item(theta: Any, i: int) -> Any:

@@ -60,7 +60,7 @@ class Simulations:
         x = getattr(x, "x", x)
         x = x.to_numpy() if hasattr(x, "to_numpy") else x
         dtype = parameters.dtype.as_numpy_dtype
-        x = np.asarray(_arrays.unmasked(x, "x"), dtype)
+        x = _arrays.as_array(x, dtype, "x")
         if x.ndim == 1:
             x = x[:, None]
         if len(x) != len(rows):
@@ -194,7 +194,7 @@ def observation(
         ValueError: If the shape is another one, or numbers are not finite.
     """
     x_o = x_o.to_numpy() if hasattr(x_o, "to_numpy") else x_o
-    found = np.asarray(_arrays.unmasked(getattr(x_o, "x", x_o), "x_o"), dtype)
+    found = _arrays.as_array(getattr(x_o, "x", x_o), dtype, "x_o")
     if found.ndim == 0 and shape == (1,):
         found = found[None]
     if found.shape[found.ndim - len(shape) :] != shape or found.ndim < len(shape):

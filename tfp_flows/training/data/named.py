@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfp_flows import datasets, flows
 from tfp_flows.flows.images import base as image_flows
+from tfp_flows.training.data import arrays
 
 __all__ = ["ending", "in_order", "of_dict", "ordered", "recoded"]
 
@@ -61,6 +62,45 @@ def in_order(flow: flows.Flow, validation: Any) -> Any:
     if isinstance(flow, image_flows.ImageFlow):
         flow.require_pixels(given[0], "validation")
     return (*flow.in_order(*given), *validation[2:])
+
+
+def require_shapes(flow: flows.Flow, held_out: Any) -> None:
+    """Raise unless rows held out are events, with conditions, of a flow.
+
+    Args:
+        flow: The flow.
+        held_out: Rows, or a dataset of batches of them; `None` for none.
+
+    Raises:
+        ValueError: If they are of another shape, or conditions are missing or extra.
+    """
+    if held_out is None:
+        return
+    if isinstance(held_out, tf.data.Dataset):
+        x, condition = arrays.batch_of(held_out.element_spec)[:2]
+    else:
+        x, condition = held_out.x, held_out.condition
+    parts = {"events": (x, flow.event_shape)}
+    if (condition is None) != (flow.condition_shape is None):
+        held = "(x, condition)" if condition is None else "(x,)"
+        state = "none" if condition is None else "conditions"
+        msg = (
+            "`validation` must have conditions if the flow has them, and only then: "
+            f"its condition_shape is {flow.condition_shape}, got {state}. Pass "
+            f"validation={held}."
+        )
+        raise ValueError(msg)
+    if flow.condition_shape is not None:
+        parts["conditions"] = condition, flow.condition_shape
+    for what, (value, shape) in parts.items():
+        found = tf.TensorShape(getattr(value, "shape", None))
+        if not found[1:].is_compatible_with(shape):
+            msg = (
+                f"`validation` must hold {what} of shape {('N', *shape)}, as the flow "
+                f"has them, got shape {tuple(found)}. Give it the columns that the "
+                "training rows have."
+            )
+            raise ValueError(msg)
 
 
 def ending(validation: tf.data.Dataset) -> tf.data.Dataset:

@@ -50,7 +50,7 @@ class FromTarget(objective.Objective):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        _checks.at_least(num_samples, 1, "num_samples")
+        _checks.count(num_samples, 1, "num_samples")
         self.target_log_prob = target_log_prob
         self.num_samples = num_samples
         self.path_gradients = path_gradients
