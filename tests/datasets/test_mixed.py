@@ -39,3 +39,10 @@ def test_mixed_table_log_prob_has_mass_one():
     ratio = np.exp(datasets.mixed_table_log_prob(x) - proposal)
     assert ratio.mean() == pytest.approx(1.0, abs=4.0 * ratio.std() / np.sqrt(n))
     assert ratio.std() / np.sqrt(n) < 0.02
+
+
+def test_numbers_of_rows_are_whole():
+    with pytest.raises(TypeError, match="`n` must be "):
+        datasets.mixed_table(1e2)
+    with pytest.raises(TypeError, match="`n` must be "):
+        datasets.satellite_bands(1e2)

@@ -95,3 +95,14 @@ def test_layers_gif_goes_from_the_base_to_the_data(flow, tmp_path):
     with pytest.raises(ValueError, match="two numbers or more"):
         plots.layers_gif(tmp_path / "b.gif", flows.build("linear", 1, seed=0))
     assert [file.name for file in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_counts_of_points_are_whole(flow, tmp_path):
+    path, words = tmp_path / "a.gif", "`num_samples` must be a number without"
+    for draw in (
+        lambda count: plots.layers(flow, num_samples=count),
+        lambda count: plots.layers_gif(path, flow, num_samples=count),
+        lambda count: plots.training_gif(path, flow, np.eye(2), num_samples=count),
+    ):
+        with pytest.raises(TypeError, match=words):
+            draw(1e2)

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfp_flows.datasets.table import Table
 from tfp_flows.datasets.toy import LOG_2PI
+from tfp_flows.datasets.toys import check_count
 
 __all__ = ["MIXED_COLUMNS", "mixed_table", "mixed_table_log_prob"]
 
@@ -80,6 +81,7 @@ def mixed_table(n: int, seed: int | None = None) -> Table:
         >>> table.x[:, 1].tolist()
         [7.0, 1.0, 5.0, 0.0]
     """
+    check_count(n)
     rng = np.random.default_rng(seed)
     warmth = rng.normal(size=n)
     visitors = rng.poisson(_rate(warmth)).astype(np.float64)

@@ -56,7 +56,8 @@ class TrainingGif(keras.callbacks.Callback):
         super().__init__()
         # Before the training, not after it.
         _optional.require("matplotlib.backends.backend_agg", extra="plot")
-        _checks.at_least(frames, 2, "frames")
+        _checks.count(frames, 2, "frames")
+        _checks.count(num_samples, 1, "num_samples")
         self._path = Path(path)
         if self._path.suffix.lower() != ".gif":
             msg = f"`path` must end in .gif, got {self._path.name!r}. Rename it."

@@ -66,7 +66,7 @@ def image_grid(
         )
         raise ValueError(msg)
     num_columns = num_columns or math.ceil(math.sqrt(len(pixels)))
-    _checks.at_least(num_columns, 1, "num_columns")
+    _checks.count(num_columns, 1, "num_columns")
     sheet = _sheet(pixels / max_value, num_columns, gap)
     height, width = sheet.shape[:2]
     if ax is None:

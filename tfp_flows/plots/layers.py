@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfp_flows import _optional, flows
+from tfp_flows import _checks, _optional, flows
 from tfp_flows._types import Condition
 from tfp_flows.plots import canvas
 from tfp_flows.plots.density import density_2d
@@ -66,6 +66,7 @@ def layers(
             f"{flow.event_shape}. Draw a histogram of samples instead."
         )
         raise ValueError(msg)
+    _checks.count(num_samples, 1, "num_samples")
     if ks is None:
         count = min(flow.num_maps + 1, _MAX_PANELS)
         ks = np.linspace(0, flow.num_maps, count).round().astype(int).tolist()

@@ -74,6 +74,7 @@ def layers_gif(
         )
         raise ValueError(msg)
     _checks.count(frames, 1, "frames")
+    _checks.count(num_samples, 1, "num_samples")
     ks = list(range(flow.num_maps + 1)) if ks is None else list(ks)
     z = flow.partial(0, condition).sample(num_samples, seed=(seed, 0))
     stops = []

@@ -55,7 +55,7 @@ class SampleSheet(keras.callbacks.Callback):
             msg = f"`path` must end in .png, got {self._path!r}. Rename it."
             raise ValueError(msg)
         _checks.count(num_samples, 1, "num_samples")
-        _checks.at_least(every, 1, "every")
+        _checks.count(every, 1, "every")
         self._num_samples = num_samples
         self._condition = condition
         self._temperature = temperature

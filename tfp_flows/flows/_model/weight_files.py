@@ -15,11 +15,12 @@ import numpy as np
 
 from tfp_flows import _files, _serialize
 from tfp_flows.flows._model import seal, workers
+from tfp_flows.preprocessing.checks import LARGEST_READ
 
 __all__ = ["WeightFiles", "fault"]
 
 # Weights of fitted flows are numbers near 1, and statistics are in the data's units.
-LARGEST_WEIGHT = 1e30
+LARGEST_WEIGHT = LARGEST_READ
 # Under what name a file of weights has its description.
 KEY = "tfp_flows"
 # What of a configuration may differ: names, and what no density depends on.
