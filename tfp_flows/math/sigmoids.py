@@ -108,4 +108,4 @@ def _log_softmax(logits: tf.Tensor, size: int) -> tf.Tensor:
     shape = tf.concat([[size, logits.shape[0] // size], tf.shape(logits)[1:]], 0)
     out = tf.reshape(logits, shape)
     out.set_shape([size, logits.shape[0] // size, *logits.shape[1:]])
-    return tf.nn.log_softmax(out, axis=0)
+    return out - tf.reduce_logsumexp(out, axis=0, keepdims=True)

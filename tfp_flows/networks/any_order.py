@@ -176,18 +176,21 @@ class AnyOrder(dense.StackNetwork):
         inputs = self._masked(x[:, tf.newaxis], seen)
         flat = tf.reshape(inputs, [2 * size, -1])
 
+        def of_places(table: tf.Tensor, axes: list[int]) -> tf.Tensor:
+            # XLA cannot pass the gradient of a choice along another axis in a loop.
+            return tf.gather(tf.transpose(table, axes), places)
+
         def multiply(name: str, weight: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
             if name != "head":
                 return tf.matmul(weight, value)
             # Of each copy of an event, only the rows of the coordinate that sees it.
-            rows = tf.reshape(weight, [width, size, -1])
-            rows = tf.transpose(tf.gather(rows, places, axis=1), [1, 0, 2])
+            rows = of_places(tf.reshape(weight, [width, size, -1]), [1, 0, 2])
             copies = tf.reshape(value, [value.shape[0], count, -1])
             out = tf.matmul(rows, tf.transpose(copies, [1, 0, 2]))
             return tf.reshape(tf.transpose(out, [1, 0, 2]), [width * count, -1])
 
         bias = tf.reshape(weights["head_bias"], [width, size])
-        bias = tf.reshape(tf.gather(bias, places, axis=1), [-1])
+        bias = tf.reshape(tf.transpose(of_places(bias, [1, 0]), [1, 0]), [-1])
         product = dense.Affine({**weights, "head_bias": bias}, condition, multiply)
         out = self._stack.apply(product, flat, self._drop)
         return tf.reshape(out, [width, count, -1])

@@ -54,7 +54,9 @@ class LogisticMixture(base.Transformer):
         logits, locations, raw = tf.split(params, 3, axis=0)
         bound = self.max_log_scale
         return (
-            tf.nn.log_softmax(logits, 0),
+            # `tf.nn.log_softmax` turns axes in ways that XLA cannot differentiate in
+            # a loop.
+            logits - tf.reduce_logsumexp(logits, axis=0, keepdims=True),
             locations,
             rational_quadratic.soft_clip(raw, bound),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _arrays, _checks, _context, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.flows._model import condition_kinds, shared
+from tfp_flows.flows._model import buckets, condition_kinds, recomputed, shared
 
 __all__ = ["MAKERS", "CompiledFlow", "stateless_seed"]
 
@@ -40,6 +41,7 @@ class CompiledFlow:
         self._flow = flow
         self._functions: dict[tuple[str, bool], Any] = {}
         self._programs: dict[str, Any] = {}
+        self._gradients: dict[str, Any] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFlow:
         """Return functions for the copy of the flow, traced when first used."""
@@ -54,9 +56,15 @@ class CompiledFlow:
                 variable.value()
             if _tapes.wants_higher_orders([*arguments, *function.captured_inputs]):
                 return MAKERS[kind](self._flow)[0](*arguments)
+            if jit_compile and tf.executing_eagerly():
+                return self._recorded(kind, function, arguments)
         elif jit_compile and tf.executing_eagerly():
             function = self._shared(kind, function)
-        return _in_bucket(function, *arguments) if jit_compile else function(*arguments)
+        return (
+            buckets.evaluated(function, *arguments)
+            if jit_compile
+            else function(*arguments)
+        )
 
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
@@ -74,6 +82,26 @@ class CompiledFlow:
                 self._functions[key] = traced.get_concrete_function()
             shared.forget_with(self, self._functions[key])
         return self._functions[key]
+
+    def _recorded(
+        self, kind: str, function: Any, arguments: tuple[tf.Tensor, ...]
+    ) -> tf.Tensor:
+        """Call a function that XLA compiled while a tape watches."""
+        if kind not in self._gradients:
+            try:
+                return buckets.evaluated(function, *arguments)
+            except tf.errors.UnimplementedError:
+                # What a loop keeps for its gradient cannot leave it.
+                evaluate, signature = MAKERS[kind](self._flow)
+                with _context.values_scope():
+                    self._gradients[kind] = recomputed.gradients(
+                        evaluate, signature, function
+                    )
+        program, backwards = self._shared(kind, function), self._gradients[kind]
+        weights = [variable.value() for variable in function.trainable_variables]
+        return buckets.evaluated(
+            functools.partial(recomputed.call, program, backwards, weights), *arguments
+        )
 
     def _shared(self, kind: str, traced: Any) -> Any:
         """Return the program that equal flows share, for calls without derivatives."""
@@ -194,45 +222,6 @@ def _broadcast(one: Sizes, other: Sizes) -> Sizes:
             "which do not broadcast."
         )
         raise ValueError(msg) from None
-
-
-def _in_bucket(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.Tensor:
-    """Call a function of batches with rows of zeros up to the next power of two.
-
-    Small flows take less time than TensorFlow needs to read lists of numbers: sizes
-    are handed over as arrays.
-    """
-    count = arguments[0].shape[0]
-    if count is None:
-        return _in_unknown_bucket(function, *arguments)
-    missing = max(16, 1 << max(0, count - 1).bit_length()) - count
-    if not missing:
-        return function(*arguments)
-    filled = []
-    for value in arguments:
-        paddings = np.zeros([value.shape.rank, 2], np.int32)
-        paddings[0, 1] = missing
-        filled.append(tf.raw_ops.Pad(input=value, paddings=paddings))
-    out = function(*filled)
-    size = np.full([out.shape.rank], -1, np.int32)
-    size[0] = count
-    return tf.raw_ops.Slice(input=out, begin=np.zeros_like(size), size=size)
-
-
-def _in_unknown_bucket(
-    function: Callable[..., tf.Tensor], *arguments: tf.Tensor
-) -> tf.Tensor:
-    """Do what `_in_bucket` does while a function is traced for batches of any size."""
-    count = tf.shape(arguments[0])[0]
-    # A size is exact in float64, and so is its logarithm if it is a power of two.
-    log_size = tf.math.log(tf.cast(tf.maximum(count, 16), tf.float64)) / math.log(2.0)
-    exponent = tf.cast(tf.math.ceil(log_size - 1e-9), tf.int32)
-    missing = tf.bitwise.left_shift(1, exponent) - count
-    filled = []
-    for value in arguments:
-        rest = [[0, 0]] * (value.shape.rank - 1)
-        filled.append(tf.pad(value, [[0, missing], *rest]))
-    return function(*filled)[:count]
 
 
 def stateless_seed(seed: Seed) -> tf.Tensor:
