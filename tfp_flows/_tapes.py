@@ -6,16 +6,18 @@ the answers are those that keep derivatives right and cost time.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 __all__ = [
     "count",
+    "explained",
     "forget",
     "in_forward_mode",
     "is_recording",
@@ -137,3 +139,26 @@ def seen(gradient: tf.Tensor | None) -> tf.Tensor:
         )
         raise NotImplementedError(msg)
     return gradient
+
+
+@contextlib.contextmanager
+def explained(owner: str, tensors: Sequence[Any]) -> Iterator[None]:
+    """Say in a sentence that an accumulator cannot pass a loop of a graph.
+
+    Args:
+        owner: What is evaluated.
+        tensors: What it is given.
+
+    Raises:
+        NotImplementedError: In place of TensorFlow's error about its own tensors.
+    """
+    try:
+        yield
+    except (IndexError, TypeError, ValueError, tf.errors.InternalError) as error:
+        if tf.executing_eagerly() or not in_forward_mode(tensors):
+            raise
+        msg = (
+            f"Forward mode cannot pass a loop of {owner} inside a `tf.function`. Call "
+            f"it in eager mode, or take a tape. TensorFlow says: {error}"
+        )
+        raise NotImplementedError(msg) from error

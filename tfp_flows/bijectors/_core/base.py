@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows import _checks, _numpy_guard
+from tfp_flows import _checks, _numpy_guard, _tapes
 from tfp_flows._types import Condition, Given, Pair, TensorLike
 from tfp_flows.bijectors._core import (
     arguments,
@@ -244,7 +244,9 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
             _checks.require_trailing(
                 condition.shape, self.condition_shape, "condition", owner
             )
-        return unknown_shapes.evaluate(self, primitive, value, condition)
+        given = [value] if condition is None else [value, condition]
+        with _tapes.explained(owner, given):
+            return unknown_shapes.evaluate(self, primitive, value, condition)
 
     def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         msg = f"`{type(self).__name__}` has no forward map. Use its inverse."
