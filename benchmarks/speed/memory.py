@@ -29,7 +29,7 @@ WORKS = {
     "coupling": (WORK, (1024, 9216)),
     **{
         work.name: (dataclasses.replace(work, ops=("step",)), (8, 64))
-        for work in (works.glow(4), *works.LARGE.values())
+        for work in (works.glow(steps) for steps in (4, 8, 16))
     },
 }
 

@@ -47,9 +47,10 @@ def describe(work: works.Work) -> str:
             f"levels of {work.layers} steps, {hidden} channels, batch {work.batch}"
         )
     net = "residual network" if work.residual else "network"
+    net = f", {net} {hidden}" if hidden else ""
     bins = f", {work.bins} bins" if work.bins else ""
     return (
-        f"{work.name}: {work.kind}, d={work.size}, {work.layers} layers, {net} {hidden}"
+        f"{work.name}: {work.kind}, d={work.size}, {work.layers} layers{net}"
         f"{bins}, batch {work.batch}, {work.dtype}"
     )
 

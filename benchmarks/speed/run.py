@@ -84,7 +84,7 @@ def arguments(argv: Sequence[str] | None) -> Any:
     against.add_argument(parser)
     args = parser.parse_args(argv)
     os.environ[devices.VARIABLE] = args.device
-    args.known = works.SMOKE if args.smoke else {**works.WORKS, **works.LARGE}
+    args.known = works.SMOKE if args.smoke else {**works.WORKS, **works.BY_NAME}
     if args.smoke:
         args.rounds, args.block, args.no_first = 2, 0.001, True
         args.peers = args.peers or [OURS, "bare"]

@@ -107,6 +107,10 @@ class Worker:
         }
 
     def _model(self, item: works.Work, folder: Path) -> works.Model:
+        if item.kind in works.FAMILIES:
+            if not hasattr(self._peer, "family"):
+                raise works.Skip("it is timed without it")
+            return self._peer.family(item, self._variant)
         if item.kind != "glow":
             return self._peer.build(item, self._variant, folder)
         if not hasattr(self._peer, "glow"):

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "LARGE",
+    "BY_NAME",
+    "FAMILIES",
     "LEVELS",
     "SMOKE",
     "WORKS",
@@ -32,6 +33,12 @@ LEARNING_RATE = 1e-3
 SPLINES = 4096
 # Of Glow: its pictures are halved so often.
 LEVELS = 3
+# Flows that few libraries have; a peer that has some makes them by `family`.
+FAMILIES = ("planar", "bnaf", "cnf")
+# Error of a step of continuous flows, absolute and relative.
+TOLERANCE = 1e-5
+# Cosines, and sines, of the time that the field of a continuous flow sees.
+FREQUENCIES = 2
 
 
 class Skip(Exception):
@@ -45,11 +52,12 @@ class Work:
     Args:
         name: What `--works` calls it.
         kind: `"spline-coupling"`, `"affine-coupling"`, `"maf"`, `"iaf"`, `"glow"`,
-            `"spline"`.
+            `"spline"`, or one of `FAMILIES`.
         size: Number of coordinates; for `"glow"` the side of pictures.
         layers: Number of layers, for `"glow"` of steps in each of three levels.
         hidden: Widths of the conditioner. Residual networks: the first product, then
-            one block of two products for each further entry.
+            one block of two products for each further entry. `"bnaf"`: units of each
+            coordinate.
         bins: Bins of the splines.
         batch: Events per call; for `"spline"` the number of scalars.
         dtype: Type of all numbers.
@@ -135,7 +143,13 @@ WORKS = works(
     ),
 )
 # By name only.
-LARGE = works(glow(8), glow(16))
+BY_NAME = works(
+    glow(8),
+    glow(16),
+    Work("planar-6", "planar", 6, 16),
+    Work("bnaf-6", "bnaf", 6, 2, (16,) * 2),
+    Work("cnf-6", "cnf", 6, 1, (64,) * 2),
+)
 SMOKE = works(
     Work("coupling-4", "spline-coupling", 4, 2, (8,) * 2, bins=4, batch=16),
     Work("realnvp-4", "affine-coupling", 4, 2, (8,) * 2, batch=16),
@@ -143,6 +157,7 @@ SMOKE = works(
     Work("iaf-3", "iaf", 3, 2, (8,) * 2, batch=16),
     Work("sampling-3", "maf", 3, 2, (8,) * 2, batch=16, ops=SAMPLING),
     glow(1, side=8, hidden=4, batch=2),
+    Work("planar-3", "planar", 3, 2, batch=16),
     spline(4, SPLINES, "float32"),
 )
 
@@ -210,6 +225,27 @@ class Knots:
     widths: np.ndarray
     heights: np.ndarray
     slopes: np.ndarray
+
+
+def field(work: Work) -> list[np.ndarray]:
+    """Return weights of a velocity, equal for all libraries: no solver has more to do.
+
+    For each hidden layer a kernel, a bias and a kernel of features of the time; then
+    the kernel and the bias of the head.
+    """
+    rng = np.random.default_rng(4)
+    features, arrays = 1 + 2 * FREQUENCIES, []
+    for before, after in itertools.pairwise((work.size, *work.hidden)):
+        arrays += [
+            rng.normal(size=(after, before)) / before**0.5,
+            rng.normal(size=after),
+            rng.normal(size=(after, features)) / features**0.5,
+        ]
+    arrays.append(
+        rng.normal(size=(work.size, work.hidden[-1])) / work.hidden[-1] ** 0.5
+    )
+    arrays.append(np.zeros(work.size))
+    return [array.astype(work.dtype) for array in arrays]
 
 
 def repeat(values: np.ndarray, work: Work) -> np.ndarray:

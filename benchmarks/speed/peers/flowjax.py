@@ -14,7 +14,7 @@ import works
 from flowjax import bijections, distributions, flows
 from peers import _jax
 
-__all__ = ["build"]
+__all__ = ["build", "family"]
 
 MINIMUM = 1e-3 * 2 * works.BOUND
 
@@ -55,6 +55,38 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
         )
         if work.bins:
             note = "3 * K + 1 numbers per spline: its end slopes are free"
+    model = of_flow(work, flow)
+    model.wanted = wanted
+    model.note = note
+    return model
+
+
+def family(work: works.Work, variant: str) -> works.Model:
+    """Return a flow that few libraries have."""
+    dtype = jnp.dtype(work.dtype)
+    base = distributions.Normal(jnp.zeros(work.size, dtype), jnp.ones(work.size, dtype))
+    given: dict[str, Any] = {"base_dist": base, "flow_layers": work.layers}
+    key, note = jax.random.key(0), ""
+    if work.kind == "planar":
+        flow = flows.planar_flow(key, **given)
+    elif work.kind == "bnaf":
+        flow = flows.block_neural_autoregressive_flow(
+            key, **given, nn_depth=len(work.hidden), nn_block_dim=work.hidden[0]
+        )
+        note = "leaky tanh of its own; masked weights count as well"
+    else:
+        raise works.Skip("it has none")
+    model = of_flow(work, flow)
+    if work.kind == "planar":
+        model.ops.pop("sample", None)
+        model.skipped["sample"] = "its tanh is not inverted"
+    model.wanted, model.note = model.parameters, note
+    return model
+
+
+def of_flow(work: works.Work, flow: Any) -> works.Model:
+    """Return the model of a flow, whose base is not trained."""
+    dtype = jnp.dtype(work.dtype)
     dynamic, static = eqx.partition(flow, eqx.is_inexact_array)
     # The base density is not trained; permutations are no floats.
     dynamic = eqx.tree_at(
@@ -75,16 +107,13 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
         return paramax.unwrap(eqx.combine(whole, static))
 
     shape = (work.batch,)
-    model = _jax.model(
+    return _jax.model(
         work,
         dynamic,
         lambda weights, x: combined(weights).log_prob(x),
         lambda weights, key: combined(weights).sample(key, shape),
         lambda weights, key: combined(weights).sample_and_log_prob(key, shape),
     )
-    model.wanted = wanted
-    model.note = note
-    return model
 
 
 def conditioner(work: works.Work) -> list[tuple[int, int]]:

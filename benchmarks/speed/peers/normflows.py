@@ -14,7 +14,7 @@ from normflows.nets.resnet import ResidualNet
 from normflows.utils import splines
 from peers import _torch
 
-__all__ = ["build", "glow"]
+__all__ = ["build", "family", "glow"]
 
 MINIMUM = 1e-3
 
@@ -37,6 +37,23 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
 
     model = _torch.model(work, flow, flow.log_prob, lambda: both()[0], both)
     model.note = note
+    return model
+
+
+def family(work: works.Work, variant: str) -> works.Model:
+    """Return planar layers, whose closed form goes from the data to the base."""
+    if work.kind != "planar":
+        raise works.Skip("it has none")
+    layers = [
+        normflows.flows.Reverse(normflows.flows.Planar((work.size,), act="tanh"))
+        for _ in range(work.layers)
+    ]
+    base = normflows.distributions.DiagGaussian(work.size, trainable=False)
+    flow = normflows.NormalizingFlow(base, layers)
+    model = _torch.model(work, flow, flow.log_prob, flow.sample, flow.sample)
+    model.ops.pop("sample", None)
+    model.skipped["sample"] = "its tanh is not inverted"
+    model.wanted = model.parameters
     return model
 
 

@@ -16,7 +16,7 @@ import works
 
 from tfp_flows import bijectors, flows
 
-__all__ = ["build", "glow"]
+__all__ = ["build", "family", "glow"]
 
 FLOWS = {
     "spline-coupling": flows.NeuralSplineFlow,
@@ -41,6 +41,11 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
         seed=0,
         **options,
     )
+    return of_flow(work, flow, variant)
+
+
+def of_flow(work: works.Work, flow: Any, variant: str) -> works.Model:
+    """Return the model of a flow of vectors."""
     x = tf.constant(works.data(work))
     seed = tf.constant([1, 2])
     step = {"custom loop, XLA": custom_step(flow, work, x)}
@@ -54,6 +59,30 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
     ops["sample"] = lambda: flow.sample(work.batch, seed=1, **jit)
     count = sum(int(np.prod(v.shape)) for v in flow.trainable_variables)
     return works.Model({name: ops[name] for name in work.ops}, count)
+
+
+def family(work: works.Work, variant: str) -> works.Model:
+    """Return a flow that few libraries have."""
+    options: dict[str, Any] = {"hidden_units": work.hidden} if work.hidden else {}
+    if work.kind == "cnf":
+        solver = {"num_steps": None, "tolerance": works.TOLERANCE, "adjoint": True}
+        options |= {"num_frequencies": works.FREQUENCIES, "frequency": 0.0, **solver}
+    flow = flows.build(
+        work.kind,
+        work.size,
+        num_layers=work.layers,
+        dtype=work.dtype,
+        seed=0,
+        **options,
+    )
+    if work.kind == "cnf":
+        for variable, value in zip(
+            flow.trainable_variables, works.field(work), strict=True
+        ):
+            variable.assign(value)
+    model = of_flow(work, flow, variant)
+    model.wanted = model.parameters
+    return model
 
 
 def glow(work: works.Work, variant: str) -> works.Model:

@@ -10,9 +10,9 @@ import torch
 import works
 import zuko
 from peers import _torch
-from zuko.transforms import MonotonicRQSTransform
+from zuko.transforms import FreeFormJacobianTransform, MonotonicRQSTransform
 
-__all__ = ["build"]
+__all__ = ["build", "family"]
 
 SLOPE = 1e-3
 
@@ -39,6 +39,66 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
         lambda: flow().rsample_and_log_prob(shape),
         compiled=compiled,
     )
+
+
+class Field(torch.nn.Module):
+    """The velocity of all libraries, by the weights of `works.field`."""
+
+    def __init__(self, work: works.Work) -> None:
+        super().__init__()
+        arrays = works.field(work)
+        self.weights = torch.nn.ParameterList(torch.from_numpy(a) for a in arrays)
+        order = torch.arange(1, works.FREQUENCIES + 1)
+        self.register_buffer("frequencies", torch.pi * order)
+
+    def forward(self, time: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Return velocities at one time."""
+        angles = self.frequencies * time
+        features = torch.cat([time[None], angles.cos(), angles.sin()])
+        *inner, head, bias = self.weights
+        for i in range(0, len(inner), 3):
+            kernel, offset, by_time = inner[i : i + 3]
+            bend = offset + by_time @ features
+            x = torch.nn.functional.silu(x @ kernel.T + bend)
+        return x @ head.T + bias
+
+    def transform(self) -> FreeFormJacobianTransform:
+        """Return the way from the data to the base."""
+        zero = torch.zeros(())
+        return FreeFormJacobianTransform(
+            self,
+            t0=zero,
+            t1=zero + 1.0,
+            phi=self.parameters(),
+            atol=works.TOLERANCE,
+            rtol=works.TOLERANCE,
+        )
+
+
+def family(work: works.Work, variant: str) -> works.Model:
+    """Return a continuous flow."""
+    if work.kind != "cnf":
+        raise works.Skip("it has none")
+    if variant == "compile":
+        raise works.Skip("its solver is a loop of Python")
+    velocity = Field(work)
+    scale = torch.ones(work.size)
+    base = zuko.distributions.DiagNormal(torch.zeros(work.size), scale)
+    shape = (work.batch,)
+
+    def flow() -> Any:
+        return zuko.distributions.NormalizingFlow(velocity.transform(), base)
+
+    model = _torch.model(
+        work,
+        velocity,
+        lambda x: flow().log_prob(x),
+        lambda: flow().rsample(shape),
+        lambda: flow().rsample_and_log_prob(shape),
+    )
+    model.wanted = model.parameters
+    model.note = "one step for all rows, by its own network with equal weights"
+    return model
 
 
 def autoregressive(work: works.Work) -> list[Any]:
