@@ -24,8 +24,8 @@ from pathlib import Path
 __all__ = ["install_cell", "main", "render"]
 
 FOLDER = Path(__file__).resolve().parent
-# Twice what a notebook may take on two quiet cores: a busy machine is no failure.
-LIMIT_S = 180
+# Far more than a notebook takes on two quiet cores: a busy machine is no failure.
+LIMIT_S = 400
 COLAB = "https://colab.research.google.com"
 BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
 # So many run at a time: most of a notebook keeps one core busy, and starting none.

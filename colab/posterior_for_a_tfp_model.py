@@ -102,7 +102,7 @@ print(report)
 
 # %%
 posterior, report = tfpf.inference.fit_posterior(
-    pinned, steps=600, seed=SEED, verbose=0
+    pinned, steps=600, repairs=1, seed=SEED, verbose=0
 )
 print(report)
 

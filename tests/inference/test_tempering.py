@@ -9,7 +9,7 @@ from tfp_flows.inference import proposals, tempering
 
 def test_the_next_power_keeps_half_of_the_states_effective():
     gains = np.random.default_rng(0).normal(scale=3.0, size=4_000)
-    power, weights = tempering._next_power(gains, 0.25)
+    power, weights = tempering.next_power(gains, 0.25)
     # Normal gains of deviation s leave exp(-(s * change)^2) of the states.
     change = np.sqrt(np.log(2.0)) / 3.0
     assert abs((power - 0.25) / change - 1.0) < 0.1
@@ -18,7 +18,7 @@ def test_the_next_power_keeps_half_of_the_states_effective():
 
 def test_the_last_power_is_1_and_states_outside_have_no_weight():
     gains = np.array([0.1, 0.0, -np.inf, 0.2])
-    power, weights = tempering._next_power(gains, 0.0)
+    power, weights = tempering.next_power(gains, 0.0)
     assert power == 1.0
     assert weights[2] == 0.0
     np.testing.assert_allclose(weights.sum(), 1.0)

@@ -58,7 +58,7 @@ def diagnose(
         >>> for finding in tfpf.diagnose(flow, x[:300]).findings:
         ...     if finding.name == "outliers":
         ...         print(finding.judgement)
-        Column 'x1' has 900 in row 8, far from all other values.
+        Column 'x1' has 900 in row 8: far from all other values.
     """
     _checks.count(samples, 100, "samples")
     evidence = collect(flow, x, condition, train, samples=samples, seed=seed)

@@ -36,3 +36,9 @@ def test_flows_that_bend_say_nothing():
     flow = tfpf.flows.build("maf", 1, 1)
     with pytest.warns(UserWarning, match="only shifts"):
         read(flow, Y, Y)
+
+
+def test_rows_held_out_may_be_a_vector_too():
+    held_out = Y[:6]
+    found = given.read("nsf", Y, None, None, (held_out,), noise=0.0, seed=0, options={})
+    np.testing.assert_array_equal(np.ravel(found.held_out.x), held_out)

@@ -180,7 +180,8 @@ def read(
         train, held_out = arrays.hold_out(every, rows, seed, missing=missing)
         if isinstance(rows, (tuple, list)) and held_out is not None:
             flow.require_values(held_out.x)
-    named.require_shapes(flow, held_out)
+    if not isinstance(validation, (float, int, type(None))):  # else rows of `x`
+        named.require_shapes(flow, held_out)
     share = dataset is None and isinstance(validation, float)
     small = by_name and is_small_table(every)
     average = flow.fit_policy.average if small else None

@@ -94,7 +94,8 @@ def require_shapes(flow: flows.Flow, held_out: Any) -> None:
         parts["conditions"] = condition, flow.condition_shape
     for what, (value, shape) in parts.items():
         found = tf.TensorShape(getattr(value, "shape", None))
-        if not found[1:].is_compatible_with(shape):
+        of_one = found.rank == 1 and tuple(shape) == (1,)
+        if not of_one and not found[1:].is_compatible_with(shape):
             msg = (
                 f"`validation` must hold {what} of shape {('N', *shape)}, as the flow "
                 f"has them, got shape {tuple(found)}. Give it the columns that the "
