@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -59,7 +60,6 @@ def run(arguments: argparse.Namespace) -> None:
     start = time.monotonic()
     folder = _folder(arguments.out)
     out = Report(arguments)
-    say = out.note
     if arguments.images:
         demo_images.run(arguments, folder, out)
         return
@@ -69,35 +69,83 @@ def run(arguments: argparse.Namespace) -> None:
     with explained():
         _optional.require("matplotlib.figure", extra="plot")
         mixture = _optional.require("sklearn.mixture", extra="sklearn")
-    say("loading TensorFlow")
+    out.note("loading TensorFlow")
     quiet.import_tensorflow()
-    import numpy as np
-
-    from tfp_flows import datasets, flows
+    from tfp_flows import datasets
 
     table = datasets.wine("white")
     rows, held_out = tables.split_rows(HELD_OUT, arguments.seed, table.x)
-    train, test = table.x[rows], table.x[held_out]
-    name = flows.DEFAULT
+    fitted = _compared(mixture, table, table.x[rows], table.x[held_out], arguments, out)
+    out.note("drawing the picture")
+    models.save(fitted.flow, folder / MODEL)
+    _draw(fitted.flow, table, folder / PICTURE, arguments.seed)
+    _write(fitted, folder / REPORT, arguments.seed, out)
+    out.line(f"wrote {MODEL}, {PICTURE} and {REPORT} to {folder}")
+    out.end()
+    out.note(
+        f"{time.monotonic() - start:.0f} s in all, {fitted.seconds:.0f} s of it the fit"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Compared:
+    """A flow that was fitted to wines, beside Gaussian models.
+
+    Attributes:
+        flow: The flow.
+        epochs: Of its fit.
+        seconds: Of its fit.
+        scores: Log-densities of the wines held out, by model, the flow first.
+        rows: Number of the wines to fit.
+        shift: What a log-density loses in own units of the columns.
+    """
+
+    flow: Flow
+    epochs: int
+    seconds: float
+    scores: dict[str, np.ndarray]
+    rows: int
+    shift: float
+
+
+def _compared(
+    library: Any,
+    table: Table,
+    train: np.ndarray,
+    test: np.ndarray,
+    arguments: argparse.Namespace,
+    out: Report,
+) -> _Compared:
+    """Fit Gaussian models, then the flow."""
+    import numpy as np
+
+    from tfp_flows import flows
+
+    loc, scale = _moments(train)
     rivals = {}
     for label, count in (("Gaussian", 1), (f"{_COMPONENTS} Gaussians", _COMPONENTS)):
-        model = _mixture(mixture, count, train, arguments.seed)
-        loc, scale = _moments(train)
+        model = _mixture(library, count, train, arguments.seed)
         rivals[label] = model.score_samples((test - loc) / scale)
-        say(f"{label}: {rivals[label].mean():.3f} {_UNIT}")
-    say(f"fitting {name} to {len(train)} wines; {len(test)} are held out")
+        out.note(f"{label}: {rivals[label].mean():.3f} {_UNIT}")
+    name = flows.DEFAULT
+    out.note(f"fitting {name} to {len(train)} wines; {len(test)} are held out")
     flow, epochs, seconds = _fit(name, train, table.columns, arguments)
     scores = {name: _score_flow(flow, train, test), **rivals}
+    shift = float(np.log(scale).sum())
+    return _Compared(flow, epochs, seconds, scores, len(train), shift)
+
+
+def _write(fitted: _Compared, path: Path, seed: int, out: Report) -> None:
+    """Write and print the likelihoods."""
+    scores, shift = fitted.scores, fitted.shift
     results = {label: models.mean_and_error(score) for label, score in scores.items()}
+    name, *_, label = scores
     lead, lead_error = models.mean_and_error(scores[name] - scores[label])
-    shift = float(np.log(_moments(train)[1]).sum())
-    say("drawing the picture")
-    models.save(flow, folder / MODEL)
-    _draw(flow, table, folder / PICTURE, arguments.seed)
+    held_out = len(scores[name])
     report = {
         "data": "UCI wine quality, white, 11 columns",
-        "split": f"random, copies of a wine on one side, seed {arguments.seed}",
-        "rows": {"fit": len(train), "held_out": len(test)},
+        "split": f"random, copies of a wine on one side, seed {seed}",
+        "rows": {"fit": fitted.rows, "held_out": held_out},
         "unit": _UNIT,
         "held_out_log_likelihood": {
             label: {"mean": mean, "standard_error": error}
@@ -106,27 +154,24 @@ def run(arguments: argparse.Namespace) -> None:
         "in_own_units": {label: mean - shift for label, (mean, _) in results.items()},
         "flow_minus_mixture": {"mean": lead, "standard_error": lead_error},
         "flow": name,
-        "parameters": models.parameter_count(flow),
-        "seed": arguments.seed,
-        "epochs": epochs,
-        "fit_seconds": round(seconds, 1),
+        "parameters": models.parameter_count(fitted.flow),
+        "seed": seed,
+        "epochs": fitted.epochs,
+        "fit_seconds": round(fitted.seconds, 1),
         "versions": _versions(),
     }
-    with files.replacing(folder / REPORT) as temporary:
+    with files.replacing(path) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    wines = f"{len(test)} white wines held out, none equal to a fitted one"
+    wines = f"{held_out} white wines held out, none equal to a fitted one"
     out.line(f"log-likelihood of {wines}", **report)
     out.line(_UNIT)
     out.line("(in brackets: columns in their own units, as `score` prints)")
-    for label, (mean, error) in results.items():
+    for model, (mean, error) in results.items():
         own = f"({mean - shift:.3f})"
-        out.line(f"  {label:<13} {mean:8.3f} +- {error:.3f} {own:>9}")
+        out.line(f"  {model:<13} {mean:8.3f} +- {error:.3f} {own:>9}")
     out.line(
         f"  {'difference':<13} {lead:8.3f} +- {lead_error:.3f}  ({name} - {label})"
     )
-    out.line(f"wrote {MODEL}, {PICTURE} and {REPORT} to {folder}")
-    out.end()
-    say(f"{time.monotonic() - start:.0f} s in all, {seconds:.0f} s of it the fit")
 
 
 def _folder(path: str) -> Path:

@@ -50,28 +50,13 @@ def run(arguments: argparse.Namespace, folder: Path, out: Report) -> None:
     quiet.import_tensorflow()
     import numpy as np
 
-    from tfp_flows import datasets, training
-    from tfp_flows.training.callbacks.progress import ProgressLine
+    from tfp_flows import datasets
 
     x, classes = datasets.fashion_mnist()
     labels = np.eye(len(datasets.FASHION_CLASSES))[classes]
     rows, held_out = tables.split_rows(HELD_OUT, arguments.seed, x, labels)
     say(f"fitting {FLOW} to {len(rows)} pictures; {len(held_out)} are held out")
-    with ProgressLine.of_images(x.shape[1:], quiet=arguments.quiet) as line:
-        flow, history = training.fit(
-            FLOW,
-            x[rows],
-            labels[rows],
-            validation=None,
-            condition_columns=[f"{images.CLASS}{c}" for c in datasets.FASHION_CLASSES],
-            epochs=QUICK_EPOCHS if arguments.quick else EPOCHS,
-            batch_size=BATCH_SIZE,
-            learning_rate=LEARNING_RATE,
-            seed=arguments.seed,
-            callbacks=[line],
-            verbose=0,
-            **OPTIONS,
-        )
+    flow, epochs = _fit(x[rows], labels[rows], arguments)
     seconds = time.monotonic() - start
     say("fitting the Gaussian, drawing the sheets")
     results = {
@@ -92,7 +77,7 @@ def run(arguments: argparse.Namespace, folder: Path, out: Report) -> None:
         },
         "parameters": models.parameter_count(flow),
         "seed": arguments.seed,
-        "epochs": len(history.history["loss"]),
+        "epochs": epochs,
         "fit_seconds": round(seconds, 1),
     }
     with files.replacing(folder / REPORT) as temporary:
@@ -104,6 +89,31 @@ def run(arguments: argparse.Namespace, folder: Path, out: Report) -> None:
     out.line(f"wrote {', '.join(OUTPUTS)} to {folder}")
     out.end()
     say(f"{time.monotonic() - start:.0f} s in all, {seconds:.0f} s of it the fit")
+
+
+def _fit(
+    x: np.ndarray, labels: np.ndarray, arguments: argparse.Namespace
+) -> tuple[ImageFlow, int]:
+    """Fit, and return the flow and the number of epochs."""
+    from tfp_flows import datasets, training
+    from tfp_flows.training.callbacks.progress import ProgressLine
+
+    with ProgressLine.of_images(x.shape[1:], quiet=arguments.quiet) as line:
+        flow, history = training.fit(
+            FLOW,
+            x,
+            labels,
+            validation=None,
+            condition_columns=[f"{images.CLASS}{c}" for c in datasets.FASHION_CLASSES],
+            epochs=QUICK_EPOCHS if arguments.quick else EPOCHS,
+            batch_size=BATCH_SIZE,
+            learning_rate=LEARNING_RATE,
+            seed=arguments.seed,
+            callbacks=[line],
+            verbose=0,
+            **OPTIONS,
+        )
+    return flow, len(history.history["loss"])
 
 
 def _gaussian_bits(

@@ -49,6 +49,14 @@ def add_parser(commands: Any) -> None:
         "images such as glow: fit it to images [N, H, W, C] of pixels from 0 to 255, "
         "and print bits per dimension.",
     )
+    _add_files_and_flow(parser)
+    _add_columns(parser)
+    _add_held_out(parser)
+    _add_training(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_files_and_flow(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "data",
@@ -73,6 +81,10 @@ def add_parser(commands: Any) -> None:
         help="fit so many flows as one model, whose density is their mixture; 5 are "
         "better than one where rows are few",
     )
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--columns",
         metavar="A,B=KIND",
@@ -99,6 +111,10 @@ def add_parser(commands: Any) -> None:
         "with --conditionals any leave them out of the likelihood (marginal); rows "
         "held out that have some are not scored; default error",
     )
+
+
+def _add_held_out(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--test-fraction",
         type=ranges.fraction,
@@ -119,6 +135,10 @@ def add_parser(commands: Any) -> None:
         help="column of times, numbers or dates: the rows held out are the last ones; "
         "it is no event unless --columns names it",
     )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--checkpoint",
         type=ranges.count,
@@ -154,7 +174,6 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="go on with the flow in the output, with the same rows, seed and share",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -210,17 +229,9 @@ def _run_table(arguments: argparse.Namespace) -> None:
         more = {"budget": arguments.budget, "columns": found.columns_of_fit(told)}
     else:
         name = type(flow).__name__
+    more |= {name: values[train] for name, values in apart.items()}
     rows = found.part(train, by_name=flow is name)
-    done = fitting.run(
-        flow,
-        rows[0],
-        rows[1],
-        arguments,
-        options,
-        out=out,
-        **more,
-        **{name: values[train] for name, values in apart.items()},
-    )
+    done = fitting.run(flow, *rows, arguments, options, out=out, **more)
     models.save(done.flow, out)
     done.write(arguments, out, name)
     report = Report(arguments)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfp_flows.datasets import Table
+    from tfp_flows.training.data import screening
+    from tfp_flows.training.data.arrays import Data
 
 __all__ = ["Screened", "screen"]
 
@@ -92,27 +94,10 @@ def screen(
     """
     import numpy as np
 
-    from tfp_flows import flows
     from tfp_flows.cli.errors import explained
-    from tfp_flows.training.data import arrays, given, kinds
-    from tfp_flows.training.data import screening as rows
 
-    name = flow if flow is not None else arguments.flow or flows.DEFAULT
     with explained(path):
-        data = arrays.Data(
-            events, conditions, missing=arguments.missing, seed=arguments.seed
-        )
-        told_kinds = kinds.Kinds(told or "auto")
-        detects = not options.get("noise") and given.takes_kinds(name, options)
-
-        def choose(data: arrays.Data) -> Any:
-            if flow is not None:
-                return flow.preprocessing and flow.preprocessing.columns
-            return told_kinds.choose(data, detects=detects)
-
-        noise = float(bool(options.get("noise")))
-        remedy = given.remedy_for(name, options, noise=noise, is_part=False)
-        found = rows.screen(data, "drop", kinds=choose, remedy=remedy)
+        data, found = _found(events, conditions, arguments, options, flow, told)
     dtype = flow.variable_dtype if flow is not None else options.get("dtype")
     chosen = dtype is not None
     dtype = found.settle_dtype(dtype or "float32", chosen=chosen)
@@ -121,24 +106,63 @@ def screen(
     errors = [str(f) for f in found.findings if f.severity == "error"]
     if errors:
         raise UsageError(f"{path}: {on_the_shell(' '.join(errors))}")
-    sentences = [on_the_shell(str(finding)) for finding in found.findings]
-    if data.imputed:
-        cells = data.x.size + (0 if data.condition is None else data.condition.size)
-        share = 100 * data.imputed / cells
-        sentences.append(data.gaps().replace("cells", f"cells ({share:.2g} %)", 1))
     keep = np.ones(len(events), bool)
     for finding in found.findings:
         keep[list(finding.rows)] = False
-
     left = None if conditions is None else conditions.take(keep)
-    pairs = zip(events.columns, found.kinds or (), strict=False)
-    by_name = dict(pairs)
-    sentences += [
-        f"column {name!r}: {kind}"
-        for name, kind in by_name.items()
-        if not kind.is_plain
-    ]
+    kinds = dict(zip(events.columns, found.kinds or (), strict=False))
+    sentences = [on_the_shell(str(finding)) for finding in found.findings]
+    sentences += [*_of_gaps(data), *_of_columns(events, conditions, kinds)]
+    return Screened(events.take(keep), left, options, sentences, keep, kinds)
+
+
+def _found(
+    events: Table,
+    conditions: Table | None,
+    arguments: argparse.Namespace,
+    options: dict[str, Any],
+    flow: Any,
+    told: dict[str, Any] | None,
+) -> tuple[Data, screening.Screened]:
+    """Return the rows, and what a fit of them finds."""
+    from tfp_flows import flows
+    from tfp_flows.training.data import arrays, kinds, request, screening
+
+    asked = request.Request(
+        flow if flow is not None else arguments.flow or flows.DEFAULT,
+        events,
+        noise=float(bool(options.get("noise"))),
+        options=options,
+    )
+    told_kinds = kinds.Kinds(told or "auto")
+    data = arrays.Data(
+        events, conditions, missing=arguments.missing, seed=arguments.seed
+    )
+
+    def choose(data: arrays.Data) -> Any:
+        if flow is not None:
+            return flow.preprocessing and flow.preprocessing.columns
+        return told_kinds.choose(data, detects=asked.detects_kinds)
+
+    found = screening.screen(data, "drop", kinds=choose, remedy=asked.remedy())
+    return data, found
+
+
+def _of_gaps(data: Data) -> list[str]:
+    """Return a sentence on cells that were filled, if any were."""
+    if not data.imputed:
+        return []
+    cells = data.x.size + (0 if data.condition is None else data.condition.size)
+    share = 100 * data.imputed / cells
+    return [data.gaps().replace("cells", f"cells ({share:.2g} %)", 1)]
+
+
+def _of_columns(
+    events: Table, conditions: Table | None, kinds: dict[str, Any]
+) -> list[str]:
+    """Return a line for each column that is no plain number."""
+    lines = [f"column {k!r}: {kind}" for k, kind in kinds.items() if not kind.is_plain]
     for table in (events, conditions):
         units = {} if table is None else table.units
-        sentences += [f"column {name!r}: {unit}" for name, unit in units.items()]
-    return Screened(events.take(keep), left, options, sentences, keep, by_name)
+        lines += [f"column {name!r}: {unit}" for name, unit in units.items()]
+    return lines

@@ -29,7 +29,6 @@ from tfp_flows.flows._model.statistics import Statistics
 from tfp_flows.flows._model.tabular import SPREAD, Tabular
 from tfp_flows.flows._model.trainable import TrainableModel
 from tfp_flows.math.support import without_mass_at_infinity
-from tfp_flows.networks import condition as conditions
 from tfp_flows.preprocessing.distribution import Folded
 
 __all__ = ["Flow"]
@@ -116,20 +115,14 @@ class Flow(
             seed=self._next_seed(),
             dtype=self.variable_dtype,
         )
-        self._embedding = None
-        inner = None
-        if embedding is not None and self._condition_shape is None:
-            msg = "`embedding` needs a condition. Give condition_shape as well."
-            raise ValueError(msg)
-        if self._condition_shape is not None:
-            self._embedding = conditions.ConditionEmbedding(
-                self._condition_shape,
-                embedding,
-                maps=not self._on_vectors,
-                encodings=condition_kinds.encodings(self.condition_kinds),
-                dtype=self.variable_dtype,
-            )
-            inner = self._embedding.output_shape
+        self._embedding = condition_kinds.embedding(
+            self._condition_shape,
+            embedding,
+            self.condition_kinds,
+            maps=not self._on_vectors,
+            dtype=self.variable_dtype,
+        )
+        inner = None if self._embedding is None else self._embedding.output_shape
         self._embedding_network = embedding
         self._embedding_seal = seal.of_network(embedding)  # to be loaded after it
         self._maps = self._make_maps(inner)

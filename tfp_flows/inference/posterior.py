@@ -121,24 +121,17 @@ def fit_posterior(
     _checks.one_of(start, starts.STARTS, "start")
     _checks.verbosity(verbose)
     counts = {"steps": steps, "restarts": restarts, "draws": draws}
-    for name, value in {**counts, "num_samples": num_samples}.items():
-        _checks.count(value, 1, name)
-    for name, value in {"check_steps": check_steps, "repairs": repairs}.items():
-        _checks.count(value, 0, name)
+    _require_counts({**counts, "num_samples": num_samples}, 1)
+    _require_counts({"check_steps": check_steps, "repairs": repairs}, 0)
     if isinstance(flow, flows.Flow) and event_shape is None and support is None:
         event_shape = flow.event_shape
     read = targets.read(target, event_shape=event_shape, support=support, dtype=dtype)
-    if isinstance(flow, flows.Flow) and restarts > 1:
-        msg = (
-            "`restarts` must be 1 for a flow that is built, got "
-            f"{restarts}. Pass its name, or None, to build one for each."
-        )
-        raise ValueError(msg)
+    _require_restarts(flow, restarts)
     rng = _context.generator(seed)
     require_density(read, int(rng.integers(2**31)))
     begin = starts.choose(read, start, int(rng.integers(2**31)))
     whitened = Whitened(read, begin)
-    best: PosteriorReport | None = None
+    best = None
     for _ in range(restarts):
         number = int(rng.integers(2**31))
         built = flow_for(flow, read, number)
@@ -174,6 +167,21 @@ def fit_posterior(
     if verbose not in (0, "0"):
         print(best, flush=True)
     return whitened.posterior(best.flow), best
+
+
+def _require_counts(counts: dict[str, int], least: int) -> None:
+    for name, value in counts.items():
+        _checks.count(value, least, name)
+
+
+def _require_restarts(flow: Any, restarts: int) -> None:
+    """Raise if a flow that is built is to be fitted several times."""
+    if isinstance(flow, flows.Flow) and restarts > 1:
+        msg = (
+            "`restarts` must be 1 for a flow that is built, got "
+            f"{restarts}. Pass its name, or None, to build one for each."
+        )
+        raise ValueError(msg)
 
 
 def _checked(report: PosteriorReport, steps: int, seed: int) -> PosteriorReport:

@@ -237,14 +237,12 @@ def adaptive_march(
     Returns:
         The solution, and what `watch` returned last.
     """
-    parts = tf.nest.flatten(state)
-    dtype = parts[0].dtype
+    dtype = tf.nest.flatten(state)[0].dtype
     start = tf.cast(start, dtype)
     span = tf.cast(stop, dtype) - start
     static = tf.nest.map_structure(lambda part: part.shape, state)
     was_finite = _finite(state)
     time = _row_of_zeros(state)
-    rows = tf.shape(time)
 
     # Time runs from 0 to 1 inside, so that it ends there exactly.
     def scaled(time: tf.Tensor, state: Any) -> Any:
@@ -263,16 +261,8 @@ def adaptive_march(
         left = 1.0 - time
         is_last = step >= left
         used = tf.minimum(step, left)
-        slopes = runge_kutta.slopes(
-            runge_kutta.DOPRI5, scaled, time, used, state, first
-        )
-        new = runge_kutta.plus(state, used, runge_kutta.DOPRI5.weights, slopes)
-        slopes.append(scaled(time + used, new))
-        zero = tf.nest.map_structure(tf.zeros_like, state)
-        error = (
-            _error(runge_kutta.plus(zero, used, runge_kutta.ERROR, slopes), state, new)
-            / tolerance
-        )
+        new, slopes, error = _proposed(scaled, time, used, state, first)
+        error /= tolerance
         moving = (time < 1.0) & was_finite
         good = moving & (error <= 1.0)
         kept = watch(Step(start, span, time, used, state, slopes, good), kept)
@@ -284,7 +274,7 @@ def adaptive_march(
         return i + 1, time, step, state, first, count, kept
 
     first = scaled(time, state)
-    step = tf.fill(rows, tf.cast(tolerance**0.2, dtype))
+    step = tf.fill(tf.shape(time), tf.cast(tolerance**0.2, dtype))
     step.set_shape(time.shape)
     count = tf.ones_like(time, tf.int32)
     _, time, _, state, _, count, kept = tf.while_loop(
@@ -296,6 +286,19 @@ def adaptive_march(
     failed = was_finite & ((time < 1.0) | ~_finite(state))
     state = _unsolved(was_finite, state)
     return Solution(state, failed, start + span * time, count), kept
+
+
+def _proposed(
+    field: Field, time: tf.Tensor, step: tf.Tensor, state: Any, first: Any
+) -> tuple[Any, list[Any], tf.Tensor]:
+    """Return the state after a step, the slopes on the way, and its relative error."""
+    method = runge_kutta.DOPRI5
+    slopes = runge_kutta.slopes(method, field, time, step, state, first)
+    new = runge_kutta.plus(state, step, method.weights, slopes)
+    slopes.append(field(time + step, new))
+    zero = tf.nest.map_structure(tf.zeros_like, state)
+    error = runge_kutta.plus(zero, step, runge_kutta.ERROR, slopes)
+    return new, slopes, _error(error, state, new)
 
 
 def _select(good: tf.Tensor, new: Any, old: Any, static: Any) -> Any:

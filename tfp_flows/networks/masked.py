@@ -96,25 +96,9 @@ class MADE(dense.StackNetwork):
             *(event_size, hidden_units, residual), activation, period, periodic
         )
         self._adjacency = graphs.read_adjacency(adjacency)
-        with_zero = condition_shape is not None
-        if self._adjacency is None:
-            self._order = masks.order_ranks(order, event_size, seed)
-            degrees = [
-                masks.hidden_degrees(units, event_size, with_zero=with_zero)
-                for units in self._hidden_units
-            ]
-            self._masks = masks.stack_masks(self._order, degrees, params_size)
-        else:
-            _require_size(self._adjacency, event_size)
-            self._order = order = graphs.read_ranks(order, self._adjacency)
-            seen = [
-                graphs.unit_parents(units, self._adjacency, order, with_none=with_zero)
-                for units in self._hidden_units
-            ]
-            degrees = [graphs.unit_ranks(units, order) for units in seen]
-            self._masks = masks.held(
-                graphs.weight_masks(self._adjacency, seen, params_size)
-            )
+        self._order, degrees = self._make_masks(
+            order, seed, with_zero=condition_shape is not None
+        )
         self._blocks = masks.stack_blocks(self._masks(), event_size)
         self._slots = masks.stack_slots(self._order, degrees, params_size)
         super().__init__(
@@ -129,6 +113,36 @@ class MADE(dense.StackNetwork):
             seed=seed,
             name=name,
         )
+
+    def _make_masks(
+        self, order: Any, seed: int | None, *, with_zero: bool
+    ) -> tuple[tuple[int, ...], list[np.ndarray]]:
+        """Make the masks; return ranks of coordinates, and of units of each layer.
+
+        Args:
+            order: As it was given.
+            seed: Of a random order.
+            with_zero: Whether hidden units may see no coordinate, but a condition.
+        """
+        size, adjacency = self._event_size, self._adjacency
+        if adjacency is None:
+            ranks = masks.order_ranks(order, size, seed)
+            degrees = [
+                masks.hidden_degrees(units, size, with_zero=with_zero)
+                for units in self._hidden_units
+            ]
+            self._masks = masks.stack_masks(ranks, degrees, self._params_size)
+            return ranks, degrees
+        _require_size(adjacency, size)
+        ranks = graphs.read_ranks(order, adjacency)
+        seen = [
+            graphs.unit_parents(units, adjacency, ranks, with_none=with_zero)
+            for units in self._hidden_units
+        ]
+        self._masks = masks.held(
+            graphs.weight_masks(adjacency, seen, self._params_size)
+        )
+        return ranks, [graphs.unit_ranks(units, ranks) for units in seen]
 
     def _mask(self, name: str) -> np.ndarray | None:
         mask = self._masks().get(name.replace("block", "kernel"))

@@ -17,15 +17,10 @@ from tfp_flows.flows._model import workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training import budget as budgets
 from tfp_flows.training import cards, garbage, interrupts, report, running, words
-from tfp_flows.training.data import arrays, given, given_files
+from tfp_flows.training.data import arrays, building, given, given_files, request
 from tfp_flows.training.greedy import streams
 
 __all__ = ["fit"]
-
-GREEDY_REFUSAL = (
-    "`weights` and `noise` must be left out for a greedy fit, which counts rows, "
-    "and so must a condition. Fit a Gaussianization from_rbig with them."
-)
 
 
 def fit(
@@ -184,9 +179,23 @@ def fit(
     flow, x = words.flow_and_data(flow, x, objective, default)
     if conditionals is not None:
         words.require_any(flow, options)
-    weights = words.one_of("weights", weights, "sample_weight", sample_weight)
-    validation = words.validation_of(validation, validation_split, validation_data)
     seed, verbose = workers.seed_of_all(seed), workers.verbose_of_first(verbose)
+    asked = request.Request(
+        flow,
+        x,
+        condition,
+        weights=words.one_of("weights", weights, "sample_weight", sample_weight),
+        validation=words.validation_of(validation, validation_split, validation_data),
+        noise=noise,
+        missing=missing,
+        outliers=outliers,
+        columns=columns,
+        groups=groups,
+        time=time,
+        seed=seed,
+        options=options,
+        detects=objective is None or isinstance(objective, MaximumLikelihood),
+    )
     settings = running.Settings(
         objective=objective,
         epochs=epochs,
@@ -205,46 +214,51 @@ def fit(
         adapt=adapt,
         backup=backup,
     )
-    told = {**vars(settings), **options, "verbose": None}
-    told |= {"flow": flow, "condition": condition, "validation": validation}
-    if not streams.is_stream(flow, x, validation):  # of which each worker has its own
-        told["x"] = x
-    workers.require_equal({**told, "weights": weights, "missing": missing})
-    words.refuse_backup_of_several(backup)
+    is_stream = streams.is_stream(flow, x, asked.validation)
+    _require_equal(asked, settings, rows=not is_stream)
     if x is None:
-        return _without_data(flow, condition, settings, options)
-    if streams.is_stream(flow, x, validation):
-        given.require_share(x, groups, time)
-        _refuse_for_greedy(x, condition, weights, settings)
-        given_files.refuse(missing=missing != "error")
-        options |= {"columns": columns, "outliers": outliers}
-        return _stream(flow, x, validation, settings, options)
-    words.refuse_paths(weights=weights)
-    reading: dict[str, Any] = {
-        "seed": seed,
-        "options": options,
-        "outliers": outliers,
-        "columns": columns,
-        "detects": objective is None or isinstance(objective, MaximumLikelihood),
-    }
-    if given_files.is_files(x):
-        given_files.refuse(
-            weights=weights is not None,
-            noise=noise,
-            missing=missing != "error",
-            groups=groups is not None,
-            time=time is not None,
-            budget=budget,
-        )
-        found = given_files.read(flow, x, condition, validation, **reading)
-    else:
-        words.refuse_paths(condition=condition)
-        more = {"noise": noise, "missing": missing, "groups": groups, "time": time}
-        found = given.read(flow, x, condition, weights, validation, **more, **reading)
+        return _without_data(asked, settings)
+    if is_stream:
+        return _stream(asked, settings)
+    found = _read(asked, limit)
     if limit is not None:
-        _refuse_for_greedy(found.dataset, condition, weights, settings)
+        running.refuse_for_layers(found.dataset, condition, asked.weights, settings)
     with interrupts.guarded(found.flow), _stopped.explained():
         return _fitted(found, settings, limit)
+
+
+def _require_equal(
+    asked: request.Request, settings: running.Settings, *, rows: bool
+) -> None:
+    """Raise if several workers are told other things, or have one backup.
+
+    Args:
+        asked: The flow and its data.
+        settings: How to train.
+        rows: Whether each worker is given all rows, in place of files of its own.
+    """
+    told = {**vars(settings), **asked.options, "verbose": None}
+    names = ["flow", "condition", "validation", *(["x"] if rows else ())]
+    names += ["weights", "missing"]
+    workers.require_equal({**told, **{name: getattr(asked, name) for name in names}})
+    words.refuse_backup_of_several(settings.backup)
+
+
+def _read(asked: request.Request, limit: budgets.Budget | None) -> given.Given:
+    """Read arrays, a dataset, or files."""
+    words.refuse_paths(weights=asked.weights)
+    if not given_files.is_files(asked.x):
+        words.refuse_paths(condition=asked.condition)
+        return given.read(asked)
+    given_files.refuse(
+        weights=asked.weights is not None,
+        noise=asked.noise,
+        missing=asked.missing != "error",
+        groups=asked.groups is not None,
+        time=asked.time is not None,
+        budget=limit is not None,
+    )
+    return given_files.read(asked)
 
 
 def _fitted(
@@ -272,7 +286,7 @@ def _run(found: given.Given, settings: running.Settings) -> keras.callbacks.Hist
     if settings.adapt:
         found.adapt()
     if found.flow.fit_policy.method != "gradients":
-        _refuse_for_greedy(found.dataset, None, found.every.weights, settings)
+        running.refuse_for_layers(found.dataset, None, found.every.weights, settings)
         return running.by_layers(found, settings)
     return running.by_gradients(found, settings)
 
@@ -305,13 +319,13 @@ def _tell(found: report.Report, settings: running.Settings) -> None:
 
 
 def _stream(
-    flow: flows.Flow | str,
-    x: Any,
-    validation: Any,
-    settings: running.Settings,
-    options: dict[str, Any],
+    asked: request.Request, settings: running.Settings
 ) -> tuple[flows.Flow, keras.callbacks.History]:
     """Fit a greedy flow to what is read anew for each layer."""
+    request.require_share(asked.x, asked.groups, asked.time)
+    running.refuse_for_layers(asked.x, asked.condition, asked.weights, settings)
+    given_files.refuse(missing=asked.missing != "error")
+    validation = asked.validation
     share = given.VALIDATION if isinstance(validation, str) else validation
     if not isinstance(share, (float, type(None))):
         msg = (
@@ -321,13 +335,15 @@ def _stream(
         raise TypeError(msg)
     with settings.shown(None) as lines:
         flow, history = streams.fit(
-            flow,
-            x,
+            asked.flow,
+            asked.x,
             settings.limits(*lines),
             validation=share,
             seed=settings.seed,
             adapt=settings.adapt,
-            **options,
+            columns=asked.columns,
+            outliers=asked.outliers,
+            **asked.options,
         )
     flow.card = cards.written(flow, history.report)
     _tell(history.report, settings)
@@ -335,13 +351,10 @@ def _stream(
 
 
 def _without_data(
-    flow: flows.Flow | str,
-    condition: Any,
-    settings: running.Settings,
-    options: dict[str, Any],
+    asked: request.Request, settings: running.Settings
 ) -> tuple[flows.Flow, keras.callbacks.History]:
     """Fit a flow by an objective that needs no data, if it is one."""
-    objective = settings.objective
+    flow, objective = asked.flow, settings.objective
     if objective is None or objective.needs_data:
         name = "likelihood" if objective is None else f"`{type(objective).__name__}`"
         msg = f"`x` must be given: {name} needs data, got None. Pass the events."
@@ -352,47 +365,16 @@ def _without_data(
             f"fit(flows.build({flow!r}, event_shape), ...)."
         )
         raise TypeError(msg)
-    if condition is not None:
+    if asked.condition is not None:
         msg = (
             "`condition` must come with events, got it alone. Train on conditions by "
             "flow.compile(objective=...) and flow.fit({'condition': ...})."
         )
         raise ValueError(msg)
-    given.refuse_options(options)
+    building.refuse_options(asked.options)
     with interrupts.guarded(flow):
         history = running.without_data(flow, settings)
     count = report.parameter_count(flow)
     history.report = report.Report(None, count, history.ending)
     _tell(history.report, settings)
     return flow, history
-
-
-def _refuse_for_greedy(
-    x: Any, condition: Any, weights: Any, settings: running.Settings
-) -> None:
-    """Raise if a fit that counts rows is given what has no part in it."""
-    endless = False
-    if isinstance(x, tf.data.Dataset):
-        if condition is None:
-            condition = arrays.batch_of(x.element_spec)[1]
-        endless = x.cardinality() == tf.data.INFINITE_CARDINALITY
-    if condition is not None or weights is not None or settings.noise:
-        raise ValueError(GREEDY_REFUSAL)
-    if settings.backup is not None:
-        msg = (
-            "`backup` must be left out for a greedy fit, whose layers are whole at "
-            "its end only. Go on with a fitted flow by adapt=False."
-        )
-        raise ValueError(msg)
-    if settings.objective or settings.steps or settings.steps_per_epoch:
-        msg = (
-            "`objective` and `steps` must be left out for a greedy fit, which has no "
-            "steps. Fit a Gaussianization from_rbig with them."
-        )
-        raise ValueError(msg)
-    if endless:
-        msg = (
-            "`x` must end for a greedy fit, which reads it for each layer, got a "
-            "dataset that repeats for ever. Leave out its `repeat`."
-        )
-        raise ValueError(msg)

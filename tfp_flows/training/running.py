@@ -22,7 +22,14 @@ from tfp_flows.training.data.given import Given
 from tfp_flows.training.greedy import fit as greedy
 from tfp_flows.training.greedy import generator, progress
 
-__all__ = ["Settings", "by_gradients", "by_layers", "choose", "without_data"]
+__all__ = [
+    "Settings",
+    "by_gradients",
+    "by_layers",
+    "choose",
+    "refuse_for_layers",
+    "without_data",
+]
 
 # Validation batches are so much larger: they keep no activations.
 VALIDATION_BATCHES = 8
@@ -36,6 +43,11 @@ LAYERWISE: dict[str, Callable[..., keras.callbacks.History]] = {
     "greedy": greedy.fit_greedily,
     "generative": generator.fit_generator,
 }
+
+GREEDY_REFUSAL = (
+    "`weights` and `noise` must be left out for a greedy fit, which counts rows, "
+    "and so must a condition. Fit a Gaussianization from_rbig with them."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +140,39 @@ def by_layers(given: Given, settings: Settings) -> keras.callbacks.History:
             more=not settings.adapt,
             refit=given.share,
         )
+
+
+def refuse_for_layers(x: Any, condition: Any, weights: Any, settings: Settings) -> None:
+    """Raise if a fit layer by layer is given what has no part in it.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    endless = False
+    if isinstance(x, tf.data.Dataset):
+        if condition is None:
+            condition = arrays.batch_of(x.element_spec)[1]
+        endless = x.cardinality() == tf.data.INFINITE_CARDINALITY
+    if condition is not None or weights is not None or settings.noise:
+        raise ValueError(GREEDY_REFUSAL)
+    if settings.backup is not None:
+        msg = (
+            "`backup` must be left out for a greedy fit, whose layers are whole at "
+            "its end only. Go on with a fitted flow by adapt=False."
+        )
+        raise ValueError(msg)
+    if settings.objective or settings.steps or settings.steps_per_epoch:
+        msg = (
+            "`objective` and `steps` must be left out for a greedy fit, which has no "
+            "steps. Fit a Gaussianization from_rbig with them."
+        )
+        raise ValueError(msg)
+    if endless:
+        msg = (
+            "`x` must end for a greedy fit, which reads it for each layer, got a "
+            "dataset that repeats for ever. Leave out its `repeat`."
+        )
+        raise ValueError(msg)
 
 
 def choose(given: Given, settings: Settings) -> choices.Choices:

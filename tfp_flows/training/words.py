@@ -9,7 +9,7 @@ import numpy as np
 
 from tfp_flows import _checks, flows
 from tfp_flows.flows._model import workers
-from tfp_flows.training.data.given import answers_any
+from tfp_flows.training.data.request import answers_any
 
 __all__ = [
     "callbacks_of",

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import tfp_flows as tfpf
-from tfp_flows.training.data import given
+from tfp_flows.training.data import given, request
 
 Y = np.random.default_rng(0).gamma(2.0, size=60).astype(np.float32)
 
 
 def read(flow, x, condition=None, **options):
-    return given.read(flow, x, condition, None, 0.1, noise=0.0, seed=0, options=options)
+    asked = request.Request(flow, x, condition, validation=0.1, seed=0, options=options)
+    return given.read(asked)
 
 
 @pytest.mark.parametrize("name", ["linear", "maf", "iaf", "realnvp", "nice"])
@@ -40,5 +41,5 @@ def test_flows_that_bend_say_nothing():
 
 def test_rows_held_out_may_be_a_vector_too():
     held_out = Y[:6]
-    found = given.read("nsf", Y, None, None, (held_out,), noise=0.0, seed=0, options={})
+    found = given.read(request.Request("nsf", Y, validation=(held_out,), seed=0))
     np.testing.assert_array_equal(np.ravel(found.held_out.x), held_out)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _findings
+from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.encoding import Encoding
 from tfp_flows.preprocessing import Column
 
 __all__ = [
     "by_key",
     "coded",
+    "embedding",
     "encodings",
     "labels_of",
     "noticed",
@@ -46,6 +49,36 @@ def read_kinds(names: Any) -> tuple[Column, ...] | None:
         seen = column.categories is not None or column.periodic
         kinds.append(column if seen else Column())
     return None if all(kind.is_plain for kind in kinds) else tuple(kinds)
+
+
+def embedding(
+    shape: tuple[int, ...] | None,
+    network: keras.Layer | None,
+    kinds: Sequence[Column] | None,
+    *,
+    maps: bool,
+    dtype: str,
+) -> ConditionEmbedding | None:
+    """Return what the layers of a flow see of its condition, if it has one.
+
+    Args:
+        shape: Shape of the condition.
+        network: Through which it passes.
+        kinds: What its columns are.
+        maps: Whether layers take feature maps.
+        dtype: Of the flow.
+
+    Raises:
+        ValueError: If there is a network, but no condition.
+    """
+    if shape is not None:
+        return ConditionEmbedding(
+            shape, network, maps=maps, encodings=encodings(kinds), dtype=dtype
+        )
+    if network is not None:
+        msg = "`embedding` needs a condition. Give condition_shape as well."
+        raise ValueError(msg)
+    return None
 
 
 def encodings(kinds: Sequence[Column] | None) -> list[Encoding] | None:

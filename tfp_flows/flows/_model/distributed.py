@@ -152,15 +152,11 @@ def fit(
             validation_steps = _steps(
                 held_out, validation_steps, "validation_data", "validation_steps"
             )
-        optimizer = model.optimizer
-        workers.require_equal(
-            {
-                "flow": [list(map(int, v.shape)) for v in model.trainable_variables],
-                "optimizer": [type(optimizer).__name__, str(optimizer.get_config())],
-                "epochs": epochs,
-                "initial_epoch": initial_epoch,
-                "validation_steps": validation_steps,
-            }
+        _require_equal(
+            model,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            validation_steps=validation_steps,
         )
         model.make_train_function()
         model.make_test_function()
@@ -191,6 +187,14 @@ def fit(
                 break
         calls.on_train_end(logs)
         return model.history
+
+
+def _require_equal(model: Any, **told: int | None) -> None:
+    """Raise if workers have other models, or were told other things."""
+    optimizer = model.optimizer
+    shapes = [list(map(int, v.shape)) for v in model.trainable_variables]
+    kind = [type(optimizer).__name__, str(optimizer.get_config())]
+    workers.require_equal({"flow": shapes, "optimizer": kind, **told})
 
 
 def evaluate(

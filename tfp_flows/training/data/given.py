@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import warnings
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from tfp_flows import _checks, _findings, flows
-from tfp_flows._types import Condition, TensorLike
+from tfp_flows import flows
 from tfp_flows.flows.images import base as image_flows
 from tfp_flows.preprocessing import Preprocessing
 from tfp_flows.preprocessing.checks import label
-from tfp_flows.training.data import arrays, files, kinds, named, screening
+from tfp_flows.training.data import (
+    arrays,
+    building,
+    files,
+    kinds,
+    named,
+    request,
+    screening,
+)
 
-__all__ = ["VALIDATION", "Given", "read", "takes_kinds"]
+__all__ = ["VALIDATION", "Given", "read"]
 
 # Share of the rows that are held out.
 VALIDATION = 0.1
-# Up to so many rows a network remembers single events: dropout holds it back.
-SMALL_TABLE = 20_000
 # Bases of one form.
 SIMPLE = ("normal", "diagonal-normal", "student-t", "uniform")
 
@@ -96,189 +99,89 @@ class Given:
             self.files.set_units(self.flow)
 
 
-def read(
-    flow: flows.Flow | str,
-    x: TensorLike | tf.data.Dataset,
-    condition: Condition,
-    weights: TensorLike | None,
-    validation: Any,
-    *,
-    noise: float,
-    seed: int | None,
-    options: dict[str, Any],
-    missing: str = "error",
-    outliers: str = "drop",
-    groups: Any = None,
-    time: Any = None,
-    columns: Any = "auto",
-    detects: bool = True,
-) -> Given:
+def read(asked: request.Request) -> Given:
     """Read what `fit` is given, and build the flow if it was given by name."""
-    require_share(validation, groups, time)
-    _require_gaps(missing, flow)
-    told = kinds.Kinds(columns)
-    if not isinstance(flow, str) and told.is_told:
-        refuse_options({"columns": columns, **options})
-    dataset = x if isinstance(x, tf.data.Dataset) else None
-    if dataset is not None:
-        require_alone(condition, weights, noise)
-        require_share(dataset, groups, time)
-        shape = None if isinstance(flow, str) else flow.event_shape
-        every = arrays.read(dataset, shape)
-    else:
-        if isinstance(x, dict) and condition is None:
-            x, condition = named.of_dict(x)
-        if isinstance(flow, flows.Flow):
-            x, condition = named.ordered(flow, x, condition)
-        condition = told.read_condition(condition)
-        x = told.read(x)
-        every = arrays.Data(x, condition, weights, missing=missing, seed=seed)
-        every.place(groups, time)
-    detects = detects and not noise and dataset is None
-    detects = detects and takes_kinds(flow, options)
-
-    def kinds_of(data: arrays.Data) -> Any:
-        if isinstance(flow, flows.Flow):
-            spec = flow.preprocessing
-            return None if spec is None else spec.columns
-        if (given := Preprocessing.read(options.get("preprocessing"))) is not None:
-            return given.columns
-        return told.choose(data, detects=detects)
-
-    screened = screening.screen(
-        every,
-        outliers,
-        is_part=dataset is not None,
-        kinds=kinds_of,
-        notices=told.notices if detects else lambda *_: [],
-        remedy=remedy_for(flow, options, noise=noise, is_part=dataset is not None),
-    )
+    asked.require_consistent()
+    told = kinds.Kinds(asked.columns)
+    if not isinstance(asked.flow, str) and told.is_told:
+        building.refuse_options({"columns": asked.columns, **asked.options})
+    screened = _screened(asked, told, _rows(asked, told))
     every = screened.data.counted()  # rows of weight 0 need be no such values
-    by_name = isinstance(flow, str)
-    flow, dtype = _in_dtype(flow, screened, options)
-    _findings.report(screened.findings)
-    if isinstance(flow, str):
-        dtype |= {} if told.names is None else {"columns": told.names}
-        if (of_conditions := told.choose_conditions(every)) is not None:
-            dtype["condition_columns"] = of_conditions
-        if screened.kinds is not None:
-            dtype["preprocessing"] = Preprocessing(screened.kinds)
-    flow = _built(flow, every, seed, {**dtype, **options})
+    flow = building.flow_of(asked, told, screened, every)
     if isinstance(flow, image_flows.ImageFlow):
         flow.require_pixels(every.x)
     flow.require_values(every.x)
     _require_tails(flow)
     _warn_of_one_number(flow)
+    validation = asked.validation
     if isinstance(validation, str):
-        holds_out = dataset is None and flow.needs_validation(len(every))
+        holds_out = asked.dataset is None and flow.needs_validation(len(every))
         validation = VALIDATION if holds_out else None
+    train, held_out = _hold_out(asked, flow, every, validation)
+    share = asked.dataset is None and isinstance(validation, float)
+    small = isinstance(asked.flow, str) and building.is_small_table(every)
+    average = flow.fit_policy.average if small else None
+    return Given(flow, every, train, held_out, asked.dataset, share, average)
+
+
+def _rows(asked: request.Request, told: kinds.Kinds) -> arrays.Data:
+    """Return all rows, or the first ones of a dataset, by the names of a flow."""
+    flow, x, condition = asked.flow, asked.x, asked.condition
+    if asked.dataset is not None:
+        return arrays.read(x, None if isinstance(flow, str) else flow.event_shape)
+    if isinstance(x, dict) and condition is None:
+        x, condition = named.of_dict(x)
+    if isinstance(flow, flows.Flow):
+        x, condition = named.ordered(flow, x, condition)
+    condition = told.read_condition(condition)
+    every = arrays.Data(
+        told.read(x), condition, asked.weights, missing=asked.missing, seed=asked.seed
+    )
+    every.place(asked.groups, asked.time)
+    return every
+
+
+def _screened(
+    asked: request.Request, told: kinds.Kinds, every: arrays.Data
+) -> screening.Screened:
+    """Return what there is to say of the rows, and what their columns are."""
+    detects = asked.detects_kinds
+
+    def kinds_of(data: arrays.Data) -> Any:
+        if isinstance(asked.flow, flows.Flow):
+            spec = asked.flow.preprocessing
+            return None if spec is None else spec.columns
+        spec = Preprocessing.read(asked.options.get("preprocessing"))
+        return told.choose(data, detects=detects) if spec is None else spec.columns
+
+    return screening.screen(
+        every,
+        asked.outliers,
+        is_part=asked.dataset is not None,
+        kinds=kinds_of,
+        notices=told.notices if detects else lambda *_: [],
+        remedy=asked.remedy(),
+    )
+
+
+def _hold_out(
+    asked: request.Request, flow: flows.Flow, every: arrays.Data, validation: Any
+) -> tuple[arrays.Data, arrays.Data | tf.data.Dataset | None]:
+    """Return the rows to train on, and the validation rows."""
     train, held_out = every, None
+    is_share = isinstance(validation, (float, int, type(None)))
     if isinstance(validation, tf.data.Dataset):
         held_out = named.ending(validation)
-    elif dataset is None or not isinstance(validation, (float, int, type(None))):
+    elif asked.dataset is None or not is_share:
         rows = named.in_order(flow, validation)
-        train, held_out = arrays.hold_out(every, rows, seed, missing=missing)
+        train, held_out = arrays.hold_out(
+            every, rows, asked.seed, missing=asked.missing
+        )
         if isinstance(rows, (tuple, list)) and held_out is not None:
             flow.require_values(held_out.x)
-    if not isinstance(validation, (float, int, type(None))):  # else rows of `x`
+    if not is_share:  # else rows of `x`
         named.require_shapes(flow, held_out)
-    share = dataset is None and isinstance(validation, float)
-    small = by_name and is_small_table(every)
-    average = flow.fit_policy.average if small else None
-    return Given(flow, every, train, held_out, dataset, share, average)
-
-
-def _in_dtype(
-    flow: flows.Flow | str, screened: screening.Screened, options: dict[str, Any]
-) -> tuple[flows.Flow | str, dict[str, Any]]:
-    """Return the option of the dtype that the data need, if they need one."""
-    if not isinstance(flow, str):
-        screened.settle_dtype(str(flow.variable_dtype), chosen=True)
-        return flow, {}
-    dtype = options.get("dtype")
-    policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-    wanted = screened.settle_dtype(policy.variable_dtype, chosen=dtype is not None)
-    return flow, {} if wanted == policy.variable_dtype else {"dtype": wanted}
-
-
-def remedy_for(
-    flow: flows.Flow | str, options: dict[str, Any], *, noise: float, is_part: bool
-) -> str:
-    """Return what to do about equal values that a fit takes for numbers.
-
-    Args:
-        flow: The flow, or its name.
-        options: Of the flow.
-        noise: Of the fit.
-        is_part: Whether the rows come from a dataset.
-    """
-    if isinstance(flow, str) and not takes_kinds(flow, options):
-        return (
-            f"{flow!r} has no masses of single values: fit 'nsf-ar', or spread the "
-            "values over their steps by uniform noise."
-        )
-    if noise:
-        return "Leave out `noise`, and such values get masses."
-    if is_part:
-        return (
-            "Columns of a dataset are not detected: give arrays, or preprocessing= "
-            "with the kind of each column."
-        )
-    return kinds.REMEDY
-
-
-def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:
-    """Whether a flow of this name can take columns for more than numbers."""
-    if not isinstance(flow, str) or flow not in flows.names():
-        return False
-    base = options.get("base", "normal")
-    has_tails = not isinstance(base, str) or base in ("normal", "student-t")
-    kind = flows.flow_class(flow)
-    by_gradients = kind.fit_policy.method == "gradients"
-    return by_gradients and has_tails and kind.takes_kinds
-
-
-def _require_gaps(missing: str, flow: flows.Flow | str) -> None:
-    """Raise if rows with gaps are to be fitted, and the flow does not take them."""
-    if missing != "marginal" or answers_any(flow):
-        return
-    name = flow if isinstance(flow, str) else type(flow).__name__
-    msg = (
-        "`missing` 'marginal' needs a flow whose density leaves cells out, got "
-        f"{name!r}. Fit with conditionals='any', or fill them by missing='impute'."
-    )
-    raise ValueError(msg)
-
-
-def answers_any(flow: Any) -> bool:
-    """Whether a flow, or one of a name, has the density of any of its columns."""
-    if isinstance(flow, str):
-        _checks.one_of(flow, (*flows.names(), *flows.image_names()), "flow")
-        flow = flows.flow_class(flow)
-    return getattr(flow, "answers_any", False)
-
-
-def require_alone(condition: Any, weights: Any, noise: float) -> None:
-    """Raise if something comes beside a dataset that has to come with it."""
-    if condition is not None or weights is not None or noise:
-        msg = (
-            "`condition`, `weights` and `noise` must come with the dataset, got "
-            "them beside it. Let it yield {'x': ..., 'condition': ...}."
-        )
-        raise ValueError(msg)
-
-
-def require_share(validation: Any, groups: Any, time: Any) -> None:
-    """Raise if no share of rows is held out, but it is said which rows these are."""
-    if isinstance(validation, (str, float)) or (groups is None and time is None):
-        return
-    name = "time" if groups is None else "groups"
-    msg = (
-        f"`{name}` says which rows are held out, and needs a share of the rows of "
-        f"arrays, got a `{type(validation).__name__}`. Pass validation=0.1, or leave "
-        "it out."
-    )
-    raise ValueError(msg)
+    return train, held_out
 
 
 def _require_tails(flow: flows.Flow) -> None:
@@ -302,75 +205,3 @@ def _warn_of_one_number(flow: flows.Flow) -> None:
             "or 'rbig', which bend it."
         )
         warnings.warn(msg, UserWarning, stacklevel=2)
-
-
-def _defaults(name: str, train: arrays.Data) -> dict[str, Any]:
-    """Return the options that suit the data, where a flow has them."""
-    _checks.one_of(name, flows.all_names(), "flow")
-    kind = flows.flow_class(name)
-    policy, known = kind.fit_policy, inspect.signature(kind).parameters
-    if policy.base is None:
-        return {}
-    found = {"base": policy.base, "dropout": 0.0}
-    if is_small_table(train):
-        found["dropout"] = policy.dropout
-        found |= {} if policy.mixing is None else {"mixing": policy.mixing}
-    return {option: value for option, value in found.items() if option in known}
-
-
-def is_small_table(train: arrays.Data) -> bool:
-    """Return whether a network can remember the rows, and must be held back."""
-    is_table = train.x.ndim == 2 and train.x.shape[1] > 2
-    return is_table and len(train) <= SMALL_TABLE
-
-
-def _built(
-    flow: flows.Flow | str,
-    train: arrays.Data,
-    seed: int | None,
-    options: dict[str, Any],
-) -> flows.Flow:
-    """Return the flow for the data, built if it was given by name."""
-    if isinstance(flow, str):
-        condition = train.condition
-        shape = None if condition is None else condition.shape[1:] or (1,)
-        names = {"columns": train.columns, "condition_columns": train.condition_columns}
-        chosen = _defaults(flow, train)
-        if options.get("adjacency") is not None:
-            chosen.pop("mixing", None)  # which would connect all coordinates
-        options = {**names, **chosen, **options}
-        flow = flows.build(flow, train.x.shape[1:], shape, seed=seed, **options)
-    else:
-        refuse_options(options)
-    if flow.columns is None and train.columns is not None:
-        flow.columns = train.columns
-        flow.condition_columns = train.condition_columns
-    _learn_units(flow, train)
-    return flow
-
-
-def _learn_units(flow: flows.Flow, train: arrays.Data) -> None:
-    """Keep what dates and lengths of time of the rows are counted in."""
-    if flow.condition_kinds is None and train.condition_labels:
-        name = next(iter(train.condition_labels))
-        msg = (
-            f"condition column {name!r} holds categories, and the flow was built for "
-            "numbers. Build it with condition_columns={"
-            f"{name!r}: ('category', labels)}}, or give its name."
-        )
-        raise ValueError(msg)
-    if flow.units is None and (train.columns or train.condition_columns):
-        flow.units = {
-            "columns": dict(train.units),
-            "condition_columns": dict(train.condition_units),
-        }
-
-
-def refuse_options(options: dict[str, Any]) -> None:
-    """Raise if there are options for a flow that is built already."""
-    if options:
-        msg = (
-            "`options` must be given when the flow is built, got "
-            f"{sorted(options)} with a flow that exists. Give a name instead."
-        )
-        raise TypeError(msg)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfp_flows import _checks, _context, datasets, flows
 from tfp_flows.datasets import limits, shards
-from tfp_flows.training.data import files, given, kinds
+from tfp_flows.training.data import files, given, kinds, request
 
 __all__ = ["is_files", "names", "read", "refuse", "require_held_out"]
 
@@ -38,82 +38,68 @@ def refuse(**told: Any) -> None:
             raise ValueError(msg)
 
 
-def read(
-    flow: flows.Flow | str,
-    x: Any,
-    condition: Any,
-    validation: Any,
-    *,
-    seed: int | None,
-    options: dict[str, Any],
-    outliers: str = "drop",
-    columns: Any = "auto",
-    detects: bool = True,
-) -> given.Given:
-    """Read what `fit` is given as files, and build the flow if it was given by name.
-
-    Args:
-        flow: The flow or its name.
-        x: A path, a pattern, a folder, a list of paths, or `datasets.Shards`.
-        condition: Names of the columns of the condition, `None` for those that the
-            flow knows, or none.
-        validation: Share of the rows that is held out, `"auto"`, `None`, or rows.
-        seed: Int that fixes the split and the sample.
-        options: Of the flow, if it is given by name.
-        outliers: What becomes of gross outliers.
-        columns: What columns are.
-        detects: Whether that may be told by the values.
-    """
-    _checks.one_of(outliers, ("drop", "keep"), "outliers")
-    if options.get("members") is not None or isinstance(flow, flows.Ensemble):
+def read(asked: request.Request) -> given.Given:
+    """Read what `fit` is given as files, and build the flow if it was given by name."""
+    _checks.one_of(asked.outliers, ("drop", "keep"), "outliers")
+    is_ensemble = asked.options.get("members") is not None
+    if is_ensemble or isinstance(asked.flow, flows.Ensemble):
         refuse(members=True)
-    source = x if isinstance(x, shards.Shards) else shards.open_shards(x)
-    events, conditions = names(flow, source, condition, columns)
-    source = source.select([*events, *conditions])
-    told = kinds.Kinds(columns)
-    if isinstance(flow, flows.Flow):
-        labels = {**flow.category_labels(), **flow.condition_labels()}
-        units = None
-        if flow.units is not None:
-            units = {k: u for held in flow.units.values() for k, u in held.items()}
-        source = source.described(labels=labels, units=units)
-    else:
-        coded = [name for name in told.categories if name in source.columns]
-        source = source.described(labels=told.labels, categories=coded)
-    share = validation
-    if isinstance(validation, str) or not isinstance(validation, (float, type(None))):
-        share = given.VALIDATION if isinstance(validation, str) else None
-    if share:
-        _checks.fraction(share, "validation")
-    rng = _context.generator(seed)
+    source = (
+        asked.x if isinstance(asked.x, shards.Shards) else shards.open_shards(asked.x)
+    )
+    events, conditions = names(asked.flow, source, asked.condition, asked.columns)
+    source = _described(source.select([*events, *conditions]), asked)
+    share = _share(asked.validation)
+    rng = _context.generator(asked.seed)
     found = files.scan(
-        source, len(events), share or 0.0, int(rng.integers(2**31)), outliers
+        source, len(events), share or 0.0, int(rng.integers(2**31)), asked.outliers
     )
     held_out: Any = None
     if share:
         require_held_out(found, share)
         held_out = found.parts(found.held_out)
-    elif share is None and validation is not None:
-        held_out = validation
+    elif share is None and asked.validation is not None:
+        held_out = asked.validation
     x, condition = _tables(found, events, conditions)
+    columns = asked.columns
     if isinstance(columns, Mapping):
         columns = {k: v for k, v in columns.items() if v != kinds.DROP}
+    sample = dataclasses.replace(
+        asked,
+        x=x,
+        condition=condition,
+        validation=held_out,
+        outliers="keep",  # those of all rows are left out by now
+        columns=columns or "auto",
+    )
     with _of_sample():
-        read = given.read(
-            flow,
-            x,
-            condition,
-            None,
-            held_out,
-            noise=0.0,
-            seed=seed,
-            options=options,
-            outliers="keep",  # those of all rows are left out by now
-            columns=columns or "auto",
-            detects=detects,
-        )
+        read = given.read(sample)
     train = read.train.select(np.arange(len(found.sample)))
     return dataclasses.replace(read, train=train, files=found)
+
+
+def _described(source: shards.Shards, asked: request.Request) -> shards.Shards:
+    """Return files with the labels and units that a flow or the columns have."""
+    flow, told = asked.flow, kinds.Kinds(asked.columns)
+    if isinstance(flow, flows.Flow):
+        labels = {**flow.category_labels(), **flow.condition_labels()}
+        units = None
+        if flow.units is not None:
+            units = {k: u for held in flow.units.values() for k, u in held.items()}
+        return source.described(labels=labels, units=units)
+    coded = [name for name in told.categories if name in source.columns]
+    return source.described(labels=told.labels, categories=coded)
+
+
+def _share(validation: Any) -> float | None:
+    """Return the share of rows that is held out, `None` for none or other rows."""
+    if isinstance(validation, str):
+        share: float | None = given.VALIDATION
+    else:
+        share = validation if isinstance(validation, float) else None
+    if share:
+        _checks.fraction(share, "validation")
+    return share
 
 
 def require_held_out(found: files.FileRows, share: float | None) -> None:

@@ -13,7 +13,7 @@ from tfp_flows import _context, flows
 from tfp_flows.datasets import shards
 from tfp_flows.training import interrupts, report
 from tfp_flows.training.baseline import estimate
-from tfp_flows.training.data import arrays, files, given, given_files, kinds
+from tfp_flows.training.data import arrays, building, files, given_files, kinds
 from tfp_flows.training.greedy import fit as greedy
 from tfp_flows.training.greedy import progress
 
@@ -150,5 +150,5 @@ def _built(
     if isinstance(flow, str):
         return flows.build(flow, shape, None, seed=seed, **options)
     if set(options) - {"columns"}:
-        given.refuse_options(options)
+        building.refuse_options(options)
     return flow
