@@ -167,3 +167,58 @@ def test_every_map_states_its_arguments_in_its_docstring():
             entries = inspect.getdoc(kind).split("Args:\n")[1].split("\n\n")[0]
             for argument in inspect.signature(kind).parameters:
                 assert f"    {argument}: " in entries
+
+
+def test_methods_of_maps_state_their_arguments_in_their_docstrings():
+    missing = []
+    for name in maps.__all__:
+        for method, found in vars(getattr(maps, name)).items():
+            function = getattr(found, "__func__", found)
+            doc = inspect.getdoc(function) if inspect.isfunction(function) else None
+            if doc is None or method.startswith("_") or "Args:" not in doc:
+                continue
+            arguments = set(inspect.signature(function).parameters) - {"self", "cls"}
+            entries = doc.split("Args:\n")[1].split("\n\n")[0].replace("**", "")
+            missing += [
+                f"{name}.{method}: {argument}"
+                for argument in arguments
+                if f"    {argument}: " not in entries
+            ]
+    assert not missing
+
+
+def test_classmethods_are_given_what_all_maps_document_alike():
+    class Bent(base.Bijector):
+        slope: object = Parameter("D", "The slope.")
+        _: KW_ONLY
+        power: float = Option("The power.", default=1.0)
+
+        @classmethod
+        def of(cls, size, rank, *, power=1.0, dtype=tf.float32, **kwargs):
+            """Return a map.
+
+            Args:
+                rank: Of what is bent,
+                    a number.
+
+            Raises:
+                ValueError: If there is none.
+            """
+
+    assert inspect.getdoc(Bent.of).splitlines() == [
+        "Return a map.",
+        "",
+        "Args:",
+        "    size: Number of coordinates `D`.",
+        "    rank: Of what is bent,",
+        "        a number.",
+        "    power: The power.",
+        "    dtype: Dtype of the variables.",
+        "    **kwargs: `name` and `validate_args`.",
+        "",
+        "Returns:",
+        "    The map.",
+        "",
+        "Raises:",
+        "    ValueError: If there is none.",
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import operator
 import re
-import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +13,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _checks
-from tfp_flows.bijectors._core import arguments
+from tfp_flows.bijectors._core import arguments, documented
 from tfp_flows.bijectors._core.parameters import (
     Declaration,
     Option,
@@ -35,9 +34,6 @@ else:
 
 
 __all__ = ["Declared"]
-
-# Sections of a class docstring before which the arguments belong.
-_AFTER = re.compile(r"^(Raises|Shapes|Example|References):$", re.MULTILINE)
 
 
 @dataclass_transform(field_specifiers=(Parameter, Option, Part))
@@ -75,7 +71,14 @@ class Declared:
         if "__init__" not in vars(cls):
             setattr(cls, "__init__", _constructor(cls))  # noqa: B010
         if cls.__doc__:
-            cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__), cls._declared)
+            doc = inspect.cleandoc(cls.__doc__)
+            cls.__doc__ = documented.of_class(doc, cls._declared, cls._event)
+        for name, factory in vars(cls).items():
+            if isinstance(factory, classmethod) and not name.startswith("_"):
+                function: Any = factory.__func__
+                function.__doc__ = documented.of_factory(
+                    function, cls._declared, cls._event
+                )
 
     @classmethod
     def _of_variables(
@@ -272,34 +275,3 @@ def _signature(cls: type[Declared]) -> inspect.Signature:
         )
     arguments_.sort(key=lambda argument: argument.kind)
     return inspect.Signature(arguments_)
-
-
-def _documented(doc: str, declared: dict[str, Declaration]) -> str:
-    """Return a class docstring with its arguments."""
-    if re.search(r"^Args:$", doc, re.MULTILINE):
-        return doc
-    entries = {name: one.text for name, one in declared.items()}
-    entries["validate_args"] = "Whether to check the values of parameters at each use."
-    entries["name"] = "Name of the map."
-    lines = ["Args:"]
-    for name, text in entries.items():
-        lines += _wrapped(f"{name}: {' '.join(text.split())}")
-    section = "\n".join(lines)
-    found = _AFTER.search(doc)
-    if found is None:
-        return f"{doc}\n\n{section}\n"
-    return f"{doc[: found.start()]}{section}\n\n{doc[found.start() :]}"
-
-
-def _wrapped(entry: str) -> list[str]:
-    """Return lines of an entry, none of which ends within code."""
-    kept = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), entry)
-    lines = textwrap.wrap(
-        kept,
-        84,
-        initial_indent=" " * 4,
-        subsequent_indent=" " * 8,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-    return [line.replace("\0", " ") for line in lines]

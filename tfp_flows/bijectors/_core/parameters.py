@@ -10,7 +10,7 @@ class Shear(base.Bijector):
 
     @classmethod
     def trainable(cls, size: int, *, dtype: DType = tf.float32, **kwargs: Any) -> Shear:
-        \"\"\"Return the identity of new variables. (Args as usual.)\"\"\"
+        \"\"\"Return the identity of new variables.\"\"\"
         return cls._of_variables({"D": size}, dtype, **kwargs)
 
     def _forward_and_log_det(self, x): ...
@@ -37,8 +37,10 @@ keyword-only. A type checker or an editor reads them as the fields of a dataclas
 
 From these follow `__init__`, the attributes (`self.slope`, read-only), the conversion,
 the shape checks, the dtype, `_parameter_properties`, `_requirements`, slicing and
-copying, the composite tensor, `repeatable` and `loop_form`, the `Args:` of the class
-docstring (write the docs without shape; it is added), and a default `name`.
+copying, the composite tensor, `repeatable` and `loop_form`, a default `name`, and in
+the class docstring `Args:` (write the docs without shape; it is added), `Raises:` and,
+of vectors, `Shapes:`. Classmethods document what is theirs alone: `size`, `dtype`,
+options of the class, `**kwargs` and `Returns:` are added.
 
 Class attributes say the rest: `_event = "D"` (letters of an event; `""` for scalars),
 `_is_constant_jacobian`, `_default_name` where it is not the class name in snake case,

@@ -122,12 +122,6 @@ class PReLU(base.Bijector):
             shape: Shape of the slopes: `()` for one, the number of channels for one
                 per channel.
             negative_slope: Slope to start from; 1 is the identity.
-            max_log_scale: Soft bound of the log-slope, see the class.
-            dtype: Dtype of the variable.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _require_positive(negative_slope)
         sizes = _checks.static_shape(shape, "shape") or ()

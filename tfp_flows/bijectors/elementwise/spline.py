@@ -123,7 +123,6 @@ class RationalQuadraticSpline(base.Bijector):
             range_min: First knot.
             range_max: Last knot.
             tails: See the class.
-            **kwargs: `name` and `validate_args`.
 
         Returns:
             The spline with bins at least 1e-3 of the range and slopes within 1e+-3.

@@ -111,12 +111,7 @@ class _Table(base.Bijector):
                 relative to that of each feature; `None` for none.
             pseudo_counts: Added to each cell.
             margin: By how much of its size the range of the data is widened.
-            dtype: Dtype of the variables.
             trainable: Whether the masses are trained.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
 
         Raises:
             ValueError: If the data are no finite matrix.
@@ -146,13 +141,8 @@ class _Table(base.Bijector):
         """Return the map of the normal distribution, with a grid within 5 deviations.
 
         Args:
-            size: Number of features `D`.
             num_bins: Cells of the grid `G`.
             dtype: Dtype of the variables; only the masses are trained.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _checks.at_least(num_bins, 2, "num_bins")
         edges = np.tile(histograms.edges(-HALF_WIDTH, HALF_WIDTH, num_bins), [size, 1])

@@ -28,9 +28,6 @@ class MarginalMixture(base.Bijector):
     The inverse is a closed form, at the cost of `K` components; `forward` solves for it
     by some ten Newton steps.
 
-    Raises:
-        ValueError: If shapes do not agree.
-
     Shapes:
         `[..., D]` to `[..., D]`.
 
@@ -79,12 +76,6 @@ class MarginalMixture(base.Bijector):
             x: Data, `[N, D]`.
             num_components: Number of components `K`.
             kind: `"normal"` or `"logistic"`.
-            dtype: Dtype of the variables.
-            trainable: Whether they are trained.
-            name: Name of the map.
-
-        Returns:
-            The map.
 
         Raises:
             ValueError: If the data are no finite matrix.
@@ -115,12 +106,6 @@ class MarginalMixture(base.Bijector):
             num_kernels: Points of the grid, over the range of the data.
             bandwidth: Deviation of a kernel relative to that of the feature; `None` for
                 Silverman's rule. It is at least the distance of the points.
-            dtype: Dtype of the variables.
-            trainable: Whether they are trained.
-            name: Name of the map.
-
-        Returns:
-            The map.
 
         Raises:
             ValueError: If the data are no finite matrix.

@@ -34,9 +34,6 @@ class MarginalSpline(base.Bijector):
 
     Both directions are closed forms; the inverse is the cheaper one.
 
-    Raises:
-        ValueError: If shapes do not agree.
-
     Shapes:
         `[..., D]` to `[..., D]`.
 
@@ -87,12 +84,6 @@ class MarginalSpline(base.Bijector):
             x_knots: Knots of the domain, `[D, K + 1]`, increasing.
             y_knots: Knots of the codomain, `[D, K + 1]`, increasing.
             log_knot_slopes: Logs of `dx / dy` at the knots, `[D, K + 1]`.
-            dtype: Dtype of the variables.
-            trainable: Whether they are trained.
-            name: Name of the map.
-
-        Returns:
-            The map.
 
         Raises:
             ValueError: If knots do not increase.
@@ -125,13 +116,7 @@ class MarginalSpline(base.Bijector):
         """Return the identity of new variables, with knots within 5 deviations.
 
         Args:
-            size: Number of features `D`.
             num_bins: Number of bins `K`.
-            dtype: Dtype of the variables.
-            name: Name of the map.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(num_bins, 1, "num_bins")
@@ -160,12 +145,6 @@ class MarginalSpline(base.Bijector):
         Args:
             x: Data, `[N, D]`.
             num_bins: Number of bins `K`.
-            dtype: Dtype of the variables.
-            trainable: Whether they are trained.
-            name: Name of the map.
-
-        Returns:
-            The map.
 
         Raises:
             ValueError: If the data are no finite matrix.

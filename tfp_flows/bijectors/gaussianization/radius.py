@@ -64,13 +64,7 @@ class RadialGaussianize(base.Bijector):
         """Return the identity of new variables.
 
         Args:
-            size: Number of features `D`.
             num_bins: Number of bins of the spline.
-            dtype: Dtype of the variables.
-            name: Name of the map.
-
-        Returns:
-            The map.
         """
         with tf.name_scope(name):
             spline = marginal_spline.MarginalSpline.trainable(1, num_bins, dtype=dtype)

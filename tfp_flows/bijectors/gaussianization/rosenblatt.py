@@ -28,9 +28,6 @@ class MixtureGaussianize(base.Bijector):
     The inverse, and with it the density, is fast: `O(K D**2)` per event. The forward
     map solves for one coordinate after the other.
 
-    Raises:
-        ValueError: If shapes do not agree.
-
     Shapes:
         `[..., D]` to `[..., D]`.
 
@@ -81,12 +78,6 @@ class MixtureGaussianize(base.Bijector):
             weights: Weights of the components, `[K]`.
             means: Means, `[K, D]`.
             covariances: Covariances, `[K, D, D]`, positive definite.
-            dtype: Dtype of the variables.
-            trainable: Whether they are trained.
-            name: Name of the map.
-
-        Returns:
-            The map.
         """
         roots = np.linalg.cholesky(np.asarray(covariances, np.float64))
         factors = np.linalg.inv(roots)
@@ -110,13 +101,7 @@ class MixtureGaussianize(base.Bijector):
         """Return the identity of new variables: all components are standard normal.
 
         Args:
-            size: Number of coordinates `D`.
             num_components: Number of components `K`.
-            dtype: Dtype of the variables.
-            name: Name of the map.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(num_components, 1, "num_components")

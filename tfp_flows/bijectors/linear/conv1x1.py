@@ -74,11 +74,6 @@ class InvertibleConv1x1(base.Bijector):
             seed: Seed of the random rotation; `None` draws a new one. The permutation
                 of the factors, which is no weight, depends on it.
             max_log_scale: Soft bound of the log-diagonal, see `LU`.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         linear = lu.LU.trainable(
             size,

@@ -30,9 +30,6 @@ class HouseholderProduct(Linear):
     Raises:
         ValueError: If `vectors` is not a matrix of known sizes.
 
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the vectors broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> reflect = tfpf.bijectors.HouseholderProduct([[1., 1.]])
@@ -64,16 +61,10 @@ class HouseholderProduct(Linear):
         """Return a map of new variables.
 
         Args:
-            size: Number of coordinates `D`.
             num_reflections: Number of reflections `M`.
             init: `"identity"`: neighbours start as equal random vectors, whose
                 reflections cancel, an odd one is left; or `"random"`.
             seed: Seed of the vectors; `None` draws a new one.
-            dtype: Dtype of the variable.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(num_reflections, 1, "num_reflections")

@@ -88,12 +88,6 @@ class LU(Linear):
     `O(D**2)` per event, and the log-det `sum(s)` costs `O(D)`. On images `[H, W, C]`
     (ask for the log-det with `event_ndims=3`) it is the invertible 1x1 convolution.
 
-    Raises:
-        ValueError: If sizes do not agree.
-
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the parameters broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> lu = tfpf.bijectors.LU([[0., 0.], [3., 0.]], [[0., 2.], [0., 0.]], [0., 0.])
@@ -151,18 +145,10 @@ class LU(Linear):
         """Return a map of new variables.
 
         Args:
-            size: Number of coordinates `D`.
             init: `"identity"`, `"orthogonal"` (a random rotation, as in Glow), or an
                 invertible matrix `[D, D]` to start from. The permutation and the signs
                 of its factors stay fixed.
             seed: Seed of the random rotation; `None` draws a new one.
-            use_shift: Whether to learn a shift.
-            max_log_scale: Soft bound of the log-diagonal, see the class.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         factors, places = _factorize(_initial_matrix(init, size, seed))

@@ -32,9 +32,6 @@ class Orthogonal(Orthonormal):
     Raises:
         ValueError: If no `D` has as many elements.
 
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of `skew` broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> quarter_turn = tfpf.bijectors.Orthogonal([-1.])
@@ -69,16 +66,7 @@ class Orthogonal(Orthonormal):
     def trainable(
         cls, size: int, *, dtype: DType = tf.float32, **kwargs: Any
     ) -> Orthogonal:
-        """Return a map of a new variable that starts as the identity.
-
-        Args:
-            size: Number of coordinates `D`.
-            dtype: Dtype of the variable.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
-        """
+        """Return a map of a new variable that starts as the identity."""
         skew = np.zeros([size * (size - 1) // 2])
         return cls._of_variables({"D": size}, dtype, skew=skew, **kwargs)
 

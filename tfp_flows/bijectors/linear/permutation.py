@@ -98,12 +98,8 @@ class Permutation(base.Bijector):
         """Return a uniformly random permutation of `size` coordinates.
 
         Args:
-            size: Number of coordinates `D`.
             seed: Seed; `None` draws a new one.
             **kwargs: Further arguments of the constructor.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         return cls(random_permutation(size, seed), **kwargs)

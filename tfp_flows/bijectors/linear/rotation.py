@@ -27,9 +27,6 @@ class Rotation(Orthonormal):
 
     Both directions cost `O(D**2)` per event, and with `skew` `O(D**3)` per call.
 
-    Raises:
-        ValueError: If shapes do not agree.
-
     Shapes:
         `[..., D]` to `[..., D]`.
 
@@ -76,11 +73,6 @@ class Rotation(Orthonormal):
             matrix: Orthogonal matrix, `[D, D]`, or its size `D` for the identity. It
                 is a variable that may be set, but is not trained.
             turns: Whether there is a `skew`, which is trained.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         if np.ndim(matrix) == 0:
             _checks.at_least(matrix, 1, "matrix")

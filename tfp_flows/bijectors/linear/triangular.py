@@ -30,12 +30,6 @@ class TriangularAffine(Linear):
     Forward is a product, inverse a triangular solve; both cost `O(D**2)` per event,
     and the log-det `sum(s)` costs `O(D)`.
 
-    Raises:
-        ValueError: If sizes do not agree.
-
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the parameters broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> affine = tfpf.bijectors.TriangularAffine(
@@ -72,19 +66,7 @@ class TriangularAffine(Linear):
         dtype: DType = tf.float32,
         **kwargs: Any,
     ) -> TriangularAffine:
-        """Return a map of new variables that starts as the identity.
-
-        Args:
-            size: Number of coordinates `D`.
-            lower: Whether the matrix is lower triangular, else upper.
-            use_shift: Whether to learn a shift.
-            max_log_scale: Soft bound of the log-diagonal, see the class.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
-        """
+        """Return a map of new variables that starts as the identity."""
         kwargs.update(lower=lower, max_log_scale=max_log_scale)
         if not use_shift:
             kwargs.update(shift=None)
@@ -117,12 +99,6 @@ class LowRankAffine(Linear):
 
     `A` is invertible unless `I + W.T @ inv(T) @ V` is singular, where the log-det is
     minus infinity; a likelihood keeps away from there.
-
-    Raises:
-        ValueError: If sizes do not agree.
-
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the parameters broadcast.
 
     Example:
         >>> import tfp_flows as tfpf
@@ -161,16 +137,8 @@ class LowRankAffine(Linear):
         """Return a map of new variables that starts as the identity.
 
         Args:
-            size: Number of coordinates `D`.
             rank: Number of columns `R` of the low-rank factors.
             seed: Seed of the left factor; the right one starts at zero.
-            use_shift: Whether to learn a shift.
-            max_log_scale: Soft bound of the log-diagonal, see the class.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         _checks.at_least(rank, 1, "rank")

@@ -30,9 +30,6 @@ class ActNorm(PerChannel):
     with deviation 1 thus keep their digits in float32, and a small step of an optimizer
     has an effect.
 
-    Raises:
-        ValueError: If sizes do not agree.
-
     Shapes:
         `[..., C]`, or `[..., H, W, C]`; leading dimensions of the parameters broadcast.
 

@@ -56,13 +56,8 @@ class PerChannel(base.Bijector):
         Up to `epsilon`, where the map has one.
 
         Args:
-            size: Number of channels `C`.
             event_ndims: Rank of an event, see the class.
-            dtype: Dtype of the variables.
             **kwargs: Further arguments of the constructor.
-
-        Returns:
-            The map.
         """
         kwargs.update(event_ndims=event_ndims)
         return cls._of_variables({"C": size}, dtype, **kwargs)

@@ -38,9 +38,6 @@ class BatchNorm(PerChannel):
     Statistics are kept in the dtype of the map. For data far from zero put a
     `Standardize` in front.
 
-    Raises:
-        ValueError: If sizes do not agree.
-
     Shapes:
         `[..., C]`, or `[..., H, W, C]`; leading dimensions of the parameters broadcast.
 

@@ -26,9 +26,6 @@ class Standardize(base.Bijector):
     of the data. Location and scale are not trained. Both directions cost `O(D)`, the
     log-det is `sum(log(scale))`.
 
-    Raises:
-        ValueError: If shapes do not agree.
-
     Shapes:
         `[..., *event_shape]`, any rank; leading dimensions of parameters broadcast.
 
@@ -87,10 +84,6 @@ class Standardize(base.Bijector):
         Args:
             event_shape: Shape of an event, `()` for scalars.
             dtype: Dtype of the variables, which `adapt` sets and no optimizer trains.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         zeros = np.zeros(_checks.static_shape(event_shape, "event_shape") or ())
         kwargs.update(loc=zeros, scale=zeros + 1.0, loc_remainder=zeros)

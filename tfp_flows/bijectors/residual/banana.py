@@ -22,12 +22,6 @@ class Banana(base.Bijector):
 
     Both directions cost `O(D)` per event. Beyond 1e19 a square overflows in float32.
 
-    Raises:
-        ValueError: If sizes do not agree.
-
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the parameters broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> banana = tfpf.bijectors.Banana([-1.], [-1.])
@@ -56,11 +50,6 @@ class Banana(base.Bijector):
 
         Args:
             size: Number of coordinates `D`, 2 or more.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         return cls._of_variables({"D": size}, dtype, **kwargs)
 

@@ -31,9 +31,6 @@ class Planar(base.Bijector):
         ValueError: If sizes do not agree.
         tf.errors.InvalidArgumentError: By `inverse`, if a search finds no root.
 
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the parameters broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> planar = tfpf.bijectors.Planar([1., 0.], [0., 2.], 0.)
@@ -58,13 +55,7 @@ class Planar(base.Bijector):
         """Return a map of new variables that starts as the identity.
 
         Args:
-            size: Number of coordinates `D`.
             seed: Seed of the normal vector and the offset.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         rng = arguments.generator(seed)

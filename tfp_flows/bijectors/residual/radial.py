@@ -27,12 +27,6 @@ class Radial(base.Bijector):
     Both directions are closed forms, `O(D)` per event: the inverse is the root of a
     quadratic equation.
 
-    Raises:
-        ValueError: If sizes do not agree.
-
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the parameters broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> radial = tfpf.bijectors.Radial([0., 0.], 0., 1.)
@@ -65,14 +59,7 @@ class Radial(base.Bijector):
         """Return a map of new variables that starts as the identity.
 
         Args:
-            size: Number of coordinates `D`.
             seed: Seed of the centre, which is drawn from a standard normal.
-            max_log_scale: Soft bound of the log-radius, see the class.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         kwargs["max_log_scale"] = max_log_scale

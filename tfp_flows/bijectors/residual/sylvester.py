@@ -41,9 +41,6 @@ class Sylvester(base.Bijector):
         ValueError: If sizes do not agree.
         tf.errors.InvalidArgumentError: By `inverse`, if a search finds no root.
 
-    Shapes:
-        `[..., D]` to `[..., D]`; leading dimensions of the parameters broadcast.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> sylvester = tfpf.bijectors.Sylvester.trainable(3, 2, seed=0)
@@ -114,16 +111,10 @@ class Sylvester(base.Bijector):
         """Return a map of new variables that starts as the identity.
 
         Args:
-            size: Number of coordinates `D`.
             num_directions: Number of directions `M`, by default all.
             kind: See the class.
             num_reflections: Number of reflections, by default `M`.
             seed: Seed of the axes and the offsets.
-            dtype: Dtype of the variables.
-            **kwargs: `name` and `validate_args`.
-
-        Returns:
-            The map.
         """
         _checks.at_least(size, 1, "size")
         _checks.one_of(kind, KINDS, "kind")
