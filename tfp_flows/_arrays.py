@@ -79,9 +79,9 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
         TypeError: If they are text, complex numbers, or no dense tensor.
         ValueError: If a cell of a masked array is masked.
     """
-    if type(value) is np.ndarray and value.dtype.name == dtype:  # nothing to ask
-        return tf.convert_to_tensor(value)
-    if not tf.is_tensor(value):
+    if type(value) is np.ndarray and _is_plain(value):
+        return tf.constant(_rounded(value, tf.as_dtype(dtype).as_numpy_dtype))
+    if isinstance(value, (list, tuple)) or not tf.is_tensor(value):
         if isinstance(value, np.ndarray):  # of which TensorFlow would take a part
             _require_real(value, argument)
         if value is None:
@@ -94,6 +94,8 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
                 raise
             msg = f"`{argument}` must be numbers, got {_shown(value)}: {error}"
             raise type(error)(msg) from None
+    if isinstance(value, tf.Tensor) and value.dtype.is_floating:
+        return value if value.dtype == dtype else tf.cast(value, dtype)
     _require_real(value, argument)
     return value if value.dtype == dtype else tf.cast(value, dtype)
 
@@ -107,6 +109,19 @@ def spaced(*parts: tf.Tensor | None) -> list[tf.Tensor | None]:
     rows = max(len(part) for part in parts if part is not None)
     step = max(1, -(-rows // ENOUGH))
     return [part if part is None or len(part) == 1 else part[::step] for part in parts]
+
+
+def _is_plain(value: np.ndarray) -> bool:
+    """Return whether an array is of real numbers that TensorFlow knows."""
+    return value.dtype.kind in "fiub" and value.dtype.itemsize <= 8
+
+
+def _rounded(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return numbers as those of a dtype, infinite ones where they exceed it."""
+    if value.dtype == dtype:
+        return value
+    with np.errstate(over="ignore"):
+        return value.astype(dtype)
 
 
 def _require_real(value: Any, argument: str) -> None:

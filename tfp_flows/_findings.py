@@ -14,6 +14,7 @@ import numpy as np
 __all__ = [
     "DataNotice",
     "Finding",
+    "at_hand",
     "notice_conditions",
     "notice_missing",
     "report",
@@ -64,6 +65,18 @@ def report(findings: Iterable[Finding]) -> None:
         warnings.warn(str(finding), DataNotice, stacklevel=_stacklevel())
 
 
+def at_hand(value: Any) -> np.ndarray | None:
+    """Return numbers that are known as an array; `None` of those of graphs and data.
+
+    Args:
+        value: Array, tensor, variable, or anything else.
+    """
+    if hasattr(value, "numpy"):
+        value = np.asarray(value.numpy())
+    is_array = isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+    return value if is_array else None
+
+
 def notice_missing(x: Any, rank: int) -> None:
     """Say that the log-density of events with NaN is NaN, of data at hand.
 
@@ -103,9 +116,10 @@ def notice_conditions(condition: Any, rank: int) -> None:
 def _notice(
     x: Any, bad: Callable[[Any], Any], rank: int, where: str, what: str, remedy: str
 ) -> None:
-    if not hasattr(x, "numpy") and not isinstance(x, np.ndarray):
+    values = at_hand(x)
+    if values is None:
         return
-    found = bad(x.numpy() if hasattr(x, "numpy") else x)
+    found = bad(values)
     if found.any():
         rows = found.any(axis=tuple(range(-rank, 0))).ravel()
         sentence = (

@@ -13,7 +13,13 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _arrays, _checks, _context, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.flows._model import buckets, condition_kinds, recomputed, shared
+from tfp_flows.flows._model import (
+    buckets,
+    condition_kinds,
+    direct,
+    recomputed,
+    shared,
+)
 
 __all__ = ["MAKERS", "CompiledFlow", "stateless_seed"]
 
@@ -41,14 +47,26 @@ class CompiledFlow:
         self._flow = flow
         self._functions: dict[tuple[str, bool], Any] = {}
         self._programs: dict[str, Any] = {}
+        self._direct: dict[str, direct.Direct] = {}
         self._gradients: dict[str, Any] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFlow:
         """Return functions for the copy of the flow, traced when first used."""
         return CompiledFlow(memo.get(id(self._flow), self._flow))
 
-    def _call(self, kind: str, *arguments: tf.Tensor, jit_compile: bool) -> tf.Tensor:
+    def _call(
+        self,
+        kind: str,
+        *arguments: tf.Tensor,
+        jit_compile: bool,
+        scalars: int | None = None,
+    ) -> tf.Tensor:
         _process.require_own()
+        if not (jit_compile or _tapes.is_recording()):
+            if kind not in self._direct:
+                function = self._function(kind, jit_compile=False)
+                self._direct[kind] = direct.Direct(function)
+            return self._direct[kind](*arguments, scalars=scalars)
         function = self._function(kind, jit_compile=jit_compile)
         if _tapes.is_recording():
             # Tapes begin to watch variables when one is read.
@@ -60,11 +78,9 @@ class CompiledFlow:
                 return self._recorded(kind, function, arguments)
         elif jit_compile and tf.executing_eagerly():
             function = self._shared(kind, function)
-        return (
-            buckets.evaluated(function, *arguments)
-            if jit_compile
-            else function(*arguments)
-        )
+        if not jit_compile:
+            return function(*arguments)
+        return buckets.evaluated(function, *arguments)
 
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
@@ -138,14 +154,16 @@ class CompiledFlow:
         condition = self._condition(condition)
         is_one_batch = x.shape.rank == 1 + len(flow.event_shape)
         if is_one_batch and condition is None:
-            return self._call(kind, x, jit_compile=jit_compile)
+            size = _scalars((x.shape[0],), flow.event_shape)
+            return self._call(kind, x, jit_compile=jit_compile, scalars=size)
         batch = _batch_shape(x, flow.event_shape)
         parts = [(x, flow.event_shape)]
         if condition is not None:
             batch = _broadcast(batch, _batch_shape(condition, flow.condition_shape))
             parts.append((condition, flow.condition_shape))
         arguments = [_flatten(value, batch, event) for value, event in parts]
-        out = self._call(kind, *arguments, jit_compile=jit_compile)
+        size = _scalars(batch, flow.event_shape)
+        out = self._call(kind, *arguments, jit_compile=jit_compile, scalars=size)
         return _unflatten(out, batch, shape)
 
     def sample(
@@ -167,15 +185,17 @@ class CompiledFlow:
             batch = _batch_shape(condition, flow.condition_shape)
             conditions = (_flatten(condition, batch, flow.condition_shape),)
         count = _product(shape)
+        size = _scalars(_concat(shape, batch), flow.event_shape)
         if jit_compile:
             # The noise comes from outside: XLA draws it slowly on a CPU.
             number = _product(_concat(shape, batch))
-            z = self._call("noise", number, seed, jit_compile=False)
+            z = self._call("noise", number, seed, jit_compile=False, scalars=size)
             ones = [1] * len(flow.condition_shape or ())
             conditions = tuple(tf.tile(c, [count, *ones]) for c in conditions)
             out = self._call("push", z, *conditions, jit_compile=True)
         else:
-            out = self._call("sample", count, seed, *conditions, jit_compile=False)
+            given = (count, seed, *conditions)
+            out = self._call("sample", *given, jit_compile=False, scalars=size)
         return _unflatten(out, _concat(shape, batch), flow.event_shape)
 
 
@@ -200,6 +220,12 @@ def _product(sizes: Sizes) -> tf.Tensor:
     if isinstance(sizes, tuple):
         return tf.constant(math.prod(sizes), tf.int32)
     return tf.reduce_prod(sizes)
+
+
+def _scalars(batch: Any, event_shape: tuple[int, ...]) -> int | None:
+    """Return how many numbers a batch of events has, `None` if that is not known."""
+    known = isinstance(batch, tuple) and None not in batch
+    return math.prod(batch) * math.prod(event_shape) if known else None
 
 
 def _concat(one: Sizes, other: Sizes) -> Sizes:
@@ -238,7 +264,7 @@ def stateless_seed(seed: Seed) -> tf.Tensor:
         ValueError: If it has another shape.
     """
     if seed is None:
-        return tfp.random.sanitize_seed(None)
+        return _drawn_seed()
     if not tf.is_tensor(seed) or hasattr(seed, "numpy"):
         values = _context.plain_seed(seed)
         if isinstance(values, int):
@@ -255,6 +281,16 @@ def stateless_seed(seed: Seed) -> tf.Tensor:
         msg = f"`seed` must have shape [] or [2], got {seed.shape}."
         raise ValueError(msg)
     return tf.cast(seed, tf.int32)
+
+
+def _drawn_seed() -> tf.Tensor:
+    """Return a seed that TensorFlow draws: in eager mode as TFP does, but at once."""
+    if not tf.executing_eagerly() or tf.distribute.has_strategy():
+        return tfp.random.sanitize_seed(None)
+    shape, low, high = (
+        tf.constant(value, tf.int32) for value in ([2], tf.int32.min, tf.int32.max)
+    )
+    return tf.random.uniform(shape, low, high, dtype=tf.int32)
 
 
 def _specs(flow: Any, *names: str) -> list[tf.TensorSpec]:

@@ -74,7 +74,7 @@ class Handed(keras.Model):
         x, condition = inputs, None
         if isinstance(inputs, dict):
             x, condition = inputs.get("x"), inputs.get("condition")
-        x, condition = _numbers(x), _numbers(condition)
+        x, condition = _findings.at_hand(x), _findings.at_hand(condition)
         if x is not None and x.ndim >= len(flow.event_shape):
             flow._notice_rounded(x)  # noqa: SLF001
             if not flow.answers_any:
@@ -84,11 +84,3 @@ class Handed(keras.Model):
         rank = 0 if known else len(flow.condition_shape)
         if condition is not None and not known and condition.ndim >= rank:
             _findings.notice_conditions(condition, rank)
-
-
-def _numbers(value: Any) -> np.ndarray | None:
-    """Return values at hand as an array, `None` for those of graphs and datasets."""
-    if tf.is_tensor(value) and hasattr(value, "numpy"):
-        value = value.numpy()
-    is_array = isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
-    return value if is_array else None
