@@ -21,6 +21,9 @@ _OF_TFP = {
     ),
 }
 
+# How TensorFlow's message begins.
+_CHECKED = "Detected Infinity or NaN"
+
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
@@ -34,7 +37,7 @@ def explained() -> Iterator[None]:
     except tf.errors.InvalidArgumentError as error:
         text = str(error)
         for name, (what, remedy) in _OF_TFP.items():
-            if "CheckNumerics" in text and name in text:
+            if _CHECKED in text and name in text:
                 msg = (
                     "`tf.debugging.enable_check_numerics` stops at a constant inside "
                     f"TFP's {what}: no number of this flow is bad. Work in a process "
