@@ -32,9 +32,8 @@ SEED = 0
 # %% [markdown]
 # ## Data with two answers
 #
-# The cause `y` has an effect, `x = y + 0.3 sin(2 pi y) + noise`. Asked for the cause,
-# as a robot's arm asks for its angles, there are up to three answers. The noise grows
-# to the right, too.
+# A cause `y` has an effect `x`. Asked for the cause, as a robot's arm asks for its
+# angles, there are up to three answers. The noise grows to the right, too.
 
 # %%
 rng = np.random.default_rng(SEED)
@@ -47,7 +46,8 @@ ax.plot(x, y, ".", markersize=2)
 _ = ax.set(xlabel="x, what is seen", ylabel="y, what is asked for")
 
 # %% [markdown]
-# What to see: near the middle a vertical line crosses the cloud three times.
+# What to see: near the middle a vertical line crosses the cloud three times. The effect
+# is `x = y + 0.3 sin(2 pi y) + noise`.
 #
 # ## A mean is no answer
 #

@@ -127,3 +127,12 @@ ax = tfpf.plots.image_grid(
 for images, s in zip(walk, steps, strict=True):
     scores = flow.log_prob(tf.clip_by_value(images, 0, 17)[:, tf.newaxis], np.eye(10))
     print(f"{s:.2f}: called {np.argmax(scores, axis=-1)}")
+
+# %% [markdown]
+# ## An exercise
+#
+# Walk from 0s to 1s, and take steps beyond 1.6. Where does the walk leave what can be
+# read, and does the score of the class at the end notice it?
+
+# %%
+# Your turn:

@@ -179,4 +179,11 @@ _ = ax.legend(frameon=False)
 # What to see: each wine has a density of its own, far narrower than the range of all
 # wines, and the measured value (dotted) lies inside it.
 #
+# ## An exercise
+#
+# Take `density` instead of `alcohol`, given the others. Why is it so much narrower?
+#
 # Next: *Flows inside TensorFlow Probability*, and *RealNVP in Keras, in six lines*.
+
+# %%
+# Your turn:

@@ -33,18 +33,29 @@ keras.utils.set_random_seed(SEED)
 
 # %% [markdown]
 # ## Twenty points of a cubic
-#
-# `y = x**3` with noise of 3. The noise is known here, so that the loss is the negative
-# log-likelihood in nats, and `kl_weight` is 1 over the number of rows: the loss that
-# Keras shows is then the negative lower bound of the evidence, per row.
 
 # %%
 rng = np.random.default_rng(SEED)
 x = rng.uniform(-4.0, 4.0, size=(20, 1)).astype("float32")
 y = (x**3 + 3.0 * rng.normal(size=x.shape)).astype("float32")
 width, unit = x.std(), y.std()
+line = np.linspace(-6.0, 6.0, 121)
+_, ax = plt.subplots(figsize=(5, 3))
+ax.plot(line, line**3, "k--", lw=0.8, label="x**3")
+ax.plot(x, y, "k.", label="data")
+ax.set(xlabel="x", ylabel="y", ylim=(-160, 160))
+_ = ax.legend(frameon=False)
+
+# %% [markdown]
+# What to see: outside of -4 to 4 there are no points. A network should know that there
+# it does not know.
+#
+# `y = x**3` with noise of 3. The noise is known here, so that the loss is the negative
+# log-likelihood in nats, and `kl_weight` is 1 over the number of rows: the loss that
+# Keras shows is then the negative lower bound of the evidence, per row.
 
 
+# %%
 def negative_log_likelihood(target, mean):
     away = (target - mean) * unit / 3.0
     return tf.reduce_mean(0.5 * away**2 + np.log(3.0 * np.sqrt(2.0 * np.pi)), axis=-1)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import configparser
 import importlib.util
 import json
+import re
 import subprocess
 import types
 
 import pytest
+
+PICTURE = re.compile(r"plt\.subplots|plt\.figure|tfpf\.plots\.|\bImage\(")
+# Mathematics, or an equation that stands as code in a sentence.
+FORMULA = re.compile(r"\$[^$]+\$|`[^`]+ = [^`]+`")
 
 
 @pytest.fixture
@@ -84,3 +89,42 @@ def test_every_notebook_begins_with_the_install_cell(build, repository):
         assert build.badge(path.stem) in "".join(cells[0]["source"])
         assert "".join(cells[1]["source"]) == build.install_cell()
         assert cells[1]["metadata"]["tags"] == ["skip-execution"]
+
+
+def test_every_notebook_has_an_exercise_and_is_linked_from_the_readme(repository):
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    for path in sorted((repository / "colab").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        told = "".join(text(cell) for cell in cells if cell["cell_type"] == "markdown")
+        assert "## An exercise" in told, path.name
+        assert text(cells[-1]).startswith("# Your turn:"), path.name
+        assert f"(colab/{path.name})" in readme, path.name
+
+
+def test_no_formula_comes_before_the_first_picture(repository):
+    for path in sorted((repository / "colab").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        assert first_picture(cells) < first_formula(cells), path.name
+
+
+def text(cell):
+    return "".join(cell["source"])
+
+
+def first_picture(cells):
+    """Return the position of the first cell that draws."""
+    return next(
+        i
+        for i, cell in enumerate(cells)
+        if cell["cell_type"] == "code" and PICTURE.search(text(cell))
+    )
+
+
+def first_formula(cells):
+    """Return the position of the first text with a formula, or what is behind all."""
+    found = (
+        i
+        for i, cell in enumerate(cells)
+        if cell["cell_type"] == "markdown" and FORMULA.search(text(cell))
+    )
+    return next(found, len(cells))

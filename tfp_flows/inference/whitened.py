@@ -97,6 +97,8 @@ class Fitted(tfd.TransformedDistribution):
         name: Name.
     """
 
+    _parameter_properties = tfd.TransformedDistribution.parameter_properties
+
     def __init__(
         self,
         whitened: Whitened,
