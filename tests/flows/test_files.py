@@ -187,6 +187,39 @@ def test_absurd_weights_are_refused(good, tmp_path, value, message):
         tfpf.load(path)
 
 
+@pytest.mark.parametrize("unit", [1e33, 1e300])
+def test_statistics_of_any_size_are_given_back(tmp_path, unit):
+    flow = small.build("linear", dtype="float64")
+    x = unit * small.table(dtype="float64")
+    flow.adapt(x)
+    assert max(np.abs(v.numpy()).max() for v in flow.variables) > 1e30
+    flow.save(tmp_path / "f.keras")
+    flow.save_weights(tmp_path / "f.weights.h5")
+    other = small.build("linear", dtype="float64")
+    for name in ("f.weights.h5", "f.keras"):
+        other.set_weights([np.zeros(w.shape) for w in other.weights])
+        other.load_weights(tmp_path / name)
+        for found, wanted in zip(other.weights, flow.weights, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(
+        tfpf.load(tmp_path / "f.keras").log_prob(x), flow.log_prob(x)
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_file_is_replaced_by_one_that_is_refused(tmp_path, value):
+    flow = small.build("linear")
+    files = [tmp_path / "f.keras", tmp_path / "f.weights.h5"]
+    flow.save(files[0])
+    flow.save_weights(files[1])
+    before = [file.read_bytes() for file in files]
+    flow.trainable_variables[0].assign(flow.trainable_variables[0] + value)
+    for save, file in zip((flow.save, flow.save_weights), files, strict=True):
+        with pytest.raises(ValueError, match=f"finite weights .*{file.name}' is not"):
+            save(file)
+    assert [file.read_bytes() for file in files] == before
+
+
 def _embed(module, name):
     node = {"module": module, "class_name": name, "config": {}, "registered_name": name}
     return lambda config: config["config"].update(embedding=node)

@@ -57,8 +57,8 @@ def load(filepath: str | os.PathLike[str]) -> base.Flow:
         sealed = seal.read(path)
         sealed.require_config(config)
         flow = keras.saving.load_model(path, compile=True, safe_mode=True)
-        _check_weights(flow)
         sealed.require_weights(flow)
+        _check_weights(flow, sealed=sealed.weights is not None)
         flow.card = sealed.card
     except (_Refused, seal.BrokenSealError) as error:
         raise ValueError(f"{refusal} {error}") from None
@@ -133,9 +133,9 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(part)
 
 
-def _check_weights(flow: base.Flow) -> None:
+def _check_weights(flow: base.Flow, *, sealed: bool) -> None:
     for weight in flow.weights:
-        wrong = weight_files.fault(weight.name, weight)
+        wrong = weight_files.fault(weight.name, weight, sealed=sealed)
         if wrong is not None:
             raise _Refused(wrong)
 

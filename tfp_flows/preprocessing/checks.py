@@ -10,7 +10,6 @@ from tfp_flows._findings import Finding
 from tfp_flows.datasets import folds
 
 __all__ = [
-    "LARGEST_READ",
     "MIN_ROWS",
     "constant",
     "copied_rows",
@@ -38,8 +37,6 @@ _MOST_OUTLIERS = 3
 _CODE_ROWS, _CODE_GAP = 3, 1.0
 # Beyond these, float32 has no numbers or too few of them for squares.
 _LARGEST, _WIDEST, _NARROWEST = 3e38, 1e18, 1e-18
-# Larger weights, and so statistics, are refused where a flow is read from a file.
-LARGEST_READ = 1e30
 # Values so near one another in float32, in units of the deviation, may be equal.
 _COARSE = 1e-4
 # Sorting and comparing are for so many rows; outliers are looked for among all.
@@ -247,11 +244,6 @@ def too_fine_for_float32(x: np.ndarray, names: Sequence[str] | None) -> list[Fin
         where, size, width = label(names, i), np.abs(values).max(), spread(values)
         if size > _LARGEST or width > _WIDEST or 0 < width < _NARROWEST:
             sentence = f"has numbers of a size such as {size:.3g}"
-            if size > LARGEST_READ:
-                sentence += (
-                    f" (a saved flow of numbers above {LARGEST_READ:g} may be refused "
-                    "when it is read: give them in another unit)"
-                )
         else:
             middle = np.float32(np.median(np.abs(values)))
             if np.spacing(middle) <= _COARSE * width:

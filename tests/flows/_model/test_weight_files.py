@@ -55,10 +55,8 @@ def test_what_no_density_depends_on_may_differ(path, tmp_path):
 
 
 def test_numbers_that_are_none_are_refused(path):
-    flow = small.build("maf")
-    for variable in flow.weights:  # as a training that diverged leaves them
-        variable.assign(np.full(variable.shape, np.nan))
-    flow.save_weights(path)
+    with h5py.File(path, "r+") as file:  # as those of before wrote them
+        file["vars/0"][...] = np.nan
     with pytest.raises(ValueError, match="`vars/0` is not finite"):
         small.build("maf").load_weights(path)
 

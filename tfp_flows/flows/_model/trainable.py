@@ -155,7 +155,8 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
 
         Raises:
             ValueError: If the name does not end in `.keras`: Keras' older formats
-                cannot hold what is no Keras layer.
+                cannot hold what is no Keras layer. If a weight is not finite, which
+                no file gives back.
         """
         if not str(filepath).endswith(".keras"):
             msg = (
@@ -163,6 +164,7 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
                 "file; `export` writes a SavedModel."
             )
             raise ValueError(msg)
+        weight_files.require_finite(self, filepath)
         if workers.are_several(self.distribute_strategy):
             filepath = distributed.own_place(self, filepath)
         is_remote = "://" in str(filepath)

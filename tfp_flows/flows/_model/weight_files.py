@@ -15,12 +15,12 @@ import numpy as np
 
 from tfp_flows import _files, _serialize
 from tfp_flows.flows._model import seal, workers
-from tfp_flows.preprocessing.checks import LARGEST_READ
 
-__all__ = ["WeightFiles", "fault"]
+__all__ = ["WeightFiles", "fault", "require_finite"]
 
-# Weights of fitted flows are numbers near 1, and statistics are in the data's units.
-LARGEST_WEIGHT = LARGEST_READ
+# Weights of fitted flows are numbers near 1. Statistics are in the data's units and may
+# be larger: such a file is trusted if its checksum says that they are what was saved.
+LARGEST_WEIGHT = 1e30
 # Under what name a file of weights has its description.
 KEY = "tfp_flows"
 # What of a configuration may differ: names, and what no density depends on.
@@ -39,21 +39,42 @@ FREE = (
 KINDS = "preprocessing"
 
 
-def fault(name: str, values: Any) -> str | None:
+def fault(name: str, values: Any, *, sealed: bool = False) -> str | None:
     """Return what is wrong with the numbers of a weight, `None` for nothing.
 
     Args:
         name: What to call it.
         values: The numbers.
+        sealed: Whether a checksum holds that they are those that were saved.
     """
     values = np.asarray(values)
     if values.dtype.kind != "f":
         return None
     if not np.all(np.isfinite(values)):
         return f"Its weight `{name}` is not finite."
-    if values.size and np.abs(values).max() > LARGEST_WEIGHT:
+    if not sealed and values.size and np.abs(values).max() > LARGEST_WEIGHT:
         return f"Its weight `{name}` exceeds {LARGEST_WEIGHT:g}."
     return None
+
+
+def require_finite(flow: keras.Model, path: Any) -> None:
+    """Raise where a flow is to be saved that no file gives back.
+
+    Args:
+        flow: The flow.
+        path: Where it was to be saved; what is there stays.
+
+    Raises:
+        ValueError: If a weight is not finite.
+    """
+    for weight in flow.weights:
+        if fault(weight.name, weight, sealed=True) is not None:
+            msg = (
+                f"The flow must have finite weights to be saved, got NaN or infinite "
+                f"numbers in `{weight.name}`; {str(path)!r} is not written. Fit the "
+                "flow again, or set its weights."
+            )
+            raise ValueError(msg)
 
 
 class WeightFiles(keras.Model):
@@ -90,7 +111,11 @@ class WeightFiles(keras.Model):
         """Write the weights, as `keras.Model.save_weights` does, and what they are of.
 
         A file that is there is replaced at the end, whole or not at all.
+
+        Raises:
+            ValueError: If a weight is not finite, which no file gives back.
         """
+        require_finite(self, filepath)
         path = str(filepath)
         plain = "://" in path or not path.endswith(".weights.h5") or not overwrite
         if plain or workers.are_several(self.distribute_strategy):
@@ -196,10 +221,11 @@ def _read(path: str) -> tuple[dict[str, Any] | None, str | None]:
         if held is None and KEY in file.attrs:
             held = json.loads(file.attrs[KEY])
         found: list[str] = []
+        sealed = f"vars/{seal.CHECKSUM}" in file  # Keras has it compared
 
         def look(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset) and not name.startswith("optimizer"):
-                wrong = fault(name, item)
+                wrong = fault(name, item, sealed=sealed)
                 found.extend([] if wrong is None else [wrong])
 
         file.visititems(look)
