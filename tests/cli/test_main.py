@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
+from tfp_flows import __main__
 from tfp_flows.cli import errors, fit, main
 
 COMMANDS = (
@@ -115,6 +117,14 @@ def test_interrupt_ends_with_130(monkeypatch, capsys):
     monkeypatch.setattr(fit, "run", _raising(KeyboardInterrupt()))
     assert main.main(["fit", "a.csv", "--out", "a.keras"]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_interrupt_while_commands_are_imported_ends_with_130(monkeypatch, capsys):
+    module = types.ModuleType("main")
+    module.__getattr__ = lambda _: (_ for _ in ()).throw(KeyboardInterrupt)
+    monkeypatch.setitem(sys.modules, "tfp_flows.cli.main", module)
+    assert __main__.main() == 130
+    assert "interrupted, nothing is written" in capsys.readouterr().err
 
 
 def test_bugs_are_one_line_that_says_what_to_report(monkeypatch, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -327,6 +328,43 @@ def test_interrupted_fit_keeps_the_best_weights(run, table, tmp_path, monkeypatc
 
     assert held_out(after) > held_out(text)
     assert tfp_flows.load(out).columns == before.columns
+
+
+def _ended_by_ctrl_c(words):
+    """Run a command in a process of its own, press Ctrl-C after its second epoch."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "tfp_flows", *map(str, words)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    seen = b""
+    while not re.search(rb"epoch ([3-9]|\d\d+)/", seen):
+        part = process.stderr.read1(1000)
+        assert part, seen
+        seen += part
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    return process.returncode, out.decode(), (seen + error).decode()
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_best_weights_and_resume_goes_on(run, table, tmp_path):
+    out = tmp_path / "f.keras"
+    argv = ("fit", table, "--out", out, "--epochs", 9999)
+    held_out = []
+    for more in (("--flow", "linear"), ("--resume",)):
+        more = (*more, "--option", "patience=9999")
+        code, text, error = _ended_by_ctrl_c((*argv, *more))
+        assert code == 130, error
+        assert "Traceback" not in error
+        assert f"wrote {out}" in text
+        assert "go on with --resume" in error
+        assert np.isfinite(tfp_flows.load(out).log_prob([[1.0, 2.0, 3.0]])).all()
+        held_out.append(float(re.search(r"log-likelihood: (\S+)", text)[1]))
+    code, text, _ = run("fit", table, "--out", out, "--resume", "--epochs", 40)
+    assert code == 0
+    held_out.append(float(re.search(r"log-likelihood: (\S+)", text)[1]))
+    assert held_out == sorted(held_out)
 
 
 def test_checkpoints_are_written_meanwhile(run, table, tmp_path, monkeypatch):

@@ -128,6 +128,18 @@ def test_encodings_are_read_by_their_mark_or_by_name(tmp_path):
         datasets.read_table(path, decimal=";")
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ISO-8859-15", "mac_roman"])
+def test_text_in_utf8_is_not_read_letter_by_letter(tmp_path, encoding, capsys):
+    path = write(tmp_path / "t.csv", ";", ",")
+    with pytest.raises(ValueError, match=r"in UTF-8 and not in .*leave out `encoding`"):
+        datasets.read_table(path, encoding=encoding)
+    command = ["convert", str(path), str(tmp_path / "u.npz"), "--encoding", encoding]
+    assert main.main(command) == 2
+    assert "leave out --encoding" in capsys.readouterr().err
+    write(path, ";", ",", name="a")
+    assert datasets.read_table(path, encoding=encoding).columns[0] == "a"
+
+
 def test_the_shell_has_both_options(tmp_path, capsys):
     path = write(tmp_path / "t.csv", ";", ",", encoding="latin-1")
     assert main.main(["convert", str(path), str(tmp_path / "u.npz")]) == 2

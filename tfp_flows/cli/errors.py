@@ -30,6 +30,7 @@ _OPTIONS = (
         "add --encoding, such as --encoding latin-1 or cp1252",
     ),
     (r"name (its|another) encoding", "add --encoding NAME"),
+    (r"leave out `encoding`", "leave out --encoding"),
     (r"`sheet` may name another", "--sheet may name another"),
     (
         r"Fit a flow by its name, with columns='auto' or their kinds,",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import io
@@ -25,6 +26,8 @@ STANDARD_INPUT = "-"
 _LONGEST_HEADER = 2**24
 # A first line by which spreadsheets say what separates cells.
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|:\t])"?', re.IGNORECASE)
+# Encodings in which each byte is a letter.
+_BYTE_BY_BYTE = re.compile(r"cp125\d|iso8859-\d+|mac-.*|koi8-.")
 # What begins so is a formula to a spreadsheet, which may run when the file is opened.
 _FORMULA = ("=", "+", "-", "@")
 
@@ -72,11 +75,26 @@ def _opened(path: Path, kind: str) -> Any:
         return stream
     with stream:
         data = stream.read()
+    if _BYTE_BY_BYTE.fullmatch(codecs.lookup(encoding).name) and _is_utf8(data):
+        what = f"it is text in UTF-8 and not in {encoding!r}: leave out `encoding`"
+        raise limits.unreadable(path, what, kind)
     try:
         return io.BytesIO(data.decode(encoding).encode("utf-8"))
     except UnicodeError:
         what = f"it is no text in {encoding!r}: name another encoding"
         raise limits.unreadable(path, what, kind) from None
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Say whether bytes that are not all ASCII are text in UTF-8, which none other is.
+
+    Any byte is a letter in encodings of one byte, so that a wrong one goes unnoticed.
+    """
+    try:
+        data.decode("utf-8")
+    except UnicodeError:
+        return False
+    return not data.isascii()
 
 
 def _open(path: Path) -> Any:
