@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +21,7 @@ from tfp_flows.bijectors._core import (
     properties,
     scan,
 )
-from tfp_flows.bijectors._core.parameters import Part
+from tfp_flows.bijectors._core.parameters import Option, Part, Parts
 
 __all__ = ["Chain", "Conditioned", "Invert"]
 
@@ -35,14 +36,6 @@ class Chain(conditioned.EitherWay, base.Bijector):
 
     Both directions cost what the parts cost in that direction.
 
-    Args:
-        bijectors: The parts; `Chain([f, g]).forward(x) == f(g(x))`. Empty: identity.
-        checkpoint: Whether the gradient keeps only the input of each part, or of each
-            block of parts that is repeated, and runs it once more: less memory, for
-            about a third more time per training step.
-        validate_args: Whether to run value checks.
-        name: Name of the map.
-
     Shapes:
         The event has the rank of the part with the largest minimal event.
 
@@ -54,65 +47,49 @@ class Chain(conditioned.EitherWay, base.Bijector):
         2.7182817459106445
     """
 
-    def __init__(
-        self,
-        bijectors: Sequence[tfb.Bijector],
-        *,
-        checkpoint: bool = False,
-        validate_args: bool = False,
-        name: str = "chain",
-    ) -> None:
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._bijectors = list(bijectors)
-            self._checkpoint = checkpoint
-            shapes = [getattr(b, "condition_shape", None) for b in self._bijectors]
-            shapes = list(dict.fromkeys(s for s in shapes if s is not None))
-            if len(shapes) > 1:
+    bijectors: Sequence[tfb.Bijector] = Parts(
+        "The parts; `Chain([f, g]).forward(x) == f(g(x))`. Empty: identity."
+    )
+    _: KW_ONLY
+    checkpoint: bool = Option(
+        "Whether the gradient keeps only the input of each part, or of each block of "
+        "parts that is repeated, and runs it once more: less memory, for about a third "
+        "more time per training step.",
+        default=False,
+    )
+
+    def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
+        shapes = [getattr(b, "condition_shape", None) for b in self._bijectors]
+        shapes = list(dict.fromkeys(s for s in shapes if s is not None))
+        if len(shapes) > 1:
+            msg = (
+                "`bijectors` must agree on the condition, got parts with "
+                f"condition_shape {shapes[0]} and {shapes[1]}. Build all with one."
+            )
+            raise ValueError(msg)
+        for part in self._bijectors:
+            if part.forward_min_event_ndims != part.inverse_min_event_ndims:
                 msg = (
-                    "`bijectors` must agree on the condition, got parts with "
-                    f"condition_shape {shapes[0]} and {shapes[1]}. Build all with one."
+                    "`bijectors` must keep the rank of the event, got "
+                    f"`{part.name}` that maps rank {part.forward_min_event_ndims} "
+                    f"to {part.inverse_min_event_ndims}. Use `tfb.Chain` for it."
                 )
                 raise ValueError(msg)
-            for part in self._bijectors:
-                if part.forward_min_event_ndims != part.inverse_min_event_ndims:
-                    msg = (
-                        "`bijectors` must keep the rank of the event, got "
-                        f"`{part.name}` that maps rank {part.forward_min_event_ndims} "
-                        f"to {part.inverse_min_event_ndims}. Use `tfb.Chain` for it."
-                    )
-                    raise ValueError(msg)
-            ranks = [b.forward_min_event_ndims for b in self._bijectors]
-            rank = max(ranks, default=0)
-            known = {getattr(b, "checked_shape", None) for b in self._bijectors}
-            known = {shape for shape in known if shape and len(shape) == rank}
-            # That of every part, unless one changes it, as a map onto a sphere does.
-            parts = self._bijectors if rank == 1 else ()
-            if any(b.forward_event_shape(s) != s for b in parts for s in known):
-                known = set()
-            super().__init__(
-                # Parts of TFP would broadcast a wrong event before ours sees it.
-                event_shape=known.pop() if len(known) == 1 else None,
-                forward_min_event_ndims=rank,
-                condition_shape=shapes[0] if shapes else None,
-                is_constant_jacobian=all(
-                    b.is_constant_jacobian for b in self._bijectors
-                ),
-                dtype=next((b.dtype for b in self._bijectors if b.dtype), None),
-                validate_args=validate_args,
-                parameters=parameters,
-                name=name,
-            )
-
-    @property
-    def bijectors(self) -> Sequence[tfb.Bijector]:
-        """The parts, in the order in which they were given."""
-        return self._bijectors
-
-    @property
-    def checkpoint(self) -> bool:
-        """Whether the gradient runs the parts once more."""
-        return self._checkpoint
+        rank = max((b.forward_min_event_ndims for b in self._bijectors), default=0)
+        known = {getattr(b, "checked_shape", None) for b in self._bijectors}
+        known = {shape for shape in known if shape and len(shape) == rank}
+        # That of every part, unless one changes it, as a map onto a sphere does.
+        parts = self._bijectors if rank == 1 else ()
+        if any(b.forward_event_shape(s) != s for b in parts for s in known):
+            known = set()
+        return {
+            # Parts of TFP would broadcast a wrong event before ours sees it.
+            "event_shape": known.pop() if len(known) == 1 else None,
+            "forward_min_event_ndims": rank,
+            "is_constant_jacobian": all(
+                b.is_constant_jacobian for b in self._bijectors
+            ),
+        }
 
     @property
     def repeatable(self) -> bool:
@@ -125,13 +102,6 @@ class Chain(conditioned.EitherWay, base.Bijector):
             return self
         parts = [part.loop_form() for part in self._bijectors]
         return Chain(parts, checkpoint=self._checkpoint)
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        def event_ndims(self: Chain, x_event_ndims: int) -> list[int]:
-            return [x_event_ndims] * len(self.bijectors)
-
-        return {"bijectors": tfp.util.BatchedComponentProperties(event_ndims)}
 
     def _forward_event_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         for part in reversed(self._bijectors):

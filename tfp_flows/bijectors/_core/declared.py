@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import operator
 import re
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from tfp_flows.bijectors._core.parameters import (
     ParameterOf,
     Part,
     PartOf,
+    Parts,
+    PartsOf,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ else:
 __all__ = ["Declared"]
 
 
-@dataclass_transform(field_specifiers=(Parameter, Option, Part))
+@dataclass_transform(field_specifiers=(Parameter, Option, Part, Parts))
 class Declared:
     """What a class of maps declares, and what follows for the class."""
 
@@ -130,6 +133,8 @@ class Declared:
             value = given[name]
             if isinstance(declared, OptionOf):
                 value = declared.value(value, name)
+            elif isinstance(declared, PartsOf):
+                value = list(value)
             if not isinstance(declared, ParameterOf):
                 setattr(self, f"_{name}", value)
         tensors = self._tensors
@@ -166,7 +171,9 @@ class Declared:
         settings.setdefault("event_shape", shape or None)
         settings.setdefault("forward_min_event_ndims", len(letters))
         settings.setdefault("is_constant_jacobian", self._is_constant_jacobian)
-        for part in self._parts().values():
+        lists = (k for k, one in self._declared.items() if isinstance(one, PartsOf))
+        more = itertools.chain(*(getattr(self, f"_{key}") for key in lists))
+        for part in itertools.chain(self._parts().values(), more):
             dtype = dtype or getattr(part, "dtype", None)
             condition_shape = getattr(part, "condition_shape", None)
             if condition_shape is not None:
@@ -201,6 +208,8 @@ class Declared:
                 )
             elif isinstance(declared, PartOf) and declared.event_ndims is not None:
                 found[name] = tfp.util.BatchedComponentProperties(declared.event_ndims)
+            elif isinstance(declared, PartsOf):
+                found[name] = tfp.util.BatchedComponentProperties(_of_each(name))
         return found
 
     def _has_batch(self, event_ndims: int) -> bool:
@@ -220,6 +229,11 @@ class Declared:
             for name, declared in self._declared.items()
             if isinstance(declared, PartOf)
         }
+
+
+def _of_each(name: str) -> Callable[[Any, int], list[int]]:
+    """Return the function that TFP asks for the rank of events of parts."""
+    return lambda bijector, ndims: [ndims] * len(getattr(bijector, name))
 
 
 def _constructor(cls: type[Declared]) -> Callable[..., None]:

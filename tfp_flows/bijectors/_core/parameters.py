@@ -33,7 +33,8 @@ keyword-only. A type checker or an editor reads them as the fields of a dataclas
   called with value and name and raises; `convert` returns what is kept.
 - `Part(doc)` is a bijector or a conditioner inside of the map: the map is repeatable if
   its parts are, and has their dtype and `condition_shape`. `event_ndims` says on which
-  events a batch of bijectors acts, as a number or as TFP's function.
+  events a batch of bijectors acts, as a number or as TFP's function. `Parts(doc)` is a
+  list of bijectors, ours or TFP's, which take events as the map does.
 
 From these follow `__init__`, the attributes (`self.slope`, read-only), the conversion,
 the shape checks, the dtype, `_parameter_properties`, `_requirements`, slicing and
@@ -72,6 +73,8 @@ __all__ = [
     "ParameterOf",
     "Part",
     "PartOf",
+    "Parts",
+    "PartsOf",
     "at_least",
     "one_of",
 ]
@@ -117,6 +120,11 @@ class PartOf(Declaration):
     """A bijector or conditioner."""
 
     event_ndims: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PartsOf(Declaration):
+    """A list of bijectors."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,6 +225,11 @@ def Option(
 def Part(doc: str, *, default: Any = REQUIRED, event_ndims: Any = None) -> Any:
     """Declare a bijector or a conditioner inside of the map."""
     return PartOf(doc, default, event_ndims)
+
+
+def Parts(doc: str, *, default: Any = REQUIRED) -> Any:
+    """Declare a list of bijectors, all on the events of the map."""
+    return PartsOf(doc, default)
 
 
 def at_least(minimum: float) -> Check:

@@ -7,14 +7,13 @@ from dataclasses import KW_ONLY
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, Given, Pair, TensorLike
 from tfp_flows.bijectors import composition
 from tfp_flows.bijectors._core import arguments, base, image_batch
-from tfp_flows.bijectors._core.parameters import Option, at_least, one_of
+from tfp_flows.bijectors._core.parameters import Option, Parts, at_least, one_of
 from tfp_flows.math import images as image_math
 
 __all__ = ["MultiScale"]
@@ -53,16 +52,14 @@ class MultiScale(base.Bijector):
         Kingma, Dhariwal (2018). Glow. https://arxiv.org/abs/1807.03039, figure 2b
     """
 
-    levels: Sequence[tfb.Bijector] = Option(
+    levels: Sequence[tfb.Bijector] = Parts(
         "One map for each level, the finest first; on images of the squeezed shape, "
-        "see `level_shape`.",
-        convert=lambda value, name: list(value),
+        "see `level_shape`."
     )
-    priors: Sequence[tfb.Bijector] = Option(
+    priors: Sequence[tfb.Bijector] = Parts(
         "One map for each level but the last, on the same shape; it should change no "
         "channel but those of the second half. Empty for none.",
         default=(),
-        convert=lambda value, name: list(value),
     )
     _: KW_ONLY
     factor: int = Option(
@@ -125,19 +122,6 @@ class MultiScale(base.Bijector):
             channels = _num_kept(channels * factor**2)
         side = factor ** (level + 1)
         return height // side, width // side, channels * factor**2
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
-        def per_level(self: MultiScale, x_event_ndims: int) -> list[int]:
-            return [x_event_ndims] * len(self.levels)
-
-        def per_prior(self: MultiScale, x_event_ndims: int) -> list[int]:
-            return [x_event_ndims] * len(self.priors)
-
-        return {
-            "levels": tfp.util.BatchedComponentProperties(per_level),
-            "priors": tfp.util.BatchedComponentProperties(per_prior),
-        }
 
     def _require(self, value: tf.Tensor, argument: str) -> None:
         arguments.require_sides(value.shape, argument, "`MultiScale`")
