@@ -19,6 +19,7 @@ from tfp_flows import _checks, _numpy_guard, _tapes
 from tfp_flows._types import Condition, Given, Pair, TensorLike
 from tfp_flows.bijectors._core import (
     arguments,
+    batch,
     cache,
     declared,
     monotone,
@@ -247,6 +248,13 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
         given = [value] if condition is None else [value, condition]
         with _tapes.explained(owner, given):
             return unknown_shapes.evaluate(self, primitive, value, condition)
+
+    def _columns(
+        self, value: tf.Tensor, condition: Given
+    ) -> tuple[tf.Tensor, Given, batch.Batch]:
+        """Return events as columns `[D, N]`, their conditions, and the batch."""
+        ndims = len(self.condition_shape or ())
+        return batch.to_columns(value, condition, ndims)
 
     def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         msg = f"`{type(self).__name__}` has no forward map. Use its inverse."

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import base
-from tfp_flows.bijectors._core.batch import to_columns
 
 __all__ = ["ByConditioner", "EitherWay", "OnColumns"]
 
@@ -58,7 +57,6 @@ class OnColumns(ByConditioner):
         """Return columns, and the log-dets of single numbers."""
 
     def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
-        ndims = len(self.condition_shape or ())
-        value, condition, batch = to_columns(value, condition, ndims)
+        value, condition, batch = self._columns(value, condition)
         out, log_det = self._on_batch(value, condition, inverse=inverse)
         return batch.events(out), batch.scalars(tf.reduce_sum(log_det, axis=0))

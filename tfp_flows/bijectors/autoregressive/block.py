@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import base, monotone
-from tfp_flows.bijectors._core.batch import at_least_one, to_columns
+from tfp_flows.bijectors._core.batch import at_least_one
 from tfp_flows.bijectors._core.parameters import Part
 from tfp_flows.math import block
 
@@ -57,14 +57,12 @@ class BlockAutoregressive(base.Bijector):
         return {}
 
     def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
-        ndims = len(self.condition_shape or ())
-        y, condition, batch = to_columns(y, condition, ndims)
+        y, condition, batch = self._columns(y, condition)
         x, log_slopes = block.forward(y, self.network.network(condition))
         return batch.events(x), batch.scalars(tf.reduce_sum(log_slopes, axis=0))
 
     def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
-        ndims = len(self.condition_shape or ())
-        x, condition, batch = to_columns(x, condition, ndims)
+        x, condition, batch = self._columns(x, condition)
         x, condition, count = at_least_one(x, condition)
         network = self.network.network(condition)
         y, log_dets = block.inverse(x, network, self.network.ranks)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfp_flows._context import is_training
 from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import conditioned, monotone
-from tfp_flows.bijectors._core.batch import at_least_one, to_columns
+from tfp_flows.bijectors._core.batch import at_least_one
 from tfp_flows.bijectors._core.parameters import Option, Part
 from tfp_flows.bijectors.autoregressive import orders, sampling
 from tfp_flows.bijectors.transformers.base import Transformer
@@ -84,8 +84,7 @@ class MaskedAutoregressive(conditioned.ByConditioner):
 
     def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
         self._kept_order.check(self.conditioner)
-        ndims = len(self.condition_shape or ())
-        value, condition, batch = to_columns(value, condition, ndims)
+        value, condition, batch = self._columns(value, condition)
         if inverse:
             params = self.conditioner.columns(value, condition)
             x, log_det = self.transformer.inverse(value, params)

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows.bijectors._core import conditioned, monotone, stochastic
-from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least, one_of
 from tfp_flows.math import adjoint, ode, traces
 
@@ -144,8 +143,7 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
             `[..., D]`.
         """
         x = tf.convert_to_tensor(x, dtype_hint=self.dtype)
-        ndims = len(self.condition_shape or ())
-        columns, condition, batch = to_columns(x, condition, ndims)
+        columns, condition, batch = self._columns(x, condition)
         time = tf.cast(time, x.dtype)
         time = time if time.shape.rank == 0 else tf.reshape(time, [-1])
         return batch.events(self.network.linearized(columns, time, condition)[0])
@@ -165,8 +163,7 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
             inverse: Whether to go from `stop` to `start`.
         """
         x = tf.convert_to_tensor(x, dtype_hint=self.dtype)
-        ndims = len(self.condition_shape or ())
-        columns, condition, batch = to_columns(x, condition, ndims)
+        columns, condition, batch = self._columns(x, condition)
         y, parts, count = self._solve(columns, condition, inverse=inverse, costs=True)
         log_det, kinetic, jacobian = map(batch.scalars, parts)
         return Path(batch.events(y), log_det, kinetic, jacobian, batch.scalars(count))
@@ -240,7 +237,6 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        ndims = len(self.condition_shape or ())
-        columns, condition, batch = to_columns(value, condition, ndims)
+        columns, condition, batch = self._columns(value, condition)
         end, (log_det,), _ = self._solve(columns, condition, inverse=inverse)
         return batch.events(end), batch.scalars(log_det)

@@ -11,8 +11,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _checks
-from tfp_flows._types import TensorLike
-from tfp_flows.bijectors._core import arguments, base, monotone
+from tfp_flows._types import Given, Pair, TensorLike
+from tfp_flows.bijectors._core import arguments, base, conditioned, monotone
 from tfp_flows.bijectors._core.parameters import Option, Parameter, one_of
 from tfp_flows.bijectors._core.properties import FIXED, POSITIVE
 from tfp_flows.math.splines import rational_quadratic
@@ -24,7 +24,7 @@ __all__ = ["RationalQuadraticSpline"]
 _REMEDY = "Use from_unconstrained."
 
 
-class RationalQuadraticSpline(base.Bijector):
+class RationalQuadraticSpline(conditioned.EitherWay, base.Bijector):
     """Monotone rational-quadratic spline on each scalar, with a choice of tails.
 
     Both directions are closed forms of equal cost. Values, log-dets and gradients are
@@ -184,7 +184,8 @@ class RationalQuadraticSpline(base.Bijector):
             return tables[0], tables[1], tf.concat([one, one], axis=0)
         return tables[0], tables[1], spline_tails.all_slopes(inner, self.tails)
 
-    def _apply(self, value: tf.Tensor, *, inverse: bool) -> tuple:
+    def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
+        del condition
         x_knots, y_knots, slopes = self._knots()
         # Parameter batches align with the input from the right, behind the bin axis.
         rank = max(value.shape.rank, *(t.shape.rank - 1 for t in (x_knots, slopes)))
@@ -197,12 +198,6 @@ class RationalQuadraticSpline(base.Bijector):
         return spline_tails.apply_spline(
             value, x_knots, y_knots, slopes, self.tails, inverse=inverse
         )
-
-    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._apply(x, inverse=False)
-
-    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._apply(y, inverse=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows._types import DType
-from tfp_flows.bijectors._core import base, monotone
+from tfp_flows._types import DType, Given, Pair
+from tfp_flows.bijectors._core import base, conditioned, monotone
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least
 from tfp_flows.bijectors.gaussianization import marginal_spline
 
 __all__ = ["RadialGaussianize"]
 
 
-class RadialGaussianize(base.Bijector):
+class RadialGaussianize(conditioned.EitherWay, base.Bijector):
     """Give the radius of spherical data another distribution, keep the direction.
 
     `y = x * exp(S(r) - r)` with `r = log(norm(x))` and a monotone spline `S`. The
@@ -70,7 +70,8 @@ class RadialGaussianize(base.Bijector):
             spline = marginal_spline.MarginalSpline.trainable(1, num_bins, dtype=dtype)
             return cls(spline, size, name=name)
 
-    def _scaled(self, value: tf.Tensor, *, inverse: bool) -> tuple:
+    def _either(self, value: tf.Tensor, condition: Given, *, inverse: bool) -> Pair:
+        del condition
         kind = value.dtype.as_numpy_dtype
         # Below, the radius counts as this; the map is linear there.
         smallest = kind(np.finfo(kind).tiny) ** kind(0.25)
@@ -89,9 +90,3 @@ class RadialGaussianize(base.Bijector):
         out = value * tf.exp(change)
         log_det = self.event_size * tf.squeeze(change, -1) + log_slope
         return out, log_det
-
-    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._scaled(x, inverse=False)
-
-    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._scaled(y, inverse=True)

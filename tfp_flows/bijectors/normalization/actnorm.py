@@ -6,8 +6,7 @@ from dataclasses import KW_ONLY
 
 import tensorflow as tf
 
-from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors._core import arguments
+from tfp_flows._types import TensorLike
 from tfp_flows.bijectors._core.parameters import Parameter
 from tfp_flows.bijectors.normalization.base import EVENT_NDIMS, PerChannel
 from tfp_flows.math import moments
@@ -57,31 +56,13 @@ class ActNorm(PerChannel):
     event_ndims: int = EVENT_NDIMS
 
     _is_constant_jacobian = True
+    _adapted = ("log_scale", "shift", "offset")
 
-    def adapt(self, y: TensorLike, condition: Condition = None) -> None:
-        """Set the parameters such that `inverse(y)` has mean 0 and deviation 1.
-
-        The statistics are taken in float64. A channel that varies less than the dtype
-        of the data resolves counts as constant and gets scale 1.
-
-        Args:
-            y: Data, `[..., C]` or `[..., H, W, C]`.
-            condition: Not used; accepted so that all maps adapt alike.
-
-        Raises:
-            TypeError: If the parameters are not variables.
-            ValueError: If `y` is not finite or has the wrong shape.
-        """
-        del condition
-        owner = type(self).__name__
-        arguments.require_variables(owner, log_scale=self.log_scale, shift=self.shift)
-        y = tf.convert_to_tensor(y)
-        location, scale = self._statistics(y, self.log_scale)
+    def _set_moments(self, location: tf.Tensor, scale: tf.Tensor) -> None:
         dtype = self.log_scale.dtype
         if self.offset is None:
             self.shift.assign(tf.cast(location, dtype))
         else:
-            arguments.require_variables(owner, offset=self.offset)
             offset, shift = moments.split_location(location, dtype)
             self.offset.assign(offset)
             self.shift.assign(shift)

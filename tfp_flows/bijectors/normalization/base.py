@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import abc
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows._types import DType
+from tfp_flows._types import Condition, DType, TensorLike
 from tfp_flows.bijectors._core import arguments, base, monotone, parameters
 from tfp_flows.math import moments
 from tfp_flows.math.linear import products
@@ -35,12 +36,14 @@ EVENT_NDIMS: Any = parameters.Option(
 class PerChannel(base.Bijector):
     """Base class of maps that scale and shift channels, the last axis of events.
 
-    Subclasses declare a tensor per channel, and `event_ndims`.
+    Subclasses declare a tensor per channel, and `event_ndims`, and list those that data
+    set.
     """
 
     _event = "C"
     _is_increasing = monotone.increasing
     _event_ndims: int
+    _adapted: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def trainable(
@@ -64,6 +67,34 @@ class PerChannel(base.Bijector):
 
     def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
         return {"forward_min_event_ndims": self._event_ndims}
+
+    def adapt(self, y: TensorLike, condition: Condition = None) -> None:
+        """Set the parameters such that `inverse(y)` has mean 0 and deviation 1.
+
+        The statistics are taken in float64. A channel that varies less than the dtype
+        of the data resolves counts as constant and gets scale 1.
+
+        Args:
+            y: Data, `[..., C]` or `[..., H, W, C]`.
+            condition: Not used; accepted so that all maps adapt alike.
+
+        Raises:
+            TypeError: If the parameters are not variables.
+            ValueError: If `y` is not finite or has the wrong shape.
+        """
+        del condition
+        self._require_variables()
+        parameter = getattr(self, self._adapted[0])
+        self._set_moments(*self._statistics(tf.convert_to_tensor(y), parameter))
+
+    def _require_variables(self) -> None:
+        stated = {name: getattr(self, name) for name in self._adapted}
+        given = {name: value for name, value in stated.items() if value is not None}
+        arguments.require_variables(type(self).__name__, **given)
+
+    @abc.abstractmethod
+    def _set_moments(self, location: tf.Tensor, scale: tf.Tensor) -> None:
+        """Set the parameters by location and scale of data, in float64."""
 
     def _axes(self, value: tf.Tensor, argument: str, parameter: Any) -> list[int]:
         """Return the axes of the events of a batch that share one parameter."""

@@ -7,8 +7,7 @@ from dataclasses import KW_ONLY
 import tensorflow as tf
 
 from tfp_flows import _checks, _context
-from tfp_flows._types import Condition, TensorLike
-from tfp_flows.bijectors._core import arguments
+from tfp_flows._types import TensorLike
 from tfp_flows.bijectors._core.parameters import Option, Parameter, at_least
 from tfp_flows.bijectors._core.properties import NOT_NEGATIVE
 from tfp_flows.bijectors.normalization.base import EVENT_NDIMS, PerChannel
@@ -82,33 +81,13 @@ class BatchNorm(PerChannel):
     )
     event_ndims: int = EVENT_NDIMS
 
+    _adapted = ("moving_mean", "moving_variance")
     _of_tensors = False  # an evaluation in training changes the statistics
 
-    def adapt(self, y: TensorLike, condition: Condition = None) -> None:
-        """Set the running statistics to those of data.
-
-        Args:
-            y: Data, `[..., C]` or `[..., H, W, C]`.
-            condition: Not used; accepted so that all maps adapt alike.
-
-        Raises:
-            TypeError: If the statistics are not variables.
-            ValueError: If `y` is not finite or has the wrong shape.
-        """
-        del condition
-        self._require_variables()
-        y = tf.convert_to_tensor(y)
-        mean, deviation = self._statistics(y, self.moving_mean)
+    def _set_moments(self, location: tf.Tensor, scale: tf.Tensor) -> None:
         dtype = self.moving_mean.dtype
-        self.moving_mean.assign(tf.cast(mean, dtype))
-        self.moving_variance.assign(tf.cast(tf.square(deviation), dtype))
-
-    def _require_variables(self) -> None:
-        arguments.require_variables(
-            type(self).__name__,
-            moving_mean=self.moving_mean,
-            moving_variance=self.moving_variance,
-        )
+        self.moving_mean.assign(tf.cast(location, dtype))
+        self.moving_variance.assign(tf.cast(tf.square(scale), dtype))
 
     def _frozen(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the running mean, and the log-derivative of the inverse."""

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import monotone, stochastic
-from tfp_flows.bijectors._core.batch import to_columns
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least
 from tfp_flows.math import contractions, roots
 
@@ -88,14 +87,12 @@ class ResidualBlock(stochastic.Stochastic):
         )
 
     def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
-        ndims = len(self.condition_shape or ())
-        columns, condition, batch = to_columns(x, condition, ndims)
+        columns, condition, batch = self._columns(x, condition)
         y, log_det = self._log_det(columns, condition)
         return batch.events(y), batch.scalars(log_det)
 
     def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
-        ndims = len(self.condition_shape or ())
-        columns, condition, batch = to_columns(y, condition, ndims)
+        columns, condition, batch = self._columns(y, condition)
         given, columns = columns, tf.clip_by_value(columns, -FAR, FAR)
         x = tf.stop_gradient(self._fixed_point(columns, condition))
         # As `roots.attach_derivatives` does for one number.
