@@ -6,8 +6,6 @@ Sylvester maps along several, which a triangular matrix joins: `a + T @ tanh(a)`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import tensorflow as tf
 
 from tfp_flows.math import implicit, roots
@@ -85,8 +83,9 @@ def unbend_triangular(
     """
     value = value + tf.zeros_like(p)
     fixed = [tf.stop_gradient(tensor) for tensor in (value, strict, p, stretch)]
-    a = tf.stop_gradient(_swept(*fixed))
-    return _attached(a, value, strict, p, stretch)
+    a = _swept(*fixed)
+    inputs = value, strict, p, stretch
+    return implicit.solution(a, inputs, _missing, _over_jacobian)
 
 
 def _swept(
@@ -107,37 +106,6 @@ def _swept(
         maximum_iterations=value.shape[-1],
     )
     return a
-
-
-def _attached(a: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
-    """Give a solution all digits and the derivatives of the implicit function.
-
-    As `roots.attach_derivatives` does for one number, with a triangular solve.
-
-    Args:
-        a: Solution, `[..., M]`.
-        *inputs: `value`, `strict`, `p`, `stretch`, see `unbend_triangular`.
-    """
-    fixed = [tf.stop_gradient(tensor) for tensor in inputs]
-    a = tf.stop_gradient(a + _over_jacobian(a, _missing(a, *fixed), *fixed))
-    steps = implicit.steps_wanted(inputs)
-    for step in range(steps):
-        rest = _missing(a, *inputs)
-        # Zero in value: only derivatives are left to mend.
-        rest -= tf.stop_gradient(rest)
-        a += _over_jacobian(a, rest, *(inputs if step else fixed))
-    if steps:
-        return a
-
-    def gradients(
-        upstream: tf.Tensor, a: tf.Tensor, inputs: Sequence[tf.Tensor]
-    ) -> list[tf.Tensor]:
-        by_missing = _over_jacobian(a, upstream, *inputs, adjoint=True)
-        return implicit.pullback(
-            lambda *given: (_missing(a, *given), by_missing), inputs
-        )
-
-    return implicit.attached(a, inputs, gradients)
 
 
 def _missing(

@@ -15,12 +15,57 @@ import tensorflow as tf
 
 from tfp_flows import _graphs, _tapes
 
-__all__ = ["attached", "pullback", "steps_wanted"]
+__all__ = [
+    "attached",
+    "limited",
+    "orders_of",
+    "pullback",
+    "solution",
+    "steps_wanted",
+]
 
 # Steps in forward mode: a persistent tape, which counts as one, may ask for more.
 LEAST_STEPS = 3
 
 Tensors = Sequence[tf.Tensor]
+
+
+def solution(
+    x: tf.Tensor,
+    inputs: Tensors,
+    missing: Callable[..., tf.Tensor],
+    over_jacobian: Callable[..., tf.Tensor],
+) -> tf.Tensor:
+    """Return a known solution of several numbers as a function of its inputs.
+
+    Args:
+        x: Solution to half of the digits of its dtype.
+        inputs: Floating tensors that determine it.
+        missing: Called with a place and the inputs: `-F`, zero at the solution.
+        over_jacobian: Called with a place, a right side, and the inputs; returns the
+            right side divided by the Jacobian of `F`, or with `adjoint=True` by the
+            transpose of it.
+
+    Returns:
+        The solution to all digits, with the derivatives of the implicit function.
+    """
+    fixed = [tf.stop_gradient(tensor) for tensor in inputs]
+    x = tf.stop_gradient(x)
+    x = tf.stop_gradient(x + over_jacobian(x, missing(x, *fixed), *fixed))
+    steps = steps_wanted(inputs)
+    for step in range(steps):
+        rest = missing(x, *inputs)
+        # Zero in value: only derivatives are left to mend.
+        rest -= tf.stop_gradient(rest)
+        x += over_jacobian(x, rest, *(inputs if step else fixed))
+    if steps:
+        return limited(x, inputs, orders_of(steps, inputs))
+
+    def gradients(upstream: tf.Tensor, x: tf.Tensor, inputs: Tensors) -> Tensors:
+        by_missing = over_jacobian(x, upstream, *inputs, adjoint=True)
+        return pullback(lambda *given: (missing(x, *given), by_missing), inputs)
+
+    return attached(x, inputs, gradients)
 
 
 def attached(
@@ -96,3 +141,42 @@ def steps_wanted(inputs: Tensors) -> int:
         return 0
     orders = sum(_tapes.count(tensor) or 0 for tensor in inputs)
     return max(LEAST_STEPS, (orders + 1).bit_length())
+
+
+def orders_of(steps: int, inputs: Tensors) -> int:
+    """Return how many orders of tapes are right behind steps of Newton."""
+    return 2**steps - 1 - _tapes.count_accumulators(inputs)
+
+
+def limited(value: tf.Tensor, inputs: Tensors, orders: int) -> tf.Tensor:
+    """Return a value whose derivatives above some order raise, by tapes.
+
+    Args:
+        value: What derivatives of so many orders are right of.
+        inputs: Floating tensors that count.
+        orders: How many.
+
+    Raises:
+        NotImplementedError: When a derivative of a higher order is taken.
+    """
+    return value + _nothing([value], inputs, orders)[0]
+
+
+def _nothing(likes: Tensors, inputs: Tensors, orders: int) -> Tensors:
+    """Return zeros, of as many derivatives."""
+
+    @tf.custom_gradient
+    def zeros(*tensors: tf.Tensor) -> tuple[Tensors, Callable]:
+        def gradient(*_: tf.Tensor) -> Tensors:
+            if not orders:
+                msg = (
+                    "No derivative of so high an order can be had here. Open one tape "
+                    "for each order, each inside the one before, and none that is "
+                    "persistent, in eager mode."
+                )
+                raise NotImplementedError(msg)
+            return _nothing(tensors, tensors, orders - 1)
+
+        return [tf.zeros_like(tensor) for tensor in likes], gradient
+
+    return zeros(*(tf.identity(tensor) for tensor in inputs))

@@ -17,9 +17,13 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _tapes
+from tfp_flows.math import implicit
+
 __all__ = ["antiderivative", "mean", "nodes", "rule"]
 
-# An interval of length zero has derivatives: so many nodes give those of order 6.
+# An interval of length zero has derivatives: so many nodes give those of order 6, and
+# each further one of two more.
 LOCAL_NODES = 3
 
 
@@ -53,9 +57,10 @@ def antiderivative(
     """Integrate a positive function from `start` to `x`.
 
     The value is that of the rule. Its derivatives by `x` are those of the integral
-    itself, the integrand and its derivatives, up to order 6, in reverse and in forward
-    mode: to the integral up to a copy of `x` that counts as fixed, one from there to
-    `x` is added, whose value is 0.
+    itself, the integrand and its derivatives, in reverse and in forward mode: to the
+    integral up to a copy of `x` that counts as fixed, one from there to `x` is added,
+    whose value is 0. They are right to order 6, and to as many as tapes and
+    accumulators are open; those above raise `NotImplementedError`.
 
     Args:
         log_integrand: Takes nodes `[N, ...]` and returns the log of the function there.
@@ -67,8 +72,11 @@ def antiderivative(
         The integral and the log of its derivative, `[...]`.
     """
     fixed = tf.stop_gradient(x)
-    places = [nodes(fixed, start, num_nodes), nodes(x, fixed, LOCAL_NODES), x[None]]
-    sizes = [num_nodes, LOCAL_NODES, 1]
+    count = max(LOCAL_NODES, ((_tapes.count(x) or 0) + 1) // 2)
+    places = [nodes(fixed, start, num_nodes), nodes(x, fixed, count), x[None]]
+    sizes = [num_nodes, count, 1]
     whole, local, here = tf.split(log_integrand(tf.concat(places, 0)), sizes)
     value = (fixed - start) * mean(tf.exp(whole), num_nodes)
-    return value + (x - fixed) * mean(tf.exp(local), LOCAL_NODES), here[0]
+    value += (x - fixed) * mean(tf.exp(local), count)
+    orders = 2 * count - _tapes.count_accumulators([x])
+    return implicit.limited(value, [x], orders), here[0]

@@ -300,7 +300,8 @@ def attach_derivatives(
         x = _polished(function, x, *(tf.stop_gradient(tensor) for tensor in inputs))
     steps = implicit.steps_wanted(inputs)
     if steps:
-        return _stepped(function, x, target, parameters, steps)
+        x = _stepped(function, x, target, parameters, steps)
+        return implicit.limited(x, inputs, implicit.orders_of(steps, inputs))
 
     def gradients(
         upstream: tf.Tensor, x: tf.Tensor, inputs: Sequence[tf.Tensor]

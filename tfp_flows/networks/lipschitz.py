@@ -136,14 +136,22 @@ class LipschitzMLP(base.Conditioner):
     ) -> tf.Tensor:
         return self._passed(weights, x, condition)[0]
 
+    def read(self) -> list[tf.Tensor]:
+        """Return the weights as tensors, for `linearized`."""
+        return [tf.convert_to_tensor(weight) for weight in self._weights]
+
     def linearized(
-        self, x: tf.Tensor, condition: tf.Tensor | None = None
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None = None,
+        weights: Sequence[tf.Tensor] | None = None,
     ) -> tuple[tf.Tensor, Push]:
         """Return the value at columns, and what their Jacobians make of directions.
 
         Args:
             x: Inputs, `[D, N]`.
             condition: Conditions, `[C, N]`, or `None`.
+            weights: What `read` returned, or others in their place.
 
         Returns:
             The value `[D, N]`, and a function from `[D, K, N]` to `[D, K, N]`: the
@@ -151,9 +159,8 @@ class LipschitzMLP(base.Conditioner):
         """
         inner = tf.clip_by_value(x, -base.FAR_INPUT, base.FAR_INPUT)
         inverse = tf.math.rsqrt(1.0 + tf.square(inner / base.INPUT_BOUND))
-        value, steps = self._passed(
-            self._named(self._weights), inner * inverse, condition
-        )
+        named = self._named(self._weights if weights is None else weights)
+        value, steps = self._passed(named, inner * inverse, condition)
         bound_slope = inverse * inverse * inverse
 
         def push(directions: tf.Tensor) -> tf.Tensor:

@@ -54,6 +54,7 @@ from tfp_flows.testing.gradients import (
     check_tracked_variables,
     perturbed,
 )
+from tfp_flows.testing.high_orders import check_high_derivatives
 from tfp_flows.testing.log_dets import (
     check_log_det,
     check_mass,
@@ -142,6 +143,7 @@ __all__ = [
     "check_flow_xla_gradients",
     "check_forward_mode",
     "check_fresh_after_update",
+    "check_high_derivatives",
     "check_huge_inputs",
     "check_identity",
     "check_infinite_inputs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 from tfp_flows._types import Given, Pair
 from tfp_flows.bijectors._core import monotone, stochastic
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least
-from tfp_flows.math import contractions, roots
+from tfp_flows.math import contractions, implicit, roots
 
 __all__ = ["ResidualBlock"]
 
@@ -62,7 +63,7 @@ class ResidualBlock(stochastic.Stochastic):
 
     def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
         network = self.network
-        if not hasattr(network, "linearized"):
+        if not hasattr(network, "linearized") or not hasattr(network, "read"):
             msg = (
                 "`network` must state a bound of its slope, as networks.LipschitzMLP "
                 f"does, got a `{type(network).__name__}`. Use that one."
@@ -94,21 +95,36 @@ class ResidualBlock(stochastic.Stochastic):
     def _inverse_and_log_det(self, y: tf.Tensor, condition: Given = None) -> Pair:
         columns, condition, batch = self._columns(y, condition)
         given, columns = columns, tf.clip_by_value(columns, -FAR, FAR)
-        x = tf.stop_gradient(self._fixed_point(columns, condition))
-        # As `roots.attach_derivatives` does for one number.
-        missing, matrix = self._missing(x, columns, condition)
-        fixed = tf.stop_gradient(matrix)
-        x += contractions.log_det_and_solution(fixed, missing)[1]
-        missing, matrix = self._missing(x, columns, condition)
-        missing -= tf.stop_gradient(missing)
-        x += contractions.log_det_and_solution(matrix, missing)[1]
+        x = self._attached(self._fixed_point(columns, condition), columns, condition)
         log_det = self._log_det(x, condition)[1]
         return batch.events(x + (given - columns)), batch.scalars(-log_det)
 
-    def _missing(self, x: tf.Tensor, y: tf.Tensor, condition: Given) -> Pair:
-        """Return `y - x - g(x)`, and the Jacobian of `x + g(x)`."""
-        value, push = self.network.linearized(x, condition)
-        return y - x - value, contractions.jacobian(push, x)
+    def _attached(self, x: tf.Tensor, y: tf.Tensor, condition: Given) -> tf.Tensor:
+        """Return the `x` with `x + g(x) = y` as a function of what it depends on."""
+        conditions = [] if condition is None else [condition]
+        split = len(conditions)
+
+        def linearized(x: tf.Tensor, given: Sequence[tf.Tensor]) -> Any:
+            condition = given[0] if split else None
+            return self.network.linearized(x, condition, given[split:])
+
+        def missing(x: tf.Tensor, y: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+            return y - x - linearized(x, given)[0]
+
+        def over_jacobian(
+            x: tf.Tensor,
+            right: tf.Tensor,
+            _: tf.Tensor,
+            *given: tf.Tensor,
+            adjoint: bool = False,
+        ) -> tf.Tensor:
+            matrix = contractions.jacobian(linearized(x, given)[1], x)
+            if adjoint:
+                matrix = tf.transpose(matrix, [1, 0, 2])
+            return contractions.log_det_and_solution(matrix, right)[1]
+
+        inputs = [y, *conditions, *self.network.read()]
+        return implicit.solution(x, inputs, missing, over_jacobian)
 
     def _fixed_point(self, y: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
         """Return the `x` with `x + g(x) = y`, to half of the digits of its dtype."""
