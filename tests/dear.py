@@ -151,6 +151,14 @@ DEAR: dict[str, dict[str, set[str]]] = {
             "orthogonal",
             "spline",
         },
+        # Five evaluations of four tapes within each other.
+        "high_derivatives": {
+            "act_norm",
+            "householder",
+            "lu",
+            "residual_block",
+            "spline",
+        },
         # Two compilations each.
         "unknown_batch_xla": {"coupling_affine", "elementwise_spline", "act_norm"},
         # TensorFlow traces a function for each operation that it passes forwards.

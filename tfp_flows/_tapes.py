@@ -17,7 +17,6 @@ import tensorflow as tf
 
 __all__ = [
     "count",
-    "count_accumulators",
     "explained",
     "forget",
     "in_forward_mode",
@@ -101,13 +100,6 @@ def _count_all(tensor: tf.Tensor) -> int:
     copy = tf.identity(tensor)
     _record("count", [copy], [tensor], gradient, None)
     return sys.getrefcount(gradient) - before + len(_tangents([tensor])[1])
-
-
-def count_accumulators(tensors: Sequence[tf.Tensor]) -> int:
-    """Return on how many open accumulators the tensor with the most of them is."""
-    if _tangents is None or not is_recording():
-        return 0
-    return max((len(_tangents([tensor])[1]) for tensor in tensors), default=0)
 
 
 def wants_higher_orders(tensors: Sequence[Any]) -> bool:

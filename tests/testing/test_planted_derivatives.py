@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tests.testing import test_planted, test_planted_flows
 from tfp_flows import testing
@@ -35,6 +36,18 @@ def unknown(x):
     return tf.exp(x), gradient
 
 
+@tf.custom_gradient
+def steep(x):
+    """Return `exp(x)`, whose second derivative is right, and the third is not."""
+    y = tf.exp(x)
+
+    @tf.custom_gradient
+    def slope(x):
+        return tf.exp(x), lambda upstream: upstream * tf.stop_gradient(y)
+
+    return y, lambda upstream: upstream * slope(x)
+
+
 def map_with(exponential):
     class Map(test_planted.Planted):
         def _forward_and_log_det(self, x):
@@ -61,6 +74,22 @@ def test_faults_of_maps():
         kind = map_with(exponential)
         testing.check_finite_gradients(testing.BijectorCase(kind.build, (2,)))
         test_planted.must_catch(check, kind.build, match=match)
+
+
+def test_faults_of_third_order():
+    def build(exponential):
+        return lambda _: tfb.Inline(
+            forward_fn=exponential,
+            inverse_fn=tf.math.log,
+            inverse_log_det_jacobian_fn=lambda y: -tf.math.log(y),
+            forward_min_event_ndims=0,
+        )
+
+    testing.check_high_derivatives(testing.BijectorCase(build(tf.exp)))
+    case = testing.BijectorCase(build(steep))
+    testing.check_second_derivatives(case)
+    with pytest.raises(testing.ContractError, match="order 3 of forward along a line"):
+        testing.check_high_derivatives(case)
 
 
 @pytest.mark.slow

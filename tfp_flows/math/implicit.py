@@ -18,7 +18,6 @@ from tfp_flows import _graphs, _tapes
 __all__ = [
     "attached",
     "limited",
-    "orders_of",
     "pullback",
     "solution",
     "steps_wanted",
@@ -59,7 +58,7 @@ def solution(
         rest -= tf.stop_gradient(rest)
         x += over_jacobian(x, rest, *(inputs if step else fixed))
     if steps:
-        return limited(x, inputs, orders_of(steps, inputs))
+        return limited(x, inputs, 2**steps - 1)
 
     def gradients(upstream: tf.Tensor, x: tf.Tensor, inputs: Tensors) -> Tensors:
         by_missing = over_jacobian(x, upstream, *inputs, adjoint=True)
@@ -143,13 +142,10 @@ def steps_wanted(inputs: Tensors) -> int:
     return max(LEAST_STEPS, (orders + 1).bit_length())
 
 
-def orders_of(steps: int, inputs: Tensors) -> int:
-    """Return how many orders of tapes are right behind steps of Newton."""
-    return 2**steps - 1 - _tapes.count_accumulators(inputs)
-
-
 def limited(value: tf.Tensor, inputs: Tensors, orders: int) -> tf.Tensor:
-    """Return a value whose derivatives above some order raise, by tapes.
+    """Return a value whose derivatives above some order raise.
+
+    An accumulator asks for one order as a tape does.
 
     Args:
         value: What derivatives of so many orders are right of.
