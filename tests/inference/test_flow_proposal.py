@@ -10,6 +10,7 @@ from scipy import stats
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import flows, inference
+from tfp_flows.inference.over_base import OverBase
 
 # A target, and a proposal that is wrong in place and in width.
 TARGET = tfd.MultivariateNormalDiag([1.0, -2.0], [0.5, 2.0])
@@ -87,6 +88,37 @@ def test_a_transformed_local_kernel_keeps_densities_of_the_target():
     np.testing.assert_allclose(
         results.target_log_prob, TARGET.log_prob(state), rtol=1e-4, atol=1e-4
     )
+
+
+def test_steps_over_a_bent_base_leave_the_target_as_it_is():
+    bent = tfp.bijectors.Chain(
+        [
+            tfp.bijectors.Shift(tf.constant([0.5, -1.0])),
+            tfp.bijectors.SinhArcsinh(skewness=0.3, tailweight=0.7),
+        ]
+    )
+    local = OverBase(
+        TARGET.log_prob,
+        lambda: bent,
+        lambda log_prob: tfp.mcmc.HamiltonianMonteCarlo(
+            log_prob, tf.constant([0.3, 0.9]), 3
+        ),
+    )
+    first = TARGET.sample(20_000, seed=[5, 6])
+    state, results = first, local.bootstrap_results(first)
+    for seed in range(3):
+        state, results = local.one_step(state, results, seed=[seed, 7])
+    for column, loc, scale in zip(
+        state.numpy().T, [1.0, -2.0], [0.5, 2.0], strict=True
+    ):
+        assert stats.kstest(column, stats.norm(loc, scale).cdf).pvalue > 1e-3
+    assert np.mean(np.any(state != first, axis=-1)) > 0.9
+    values = TARGET.log_prob(tf.identity(state))
+    np.testing.assert_allclose(results.target_log_prob, values, rtol=1e-4, atol=1e-4)
+    kernel = inference.FlowProposal(TARGET.log_prob, WRONG, local)
+    draws, _ = run(kernel, tf.zeros([200, 2]), 60)
+    assert np.abs(draws.mean(axis=0) - [1.0, -2.0]).max() < 0.15
+    assert np.abs(draws.std(axis=0) / [0.5, 2.0] - 1.0).max() < 0.08
 
 
 def test_chains_jump_to_a_mode_that_none_started_in():

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import flows, inference
+from tfp_flows.inference import sampling, starts, targets
+from tfp_flows.inference.tempering import WarmUp
+from tfp_flows.inference.whitened import Whitened
 
 MODEL = tfd.JointDistributionNamed(
     {
@@ -100,6 +104,58 @@ def test_bad_targets_of_jumps_are_named():
         jumps(normal.log_prob, start="none", steps_size=1.0)
     with pytest.raises(ValueError, match="`spread` must be at least 1"):
         jumps(normal.log_prob, start="none", spread=-1.0)
+    with pytest.raises(ValueError, match="`local` must be one of 'base', 'target'"):
+        jumps(normal.log_prob, start="none", local="events")
+
+
+class Warmed:
+    """Stands in for tempering: the share of accepted jumps is by the flow's name."""
+
+    def __init__(self, whitened, built, **options):
+        self.flow = built
+
+    def warm_up(self, states=None):
+        shares = {"RealNVP": self.affine, "NeuralSplineFlow": self.splines}
+        share = shares[type(self.flow).__name__]
+        return WarmUp(3, 10, share, np.zeros([2, 2]))
+
+
+@pytest.mark.parametrize(
+    ("affine", "splines", "kept", "evaluations"),
+    [
+        (0.7, 0.9, flows.RealNVP, 10),
+        (0.4, 0.9, flows.NeuralSplineFlow, 20),
+        (0.4, 0.3, flows.RealNVP, 20),
+    ],
+)
+def test_splines_jump_where_affine_couplings_are_rarely_accepted(
+    affine, splines, kept, evaluations, monkeypatch
+):
+    stand_in = type("Two", (Warmed,), {"affine": affine, "splines": splines})
+    monkeypatch.setattr(sampling, "Tempering", stand_in)
+    normal = tfd.MultivariateNormalDiag([0.0, 0.0])
+    read = targets.read(normal)
+    whitened = Whitened(read, starts.choose(read, "none", 0))
+    found, spent = sampling._warmed_up(whitened, None, 0, {})
+    assert type(found.flow) is kept
+    assert spent == evaluations
+
+
+@pytest.mark.slow
+def test_jumps_and_steps_over_a_base_sample_a_funnel():
+    def funnel(x):
+        return -(x[..., 0] ** 2) / 8.0 - 0.5 * (
+            x[..., 1] ** 2 * tf.exp(-x[..., 0]) + x[..., 0]
+        )
+
+    flow = flows.build("realnvp", 2, num_layers=4, hidden_units=(32,), seed=0)
+    found = inference.sample_posterior(
+        funnel, "flow-mcmc", flow, event_shape=2, num_states=512,
+        num_draws=500, num_chains=16, burn_in=50, seed=0,
+    )  # fmt: skip
+    assert abs(found.draws[..., 0].var() / 4.0 - 1.0) < 0.2
+    assert found.r_hat[0] < 1.05
+    assert found.ess[0] > 500
 
 
 def test_bad_options_are_named():

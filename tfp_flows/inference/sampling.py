@@ -25,9 +25,15 @@ METHODS = ("neutra", "flow-mcmc", "nuts")
 MAX_TREE_DEPTH, ACCEPTANCE, FIRST_STEP = 8, 0.8, 0.3
 # Share of the burn-in in which the step size adapts.
 ADAPTING = 0.8
-# Of "flow-mcmc": the flow, and options with their defaults.
-JUMPING = "nsf"
-JUMP_OPTIONS = {"spread": 5.0, "num_states": 1_024, "local_steps": 1}
+# Of "flow-mcmc": the flow, the one beside it if fewer jumps than this share are
+# accepted, what stands in for both on a line, and options with their defaults.
+JUMPING, BESIDE, ENOUGH, ON_A_LINE = "realnvp", "nsf", 0.6, "nsf"
+JUMP_OPTIONS: dict[str, Any] = {
+    "spread": 5.0,
+    "num_states": 1_024,
+    "local_steps": 1,
+    "local": "base",
+}
 
 
 def sample_posterior(
@@ -52,11 +58,11 @@ def sample_posterior(
     `"neutra"` fits a flow to the target, see `fit_posterior`, and runs the no-U-turn
     sampler over the numbers of the flow's base, in which the target is nearly normal
     however it is bent: the chains put right what the flow has wrong. `"flow-mcmc"` is
-    for modes that lie apart: steps of Hamiltonian Monte Carlo take turns with jumps,
-    draws of a flow that was fitted to chains while these were led from a wide normal
-    distribution to the target, see `FlowProposal`. The flow of the draws is frozen.
-    `"nuts"` runs the no-U-turn sampler relative to a normal distribution near the
-    target. All chains start near one place.
+    for modes that lie apart: steps of Hamiltonian Monte Carlo over the numbers of a
+    flow's base take turns with jumps, draws of the flow. It was fitted to chains while
+    these were led from a wide normal distribution to the target, see `FlowProposal`,
+    and is frozen then. `"nuts"` runs the no-U-turn sampler relative to a normal
+    distribution near the target. All chains start near one place.
 
     Args:
         target: Function of events that returns their log-density up to a constant; or
@@ -64,7 +70,8 @@ def sample_posterior(
             `experimental_pin`.
         method: `"neutra"`, `"flow-mcmc"` or `"nuts"`.
         flow: Flow over vectors `[D]`, or the name of one; by default RealNVP for
-            `"neutra"` and a spline coupling for `"flow-mcmc"`.
+            `"neutra"`; for `"flow-mcmc"`, too, unless fewer than 60 % of its jumps are
+            accepted and more of those of a spline coupling.
         num_draws: Draws of each chain.
         num_chains: Number of chains.
         burn_in: Steps before the draws, which are dropped; the step size of the
@@ -80,8 +87,9 @@ def sample_posterior(
         **options: Of `"neutra"`: further options of `fit_posterior`. Of `"flow-mcmc"`:
             `spread`, the scale of the wide normal distribution in units of the start's
             (5 by default; more finds modes farther off, and takes longer),
-            `num_states`, how many states are led from there (1,024), and
-            `local_steps` before each jump (1).
+            `num_states`, how many states are led from there (1,024), `local_steps`
+            before each jump (1), and `local`, whether these are taken over the numbers
+            of the flow's `"base"` (the default) or over those of the `"target"`.
 
     Returns:
         Draws in the target's own structure, with R-hat, effective sample sizes, shares
@@ -229,9 +237,7 @@ def _jumping(
 ) -> Sampled:
     """Run local steps and jumps of a flow that is fitted to tempered chains first."""
     target = whitened.target
-    built = posterior.flow_for(flow or JUMPING, target, seed)
-    tempering = Tempering(whitened, built, seed=seed, **{**JUMP_OPTIONS, **options})
-    warm = tempering.warm_up()
+    tempering, spent = _warmed_up(whitened, flow, seed, {**JUMP_OPTIONS, **options})
 
     def traced(_: tf.Tensor, results: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return results.is_accepted, results.local_results.log_accept_ratio
@@ -250,10 +256,34 @@ def _jumping(
     return Sampled(
         tf.reshape(vectors, [length.draws, length.chains, -1]),
         gradients=length.draws * each,
-        warm_up_gradients=warm.evaluations + length.burn_in * each,
+        warm_up_gradients=spent + length.burn_in * each,
         acceptance=mean_acceptance(log_ratios[length.burn_in :]),
         jump_acceptance=float(np.mean(jumps[length.burn_in :])),
     )
+
+
+def _warmed_up(
+    whitened: Whitened, flow: flows.Flow | str | None, seed: int, options: Any
+) -> tuple[Tempering, int]:
+    """Return tempering at its end, by the flow whose jumps are accepted most.
+
+    Affine couplings widen and narrow without limit, as funnels do, and take few states
+    to learn; splines follow modes that lie apart.
+    """
+    target = whitened.target
+
+    def tempering(name: flows.Flow | str) -> Tempering:
+        built = posterior.flow_for(name, target, seed)
+        return Tempering(whitened, built, seed=seed, **options)
+
+    first = tempering(flow or (JUMPING if target.size > 1 else ON_A_LINE))
+    warm = first.warm_up()
+    if flow is not None or target.size == 1 or warm.acceptance >= ENOUGH:
+        return first, warm.evaluations
+    beside = tempering(BESIDE)
+    other = beside.warm_up(warm.states)
+    best = beside if other.acceptance > warm.acceptance else first
+    return best, warm.evaluations + other.evaluations
 
 
 def _near_start(whitened: Whitened, length: _Length, seed: int) -> tf.Tensor:

@@ -12,9 +12,13 @@ import tensorflow_probability as tfp
 from tfp_flows import _checks, flows
 from tfp_flows.inference import proposals
 from tfp_flows.inference.flow_proposal import FlowProposal
+from tfp_flows.inference.over_base import OverBase
 from tfp_flows.inference.whitened import Whitened
 
-__all__ = ["Tempering", "WarmUp", "next_power"]
+__all__ = ["LOCAL", "Tempering", "WarmUp", "next_power"]
+
+# Where local steps are taken: over the flow's base, or where the target is.
+LOCAL = ("base", "target")
 
 # Share of effective states that a change of the temperature leaves.
 KEPT = 0.5
@@ -41,11 +45,13 @@ class WarmUp(NamedTuple):
         temperatures: Number of temperatures.
         evaluations: Densities of the target that were computed, most with gradients.
         acceptance: Share of jumps that were accepted at the end.
+        states: Where the states are then, `[N, D]`.
     """
 
     temperatures: int
     evaluations: int
     acceptance: float
+    states: np.ndarray
 
 
 class Tempering:
@@ -62,6 +68,7 @@ class Tempering:
         spread: Scale of the reference, where that of the target's start is 1.
         num_states: Number of states.
         local_steps: Local steps before each jump.
+        local: One of `LOCAL`.
         seed: Int that fixes everything.
     """
 
@@ -73,13 +80,15 @@ class Tempering:
         spread: float,
         num_states: int,
         local_steps: int,
+        local: str,
         seed: int,
     ) -> None:
         _checks.at_least(spread, 1.0, "spread")
         _checks.count(num_states, FEWEST, "num_states")
+        _checks.one_of(local, LOCAL, "local")
         self._whitened, self.flow = whitened, flow
         self._spread, self._count = spread, num_states
-        self._local_steps = local_steps
+        self._local_steps, self._over_base = local_steps, local == "base"
         self._rng = np.random.default_rng(seed)
         dtype = whitened.target.dtype
         self._power = tf.Variable(0.0, trainable=False, dtype=dtype)
@@ -97,12 +106,20 @@ class Tempering:
 
     def kernel(self, log_prob: Any) -> FlowProposal:
         """Return the kernel of a density over vectors relative to the start."""
-        local = tfp.mcmc.HamiltonianMonteCarlo(
-            log_prob,
-            self._step_size,
-            LEAPFROGS,
-            store_parameters_in_results=True,
-        )
+
+        def hamiltonian(log_prob: Any) -> tfp.mcmc.TransitionKernel:
+            return tfp.mcmc.HamiltonianMonteCarlo(
+                log_prob,
+                self._step_size,
+                LEAPFROGS,
+                store_parameters_in_results=True,
+            )
+
+        local = hamiltonian(log_prob)
+        if self._over_base:
+            local = OverBase(
+                log_prob, lambda: self.flow.distribution().bijector, hamiltonian
+            )
         return FlowProposal(log_prob, self.flow, local, local_steps=self._local_steps)
 
     @property
@@ -117,12 +134,34 @@ class Tempering:
         value = self._whitened.log_prob(z)
         return self._power * value + (1.0 - self._power) * self._reference(z)
 
-    def warm_up(self) -> WarmUp:
+    def warm_up(self, states: np.ndarray | None = None) -> WarmUp:
         """Lead states to the target, and leave the flow and the step size there.
+
+        Args:
+            states: Draws of the target, `[N, D]`, if another flow has led some there.
 
         Raises:
             ValueError: If the target is 0 at all states, or too far from the reference.
         """
+        temperatures = 0
+        if states is None:
+            z, temperatures = self._led()
+        else:
+            z = states
+            self._power.assign(1.0)
+            self._refit(z, EPOCHS)
+        acceptance = 0.0
+        for epochs in LAST_EPOCHS:
+            kept = []
+            for _ in range(LAST_RUNS):
+                states, _, acceptance = self._advance(z, 1.0)
+                z = states[-1]
+                kept.append(states)
+            self._refit(np.concatenate(kept), epochs)
+        return WarmUp(temperatures, self.evaluations, acceptance, z)
+
+    def _led(self) -> tuple[np.ndarray, int]:
+        """Return states that have come to the target, and by how many temperatures."""
         shape = (self._count, self._whitened.target.size)
         z = self._spread * self._rng.standard_normal(shape)
         gains = self._gains(z)
@@ -142,15 +181,7 @@ class Tempering:
             self._refit(z, EPOCHS)
             states, gains, _ = self._advance(z, power)
             z = states[-1]
-        acceptance = 0.0
-        for epochs in LAST_EPOCHS:
-            kept = []
-            for _ in range(LAST_RUNS):
-                states, _, acceptance = self._advance(z, power)
-                z = states[-1]
-                kept.append(states)
-            self._refit(np.concatenate(kept), epochs)
-        return WarmUp(temperatures, self.evaluations, acceptance)
+        return z, temperatures
 
     def _gains(self, z: np.ndarray) -> np.ndarray:
         """Return by how much the target's log-density is above the reference's."""
@@ -191,7 +222,8 @@ class Tempering:
     ) -> tuple[np.ndarray, np.ndarray, float]:
         """Return states of all steps, gains of the last, and the share of jumps."""
         dtype = self._power.dtype
-        self._step_size.assign(self._factor * self._scales)
+        scales = np.ones_like(self._scales) if self._over_base else self._scales
+        self._step_size.assign(self._factor * scales)
         seed = tf.constant(self._rng.integers(2**31, size=2), tf.int32)
         states, (values, jumps, local) = self._run(tf.constant(z, dtype), seed)
         self.evaluations += len(z) * (1 + STEPS * self.evaluations_per_step)
