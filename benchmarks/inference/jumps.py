@@ -1,11 +1,13 @@
 """Chains with flows: separate modes, a funnel, a wide Gaussian.
 
-    python benchmarks/inference/jumps.py [--parts NAME ...] [--seeds N] [--smoke]
+    python benchmarks/inference/jumps.py [--parts NAME ...] [--methods NAME ...]
+        [--seeds N] [--smoke]
 
 `ring`: shares of eight Gaussians on a circle by chains that start in one of them, to be
 .125 +- .0075 each. `funnel`: Neal's funnel in ten dimensions, effective draws of its
 log-scale (variance 9) per gradient, beside the no-U-turn sampler with dual averaging;
-once with all gradients of fit and burn-in, and once without. `gaussian`: a hundred
+once with all gradients of fit and burn-in, and once without; `--methods` takes some of
+those beside it. `gaussian`: a hundred
 dimensions whose scales span four orders, effective draws per draw.
 """
 
@@ -33,6 +35,8 @@ from tfp_flows import flows, inference
 SHARE, APART = 0.125, 0.0075
 # Effective draws per gradient, as a multiple of the no-U-turn sampler's.
 WANTED = 5.0
+# Beside the no-U-turn sampler.
+METHODS = ("neutra", "flow-mcmc")
 QUICK: dict[str, Any] = {"num_draws": 20, "num_chains": 4, "burn_in": 10}
 
 
@@ -60,8 +64,9 @@ def funnel(x: tf.Tensor) -> tf.Tensor:
     return -(first**2) / 18.0 - 0.5 * squares - 0.5 * count * first
 
 
-def shares(seed: int, *, quick: bool) -> Iterator[str]:
+def shares(seed: int, methods: Sequence[str], *, quick: bool) -> Iterator[str]:
     """Yield the shares of the modes of the ring."""
+    del methods  # one alone finds the others
     options: dict[str, Any] = {"num_draws": 6_250, "num_chains": 16, "burn_in": 200}
     if quick:
         options = {**QUICK, "num_states": 100, "flow": tiny(2)}
@@ -82,14 +87,14 @@ def shares(seed: int, *, quick: bool) -> Iterator[str]:
     )
 
 
-def log_scale(seed: int, *, quick: bool) -> Iterator[str]:
+def log_scale(seed: int, methods: Sequence[str], *, quick: bool) -> Iterator[str]:
     """Yield effective draws of the funnel's log-scale per gradient."""
     length = {"num_draws": 4_000, "num_chains": 16, "burn_in": 500}
-    options: dict[str, dict[str, Any]] = {"nuts": {}, "neutra": {}, "flow-mcmc": {}}
+    options: dict[str, dict[str, Any]] = {"nuts": {}} | {name: {} for name in methods}
     if quick:
         length = QUICK
+        options = {"nuts": {}}
         options["neutra"] = {"steps": 3, "draws": 100, "flow": tiny(10)}
-        del options["flow-mcmc"]  # on the ring, too
     rates: dict[str, float] = {}
     for method, given in options.items():
         begin = time.process_time()
@@ -112,8 +117,9 @@ def log_scale(seed: int, *, quick: bool) -> Iterator[str]:
         )
 
 
-def gaussian(seed: int, *, quick: bool) -> Iterator[str]:
+def gaussian(seed: int, methods: Sequence[str], *, quick: bool) -> Iterator[str]:
     """Yield effective draws of an ill-conditioned Gaussian."""
+    del methods
     size = 3 if quick else 100
     rng = np.random.default_rng(seed)
     rotation = np.linalg.qr(rng.standard_normal((size, size)))[0]
@@ -140,12 +146,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser: argparse.ArgumentParser = _report.parser(__doc__)
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args(arguments)
     _report.header("Chains with flows: separate modes, a funnel, a wide Gaussian")
     for part in given.parts:
         for seed in range(1 if given.smoke else given.seeds):
-            for line in PARTS[part](seed, quick=given.smoke):
+            for line in PARTS[part](seed, given.methods, quick=given.smoke):
                 print(line, flush=True)
 
 

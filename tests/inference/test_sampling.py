@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import flows, inference
@@ -139,23 +138,6 @@ def test_splines_jump_where_affine_couplings_are_rarely_accepted(
     found, spent = sampling._warmed_up(whitened, None, 0, {})
     assert type(found.flow) is kept
     assert spent == evaluations
-
-
-@pytest.mark.slow
-def test_jumps_and_steps_over_a_base_sample_a_funnel():
-    def funnel(x):
-        return -(x[..., 0] ** 2) / 8.0 - 0.5 * (
-            x[..., 1] ** 2 * tf.exp(-x[..., 0]) + x[..., 0]
-        )
-
-    flow = flows.build("realnvp", 2, num_layers=4, hidden_units=(32,), seed=0)
-    found = inference.sample_posterior(
-        funnel, "flow-mcmc", flow, event_shape=2, num_states=512,
-        num_draws=500, num_chains=16, burn_in=50, seed=0,
-    )  # fmt: skip
-    assert abs(found.draws[..., 0].var() / 4.0 - 1.0) < 0.2
-    assert found.r_hat[0] < 1.05
-    assert found.ess[0] > 500
 
 
 def test_bad_options_are_named():
