@@ -30,6 +30,7 @@ __all__ = [
     "member_scope",
     "on_gpu",
     "plain_seed",
+    "require_eager",
     "training_scope",
     "values_scope",
     "wants_values",
@@ -146,6 +147,23 @@ def member() -> Member | None:
 def on_gpu() -> bool:
     """Return whether TensorFlow computes on a GPU."""
     return bool(tf.config.list_logical_devices("GPU"))
+
+
+def require_eager(owner: str) -> None:
+    """Raise if a call is being traced, whose numbers are then not known yet.
+
+    Args:
+        owner: What is called.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if not tf.executing_eagerly():
+        msg = (
+            f"`{owner}` must be called outside of a `tf.function`: it trains, or reads "
+            "numbers, while it runs. Call it first, and use what it returns inside."
+        )
+        raise ValueError(msg)
 
 
 def generator(seed: Any = None) -> np.random.Generator:

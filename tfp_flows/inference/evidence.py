@@ -135,6 +135,7 @@ def evidence(
         Fruehwirth-Schnatter (2004). Estimating Marginal Likelihoods Using Bridge
         Sampling Techniques. https://doi.org/10.1111/j.1368-423X.2004.00125.x
     """
+    _context.require_eager("evidence")
     if event_shape is None and not tf.nest.is_nested(draws):
         event_shape = tuple(np.shape(draws)[1:])
     first = tf.nest.flatten(draws)[0]

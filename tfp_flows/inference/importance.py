@@ -251,6 +251,7 @@ def importance_sample(
         >>> found.resample(5, seed=0).shape
         (5, 1)
     """
+    _context.require_eager("importance_sample")
     drawn_from = proposals.density(proposal)
     if event_shape is None and isinstance(drawn_from.event_shape, tf.TensorShape):
         event_shape = tuple(drawn_from.event_shape)

@@ -132,6 +132,7 @@ def integrate(
         Lepage (1978). A New Algorithm for Adaptive Multidimensional Integration.
         https://doi.org/10.1016/0021-9991(78)90004-9, for rounds and chi-square
     """
+    _context.require_eager("integrate")
     _checks.function(function, "function")
     _checks.count(dims, 1, "dims")
     _checks.count(evaluations, FEWEST, "evaluations")

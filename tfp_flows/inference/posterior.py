@@ -118,6 +118,7 @@ def fit_posterior(
         >>> posterior.sample(5, seed=1)["rate"].shape.as_list()
         [5]
     """
+    _context.require_eager("fit_posterior")
     _checks.one_of(start, starts.STARTS, "start")
     _checks.verbosity(verbose)
     counts = {"steps": steps, "restarts": restarts, "draws": draws}

@@ -115,6 +115,7 @@ def sample_posterior(
         Gabrie, Rotskoff, Vanden-Eijnden (2022). Adaptive Monte Carlo Augmented with
         Normalizing Flows. https://arxiv.org/abs/2105.12603
     """
+    _context.require_eager("sample_posterior")
     _checks.one_of(method, METHODS, "method")
     _checks.verbosity(verbose)
     for name, value in {"num_draws": num_draws, "num_chains": num_chains}.items():

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfp_flows import _stopped, flows
+from tfp_flows import _context, _stopped, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.flows._model import workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
@@ -168,6 +168,7 @@ def fit(
         >>> flow.sample(3, seed=1).shape.as_list()
         [3, 2]
     """
+    _context.require_eager("fit")
     begun = time_of_process()
     garbage.collect()
     words.refuse_foreign(options)

@@ -88,6 +88,7 @@ class Estimator(abc.ABC):
             ValueError: If shapes do not fit, fewer than 50 simulations are valid, or
                 the prior has no density at some parameters.
         """
+        _context.require_eager(f"{type(self).__name__}.fit")
         found = Simulations.read(self.parameters, theta, x)
         self.x_shape, self.invalid = found.x.shape[1:], found.invalid
         self._learn(found, settings)

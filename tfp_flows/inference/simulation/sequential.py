@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows._types import Seed, TensorLike
 from tfp_flows.inference.simulation import base, simulate
 from tfp_flows.inference.simulation.nle import NLE
@@ -111,6 +111,7 @@ def sequential(
         Papamakarios, Sterratt, Murray (2019). Sequential Neural Likelihood.
         https://arxiv.org/abs/1805.07226, algorithm 1
     """
+    _context.require_eager("sequential")
     _checks.one_of(method, tuple(METHODS), "method")
     _checks.count(rounds, 1, "rounds")
     _checks.count(simulations, 50, "simulations")

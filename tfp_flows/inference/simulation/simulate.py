@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _files
+from tfp_flows import _checks, _context, _files
 from tfp_flows._types import Seed
 from tfp_flows.datasets import archives
 from tfp_flows.inference.simulation import base
@@ -73,6 +73,7 @@ def simulate(
         >>> theta.shape, x.shape
         ((100,), (100, 3))
     """
+    _context.require_eager("simulate")
     parameters = Parameters(prior)
     _checks.count(n, 1, "n")
     _checks.count(workers, 1, "workers")
