@@ -14,6 +14,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks, _context, flows
 from tfp_flows.inference import proposals
+from tfp_flows.inference.kernels import Kernel
 from tfp_flows.training.data.batches import shuffled
 
 __all__ = ["FlowProposal", "FlowProposalResults"]
@@ -55,18 +56,7 @@ class _IndependentResults(NamedTuple):
     proposal_log_prob: tf.Tensor
 
 
-class _Kernel(tfp.mcmc.TransitionKernel):
-    """A kernel that states what it was built with."""
-
-    _parameters: dict[str, Any]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What it was built with."""
-        return self._parameters
-
-
-class _Independent(_Kernel):
+class _Independent(Kernel):
     """Proposes draws of a density, wherever the chains are.
 
     Args:
@@ -124,7 +114,7 @@ class _Independent(_Kernel):
         return _IndependentResults(tf.zeros_like(value), value, log_q)
 
 
-class FlowProposal(_Kernel):
+class FlowProposal(Kernel):
     """Steps of a local kernel, then a Metropolis test of a draw of a flow.
 
     A draw of the flow `q` does not depend on where a chain is: it jumps to any mode
@@ -200,11 +190,6 @@ class FlowProposal(_Kernel):
         self._size = int(shape[0])
         self._log_prob = target_log_prob_fn
         self._compiled = False
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether it leaves the target as it is."""
-        return True
 
     def _density(self) -> tfd.Distribution:
         return proposals.density(self._parameters["flow"], "flow")

@@ -9,6 +9,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
+from tfp_flows.inference.kernels import Kernel
+
 __all__ = ["OverBase", "OverBaseResults"]
 
 LogProb = Callable[[tf.Tensor], tf.Tensor]
@@ -30,7 +32,7 @@ class OverBaseResults(NamedTuple):
     inner_results: Any
 
 
-class OverBase(tfp.mcmc.TransitionKernel):
+class OverBase(Kernel):
     """A kernel over the numbers of a flow's base, for states of its events.
 
     The flow has unbent the target there, so that one step size suits everywhere. The
@@ -60,16 +62,6 @@ class OverBase(tfp.mcmc.TransitionKernel):
             bijector,
             kernel,
         )
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether it leaves the target as it is."""
-        return True
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What it was built with."""
-        return self._parameters
 
     def _over(self, bijector: tfb.Bijector) -> tfp.mcmc.TransitionKernel:
         def log_prob(z: tf.Tensor) -> tf.Tensor:
