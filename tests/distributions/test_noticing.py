@@ -96,3 +96,26 @@ def test_statistics_without_a_closed_form_point_to_draws(name):
 def test_statistics_with_a_closed_form_are_those_of_tfp():
     one = flows.build("linear", (), seed=0).distribution()
     np.testing.assert_allclose(one.quantile(0.5), 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["log_prob", "sample", "log_cdf"])
+@pytest.mark.parametrize("condition_shape", [None, 1])
+def test_arguments_that_nothing_uses_are_refused(method, condition_shape):
+    flow = small.build("linear", 2, condition_shape)
+    condition = None if condition_shape is None else tf.zeros([1])
+    ask = getattr(flow.distribution(condition), method)
+    argument = 3 if method == "sample" else X
+    with pytest.raises(TypeError, match=r"`condition` must .* has its condition"):
+        ask(argument, condition=tf.ones([3, 1]))
+    with pytest.raises(TypeError, match=r"`context` must be .* would not be used"):
+        ask(argument, context=tf.ones([3, 1]))
+
+
+@pytest.mark.parametrize("name", ["maf", "mixture", "any-order", "symmetric"])
+def test_events_of_another_shape_are_named_as_they_are_given(name):
+    density = small.build(name).distribution()
+    with pytest.raises(ValueError, match=r"`value` must have trailing shape \(2,\)"):
+        density.log_prob(X[:, :1])
+    assert density.log_prob(X[:, None], name="asked").shape == [3, 1]
+    with pytest.raises(NotImplementedError, match="no closed form"):
+        density.mean(name="asked")

@@ -7,9 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows import _arrays, _findings
+from tfp_flows import _arrays, _checks, _findings
+from tfp_flows._types import Seed
 
-__all__ = ["Noticing"]
+__all__ = ["Noticing", "passed_on"]
 
 # What TFP says where it has no closed form.
 OF_TFP = "is not implemented"
@@ -21,8 +22,36 @@ BY_DRAWS = {
     "mode": "Climb log_prob from several draws, sample(n).",
 }
 
+# What TFP passes on to the density and to the map inside another one.
+PASSED_ON = ("distribution_kwargs", "bijector_kwargs")
+
 # Whether a density that holds another one has looked at the values already.
 _looked = contextvars.ContextVar("tfp_flows_looked", default=False)
+
+
+def passed_on(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what goes to the density inside, and what to the map, as TFP does.
+
+    Args:
+        kwargs: Of a method, beside those that TFP names.
+
+    Raises:
+        TypeError: If there is another one: TFP's `TransformedDistribution` leaves it
+            unused, without a word.
+    """
+    for word in kwargs:
+        if word not in PASSED_ON:
+            remedy = f"Leave it out: it would not be used. TFP passes {PASSED_ON} on."
+            if word == "condition":
+                remedy = (
+                    "A density has its condition already: take another one of "
+                    "`flow.distribution(condition)`, or ask the flow, which has "
+                    "`log_prob(x, condition)` and `sample(n, condition)`."
+                )
+            msg = f"`{word}` must be an argument of this density, which has none. "
+            raise TypeError(msg + remedy)
+    density, bijector = (kwargs.get(word, {}) for word in PASSED_ON)
+    return density, bijector
 
 
 class Noticing:
@@ -43,11 +72,16 @@ class Noticing:
         if not self.takes_gaps and self.event_shape.rank is not None:
             _findings.notice_missing(value, self.event_shape.rank)
 
-    def _call_on(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def _call_on(self, name: str, value: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method of TFP on a value in the dtype of the density."""
+        passed_on({k: v for k, v in kwargs.items() if k != "name"})
         is_dense = isinstance(value, (tf.Tensor, tf.Variable))
         if not is_dense or not value.dtype.is_floating:
             value = _arrays.as_tensor(value, self.dtype, "value")
+        if self.event_shape.is_fully_defined():
+            event_shape = tuple(self.event_shape.as_list())
+            owner = f"`{type(self).__name__}`"
+            _checks.require_trailing(value.shape, event_shape, "value", owner)
         if not _looked.get():
             self._notice(value)
         token = _looked.set(True)
@@ -60,6 +94,17 @@ class Noticing:
         """Return the log-density, as in TFP; integers keep their digits."""
         return self._call_on("log_prob", value, *args, **kwargs)
 
+    def sample(
+        self,
+        sample_shape: Any = (),
+        seed: Seed = None,
+        name: str = "sample",
+        **kwargs: Any,
+    ) -> Any:
+        """Return samples, as in TFP."""
+        passed_on(kwargs)
+        return super().sample(sample_shape, seed, name, **kwargs)  # type: ignore[misc]
+
     def prob(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the density, as in TFP; integers keep their digits."""
         return self._call_on("prob", value, *args, **kwargs)
@@ -68,7 +113,7 @@ class Noticing:
         """Return the distribution function, as in TFP; integers keep their digits."""
         return self._call_on("cdf", value, *args, **kwargs)
 
-    def _or_by_draws(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def _or_by_draws(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         """Return a statistic where TFP has a closed form, or say how to have it.
 
         Raises:

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks
 from tfp_flows.bijectors import composition
 from tfp_flows.distributions.naming import Named
-from tfp_flows.distributions.noticing import Noticing
+from tfp_flows.distributions.noticing import Noticing, passed_on
 from tfp_flows.distributions.pickling import Picklable
 from tfp_flows.math.support import without_mass_at_infinity
 
@@ -45,6 +45,7 @@ class FlowDistribution(Named, Picklable, Noticing, tfd.TransformedDistribution):
             distribution,
             bijector,
             validate_args=validate_args,
+            kwargs_split_fn=passed_on,
             parameters=parameters,
             name=name or type(self).__name__,
         )
