@@ -22,7 +22,10 @@ PAGES += [
     for name in ("migration", "choosing", "promises", "sharp_bits", "theory")
 ]
 # Pages that train for long: their code runs with an epoch for each fit.
-TRAINED = [DOCS / f"{name}.md" for name in ("bayesian_networks", "vaes")]
+TRAINED = [
+    DOCS / f"{name}.md"
+    for name in ("bayesian_networks", "conditionals", "tables", "vaes")
+]
 
 
 def blocks_of(page):

@@ -1,6 +1,7 @@
 """Calibration: wrong levels are mended, right ones stay, sets hold what they say."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from scipy import integrate, stats
@@ -13,9 +14,9 @@ from tfp_flows.distributions import Recalibrated
 SPLINE = recalibration._fitted(stats.beta(3, 2).ppf((np.arange(200) + 0.5) / 200), 1.0)
 
 
-def linear(scale):
+def linear(scale, dtype="float64"):
     """Return a flow of numbers that is a normal of mean 0 and this deviation."""
-    flow = tfpf.flows.build("linear", (), 1, dtype="float64", base="normal", seed=0)
+    flow = tfpf.flows.build("linear", (), 1, dtype=dtype, base="normal", seed=0)
     rows = scale * stats.norm.ppf((np.arange(500) + 0.5) / 500)
     flow.adapt(rows, np.zeros([500, 1]) + np.arange(500)[:, None] % 2)
     return flow
@@ -91,3 +92,53 @@ def test_few_rows_and_other_flows_are_refused():
         tfpf.calibrate(tfpf.flows.build("linear", 2), *rows(60, 0))
     with pytest.raises(ValueError, match="must be finite"):
         tfpf.calibrate(linear(1.0), np.full(60, np.nan), rows(60, 0)[1])
+
+
+def test_sets_of_highest_density_come_from_flows_in_float32():
+    better = tfpf.calibrate(linear(1.0, "float32"), *rows(200, 0))
+    (ends,) = better.highest_density([[0.0]])
+    np.testing.assert_allclose(ends[[0, -1], [0, 1]], [-1.645, 1.645], atol=0.35)
+
+
+@pytest.fixture(scope="module")
+def of_columns():
+    """Return what is calibrated, of a target that follows one of two columns."""
+    rng = np.random.default_rng(0)
+    given = pd.DataFrame({"a": rng.uniform(-1, 1, 300), "b": rng.uniform(5, 9, 300)})
+    y = 3.0 * given["a"].to_numpy() + 0.3 * rng.normal(size=300)
+    flow, _ = tfpf.fit("linear", y[:200], given[:200], epochs=3, seed=0, verbose=0)
+    return tfpf.calibrate(flow, y[200:], given[200:]), given[:4], y[:4]
+
+
+def test_columns_of_a_frame_are_taken_by_their_names(of_columns):
+    better, given, y = of_columns
+    turned = given[["b", "a"]]
+    for found in (
+        lambda c: better.interval(c),
+        lambda c: better.quantile([0.1, 0.5], c),
+        lambda c: np.concatenate(better.highest_density(c)),
+        lambda c: better.cdf(y, c),
+        lambda c: better.log_prob(y, c),
+    ):
+        np.testing.assert_array_equal(found(turned), found(given))
+
+
+def test_one_condition_is_one_row(of_columns):
+    better, given, _ = of_columns
+    wanted = better.interval(given)[:1]
+    first = given.iloc[0]
+    for one in (dict(first), first.to_numpy()):
+        np.testing.assert_allclose(better.interval(one), wanted, atol=1e-5)
+    assert better.interval(np.zeros([0, 2])).shape == (0, 2)
+
+
+def test_conditions_and_levels_that_are_none_are_named(of_columns):
+    better, given, y = of_columns
+    with pytest.raises(ValueError, match=r"shape \(N, 2\), one row .* got \(3, 5\)"):
+        better.interval(np.zeros([3, 5]))
+    with pytest.raises(ValueError, match="NaN or infinity in row 2"):
+        better.quantile(0.5, [[0.0, 6.0], [np.nan, 6.0]])
+    with pytest.raises(ValueError, match="`levels` must be from 0 to 1"):
+        better.quantile([0.5, 5.0], given)
+    with pytest.raises(ValueError, match="one number for each condition"):
+        better.log_prob(y[:1], given)

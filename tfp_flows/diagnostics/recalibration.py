@@ -76,15 +76,24 @@ class Calibrated:
 
     def log_prob(self, x: TensorLike, condition: Condition) -> np.ndarray:
         """Return the calibrated log-density of each row, `[N]`."""
-        return _by_rows(
-            lambda x, c: self.distribution(c).log_prob(x), condition, 1, np.asarray(x)
-        )
+        return self._at(lambda x, c: self.distribution(c).log_prob(x), x, condition)
 
     def cdf(self, x: TensorLike, condition: Condition) -> np.ndarray:
         """Return the calibrated distribution function at each row, `[N]`."""
-        return _by_rows(
-            lambda x, c: self.distribution(c).cdf(x), condition, 1, np.asarray(x)
-        )
+        return self._at(lambda x, c: self.distribution(c).cdf(x), x, condition)
+
+    def _at(
+        self, function: Callable[..., Any], x: TensorLike, condition: Condition
+    ) -> np.ndarray:
+        x, condition = self.flow.in_order(x, condition)
+        x, rows = np.asarray(x), _rows(self.flow, condition)
+        if x.shape != (len(rows),):
+            msg = (
+                f"`x` must hold one number for each condition, got shape {x.shape} and "
+                f"{len(rows)} conditions. Repeat the condition for several numbers."
+            )
+            raise ValueError(msg)
+        return _by_rows(function, rows, 1, x)
 
     def quantile(self, levels: Any, condition: Condition) -> np.ndarray:
         """Return calibrated quantiles.
@@ -96,7 +105,11 @@ class Calibrated:
         Returns:
             `[N, k]`.
         """
-        return _quantiles(self.distribution, np.atleast_1d(levels), condition)
+        levels = np.atleast_1d(np.asarray(levels, np.float64))
+        if not np.all((levels >= 0.0) & (levels <= 1.0)):
+            msg = f"`levels` must be from 0 to 1, got {levels}. Pass [0.05, 0.95]."
+            raise ValueError(msg)
+        return _quantiles(self.distribution, levels, _rows(self.flow, condition))
 
     def interval(self, condition: Condition, coverage: float = 0.9) -> np.ndarray:
         """Return central intervals that hold a new row with a probability.
@@ -108,13 +121,14 @@ class Calibrated:
         Returns:
             Lower and upper ends, `[N, 2]`.
         """
+        rows = _rows(self.flow, condition)
         scores = np.sort(np.abs(self.levels - 0.5))
         size = _order_statistic(scores, coverage)
         if size >= 0.5:
-            ends = np.tile([-math.inf, math.inf], [len(_rows(condition)), 1])
+            ends = np.tile([-math.inf, math.inf], [len(rows), 1])
             return ends.astype(np.float64)
         levels = np.array([0.5 - size, 0.5 + size])
-        return _quantiles(self.flow.distribution, levels, condition)
+        return _quantiles(self.flow.distribution, levels, rows)
 
     def highest_density(
         self, condition: Condition, coverage: float = 0.9
@@ -131,13 +145,14 @@ class Calibrated:
         Returns:
             For each row the lower and upper ends of its parts, `[k, 2]`.
         """
+        rows = _rows(self.flow, condition)
         least = -_order_statistic(np.sort(-self.ranks), coverage)
-        grid = _quantiles(self.flow.distribution, _middles(), condition)
+        grid = _quantiles(self.flow.distribution, _middles(), rows)
         found = _by_rows(
             lambda x, c: tf.transpose(
-                self.flow.distribution(c).log_prob(tf.transpose(x))
+                self.flow.distribution(c).log_prob(np.transpose(x))
             ),
-            condition,
+            rows,
             NUM_LEVELS,
             grid,
         )
@@ -181,7 +196,6 @@ def calibrate(flow: flows.Flow, x: TensorLike, condition: Condition) -> Calibrat
         Izbicki, Shimizu, Stern (2022). CD-split and HPD-split.
         https://jmlr.org/papers/v23/20-797.html
     """
-    x, condition = flow.in_order(x, condition)
     if flow.event_shape != () or flow.condition_shape is None:
         msg = (
             "`flow` must be of numbers with a condition, got events of shape "
@@ -189,15 +203,16 @@ def calibrate(flow: flows.Flow, x: TensorLike, condition: Condition) -> Calibrat
             "with targets of shape [n], each of several by itself."
         )
         raise ValueError(msg)
-    x, rows = np.asarray(x, np.float64).reshape(-1), _rows(condition)
+    x, condition = flow.in_order(x, condition)
+    x, rows = np.asarray(x, np.float64).reshape(-1), _rows(flow, condition)
     if len(x) != len(rows) or len(x) < FEWEST:
         msg = (
             f"`x` must hold at least {FEWEST} rows, one for each condition, got "
             f"{len(x)} and {len(rows)} conditions. Hold out more rows."
         )
         raise ValueError(msg)
-    if not (np.isfinite(x).all() and np.isfinite(rows).all()):
-        msg = "`x` and `condition` must be finite. Drop rows with missing values."
+    if not np.isfinite(x).all():
+        msg = "`x` must be finite. Drop rows with missing values."
         raise ValueError(msg)
     spread = flow.spread(x, seed=0) if flow.is_discrete else x
     levels = _by_rows(lambda v, c: _plain(flow, c).cdf(v), rows, 1, np.asarray(spread))
@@ -210,9 +225,31 @@ def _plain(flow: flows.Flow, condition: Condition) -> tfd.Distribution:
     return flow.partial(flow.num_maps, condition)
 
 
-def _rows(condition: Condition) -> np.ndarray:
-    found = np.asarray(condition)
-    return found[:, np.newaxis] if found.ndim == 1 else found
+def _rows(flow: flows.Flow, condition: Condition) -> np.ndarray:
+    """Return conditions as the flow takes them, `[N, *condition_shape]`.
+
+    Raises:
+        ValueError: If they have another shape, or if one is not finite.
+    """
+    _, condition = flow.in_order(np.zeros(1), condition)
+    found, shape = np.asarray(condition), tuple(flow.condition_shape or ())
+    if found.shape == shape:
+        found = found[np.newaxis]
+    if found.shape[1:] != shape:
+        msg = (
+            f"`condition` must have shape (N, {', '.join(map(str, shape))}), one row "
+            f"for each density, got {found.shape}. Pass the columns of the fit."
+        )
+        raise ValueError(msg)
+    inner = tuple(range(1, found.ndim))
+    bad = np.flatnonzero(~np.isfinite(found).all(axis=inner))
+    if bad.size:
+        msg = (
+            f"`condition` must be finite, got NaN or infinity in row {bad[0] + 1}. "
+            "Drop rows with missing values."
+        )
+        raise ValueError(msg)
+    return found
 
 
 def _middles() -> np.ndarray:
@@ -220,15 +257,15 @@ def _middles() -> np.ndarray:
 
 
 def _by_rows(
-    function: Callable[..., Any], condition: Condition, width: int, *arrays: Any
+    function: Callable[..., Any], rows: np.ndarray, width: int, *arrays: Any
 ) -> np.ndarray:
     """Return what a function makes of rows and their conditions, so many at a time."""
-    rows, step = _rows(condition), max(1, POINTS // width)
+    step = max(1, POINTS // width)
     parts = [
         np.asarray(
             function(*(a[i : i + step] for a in arrays), rows[i : i + step]), np.float64
         )
-        for i in range(0, len(rows), step)
+        for i in range(0, max(1, len(rows)), step)
     ]
     return np.concatenate(parts)
 
@@ -236,14 +273,14 @@ def _by_rows(
 def _quantiles(
     distribution: Callable[..., tfd.Distribution],
     levels: np.ndarray,
-    condition: Condition,
+    rows: np.ndarray,
 ) -> np.ndarray:
     def of_rows(rows: np.ndarray) -> Any:
         density = distribution(rows)
         found = density.quantile(tf.constant(levels[:, np.newaxis], density.dtype))
         return tf.transpose(found)
 
-    return _by_rows(of_rows, condition, max(len(levels), 16))
+    return _by_rows(of_rows, rows, max(len(levels), 16))
 
 
 def _ranks(flow: flows.Flow, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
