@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfp_flows import _context, _stopped, flows
 from tfp_flows._types import Condition, TensorLike
-from tfp_flows.flows._model import workers
+from tfp_flows.flows._model import keras_arguments, workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training import budget as budgets
 from tfp_flows.training import cards, garbage, interrupts, report, running, words
@@ -210,7 +210,7 @@ def fit(
         average=average,
         seed=seed,
         jit_compile=jit_compile,
-        callbacks=words.callbacks_of(callbacks),
+        callbacks=keras_arguments.callbacks_of(callbacks),
         verbose=verbose,
         adapt=adapt,
         backup=backup,

@@ -12,7 +12,6 @@ from tfp_flows.flows._model import workers
 from tfp_flows.training.data.request import answers_any
 
 __all__ = [
-    "callbacks_of",
     "default_flow",
     "flow_and_data",
     "one_of",
@@ -55,34 +54,6 @@ def one_of(ours: str, value: Any, theirs: str, other: Any) -> Any:
         msg = f"`{ours}` and `{theirs}` say the same, got both. Give one of them."
         raise ValueError(msg)
     return other if value is None else value
-
-
-def callbacks_of(given: Any) -> tuple[Any, ...]:
-    """Return callbacks of Keras, of which there may be one, several or none.
-
-    Raises:
-        TypeError: If one is a class, or no callback.
-    """
-    if given is None:
-        return ()
-    is_many = isinstance(given, (list, tuple, set)) or (
-        hasattr(given, "__iter__") and not isinstance(given, (str, type, dict))
-    )
-    found = tuple(given) if is_many else (given,)
-    for callback in found:
-        if isinstance(callback, type):
-            msg = (
-                f"`callbacks` must be callbacks, got the class `{callback.__name__}`. "
-                f"Make one of it: callbacks=[{callback.__name__}()]."
-            )
-            raise TypeError(msg)
-        if not hasattr(callback, "set_model"):
-            msg = (
-                f"`callbacks` must be callbacks of Keras, got {callback!r}. Pass for "
-                "example callbacks=[keras.callbacks.TerminateOnNaN()]."
-            )
-            raise TypeError(msg)
-    return found
 
 
 def validation_of(ours: Any, split: float | None, data: Any) -> Any:

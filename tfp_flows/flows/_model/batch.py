@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks
 from tfp_flows._types import Condition, TensorLike
+from tfp_flows.flows._model import keras_arguments
 
 __all__ = ["Batch", "no_data", "read", "unpack"]
 
@@ -67,6 +68,7 @@ def unpack(
     inputs: TensorLike | dict[str, TensorLike],
 ) -> tuple[TensorLike, Condition]:
     """Return data and condition of what Keras hands to a model."""
+    inputs = keras_arguments.array_of(inputs, "x")
     if not isinstance(inputs, dict):
         return inputs, None
     unknown = set(inputs) - {"x", "condition"}

@@ -9,8 +9,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _arrays, _findings
+from tfp_flows.flows._model import keras_arguments
 
 __all__ = ["Handed"]
+
+
+def _checked(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments after the targets, whose first is the weights of events."""
+    if args:
+        return (keras_arguments.weights(args[0]), *args[1:]), kwargs
+    if "sample_weight" in kwargs:
+        found = keras_arguments.weights(kwargs["sample_weight"])
+        kwargs = {**kwargs, "sample_weight": found}
+    return args, kwargs
 
 
 class Handed(keras.Model):
@@ -18,6 +31,9 @@ class Handed(keras.Model):
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Return `call(x)` in batches as `keras.Model.predict` does."""
+        keras_arguments.require_options(kwargs)
+        if x is None:
+            raise ValueError("`x` must be given: events whose log-density is wanted.")
         return super().predict(self._plain(x), *args, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -27,23 +43,27 @@ class Handed(keras.Model):
     def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return the loss as `keras.Model.test_on_batch` does."""
         y = self._plain_targets(y)
+        args, kwargs = _checked(args, kwargs)
         return super().test_on_batch(self._plain(x), y, *args, **kwargs)
 
     def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Do one step as `keras.Model.train_on_batch` does."""
         y = self._plain_targets(y)
+        args, kwargs = _checked(args, kwargs)
         return super().train_on_batch(self._plain(x), y, *args, **kwargs)
 
     def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return `call(inputs)`, as in Keras, which would drop a mask."""
         if isinstance(inputs, np.ma.MaskedArray):
             inputs = _arrays.unmasked(inputs, "inputs")
+        inputs = keras_arguments.array_of(inputs, "inputs")
         self._notice(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
-    def _plain(self, x: Any) -> Any:
+    def _plain(self, x: Any, argument: str = "x") -> Any:
         """Return data as Keras takes them: named columns in order, nothing masked."""
         flow: Any = self
+        x = keras_arguments.array_of(x, argument)
         if isinstance(x, dict) and "x" in x:
             found = dict(
                 zip(
@@ -55,6 +75,7 @@ class Handed(keras.Model):
             x = {key: found.get(key, value) for key, value in x.items()}
         elif isinstance(x, np.ndarray) or hasattr(x, "columns"):
             x = flow.in_order(x, None)[0]
+        keras_arguments.require_events(x, flow.event_shape, argument)
         self._notice(x)
         return x
 

@@ -15,6 +15,7 @@ from tfp_flows.flows._model import (
     distributed,
     epochs,
     handed,
+    keras_arguments,
     policy,
     seal,
     shared,
@@ -286,11 +287,14 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
 
         Raises:
             ValueError: If a trainable variable of the flow is hidden from Keras, if
-                there are no data and no number of steps, or class weights.
+                there are no data and no number of steps, or class weights; if rows,
+                weights of events, or numbers such as `batch_size` cannot be meant.
         """
         _process.require_own()
         variables.require_tracked(self._density_variables(), self.variables)
         variables.refuse_class_weight(kwargs.get("class_weight"))
+        keras_arguments.require_options(kwargs)
+        sample_weight = keras_arguments.weights(sample_weight)
         if x is None:
             steps = kwargs.get("steps_per_epoch")
             x, kwargs["shuffle"] = self._nothing(steps, "steps_per_epoch"), False
@@ -298,8 +302,12 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
         y = variables.targets(self._plain_targets(y), sample_weight)
         held_out = kwargs.get("validation_data")
         if isinstance(held_out, (tuple, list)) and held_out:
-            given = self._plain(held_out[0]), *map(self._plain_targets, held_out[1:2])
-            kwargs["validation_data"] = (*given, *held_out[2:])
+            data = self._plain(held_out[0], "validation_data")
+            kwargs["validation_data"] = (
+                data,
+                *map(self._plain_targets, held_out[1:2]),
+                *map(keras_arguments.weights, held_out[2:]),
+            )
         if workers.are_several(self.distribute_strategy):
             data = x if y is None else (x, y, sample_weight)
             return distributed.fit(self, data, **kwargs)
@@ -324,6 +332,8 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
     ) -> Any:
         """Return the loss as `keras.Model.evaluate` does."""
         _process.require_own()
+        keras_arguments.require_options(kwargs)
+        sample_weight = keras_arguments.weights(sample_weight)
         if x is None:
             x = self._nothing(kwargs.get("steps"), "steps")
         x = self._plain(x)

@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from tfp_flows import _checks, _context
 from tfp_flows._types import Seed, TensorLike
+from tfp_flows.flows._model.keras_arguments import callbacks_of
 from tfp_flows.inference.simulation import base, chains
 from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.simulations import Simulations
 from tfp_flows.training.choices import make_optimizer, size_of_batch
 from tfp_flows.training.data.batches import shuffled
-from tfp_flows.training.words import callbacks_of
 
 __all__ = ["NRE"]
 

@@ -1,0 +1,161 @@
+"""What Keras' methods are handed is checked before Keras traces a step of it.
+
+Within a step Keras tells of batches and of tensors of a graph, not of arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_flows import _checks
+
+__all__ = ["array_of", "callbacks_of", "require_events", "require_options", "weights"]
+
+
+def array_of(x: Any, argument: str) -> Any:
+    """Return lists of numbers and series as an array, anything else as it is.
+
+    Raises:
+        ValueError: If it is a list or tuple of several arrays, which Keras takes for
+            several inputs.
+        TypeError: If it is text.
+    """
+    if isinstance(x, str):
+        msg = (
+            f"`{argument}` must be an array of events, got {x!r}. `tfp_flows.fit` "
+            "reads files."
+        )
+        raise TypeError(msg)
+    if hasattr(x, "to_numpy") and not hasattr(x, "columns"):  # one column of a frame
+        return x.to_numpy()
+    if not isinstance(x, (list, tuple)):
+        return x
+    if any(hasattr(part, "shape") or hasattr(part, "columns") for part in x):
+        msg = (
+            f"`{argument}` must be one array of events, got a {type(x).__name__} of "
+            f"{len(x)}. Pass {{'x': x, 'condition': condition}} for a condition."
+        )
+        raise ValueError(msg)
+    return np.asarray(x)
+
+
+def require_events(x: Any, event_shape: tuple[int, ...], argument: str) -> None:
+    """Raise unless `x` is at least one event, where it is an array.
+
+    Args:
+        x: What a method of Keras is handed, in order.
+        event_shape: Of the flow.
+        argument: What it is called.
+
+    Raises:
+        ValueError: If it has no rows, or rows of another shape; if it is nothing.
+    """
+    if isinstance(x, dict) and not x:
+        msg = (
+            f"`{argument}` must be data, or a dict with 'x' and 'condition', got {{}}."
+        )
+        raise ValueError(msg)
+    held = x.get("x") if isinstance(x, dict) else x
+    if not isinstance(held, (np.ndarray, tf.Tensor)):
+        return
+    shape = tf.TensorShape(held.shape)
+    if shape.rank is None:
+        return
+    if shape.rank <= len(event_shape):
+        remedy = "Reshape it."
+        if shape == event_shape:
+            remedy = f"Pass {argument}[None] for one event."
+        msg = (
+            f"`{argument}` must be rows of events of shape {event_shape}, got shape "
+            f"{tuple(shape)}. {remedy}"
+        )
+        raise ValueError(msg)
+    _checks.require_trailing(shape, event_shape, argument, "this flow")
+    if shape[0] == 0:
+        msg = f"`{argument}` must hold at least one row, got shape {tuple(shape)}."
+        raise ValueError(msg)
+
+
+def weights(values: Any, argument: str = "sample_weight") -> Any:
+    """Return weights of events, `[N]`, of which those of `[N, 1]` are a form, too.
+
+    Raises:
+        ValueError: If they are not one number for each event, if one is below 0 or not
+            finite, or if all are 0.
+    """
+    if values is None or tf.is_tensor(values):
+        return values
+    try:
+        found = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        found = np.full(1, np.nan)
+    if found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.ndim != 1:
+        msg = f"`{argument}` must be one number for each event, got {found.shape}."
+        raise ValueError(msg)
+    wrong = ~(np.isfinite(found) & (found >= 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        msg = (
+            f"`{argument}` must be numbers from 0 on, got {found[row]:g} in row "
+            f"{row + 1}. Drop such rows, or give them weight 0."
+        )
+        raise ValueError(msg)
+    if len(found) and not found.any():
+        msg = f"`{argument}` must have a number above 0, got none."
+        raise ValueError(msg)
+    is_wide = getattr(values, "dtype", None) == np.float64
+    return found if is_wide else found.astype(np.float32)
+
+
+def require_options(options: dict[str, Any]) -> None:
+    """Raise unless numbers of `fit`, `evaluate` and `predict` can be meant.
+
+    Raises:
+        ValueError: If one is out of its range.
+        TypeError: If a count is no whole number.
+    """
+    for name in ("epochs", "initial_epoch"):
+        if options.get(name) is not None:
+            _checks.count(options[name], 0, name)
+    for name in ("batch_size", "validation_batch_size"):
+        if options.get(name) is not None:
+            _checks.count(options[name], 1, name)
+    if options.get("validation_split") is not None:
+        _checks.fraction(options["validation_split"], "validation_split")
+    if "callbacks" in options:
+        given = options["callbacks"]
+        if not hasattr(given, "on_epoch_end") or isinstance(given, type):
+            callbacks_of(given)
+
+
+def callbacks_of(given: Any) -> tuple[Any, ...]:
+    """Return callbacks of Keras, of which there may be one, several or none.
+
+    Raises:
+        TypeError: If one is a class, or no callback.
+    """
+    if given is None:
+        return ()
+    is_many = isinstance(given, (list, tuple, set)) or (
+        hasattr(given, "__iter__") and not isinstance(given, (str, type, dict))
+    )
+    found = tuple(given) if is_many else (given,)
+    for callback in found:
+        if isinstance(callback, type):
+            msg = (
+                f"`callbacks` must be callbacks, got the class `{callback.__name__}`. "
+                f"Make one of it: callbacks=[{callback.__name__}()]."
+            )
+            raise TypeError(msg)
+        if not hasattr(callback, "set_model"):
+            msg = (
+                f"`callbacks` must be callbacks of Keras, got {callback!r}. Pass for "
+                "example callbacks=[keras.callbacks.TerminateOnNaN()]."
+            )
+            raise TypeError(msg)
+    return found
