@@ -11,12 +11,31 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["current", "pullback", "rows", "spec"]
+__all__ = ["current", "is_for_xla", "pullback", "rows", "spec"]
+
+# By what a graph says which control flow its operations are in.
+CONTEXT = "_get_control_flow_context"
 
 
 def current() -> Any:
     """Return the graph that operations are put into."""
     return tf.compat.v1.get_default_graph()
+
+
+def is_for_xla() -> bool:
+    """Return whether XLA is to compile what is traced now.
+
+    Where TensorFlow has no such name, nobody knows, and the answer is no.
+    """
+    graph = None if tf.executing_eagerly() else current()
+    while graph is not None:
+        context = getattr(graph, CONTEXT, lambda: None)()
+        while context is not None:
+            if context.IsXLAContext():
+                return True
+            context = context.outer_context
+        graph = getattr(graph, "outer_graph", None)
+    return False
 
 
 def spec(value: Any) -> Any:

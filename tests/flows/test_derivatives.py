@@ -117,3 +117,33 @@ def test_forward_mode_that_tensorflow_cannot_do_is_an_error():
         pytest.raises(NotImplementedError, match="traced function of this map"),
     ):
         function(X)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cnf", {"hidden_units": (4,), "num_steps": 2}),
+        ("residual", {"hidden_units": (4,), "num_layers": 1, "exact": False}),
+    ],
+)
+def test_tapes_outside_of_a_function_of_ones_own_under_xla(name, options):
+    """Loops keep nothing that would have to leave the function."""
+    flow = build(name, **options)
+    weights = [variable.value for variable in flow.trainable_variables]
+
+    def whole(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = flow.log_prob(x)
+        return value, *tape.gradient(value, [x, *weights])
+
+    inside = tf.function(whole, jit_compile=True, autograph=False)
+    expected, *wanted = inside(X)
+    density = tf.function(flow.log_prob, jit_compile=True, autograph=False)
+    with tf.GradientTape() as tape:
+        tape.watch(X)
+        value = density(X)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+    for found, want in zip(tape.gradient(value, [X, *weights]), wanted, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)

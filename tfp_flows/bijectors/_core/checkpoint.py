@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows import _context, _tapes
+from tfp_flows import _context, _graphs, _tapes
 
-__all__ = ["gradients", "recomputed"]
+__all__ = ["across_xla", "gradients", "recomputed"]
 
 Function = Callable[..., tuple[tf.Tensor, ...]]
 
@@ -46,6 +46,24 @@ def recomputed(
         return function(value, *tensors), gradient
 
     return evaluate(value, *tensors)
+
+
+def across_xla(
+    function: Function, value: tf.Tensor, tensors: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, ...]:
+    """Evaluate a function with a loop, which tapes pass that are outside of XLA.
+
+    What a loop keeps for its gradient cannot leave a function that XLA compiled: there
+    the gradient runs it once more. In training, tapes are inside of the function.
+
+    Args:
+        function: See `recomputed`.
+        value: See `recomputed`.
+        tensors: See `recomputed`.
+    """
+    if _graphs.is_for_xla() and not _context.is_training():
+        return recomputed(function, value, tensors)
+    return function(value, *tensors)
 
 
 def gradients(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows.bijectors._core import conditioned, monotone, stochastic
+from tfp_flows.bijectors._core import checkpoint, conditioned, monotone, stochastic
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least, one_of
 from tfp_flows.math import adjoint, ode, traces
 
@@ -227,12 +227,24 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         if self.adjoint:
             return adjoint.adaptive(field, state, tensors, start, stop, *loose)
 
-        def bound(time: tf.Tensor, state: Any) -> Any:
-            return field(time, state, *tensors)
+        def solve(*tensors: tf.Tensor) -> ode.Solution:
+            def bound(time: tf.Tensor, state: Any) -> Any:
+                return field(time, state, *tensors)
 
-        if steps is not None:
-            return ode.fixed(bound, state, start, stop, steps, self.method)
-        return ode.adaptive(bound, state, start, stop, *loose)
+            if steps is not None:
+                return ode.fixed(bound, state, start, stop, steps, self.method)
+            return ode.adaptive(bound, state, start, stop, *loose)
+
+        origin, *rest = tensors
+
+        def flat(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            found = solve(*tensors)
+            others = found.failed, found.reached, found.num_evaluations
+            return (*found.state, *(tf.cast(value, origin.dtype) for value in others))
+
+        *end, failed, reached, count = checkpoint.across_xla(flat, origin, rest)
+        failed, count = tf.cast(failed, tf.bool), tf.cast(count, tf.int32)
+        return ode.Solution(tuple(end), failed, reached, count)
 
     def _either(
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows._types import Given, Pair
-from tfp_flows.bijectors._core import monotone, stochastic
+from tfp_flows.bijectors._core import checkpoint, monotone, stochastic
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least
 from tfp_flows.math import contractions, implicit, roots
 
@@ -74,18 +74,29 @@ class ResidualBlock(stochastic.Stochastic):
 
     def _log_det(self, x: tf.Tensor, condition: Given) -> Pair:
         """Return `x + g(x)` of columns, and the log-det."""
-        value, push = self.network.linearized(x, condition)
         if self.is_exact():
+            value, push = self.network.linearized(x, condition)
             matrix = contractions.jacobian(push, x)
             return x + value, contractions.log_det_and_solution(matrix, x)[0]
-        return x + value, contractions.estimated_log_det(
-            push,
-            x,
-            self._noise_seed(x, value),
-            num_probes=self.num_probes,
-            num_terms=self.num_terms,
-            lipschitz=self.network.lipschitz,
-        )
+        seed = self._noise_seed(x, self.network.columns(x, condition))
+        conditions = [] if condition is None else [condition]
+        split = len(conditions)
+
+        def estimated(x: tf.Tensor, *given: tf.Tensor) -> Pair:
+            condition = given[0] if split else None
+            value, push = self.network.linearized(x, condition, given[split:])
+            return x + value, contractions.estimated_log_det(
+                push,
+                x,
+                seed,
+                num_probes=self.num_probes,
+                num_terms=self.num_terms,
+                lipschitz=self.network.lipschitz,
+            )
+
+        given = [*conditions, *self.network.read()]
+        found: Any = checkpoint.across_xla(estimated, x, given)
+        return found
 
     def _forward_and_log_det(self, x: tf.Tensor, condition: Given = None) -> Pair:
         columns, condition, batch = self._columns(x, condition)

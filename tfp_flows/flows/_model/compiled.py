@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _arrays, _checks, _context, _process, _tapes
+from tfp_flows import _arrays, _checks, _context, _graphs, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.flows._model import (
     buckets,
@@ -62,6 +62,9 @@ class CompiledFlow:
         scalars: int | None = None,
     ) -> tf.Tensor:
         _process.require_own()
+        if _graphs.is_for_xla():  # as a part of what is compiled, loops and all
+            with _context.values_scope():
+                return MAKERS[kind](self._flow)[0](*arguments)
         if not (jit_compile or _tapes.is_recording()):
             if kind not in self._direct:
                 function = self._function(kind, jit_compile=False)
