@@ -140,5 +140,7 @@ def test_conditions_and_levels_that_are_none_are_named(of_columns):
         better.quantile(0.5, [[0.0, 6.0], [np.nan, 6.0]])
     with pytest.raises(ValueError, match="`levels` must be from 0 to 1"):
         better.quantile([0.5, 5.0], given)
+    with pytest.raises(TypeError, match="`coverage` must be a plain number, got str"):
+        better.interval(given, coverage="most")
     with pytest.raises(ValueError, match="one number for each condition"):
         better.log_prob(y[:1], given)

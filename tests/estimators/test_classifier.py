@@ -96,3 +96,7 @@ def test_arguments_and_new_labels_are_checked(linear):
         small.classifier(noise=-1.0).fit(X, Y)
     with pytest.raises(TypeError, match="must be a name with head='mixture'"):
         small.classifier(flow=linear.flow_, head="mixture").fit(X, Y)
+    with pytest.raises(TypeError, match="`coverage` must be a plain number, got str"):
+        linear.predict(X, coverage="most")
+    with pytest.raises(TypeError, match=r"`n_samples` .* without a fraction, got 2\.5"):
+        linear.sample(2.5)

@@ -54,6 +54,11 @@ def test_samples_have_a_row_for_each_row_of_features(fitted):
     median = fitted.predict(X[:4], quantiles=0.5)
     np.testing.assert_allclose((draws < median[:, None]).mean(axis=1), 0.5, atol=0.05)
     np.testing.assert_array_equal(draws, fitted.sample(X[:4], 2000))
+    with pytest.raises(TypeError, match=r"`n_samples` .* without a fraction, got 2\.5"):
+        fitted.sample(X[:4], 2.5)
+    for widths in (fitted.predict_interval, fitted.sharpness):
+        with pytest.raises(TypeError, match="`coverage` must be a plain number"):
+            widths(X[:4], coverage="most")
 
 
 @pytest.mark.parametrize("size", [1, 2])

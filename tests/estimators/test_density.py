@@ -23,6 +23,8 @@ def test_density_of_a_gaussian_is_that_of_its_moments():
         density.score(X, sample_weight=weights), density.score_samples(X[:200]).mean()
     )
     assert density.score_samples(X).dtype == np.float64
+    with pytest.raises(TypeError, match=r"`n_samples` .* without a fraction, got 2\.5"):
+        density.sample(2.5)
 
 
 def test_gaussianizer_gives_independent_normal_features_and_goes_back():

@@ -97,10 +97,12 @@ def test_forecasts_of_a_known_process_are_its_own():
         (np.zeros(6), "`past` must be the first L times of series, .* from 1 to 5"),
         (np.zeros([3, 0]), "`past` must be the first L times"),
         (np.array([1.0, np.nan]), "`past` must be finite"),
+        (None, "`past` must be numbers, got None"),
+        (["a", "b"], "`past` must"),
     ],
 )
 def test_wrong_pasts_are_named(past, match):
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises((TypeError, ValueError), match=match):
         build().forecast(past)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import flows
+from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.distributions.recalibrated import Recalibrated
 from tfp_flows.math.splines import rational_quadratic
@@ -298,6 +298,7 @@ def _ranks(flow: flows.Flow, x: np.ndarray, condition: np.ndarray) -> np.ndarray
 
 def _order_statistic(scores: np.ndarray, coverage: float) -> float:
     """Return the score below which a new one lies with at least this probability."""
+    _checks.plain_number(coverage, "coverage")
     if not 0.0 < coverage < 1.0:
         msg = f"`coverage` must be between 0 and 1, got {coverage!r}. Pass 0.9."
         raise ValueError(msg)

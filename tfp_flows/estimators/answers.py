@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from tfp_flows import _checks
 from tfp_flows.estimators import base, checks, hybrid
 
 __all__ = ["UNKNOWN", "Answers", "JointLogProb", "RiskCoverage"]
@@ -63,6 +64,7 @@ class RiskCoverage:
 
 def require_share(coverage: float) -> None:
     """Raise unless a coverage is above 0 and at most 1."""
+    _checks.plain_number(coverage, "coverage")
     if not 0.0 < coverage <= 1.0:
         msg = (
             f"`coverage` must be above 0 and at most 1, got {coverage!r}. Give the "

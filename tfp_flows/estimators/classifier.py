@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from tfp_flows import flows
+from tfp_flows import _checks, flows
 from tfp_flows.estimators import answers, base, checks, hybrid
 
 __all__ = ["FlowClassifier"]
@@ -167,8 +167,9 @@ class FlowClassifier(answers.Answers, ClassifierMixin, base.FlowEstimator):
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw rows of any class, `[n_samples, d]`."""
+        _checks.count(n_samples, 0, "n_samples")
         seed = self._seed(random_state)
-        return np.asarray(self.flow_.sample(int(n_samples), seed=seed), np.float64)
+        return np.asarray(self.flow_.sample(n_samples, seed=seed), np.float64)
 
     def _check(self) -> None:
         """Raise if an argument is out of range."""

@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 )
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import flows
+from tfp_flows import _checks, flows
 from tfp_flows.estimators import base, checks, predictions
 
 __all__ = ["ConditionalFlowDensity"]
@@ -188,6 +188,7 @@ class ConditionalFlowDensity(
         Returns:
             Lower and upper ends, `[n, 2]`, or `[n, e, 2]`.
         """
+        _checks.plain_number(coverage, "coverage")
         if not 0.0 < coverage < 1.0:
             msg = f"`coverage` must be between 0 and 1, got {coverage!r}. Pass 0.9."
             raise ValueError(msg)
@@ -226,9 +227,10 @@ class ConditionalFlowDensity(
             `[n, n_samples]`, or `[n, e, n_samples]`, as
             `GaussianProcessRegressor.sample_y` does.
         """
+        _checks.count(n_samples, 0, "n_samples")
         condition = self._condition(X)
         seed = self._seed(random_state)
-        draws = self.flow_.sample(int(n_samples), condition, seed=seed)
+        draws = self.flow_.sample(n_samples, condition, seed=seed)
         draws = np.moveaxis(np.asarray(draws, np.float64), 0, -1)
         return draws.reshape(len(condition), *self._target_shape, int(n_samples))
 

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
+from tfp_flows import _checks
 from tfp_flows.estimators import base, checks
 
 __all__ = ["FlowDensity"]
@@ -121,6 +122,7 @@ class FlowDensity(DensityMixin, base.FlowEstimator):
         Returns:
             `[n_samples, d]`.
         """
+        _checks.count(n_samples, 0, "n_samples")
         seed = self._seed(random_state)
-        x = self.flow_.sample(int(n_samples), seed=seed, as_frame=as_frame)
+        x = self.flow_.sample(n_samples, seed=seed, as_frame=as_frame)
         return x if as_frame else np.asarray(x, np.float64)

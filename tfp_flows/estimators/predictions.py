@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length
 
-from tfp_flows import diagnostics
+from tfp_flows import _checks, diagnostics
 from tfp_flows.estimators import base, checks
 
 __all__ = ["Predictions"]
@@ -218,6 +218,7 @@ def _middles(count: int) -> np.ndarray:
 
 
 def _inside(value: float, name: str) -> float:
+    _checks.plain_number(value, name)
     if not 0.0 < value < 1.0:
         msg = f"`{name}` must be between 0 and 1, got {value!r}. Pass 0.95."
         raise ValueError(msg)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _serialize
+from tfp_flows import _arrays, _checks, _serialize
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.transformers import (
@@ -189,7 +189,7 @@ class SeriesFlow(tokens.TokenLayers, autoregressive.AutoregressiveLayers):
                 f"does not fix its part. For `forecast` build with one of {known}."
             )
             raise ValueError(msg)
-        x = tf.cast(tf.convert_to_tensor(past), self.variable_dtype)
+        x = _arrays.as_tensor(past, self.variable_dtype, "past")
         times, *rest = self.event_shape
         own = x.shape[-len(self.event_shape) :].as_list()
         if len(own) < 1 + len(rest) or own[1:] != rest or not 1 <= own[0] < times:
