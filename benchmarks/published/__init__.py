@@ -11,6 +11,7 @@ from published import (
     learned,
     maps,
     mnist,
+    plane,
     reverse,
     small,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "learned",
     "maps",
     "mnist",
+    "plane",
     "reverse",
     "small",
 ]
