@@ -86,9 +86,9 @@ def by_its_samples(name: str, steps: int, quick: bool) -> float:
 
 @entry("block-autoregressive-energies", "B5", BNAF)
 def block_energies(quick: bool) -> Iterator[Figure]:
-    """Two layers turned round, so that samples are one pass; 10,000 steps of 500."""
+    """Two layers turned round, so that samples are one pass; 5,000 steps of 500."""
     for name in ("u1", "u2", "u3", "u4"):
-        found = by_its_samples(name, 2 if quick else 10_000, quick)
+        found = by_its_samples(name, 2 if quick else 5_000, quick)
         bar = 0.05 if name == "u1" else None
         yield Figure(f"KL from {name}", found, bar, reference="0")
         if quick:
