@@ -136,10 +136,7 @@ def adaptive(
 
 def _size(upstream: Tensors) -> tf.Tensor:
     """Return the largest gradient of each row `[N]`, or 1 where all are zero."""
-    parts = [
-        tf.reduce_max(tf.abs(part), axis=list(range(part.shape.rank - 1)))
-        for part in upstream
-    ]
+    parts = ode.each(tf.reduce_max, [tf.abs(part) for part in upstream])
     size = tf.reduce_max(tf.stack(parts), axis=0)
     return tf.where(size > 0.0, size, tf.ones_like(size))
 

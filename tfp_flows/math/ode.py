@@ -24,6 +24,7 @@ __all__ = [
     "Solution",
     "adaptive",
     "adaptive_march",
+    "each",
     "fixed",
     "fixed_march",
     "require_solved",
@@ -83,8 +84,13 @@ class Step(NamedTuple):
         return found
 
 
-def _each(reduce: Callable, state: Any) -> list[tf.Tensor]:
-    """Reduce each tensor of a state to one number for each row."""
+def each(reduce: Callable, state: Any) -> list[tf.Tensor]:
+    """Reduce each tensor of a state to one number for each row.
+
+    Args:
+        reduce: Called with a tensor and the axes.
+        state: Tensors, `[..., N]`.
+    """
     parts = tf.nest.flatten(state)
     return [reduce(part, axis=list(range(part.shape.rank - 1))) for part in parts]
 
@@ -96,7 +102,7 @@ def _row_of_zeros(state: Any) -> tf.Tensor:
 
 def _finite(state: Any) -> tf.Tensor:
     parts = tf.nest.map_structure(tf.math.is_finite, state)
-    return tf.reduce_all(tf.stack(_each(tf.reduce_all, parts)), axis=0)
+    return tf.reduce_all(tf.stack(each(tf.reduce_all, parts)), axis=0)
 
 
 def fixed(
@@ -327,9 +333,7 @@ def _error(error: Any, old: Any, new: Any) -> tf.Tensor:
         return tf.abs(wrong) / tf.maximum(size, 1.0)
 
     parts = tf.nest.map_structure(relative, error, old, new)
-    return tf.stop_gradient(
-        tf.reduce_max(tf.stack(_each(tf.reduce_max, parts)), axis=0)
-    )
+    return tf.stop_gradient(tf.reduce_max(tf.stack(each(tf.reduce_max, parts)), axis=0))
 
 
 def _factor(error: tf.Tensor) -> tf.Tensor:

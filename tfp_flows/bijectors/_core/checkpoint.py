@@ -67,29 +67,35 @@ def across_xla(
 
 
 def gradients(
-    function: Function, inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
+    function: Function,
+    inputs: Sequence[tf.Tensor],
+    upstream: Sequence[tf.Tensor],
+    variables: Sequence[tf.Variable] = (),
 ) -> list[tf.Tensor]:
-    """Run a function and return its gradients by the inputs.
+    """Run a function and return its gradients by the inputs, and by variables.
 
     Args:
         function: Called with the inputs.
-        inputs: Tensors, the first one a float.
+        inputs: Tensors.
         upstream: Gradients by what the function returns.
+        variables: What else it reads.
 
     Returns:
         Gradients; zeros by what is no float.
     """
     floats = [tensor for tensor in inputs if tensor.dtype.is_floating]
+    sources = [*floats, *variables]
     with tf.GradientTape() as tape:
         tape.watch(floats)
         outputs = function(*inputs)
-    found = tape.gradient(outputs, floats, output_gradients=list(upstream))
-    _tapes.seen(found[0])
+    found = tape.gradient(outputs, sources, output_gradients=list(upstream))
+    if all(gradient is None for gradient in found):
+        _tapes.seen(None)
     rest = iter(found)
     by_inputs = [next(rest) if t.dtype.is_floating else None for t in inputs]
     return [
         tf.zeros_like(t) if g is None else tf.convert_to_tensor(g)
-        for t, g in zip(inputs, by_inputs, strict=True)
+        for t, g in zip([*inputs, *variables], [*by_inputs, *rest], strict=True)
     ]
 
 

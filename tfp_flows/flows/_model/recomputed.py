@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_flows.bijectors._core import checkpoint
 from tfp_flows.flows._model import shared
 
 __all__ = ["call", "gradients"]
@@ -35,12 +36,10 @@ def gradients(
 
     def found(*given: tf.Tensor) -> list[tf.Tensor]:
         *arguments, upstream = given
-        floats = [tensor for tensor in arguments if tensor.dtype.is_floating]
-        with tf.GradientTape() as tape:
-            tape.watch(floats)
-            value = evaluate(*arguments)
-        by_all = tape.gradient(value, [*floats, *variables], upstream, "zero")
-        return [tf.convert_to_tensor(gradient) for gradient in by_all]
+        by_all = checkpoint.gradients(
+            lambda *inputs: (evaluate(*inputs),), arguments, [upstream], variables
+        )
+        return [gradient for gradient in by_all if gradient.dtype.is_floating]
 
     specs = [*signature, tf.TensorSpec(out.shape, out.dtype)]
     function = tf.function(
