@@ -8,6 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _tapes
+from tfp_flows.math import indexing
+
 __all__ = ["evaluated"]
 
 
@@ -41,9 +44,10 @@ def evaluated(function: Callable[..., tf.Tensor], *arguments: tf.Tensor) -> tf.T
 def _with_copies(value: tf.Tensor, count: int, missing: int) -> tf.Tensor:
     """Return rows with copies of some behind them; with zeros if there are none."""
     if 0 < count < missing:  # a mirror shows each row once
-        times = np.ones([value.shape.rank], np.int32)
-        times[0] = -(-(count + missing) // count)
-        return tf.tile(value, times)[: count + missing]
+        places = np.arange(count + missing, dtype=np.int32) % np.int32(count)
+        if _tapes.is_recording():
+            value = indexing.dense_gradient(value)
+        return tf.raw_ops.GatherV2(params=value, indices=places, axis=0)
     paddings = np.zeros([value.shape.rank, 2], np.int32)
     paddings[0, 1] = missing
     if not count:
