@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tfp_flows import datasets
+from tfp_flows._findings import DataNotice
 
 
 def idx(array, code=8):
@@ -76,6 +78,21 @@ def test_folders_of_pictures_are_read_in_order(tmp_path):
     Image.fromarray(np.stack([PIXELS[3]] * 3, -1)).save(tmp_path / "3.png")
     with pytest.raises(ValueError, match=r"one size, got \(4, 3, 3\) in '3.png'"):
         datasets.read_images(tmp_path)
+
+
+def test_pictures_that_are_transparent_in_part_are_noticed(tmp_path):
+    colours = np.stack([PIXELS[0]] * 4, -1)
+    colours[..., 3] = 255
+    for i in range(3):
+        Image.fromarray(colours, "RGBA").save(tmp_path / f"{i}.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataNotice)
+        opaque = datasets.read_images(tmp_path)
+    colours[0, 0, 3] = 0
+    Image.fromarray(colours, "RGBA").save(tmp_path / "2.png")
+    with pytest.warns(DataNotice, match=r"picture '2.png' is transparent .*\(1 of 3"):
+        found = datasets.read_images(tmp_path)
+    np.testing.assert_array_equal(found, opaque)
 
 
 def test_missing_files_are_named(tmp_path):

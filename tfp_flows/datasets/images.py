@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import _optional
+from tfp_flows import _findings, _optional
 from tfp_flows.datasets import archives, limits
 
 __all__ = [
@@ -207,8 +207,10 @@ def _read_folder(folder: Path) -> np.ndarray:
         msg = f"`path` must be a folder with PNG or JPEG files, got {str(folder)!r}."
         raise ValueError(msg)
     pictures: list[np.ndarray] = []
+    transparent: list[str] = []
     for file in files:
-        pixels = _read_picture(library, file)
+        pixels, is_transparent = _read_picture(library, file)
+        transparent += [file.name] * is_transparent
         if pictures and pixels.shape != pictures[0].shape:
             msg = (
                 f"`path` must hold pictures of one size, got {pixels.shape} in "
@@ -216,11 +218,21 @@ def _read_folder(folder: Path) -> np.ndarray:
             )
             raise ValueError(msg)
         pictures.append(pixels)
+    if transparent:
+        sentence = (
+            f"is transparent in part ({len(transparent)} of {len(files)} are): its "
+            "colours are taken as if it were not. Lay it on a background before, if "
+            "they are not what you see."
+        )
+        _findings.report([_findings.Finding(f"picture {transparent[0]!r}", sentence)])
     return np.stack(pictures)
 
 
-def _read_picture(library: Any, file: Path) -> np.ndarray:
-    """Return the pixels of a picture, `[H, W]` or `[H, W, 3]`."""
+def _read_picture(library: Any, file: Path) -> tuple[np.ndarray, bool]:
+    """Return pixels, `[H, W]` or `[H, W, 3]`, and whether some are transparent.
+
+    Transparency itself is left out.
+    """
     with limits.reading(file, "picture"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ours is the limit of the size
         with library.open(file) as picture:
@@ -232,5 +244,8 @@ def _read_picture(library: Any, file: Path) -> np.ndarray:
                 )
             grey = mode in ("1", "L")
             size = picture.width * picture.height
-            limits.check_unpacked(file, size if grey else 3 * size)
-            return np.asarray(picture.convert("L" if grey else "RGB"))
+            limits.check_unpacked(file, size if grey else 4 * size)
+            found = np.asarray(picture.convert("L" if grey else "RGB"))
+            has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+            alpha = picture.convert("RGBA").getchannel("A") if has_alpha else None
+            return found, alpha is not None and alpha.getextrema()[0] < 255
