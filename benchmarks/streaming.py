@@ -1,6 +1,7 @@
 """Files that do not fit into memory: time of each step, and the peak of the memory.
 
     python benchmarks/streaming.py --rows 1000000
+    python benchmarks/streaming.py --rows 100000000 --steps statistics batches score fit
 
 A process of its own makes 100 Parquet files of distinct rows of 10 columns, which are
 read then: `statistics` is the pass that counts all rows and tells what holds validation
@@ -43,7 +44,9 @@ def make(folder: Path, rows: int, files: int) -> None:
         parquet.write_table(arrow.table(columns), folder / f"part-{i:04}.parquet")
 
 
-def measure(folder: Path, out: Path, rows: int, updates: int, layers: int) -> None:
+def measure(
+    steps: Sequence[str], folder: Path, out: Path, rows: int, updates: int, layers: int
+) -> None:
     """Print a line for each step."""
     import tfp_flows as tfpf
     from tfp_flows.training.data import files
@@ -53,7 +56,7 @@ def measure(folder: Path, out: Path, rows: int, updates: int, layers: int) -> No
     source = tfpf.datasets.open_shards(folder)
     found = files.scan(source, COLUMNS, 0.1, 0)
     flow.adapt(found.sample)
-    for step in STEPS:
+    for step in steps:
         start, read = time.perf_counter(), None
         if step == "statistics":
             counted = files.scan(source, COLUMNS, 0.1, 0)
@@ -96,11 +99,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = _report.parser(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", help="where to make the files; default: temporary")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--one", nargs=5, help="for its own processes")
     args = parser.parse_args(argv)
     if args.one:
         folder, out, *numbers = args.one
-        measure(Path(folder), Path(out), *map(int, numbers))
+        measure(args.steps, Path(folder), Path(out), *map(int, numbers))
         return
     rows, files, updates, layers = args.rows, FILES, UPDATES, LAYERS
     if args.smoke:
@@ -124,6 +128,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 str(folder),
                 str(out),
                 *numbers,
+                "--steps",
+                *args.steps,
             ],
             stdout=subprocess.PIPE,
             check=True,
