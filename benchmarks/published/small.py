@@ -183,15 +183,17 @@ def fresh(
 
 
 def plane(quick: bool, flow: str) -> Iterator[Figure]:
-    """Yield the losses after steps of 512 fresh points each.
+    """Yield the losses after steps of 512 fresh points each, splines of 64 bins.
 
-    Rings take six layers and 5,000 steps, the others as many as the flow has and 3,000.
+    Rings take six layers and 5,000 steps, the others as many layers as the flow has and
+    3,000.
     """
     bars = {"8gaussians": 2.90, "checkerboard": 3.60, "2spirals": 2.76, "rings": 2.76}
     for toy, bar in list(bars.items())[: 1 if quick else None]:
         floor = f"floor {datasets.toy_entropy(toy):.4f}"
         deep = {"num_layers": 6} if toy == "rings" else {}
-        found = fresh(quick, flow, toy, 5_000 if deep else 3_000, 512, **deep)
+        steps = 5_000 if deep else 3_000
+        found = fresh(quick, flow, toy, steps, 512, num_bins=64, **deep)
         yield Figure(f"{toy}: NLL", found, bar, reference=floor)
 
 
