@@ -164,3 +164,29 @@ def test_lists_and_series_are_arrays(fresh):
     np.testing.assert_array_equal(
         one.predict(series, verbose=0), one.predict(X[:, 0], verbose=0)
     )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda flow, x, c: flow(x, c),
+        lambda flow, x, c: flow(x, condition=c),
+        lambda flow, x, c: flow(x, c, training=False),
+        lambda flow, x, c: flow(x.tolist(), c.tolist()),
+        lambda flow, x, c: flow(tf.constant(x), tf.constant(c[:, 0])),
+        lambda flow, x, c: tf.function(flow)(x, c),
+    ],
+)
+def test_a_condition_may_follow_the_events(call):
+    flow = tfpf.flows.build("realnvp", 2, 1, seed=0, num_layers=1, hidden_units=(4,))
+    rng = np.random.default_rng(0)
+    x, c = (rng.normal(size=[3, size]).astype("float32") for size in (2, 1))
+    np.testing.assert_allclose(call(flow, x, c), flow.log_prob(x, c), rtol=1e-5)
+
+
+@pytest.mark.parametrize("condition_shape", [None, 1])
+def test_a_condition_is_asked_for_before_keras_calls(condition_shape):
+    flow = tfpf.flows.build("realnvp", 2, condition_shape, seed=0, num_layers=1)
+    given = () if condition_shape else (np.zeros([3, 1]),)
+    with pytest.raises(ValueError, match=r"^`condition` (is missing|was given)"):
+        flow(np.zeros([3, 2]), *given)

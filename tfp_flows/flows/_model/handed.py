@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays, _findings
+from tfp_flows import _arrays, _checks, _findings
 from tfp_flows.flows._model import keras_arguments
 
 __all__ = ["Handed"]
@@ -24,6 +24,19 @@ def _checked(
         found = keras_arguments.weights(kwargs["sample_weight"])
         kwargs = {**kwargs, "sample_weight": found}
     return args, kwargs
+
+
+def _condition_apart(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return a condition that is no value of `training`, and the other arguments."""
+    if "condition" in kwargs:
+        kwargs = dict(kwargs)
+        return kwargs.pop("condition"), args, kwargs
+    if not args or args[0] is None or isinstance(args[0], bool):
+        return None, args, kwargs
+    is_flag = getattr(args[0], "dtype", None) in (tf.bool, np.bool_)
+    return (None, args, kwargs) if is_flag else (args[0], args[1:], kwargs)
 
 
 class Handed(keras.Model):
@@ -53,12 +66,33 @@ class Handed(keras.Model):
         return super().train_on_batch(self._plain(x), y, *args, **kwargs)
 
     def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return `call(inputs)`, as in Keras, which would drop a mask."""
+        """Return `call(inputs)`, as in Keras, which would drop a mask.
+
+        A condition may follow the events, or be given by its name.
+        """
+        condition, args, kwargs = _condition_apart(args, kwargs)
+        if condition is not None:
+            inputs = {"x": inputs, "condition": condition}
         if isinstance(inputs, np.ma.MaskedArray):
             inputs = _arrays.unmasked(inputs, "inputs")
-        inputs = keras_arguments.array_of(inputs, "inputs")
+        if isinstance(inputs, dict):
+            inputs = {k: keras_arguments.array_of(v, k) for k, v in inputs.items()}
+        else:
+            inputs = keras_arguments.array_of(inputs, "inputs")
+        self._require_condition(inputs)
         self._notice(inputs)
         return super().__call__(inputs, *args, **kwargs)
+
+    def _require_condition(self, inputs: Any) -> None:
+        """Raise unless there is a condition if the flow has one, before Keras calls."""
+        flow: Any = self
+        is_dict = isinstance(inputs, dict)
+        found = inputs.get("condition") if is_dict else None
+        # Other keys are the business of `call`.
+        is_known = not is_dict or set(inputs) in ({"x"}, {"x", "condition"})
+        if is_known and (found is None) != (flow.condition_shape is None):
+            owner = f"this flow (`{type(self).__name__}`)"
+            _checks.require_condition(found, flow.condition_shape, owner)
 
     def _plain(self, x: Any, argument: str = "x") -> Any:
         """Return data as Keras takes them: named columns in order, nothing masked."""
