@@ -33,13 +33,14 @@ __all__ = [
     "require_eager",
     "training_scope",
     "values_scope",
+    "wants_points",
     "wants_values",
 ]
 
 # Seeds of calls are so far apart, that those of two steps do not meet.
 CALL_SEEDS = 1_000_003
 
-_values = contextvars.ContextVar("tfp_flows_values", default=False)
+_wanted = contextvars.ContextVar("tfp_flows_wanted", default="")
 _training = contextvars.ContextVar("tfp_flows_training", default=False)
 _member: contextvars.ContextVar[Member | None] = contextvars.ContextVar(
     "tfp_flows_member", default=None
@@ -77,24 +78,33 @@ def is_training() -> bool:
 
 
 @contextlib.contextmanager
-def values_scope() -> Iterator[None]:
+def values_scope(*, points: bool = False) -> Iterator[None]:
     """Mark code whose result is wanted for its value, not to train by.
 
     Chains then evaluate equal blocks in a loop, which on a CPU costs nothing but a
     slower gradient, and is traced and compiled in a time that does not grow with the
     depth. A GPU waits for the host at each turn of a loop: there they do so from the
     depth on from which they do in training.
+
+    Args:
+        points: Whether points behind maps are all that is wanted, and no log-det is
+            read: maps whose log-dets cost much leave them at 0, and remember none.
     """
-    token = _values.set(True)
+    token = _wanted.set("points" if points else "values")
     try:
         yield
     finally:
-        _values.reset(token)
+        _wanted.reset(token)
 
 
 def wants_values() -> bool:
     """Return whether the code runs in a `values_scope`."""
-    return _values.get()
+    return bool(_wanted.get())
+
+
+def wants_points() -> bool:
+    """Return whether the code runs in a `values_scope` that reads no log-det."""
+    return _wanted.get() == "points"
 
 
 class Member:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import tfp_flows as tfpf
 from tests.flows import small
+from tfp_flows import _context
 from tfp_flows.flows._model import batch as batches
 from tfp_flows.flows.continuous import matching
 from tfp_flows.training import FlowMatching, MaximumLikelihood, RegularizedLikelihood
@@ -127,3 +128,35 @@ def test_discrete_columns_are_matched_spread_over_their_cells():
     found = flow.in_field(batches.Batch(flow.spread(x), extra={}))
     assert np.all(np.isfinite(found.x))
     assert np.all(flow.sample(20, seed=0).numpy()[:, 0] % 1 == 0)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_samples_are_solved_without_their_log_dets(monkeypatch, jit_compile):
+    flow = small.perturbed(small.build("cnf", 2, 1, num_layers=2))
+    x, condition = small.batch(6)
+    flow.adapt(x, condition)
+    density = flow.distribution(condition)
+    z = flow.base.distribution().sample(6, seed=tf.constant([1, 2]))
+    wanted = density.bijector.forward(z)
+    # What sums up traces is not to be called.
+    monkeypatch.setattr("tfp_flows.math.traces.trace_and_square", None)
+    function = tf.function(flow.pushed, jit_compile=jit_compile)
+    with _context.values_scope(points=True):
+        found = function(z, condition)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    assert flow.sample(3, condition, seed=0, jit_compile=jit_compile).shape == (3, 6, 2)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_samples_remember_no_log_dets_that_were_left_out(jit_compile):
+    flow = small.perturbed(small.build("cnf", 2, num_layers=2))
+    flow.adapt(small.table(20))
+
+    @tf.function(jit_compile=jit_compile)
+    def both():
+        x = flow.sample(8, seed=tf.constant([1, 2]))
+        return x, flow.log_prob(x)
+
+    x, log_prob = both()
+    wanted = flow.log_prob(tf.identity(x))
+    np.testing.assert_allclose(log_prob, wanted, rtol=1e-4, atol=1e-4)

@@ -254,7 +254,8 @@ class _Bound:
         *,
         is_forward: bool,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        if not (_enabled.get() and self._bijector.cache):
+        is_off = not _enabled.get() or _context.wants_points()
+        if is_off or not self._bijector.cache:
             return self._compute(tensor, condition, is_forward=is_forward)
         found = self._lookup(tensor, condition, is_forward=is_forward)
         if found is not None:

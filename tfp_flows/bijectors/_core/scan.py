@@ -228,13 +228,16 @@ def _loop(
     total = tf.zeros(tf.shape(value)[:batch], value.dtype)
     total.set_shape(value.shape[:batch])
     kept = tf.TensorArray(value.dtype, count, element_shape=value.shape)
+    points = _context.wants_points()
 
     def body(
         i: tf.Tensor, value: tf.Tensor, total: tf.Tensor, kept: tf.TensorArray
     ) -> tuple[Any, ...]:
         kept = kept.write(i, value)
         value, log_det = step(value, *given, *read(i))
-        return i + 1, value, total + log_det, kept
+        if not points:
+            total += log_det
+        return i + 1, value, total, kept
 
     _, value, total, kept = tf.while_loop(
         lambda i, *_: i < count,

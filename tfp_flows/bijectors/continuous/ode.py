@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows.bijectors._core import checkpoint, conditioned, monotone, stochastic
 from tfp_flows.bijectors._core.parameters import Option, Part, at_least, one_of
 from tfp_flows.math import adjoint, ode, traces
@@ -164,7 +164,7 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         """
         x = tf.convert_to_tensor(x, dtype_hint=self.dtype)
         columns, condition, batch = self._columns(x, condition)
-        y, parts, count = self._solve(columns, condition, inverse=inverse, costs=True)
+        y, parts, count = self._solve(columns, condition, 3, inverse=inverse)
         log_det, kinetic, jacobian = map(batch.scalars, parts)
         return Path(batch.events(y), log_det, kinetic, jacobian, batch.scalars(count))
 
@@ -172,11 +172,18 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         self,
         x: tf.Tensor,
         condition: tf.Tensor | None,
+        integrals: int,
         *,
         inverse: bool,
-        costs: bool = False,
     ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
-        """Return columns at the end, the integrals, and the number of evaluations."""
+        """Return columns at the end, the integrals, and the number of evaluations.
+
+        Args:
+            x: Columns, `[D, N]`.
+            condition: Their conditions.
+            integrals: 1 for the log-det, 3 for it and the costs, 0 for none.
+            inverse: Whether to go from `stop` to `start`.
+        """
         start, stop = float(self.start), float(self.stop)
         start, stop = (stop, start) if inverse else (start, stop)
         # NaN in, NaN out, and other rows are solved: `x` itself says it.
@@ -184,9 +191,10 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         origin = tf.clip_by_value(origin, -FAR, FAR)
         weights = self.network.read()
         given = [] if condition is None else [condition]
-        if self.is_exact():
+        directions: Any = None
+        if integrals and self.is_exact():
             directions = traces.all_directions(tf.stop_gradient(origin))
-        else:
+        elif integrals:
             first = self.network.linearized(origin, start, condition, weights)[0]
             seed = self._noise_seed(origin, first)
             directions = traces.random_directions(origin, seed, self.num_probes)
@@ -198,8 +206,10 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
             value, push = self.network.linearized(
                 origin + state[0], time, given[0] if given else None, weights
             )
+            if not integrals:
+                return (value,)
             trace, square = traces.trace_and_square(push, directions)
-            if not costs:
+            if integrals == 1:
                 return value, trace
             # Backwards, too, costs are positive.
             sign = 1.0 if stop >= start else -1.0
@@ -208,7 +218,7 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
 
         count = len(weights)
         zero = tf.zeros_like(origin[0])
-        state = (tf.zeros_like(origin), *([zero] * (3 if costs else 1)))
+        state = (tf.zeros_like(origin), *([zero] * integrals))
         found = self._solved(field, state, [origin, *given, *weights], start, stop)
         way, *parts = ode.require_solved(found, REMEDY)
         return x + way, parts, found.num_evaluations
@@ -250,5 +260,7 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         self, value: tf.Tensor, condition: tf.Tensor | None, *, inverse: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         columns, condition, batch = self._columns(value, condition)
-        end, (log_det,), _ = self._solve(columns, condition, inverse=inverse)
+        integrals = 0 if _context.wants_points() else 1
+        end, log_dets, _ = self._solve(columns, condition, integrals, inverse=inverse)
+        log_det = sum(log_dets, start=tf.zeros_like(end[0]))
         return batch.events(end), batch.scalars(log_det)

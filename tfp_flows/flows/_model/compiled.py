@@ -63,7 +63,7 @@ class CompiledFlow:
     ) -> tf.Tensor:
         _process.require_own()
         if _graphs.is_for_xla():  # as a part of what is compiled, loops and all
-            with _context.values_scope():
+            with _context.values_scope(points=kind in POINTS):
                 return MAKERS[kind](self._flow)[0](*arguments)
         if not (jit_compile or _tapes.is_recording()):
             if kind not in self._direct:
@@ -97,7 +97,7 @@ class CompiledFlow:
             )
             # A concrete function: TensorFlow would warn of retracing where many flows
             # exist.
-            with _context.values_scope():
+            with _context.values_scope(points=kind in POINTS):
                 self._functions[key] = traced.get_concrete_function()
             shared.forget_with(self, self._functions[key])
         return self._functions[key]
@@ -112,7 +112,7 @@ class CompiledFlow:
             except tf.errors.UnimplementedError:
                 # What a loop keeps for its gradient cannot leave it.
                 evaluate, signature = MAKERS[kind](self._flow)
-                with _context.values_scope():
+                with _context.values_scope(points=kind in POINTS):
                     self._gradients[kind] = recomputed.gradients(
                         evaluate, signature, function
                     )
@@ -368,6 +368,8 @@ def _push_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
     return push, _specs(flow, "z")
 
 
+# Functions that return points, and read no log-det.
+POINTS = ("noise", "push", "sample")
 MAKERS = {
     "log_prob": _log_prob_function,
     "members": _member_function,
