@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["current", "is_for_xla", "pullback", "rows", "spec"]
+__all__ = ["current", "is_for_xla", "pullback", "rows", "spec", "traced"]
 
 # By what a graph says which control flow its operations are in.
 CONTEXT = "_get_control_flow_context"
@@ -92,3 +92,25 @@ def pullback(
     zero = tf.UnconnectedGradients.ZERO
     found = tf.gradients(value, inputs, upstream, unconnected_gradients=zero)
     return [tf.convert_to_tensor(gradient) for gradient in found]
+
+
+def traced(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Return a function of tensors that is traced once for each of their shapes.
+
+    TensorFlow warns of retracing where several objects have one method traced, each for
+    itself; not where it is asked for the graph.
+
+    Args:
+        function: Function of tensors.
+        **options: Of `tf.function`.
+    """
+    asked = tf.function(function, autograph=False, **options)
+    known: dict[tuple[Any, ...], Any] = {}
+
+    def call(*arguments: tf.Tensor) -> Any:
+        key = tuple((part.shape, part.dtype) for part in arguments)
+        if key not in known:
+            known[key] = asked.get_concrete_function(*arguments)
+        return known[key](*arguments)
+
+    return call

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import flows
+from tfp_flows import _graphs, flows
 
 __all__ = ["CubeFlow"]
 
@@ -53,7 +53,7 @@ class CubeFlow:
         self._optimizer = keras.optimizers.Adam(LEARNING_RATE, name="adam")
         self._variables = list(self.flow.trainable_variables)
         self._optimizer.build(self._variables)
-        self._step = tf.function(self._update, autograph=False, jit_compile=True)
+        self._step = _graphs.traced(self._update, jit_compile=True)
 
     def _update(self, x: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_flows import _graphs
+
 __all__ = ["LEAPFROGS", "LocalChains", "Walked", "mean_acceptance"]
 
 # Leapfrogs of a step; the first step size, and the acceptance sought.
@@ -41,7 +43,7 @@ class LocalChains:
 
     def __init__(self, log_prob: Callable[[tf.Tensor], tf.Tensor], steps: int) -> None:
         self._log_prob, self.steps = log_prob, steps
-        self._run = tf.function(self._chains, autograph=False)
+        self._run = _graphs.traced(self._chains)
 
     @property
     def gradients(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_flows import _checks, flows
+from tfp_flows import _checks, _graphs, flows
 from tfp_flows.inference import targets
 
 __all__ = ["Draws", "density", "resampled"]
@@ -121,7 +121,7 @@ class Draws:
         self._seed = seed
         self._kept: dict[int, tuple[Any, np.ndarray, Any]] = {}
         self._keeps = count * target.size <= MOST_KEPT
-        self._run = tf.function(self._draw, autograph=False, reduce_retracing=True)
+        self._run = _graphs.traced(self._draw)
 
     def __len__(self) -> int:
         return -(-self.count // self.block_size)

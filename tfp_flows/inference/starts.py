@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
+from tfp_flows import _graphs
 from tfp_flows.inference.targets import Target
 
 __all__ = ["STARTS", "Start", "choose"]
@@ -108,12 +109,10 @@ class _Surface:
     def __init__(self, target: Target) -> None:
         self._target = target
         signature = [tf.TensorSpec([None, target.size], target.dtype)]
-        self.value_and_gradient = tf.function(
-            self._value_and_gradient, input_signature=signature, autograph=False
+        self.value_and_gradient = _graphs.traced(
+            self._value_and_gradient, input_signature=signature
         )
-        self._curve = tf.function(
-            self._curvatures, input_signature=signature, autograph=False
-        )
+        self._curve = _graphs.traced(self._curvatures, input_signature=signature)
 
     def _value_and_gradient(self, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tfp.math.value_and_gradient(lambda x: -self._target.flat_log_prob(x), z)

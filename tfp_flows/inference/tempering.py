@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _checks, flows
+from tfp_flows import _checks, _graphs, flows
 from tfp_flows.inference import proposals
 from tfp_flows.inference.flow_proposal import FlowProposal
 from tfp_flows.inference.over_base import OverBase
@@ -99,9 +99,7 @@ class Tempering:
         self._factor = 1.0
         self._scales = np.full(size, FIRST_STEP * spread)
         self._tempered = self.kernel(self._tempered_log_prob)
-        self._run = tf.function(
-            self._chains, autograph=False, jit_compile=whitened.compiles
-        )
+        self._run = _graphs.traced(self._chains, jit_compile=whitened.compiles)
         self.evaluations = 0
 
     def kernel(self, log_prob: Any) -> FlowProposal:
