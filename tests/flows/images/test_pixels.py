@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -110,3 +112,25 @@ def test_own_samples_have_a_density_at_saturated_pixels(name, options):
     beyond[:, 0, 0] = [[300.0], [np.inf]]
     if "logit_alpha" not in options:
         assert np.isneginf(flow.log_prob(beyond)).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "is_noticed"),
+    [
+        (lambda x: x / 255.0, True),
+        (lambda x: x / 127.5 - 1.0, True),
+        (lambda x: x, False),
+        (lambda x: x + 0.3, False),
+        (lambda x: (x > 99.0).astype(x.dtype), False),
+        (lambda x: x[:0] / 255.0, False),
+    ],
+)
+def test_densities_of_scaled_pixels_are_noticed(change, is_noticed):
+    flow, pixels = build(), change(PIXELS * 1.0)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        flow.log_prob(pixels)
+        if len(pixels):
+            flow.predict(pixels, verbose=0)
+    told = [str(one.message) for one in found if "look scaled" in str(one.message)]
+    assert len(told) == (2 if is_noticed else 0), told

@@ -56,7 +56,7 @@ class Evaluated(NamedColumns):
             ValueError: If a shape does not fit.
         """
         x, condition = self.in_order(x, condition)
-        self._notice_rounded(x)
+        self._notice_values(x)
         x = _arrays.as_tensor(x, self.variable_dtype)
         if not self.answers_any:
             _findings.notice_missing(x, len(self.event_shape))
@@ -75,8 +75,8 @@ class Evaluated(NamedColumns):
             )
         return tf.concat(parts, axis=0)
 
-    def _notice_rounded(self, x: Any) -> None:
-        """Say that values count for others, of a flow whose columns have steps."""
+    def _notice_values(self, x: Any) -> None:
+        """Say that values at hand are of another kind than those of the fit."""
 
     def _rows_at_once(self) -> int | None:
         """Return how many rows are evaluated at once, `None` for all of them."""

@@ -131,7 +131,7 @@ class Handed(keras.Model):
             x, condition = inputs.get("x"), inputs.get("condition")
         x, condition = _findings.at_hand(x), _findings.at_hand(condition)
         if x is not None and x.ndim >= len(flow.event_shape):
-            flow._notice_rounded(x)  # noqa: SLF001
+            flow._notice_values(x)  # noqa: SLF001
             if not flow.answers_any:
                 _findings.notice_missing(x, len(flow.event_shape))
         # A network of one's own may know what to do with them.

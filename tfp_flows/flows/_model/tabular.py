@@ -194,9 +194,9 @@ class Tabular:
             rows = np.asarray(x, np.float64).reshape(-1, len(self.cells.spec.columns))
             flow: Any = self
             values.require(self.cells, rows, flow.columns)
-            self._notice_rounded(rows)
+            self._notice_values(rows)
 
-    def _notice_rounded(self, x: Any) -> None:
+    def _notice_values(self, x: Any) -> None:
         """Say that values lie between steps that were found, in data at hand."""
         flow: Any = self
         if self.cells is None or not self.cells.found.any():

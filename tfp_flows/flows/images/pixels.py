@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-__all__ = ["require"]
+from tfp_flows import _findings
+
+__all__ = ["require", "scaled"]
 
 # How far from a whole number a pixel may be that was computed as one.
 ROUNDING = 1e-3
@@ -70,10 +73,8 @@ def _require_unit(x: np.ndarray, argument: str, limit: int, *, is_whole: bool) -
     if not np.any(np.abs(x - np.round(x)) > ROUNDING):
         return
     low, high = float(np.min(x)), float(np.max(x))
-    if low >= -1.0 and high <= 1.0:
-        way = (
-            f"np.round({limit} * x)" if low >= 0 else f"np.round({limit} * (x + 1) / 2)"
-        )
+    way = _unscaled(low, high, limit)
+    if way:
         msg = (
             f"`{argument}` must be raw pixels, 0 to {limit}, got fractions from "
             f"{low:g} to {high:g}, which look scaled. Pass {way}."
@@ -85,4 +86,30 @@ def _require_unit(x: np.ndarray, argument: str, limit: int, *, is_whole: bool) -
             "adds noise as to whole numbers: bits per dimension are no code length. "
             "Round them, or build with dequantize=False.",
             stacklevel=4,
+        )
+
+
+def _unscaled(low: float, high: float, limit: int) -> str:
+    """Return how to make raw pixels of fractions that look scaled, else nothing."""
+    if not (low >= -1.0 and high <= 1.0):
+        return ""
+    return f"np.round({limit} * x)" if low >= 0 else f"np.round({limit} * (x + 1) / 2)"
+
+
+def scaled(x: np.ndarray, limit: int) -> Iterator[_findings.Finding]:
+    """Yield what is to be said of pictures whose pixels look scaled.
+
+    Args:
+        x: Pictures.
+        limit: Largest raw pixel.
+    """
+    if limit < 2 or not x.size:
+        return
+    low, high = float(np.min(x)), float(np.max(x))
+    way = _unscaled(low, high, limit)
+    if way and np.any(np.abs(x - np.round(x)) > ROUNDING):
+        yield _findings.Finding(
+            "x",
+            f"has pixels from {low:g} to {high:g}, which look scaled: the densities "
+            f"are those of nearly black pictures. Pass {way}.",
         )

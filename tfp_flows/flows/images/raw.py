@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
+from tfp_flows import _findings
 from tfp_flows._types import TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.elementwise import pixels
@@ -66,3 +69,10 @@ class PixelFlow(image.ImageFlow):
             is_bounded=self.logit_alpha is not None,
             is_whole=bool(self.options["dequantize"]),
         )
+
+    def _notice_values(self, x: Any) -> None:
+        """Say that pixels look scaled, of pictures at hand."""
+        found = _findings.at_hand(x)
+        if found is not None:
+            limit = self.num_values - bool(self.options["dequantize"])
+            _findings.report(pixel_checks.scaled(found, limit))
