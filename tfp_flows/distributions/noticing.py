@@ -61,9 +61,11 @@ class Noticing:
 
     Attributes:
         takes_gaps: Whether NaN leaves a coordinate out, and needs no notice.
+        own_words: Arguments of its own `log_prob`.
     """
 
     takes_gaps = False
+    own_words: tuple[str, ...] = ()
     dtype: Any
     event_shape: tf.TensorShape
 
@@ -74,7 +76,8 @@ class Noticing:
 
     def _call_on(self, name: str, value: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method of TFP on a value in the dtype of the density."""
-        passed_on({k: v for k, v in kwargs.items() if k != "name"})
+        known = ("name", *self.own_words)
+        passed_on({k: v for k, v in kwargs.items() if k not in known})
         is_dense = isinstance(value, (tf.Tensor, tf.Variable))
         if not is_dense or not value.dtype.is_floating:
             value = _arrays.as_tensor(value, self.dtype, "value")

@@ -54,6 +54,7 @@ class SurjectedDistribution(shared.Wrapper):
         Nielsen et al. (2020). SurVAE Flows. https://arxiv.org/abs/2007.02731
     """
 
+    own_words = ("seed", "num_draws")
     _parameter_properties = shared.Wrapper.parameter_properties
 
     def __init__(
