@@ -16,7 +16,6 @@ from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.flows._model import (
     buckets,
     condition_kinds,
-    direct,
     recomputed,
     shared,
 )
@@ -47,7 +46,6 @@ class CompiledFlow:
         self._flow = flow
         self._functions: dict[tuple[str, bool], Any] = {}
         self._programs: dict[str, Any] = {}
-        self._direct: dict[str, direct.Direct] = {}
         self._gradients: dict[str, Any] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFlow:
@@ -59,17 +57,11 @@ class CompiledFlow:
         kind: str,
         *arguments: tf.Tensor,
         jit_compile: bool,
-        scalars: int | None = None,
     ) -> tf.Tensor:
         _process.require_own()
         if _graphs.is_for_xla():  # as a part of what is compiled, loops and all
             with _context.values_scope(points=kind in POINTS):
                 return MAKERS[kind](self._flow)[0](*arguments)
-        if not (jit_compile or _tapes.is_recording()):
-            if kind not in self._direct:
-                function = self._function(kind, jit_compile=False)
-                self._direct[kind] = direct.Direct(function)
-            return self._direct[kind](*arguments, scalars=scalars)
         function = self._function(kind, jit_compile=jit_compile)
         if _tapes.is_recording():
             # Tapes begin to watch variables when one is read.
@@ -81,9 +73,9 @@ class CompiledFlow:
                 return self._recorded(kind, function, arguments)
         elif jit_compile and tf.executing_eagerly():
             function = self._shared(kind, function)
-        if not jit_compile:
-            return function(*arguments)
-        return buckets.evaluated(function, *arguments)
+        if jit_compile:
+            return buckets.evaluated(function, *arguments)
+        return function(*arguments)
 
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
@@ -157,16 +149,14 @@ class CompiledFlow:
         condition = self._condition(condition)
         is_one_batch = x.shape.rank == 1 + len(flow.event_shape)
         if is_one_batch and condition is None:
-            size = _scalars((x.shape[0],), flow.event_shape)
-            return self._call(kind, x, jit_compile=jit_compile, scalars=size)
+            return self._call(kind, x, jit_compile=jit_compile)
         batch = _batch_shape(x, flow.event_shape)
         parts = [(x, flow.event_shape)]
         if condition is not None:
             batch = _broadcast(batch, _batch_shape(condition, flow.condition_shape))
             parts.append((condition, flow.condition_shape))
         arguments = [_flatten(value, batch, event) for value, event in parts]
-        size = _scalars(batch, flow.event_shape)
-        out = self._call(kind, *arguments, jit_compile=jit_compile, scalars=size)
+        out = self._call(kind, *arguments, jit_compile=jit_compile)
         return _unflatten(out, batch, shape)
 
     def sample(
@@ -188,17 +178,16 @@ class CompiledFlow:
             batch = _batch_shape(condition, flow.condition_shape)
             conditions = (_flatten(condition, batch, flow.condition_shape),)
         count = _product(shape)
-        size = _scalars(_concat(shape, batch), flow.event_shape)
         if jit_compile:
             # The noise comes from outside: XLA draws it slowly on a CPU.
             number = _product(_concat(shape, batch))
-            z = self._call("noise", number, seed, jit_compile=False, scalars=size)
+            z = self._call("noise", number, seed, jit_compile=False)
             ones = [1] * len(flow.condition_shape or ())
             conditions = tuple(tf.tile(c, [count, *ones]) for c in conditions)
             out = self._call("push", z, *conditions, jit_compile=True)
         else:
             given = (count, seed, *conditions)
-            out = self._call("sample", *given, jit_compile=False, scalars=size)
+            out = self._call("sample", *given, jit_compile=False)
         return _unflatten(out, _concat(shape, batch), flow.event_shape)
 
 
@@ -223,12 +212,6 @@ def _product(sizes: Sizes) -> tf.Tensor:
     if isinstance(sizes, tuple):
         return tf.constant(math.prod(sizes), tf.int32)
     return tf.reduce_prod(sizes)
-
-
-def _scalars(batch: Any, event_shape: tuple[int, ...]) -> int | None:
-    """Return how many numbers a batch of events has, `None` if that is not known."""
-    known = isinstance(batch, tuple) and None not in batch
-    return math.prod(batch) * math.prod(event_shape) if known else None
 
 
 def _concat(one: Sizes, other: Sizes) -> Sizes:
