@@ -110,6 +110,11 @@ def cloud_names() -> tuple[str, ...]:
 
     Returns:
         Tuple of names.
+
+    Example:
+        >>> from tfp_flows import datasets
+        >>> "rings" in datasets.cloud_names()
+        True
     """
     return tuple(_BUILDERS)
 

@@ -114,6 +114,16 @@ def read_images(path: str | os.PathLike[str], *, key: str = "x") -> np.ndarray:
         ValueError: If the content is no batch of images of one size, if a file is
             damaged, or if it unfolds to more than 1 GiB and more than 100 times its
             size.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> import tfp_flows as tfpf
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "scans.npy")
+        ...     np.save(path, np.zeros([6, 8, 8], np.uint8))
+        ...     print(tfpf.datasets.read_images(path).shape)
+        (6, 8, 8, 1)
     """
     path = Path(path)
     if not path.exists():

@@ -106,6 +106,12 @@ def mixed_table_log_prob(x: Any) -> np.ndarray:
 
     Returns:
         `[N]`.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> rows = tfpf.datasets.mixed_table(4, seed=0)
+        >>> tfpf.datasets.mixed_table_log_prob(rows).shape
+        (4,)
     """
     rows = np.asarray(getattr(x, "x", x), np.float64)
     warmth, visitors, humidity, rain, season = rows.T

@@ -47,6 +47,16 @@ def write_table(
         FileNotFoundError: If the folder does not exist.
         ValueError: If the extension is unknown, or the values or names are wrong.
         MissingExtraError: If the format needs a package that is not installed.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import tfp_flows as tfpf
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "rain.csv")
+        ...     _ = tfpf.datasets.write_table(path, [[0.1, 12.0]], ["rain", "warmth"])
+        ...     print(path.read_text().strip())
+        rain,warmth
+        0.1,12.0
     """
     path = Path(path).expanduser()
     suffix = known_suffix(path)

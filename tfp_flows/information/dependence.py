@@ -154,6 +154,14 @@ def conditional_mutual_information(
 
     Returns:
         The estimate, from differences row by row.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import information
+        >>> x, y, z = np.random.default_rng(0).normal(size=(3, 2000))
+        >>> told = information.conditional_mutual_information(x, x + y + z, z, seed=0)
+        >>> abs(float(told) - 0.347) < 0.08
+        True
     """
     signs = {(0, 1, 2): 1.0, (0, 2): -1.0, (1, 2): -1.0}
     return _combined("conditional mutual information", signs, options, x=x, y=y, z=z)
@@ -177,6 +185,14 @@ def co_information(
 
     Returns:
         The estimate, from differences row by row.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import information
+        >>> x, y, z = np.random.default_rng(0).normal(size=(3, 2000))
+        >>> shared = information.co_information(x, x + y + z, z, seed=0)
+        >>> float(shared) < 0.0  # synergy: `y` and `z` tell more together
+        True
     """
     signs = {(0, 1, 2): -1.0, (0, 1): 1.0, (0, 2): 1.0, (1, 2): 1.0}
     return _combined("co-information", signs, options, x=x, y=y, z=z)

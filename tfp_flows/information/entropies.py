@@ -83,6 +83,13 @@ def negentropy(x: TensorLike, **options: Any) -> Measure:
 
     Returns:
         The estimate, from differences row by row.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import information
+        >>> x = np.random.default_rng(0).uniform(size=2000)
+        >>> abs(float(information.negentropy(x, seed=0)) - 0.176) < 0.05
+        True
     """
     chosen = Options.of(options)
     sample = chosen.read(x, "x")
@@ -170,6 +177,14 @@ def cross_entropy(x: TensorLike, y: TensorLike, **options: Any) -> Measure:
 
     Returns:
         The estimate.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import information
+        >>> rng = np.random.default_rng(0)
+        >>> x, y = rng.normal(1, 1, 4000), rng.normal(0, 2, 4000)
+        >>> abs(float(information.cross_entropy(x, y, seed=0)) - 1.862) < 0.05
+        True
     """
     chosen = Options.of(options)
     first, second = chosen.read(x, "x"), chosen.read(y, "y")

@@ -65,6 +65,14 @@ def rank_ecdf(
 
     Returns:
         The axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import diagnostics, plots
+        >>> draws = np.random.default_rng(0).normal(size=(200, 50))
+        >>> ax = plots.rank_ecdf(diagnostics.sbc(draws[:, 0], draws[:, 1:]))
+        >>> ax.get_ylabel()
+        'ECDF - rank'
     """
     levels, shares, low, high = found.ecdf(probability)
     ax = canvas.axes_or_new(ax, 4.5, 3.2)
@@ -93,6 +101,14 @@ def coverage(
 
     Returns:
         The axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import diagnostics, plots
+        >>> rng = np.random.default_rng(0)
+        >>> truth, draws = rng.normal(size=(100, 1)), rng.normal(size=(100, 50, 1))
+        >>> plots.coverage(diagnostics.coverage(truth, draws)).get_xlabel()
+        'credibility'
     """
     levels, shares, low, high = found.curve(probability)
     ax = canvas.axes_or_new(ax, 4.0, 4.0)
@@ -115,6 +131,14 @@ def predictive(found: Predictive, column: int = 0, *, ax: Axes | None = None) ->
 
     Returns:
         The axes.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_flows import diagnostics, plots
+        >>> simulated = np.random.default_rng(0).normal(size=(999, 2))
+        >>> found = diagnostics.predictive_check([0.5, -0.5], simulated)
+        >>> plots.predictive(found).get_ylabel()
+        'count'
     """
     ax = canvas.axes_or_new(ax, 4.5, 3.2)
     ax.hist(found.simulated[:, column], bins=40, color=canvas.DATA, label="simulated")

@@ -316,6 +316,17 @@ def fit_more(
 
     Returns:
         The flow and the history of the new layers.
+
+    Raises:
+        ValueError: If the flow is fitted by gradients.
+
+    Example:
+        >>> import tfp_flows as tfpf
+        >>> x = tfpf.datasets.toy("banana", 500)
+        >>> flow, _ = tfpf.fit("rbig", x, max_layers=2, seed=0, verbose=0)
+        >>> flow, history = tfpf.training.fit_more(flow, x, max_layers=1, verbose=0)
+        >>> len(history.history["loss"])  # what was tried; worse layers are not kept
+        1
     """
     if flow.fit_policy.method != "greedy":
         msg = (
