@@ -97,7 +97,8 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
     if isinstance(value, tf.Tensor) and value.dtype.is_floating:
         return value if value.dtype == dtype else tf.cast(value, dtype)
     _require_real(value, argument)
-    return value if value.dtype == dtype else tf.cast(value, dtype)
+    same = value.dtype == dtype  # of a variable, too
+    return tf.convert_to_tensor(value) if same else tf.cast(value, dtype)
 
 
 def spaced(*parts: tf.Tensor | None) -> list[tf.Tensor | None]:

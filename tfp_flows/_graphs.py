@@ -11,7 +11,17 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["current", "is_for_xla", "pullback", "rows", "spec", "traced"]
+from tfp_flows import _tapes
+
+__all__ = [
+    "called",
+    "current",
+    "for_each_shape",
+    "is_for_xla",
+    "pullback",
+    "rows",
+    "spec",
+]
 
 # By what a graph says which control flow its operations are in.
 CONTEXT = "_get_control_flow_context"
@@ -94,7 +104,23 @@ def pullback(
     return [tf.convert_to_tensor(gradient) for gradient in found]
 
 
-def traced(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+def called(function: Any, *arguments: tf.Tensor) -> Any:
+    """Return what a concrete function returns, at once where nothing records the call.
+
+    TensorFlow first matches arguments with names, and asks what may watch them: small
+    functions take no longer. What runs is what TensorFlow would run then, bit for bit.
+
+    Args:
+        function: Concrete function.
+        *arguments: Its tensors without those that it holds, of its dtypes.
+    """
+    if _tapes.is_recording() or not tf.executing_eagerly():
+        return function(*arguments)
+    tensors = [*arguments, *function.captured_inputs]
+    return function.inference_fn.call_preflattened(tensors)
+
+
+def for_each_shape(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Return a function of tensors that is traced once for each of their shapes.
 
     TensorFlow warns of retracing where several objects have one method traced, each for

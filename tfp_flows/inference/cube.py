@@ -53,7 +53,7 @@ class CubeFlow:
         self._optimizer = keras.optimizers.Adam(LEARNING_RATE, name="adam")
         self._variables = list(self.flow.trainable_variables)
         self._optimizer.build(self._variables)
-        self._step = _graphs.traced(self._update, jit_compile=True)
+        self._step = _graphs.for_each_shape(self._update, jit_compile=True)
 
     def _update(self, x: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:

@@ -43,7 +43,7 @@ class LocalChains:
 
     def __init__(self, log_prob: Callable[[tf.Tensor], tf.Tensor], steps: int) -> None:
         self._log_prob, self.steps = log_prob, steps
-        self._run = _graphs.traced(self._chains)
+        self._run = _graphs.for_each_shape(self._chains)
 
     @property
     def gradients(self) -> int:

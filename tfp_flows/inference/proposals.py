@@ -121,7 +121,7 @@ class Draws:
         self._seed = seed
         self._kept: dict[int, tuple[Any, np.ndarray, Any]] = {}
         self._keeps = count * target.size <= MOST_KEPT
-        self._run = _graphs.traced(self._draw)
+        self._run = _graphs.for_each_shape(self._draw)
 
     def __len__(self) -> int:
         return -(-self.count // self.block_size)

@@ -109,10 +109,12 @@ class _Surface:
     def __init__(self, target: Target) -> None:
         self._target = target
         signature = [tf.TensorSpec([None, target.size], target.dtype)]
-        self.value_and_gradient = _graphs.traced(
+        self.value_and_gradient = _graphs.for_each_shape(
             self._value_and_gradient, input_signature=signature
         )
-        self._curve = _graphs.traced(self._curvatures, input_signature=signature)
+        self._curve = _graphs.for_each_shape(
+            self._curvatures, input_signature=signature
+        )
 
     def _value_and_gradient(self, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tfp.math.value_and_gradient(lambda x: -self._target.flat_log_prob(x), z)

@@ -99,7 +99,7 @@ class Tempering:
         self._factor = 1.0
         self._scales = np.full(size, FIRST_STEP * spread)
         self._tempered = self.kernel(self._tempered_log_prob)
-        self._run = _graphs.traced(self._chains, jit_compile=whitened.compiles)
+        self._run = _graphs.for_each_shape(self._chains, jit_compile=whitened.compiles)
         self.evaluations = 0
 
     def kernel(self, log_prob: Any) -> FlowProposal:

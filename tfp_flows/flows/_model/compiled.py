@@ -13,12 +13,7 @@ import tensorflow_probability as tfp
 
 from tfp_flows import _arrays, _checks, _context, _graphs, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
-from tfp_flows.flows._model import (
-    buckets,
-    condition_kinds,
-    recomputed,
-    shared,
-)
+from tfp_flows.flows._model import buckets, condition_kinds, recomputed, shared
 
 __all__ = ["MAKERS", "CompiledFlow", "stateless_seed"]
 
@@ -52,12 +47,7 @@ class CompiledFlow:
         """Return functions for the copy of the flow, traced when first used."""
         return CompiledFlow(memo.get(id(self._flow), self._flow))
 
-    def _call(
-        self,
-        kind: str,
-        *arguments: tf.Tensor,
-        jit_compile: bool,
-    ) -> tf.Tensor:
+    def _call(self, kind: str, *arguments: tf.Tensor, jit_compile: bool) -> tf.Tensor:
         _process.require_own()
         if _graphs.is_for_xla():  # as a part of what is compiled, loops and all
             with _context.values_scope(points=kind in POINTS):
@@ -73,9 +63,8 @@ class CompiledFlow:
                 return self._recorded(kind, function, arguments)
         elif jit_compile and tf.executing_eagerly():
             function = self._shared(kind, function)
-        if jit_compile:
-            return buckets.evaluated(function, *arguments)
-        return function(*arguments)
+        run = functools.partial(_graphs.called, function)
+        return buckets.evaluated(run, *arguments) if jit_compile else run(*arguments)
 
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
@@ -186,8 +175,7 @@ class CompiledFlow:
             conditions = tuple(tf.tile(c, [count, *ones]) for c in conditions)
             out = self._call("push", z, *conditions, jit_compile=True)
         else:
-            given = (count, seed, *conditions)
-            out = self._call("sample", *given, jit_compile=False)
+            out = self._call("sample", count, seed, *conditions, jit_compile=False)
         return _unflatten(out, _concat(shape, batch), flow.event_shape)
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows import _tapes
+from tfp_flows import _graphs, _tapes
 
 __all__ = [
     "MAX_PROGRAMS",
@@ -132,7 +132,7 @@ class Steps:
             self._known.append((spec, program))
         if program is None:
             return functools.partial(self._otherwise, iterator)
-        return functools.partial(program, *_tensors(iterator))
+        return functools.partial(_graphs.called, program, *_tensors(iterator))
 
     def _traced(self, iterator: Any) -> Any:
         """Return the shared program, or `None` if the step has a state of its own."""
