@@ -86,6 +86,15 @@ def test_what_nothing_records_is_called_at_once(monkeypatch):
         tf.function(flow.log_prob)(x)
 
 
+def test_releases_without_that_way_call_as_ever(monkeypatch):
+    flow = small.build("linear", 2, None)
+    found = answers(flow)
+    kind = type(flow._compiled._function("log_prob", jit_compile=False))
+    monkeypatch.delattr(kind, "inference_fn")
+    for one, other in zip(found, answers(flow), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("make", [tf.Variable, keras.Variable])
 def test_variables_are_events(make):
     flow = small.build("linear", 2, None)

@@ -114,10 +114,11 @@ def called(function: Any, *arguments: tf.Tensor) -> Any:
         function: Concrete function.
         *arguments: Its tensors without those that it holds, of its dtypes.
     """
-    if _tapes.is_recording() or not tf.executing_eagerly():
+    program = getattr(function, "inference_fn", None)  # other releases may lack it
+    run = getattr(program, "call_preflattened", None)
+    if run is None or _tapes.is_recording() or not tf.executing_eagerly():
         return function(*arguments)
-    tensors = [*arguments, *function.captured_inputs]
-    return function.inference_fn.call_preflattened(tensors)
+    return run([*arguments, *function.captured_inputs])
 
 
 def for_each_shape(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
