@@ -325,3 +325,24 @@ def test_a_flow_is_what_tf_function_takes():
     np.testing.assert_allclose(tf.function(flow)(given), flow(given), rtol=1e-6)
     assert "num_layers" in inspect.signature(type(flow)).parameters
     assert "num_layers" not in inspect.signature(flow).parameters
+
+
+@pytest.mark.parametrize(
+    ("method", "word", "message"),
+    [
+        ("fit", "lr", r"`lr` is no argument of `fit`, got 0.1: the optimizer has it"),
+        ("fit", "epoch", "did you mean 'epochs'"),
+        ("fit", "noise", r"tfp_flows.fit\(flow, x, noise=...\) has it"),
+        ("fit", "condition", "pass {'x': x, 'condition': condition} for `x`"),
+        ("evaluate", "batchsize", "no argument of `evaluate`.* mean 'batch_size'"),
+        ("predict", "batches", "no argument of `predict`, got 0.1"),
+        ("compile", "optimiser", "did you mean 'optimizer'"),
+        ("compile", "learning_rate", r"the optimizer has it, compile\(keras"),
+        ("compile", "objectives", "did you mean 'objective'"),
+    ],
+)
+def test_words_that_keras_does_not_know_are_explained(method, word, message):
+    flow = small.build("linear")
+    args = () if method == "compile" else (X,)
+    with pytest.raises(TypeError, match=message):
+        getattr(flow, method)(*args, **{word: 0.1})

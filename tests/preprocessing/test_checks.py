@@ -21,6 +21,7 @@ def said(x, names=NAMES):
     x = np.asarray(x, np.float64)
     still = checks.constant(x, names)
     found = [*still, *checks.sentinels(x, names), *checks.copied_rows(x)]
+    found += checks.counting(x, names)
     found += [] if still else checks.dependent(x, names)
     found += checks.too_fine_for_float32(x, names)
     return [str(f) for f in found], checks.gross_outliers(x, names)[0].tolist()
@@ -41,6 +42,8 @@ def with_third(values):
         (np.where(RNG.uniform(size=1500) < 0.1, 9999, Z[:, 2]), "'c' holds 9999 in"),
         (1.7e9 + RNG.uniform(0, 3600, 1500), "'c' has 1500 different values, of which"),
         (1e-30 * Z[:, 2], "column 'c' has numbers of a size such as"),
+        (np.arange(1500), "'c' holds 1,500 whole numbers from 0 to 1499, in no two"),
+        (7001 + RNG.permutation(1700)[:1500], "it seems to number the rows, as an"),
     ],
 )
 def test_a_column_is_named_with_what_is_wrong(third, sentence):

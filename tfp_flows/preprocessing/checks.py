@@ -13,7 +13,9 @@ __all__ = [
     "MIN_ROWS",
     "constant",
     "copied_rows",
+    "counting",
     "dependent",
+    "equal_rows",
     "few_rows",
     "gross_outliers",
     "label",
@@ -39,6 +41,9 @@ _CODE_ROWS, _CODE_GAP = 3, 1.0
 _LARGEST, _WIDEST, _NARROWEST = 3e38, 1e18, 1e-18
 # Values so near one another in float32, in units of the deviation, may be equal.
 _COARSE = 1e-4
+# Whole numbers that differ in so many rows number them, if they fill this part of their
+# range: numbers of another meaning would meet.
+_COUNTED_ROWS, _FILLED = 50, 0.5
 # Sorting and comparing are for so many rows; outliers are looked for among all.
 _SAMPLE = 100_000
 
@@ -95,6 +100,29 @@ def constant(
     return found
 
 
+def counting(x: np.ndarray, names: Sequence[str] | None) -> list[Finding]:
+    """Find columns that only number the rows, in whatever order.
+
+    Args:
+        x: Numbers, `[N, D]`.
+        names: Names of the columns, if they have names.
+    """
+    found = []
+    for i, values in enumerate(x.T if len(x) >= _COUNTED_ROWS else ()):
+        low, high = values.min(), values.max()
+        if len(values) < 2 * _FILLED * (high / 2 - low / 2):
+            continue
+        if (values != np.floor(values)).any() or len(np.unique(values)) < len(values):
+            continue
+        sentence = (
+            f"holds {len(values):,} whole numbers from {low:.9g} to {high:.9g}, in no "
+            "two rows the same: it seems to number the rows, as an identifier does, "
+            "which says nothing about another row. Drop it, unless it is a measurement."
+        )
+        found.append(Finding(label(names, i), sentence))
+    return found
+
+
 def dependent(
     x: np.ndarray, names: Sequence[str] | None, spared: Sequence[bool] | None = None
 ) -> list[Finding]:
@@ -131,6 +159,21 @@ def dependent(
         sentence = f"{what}: a density has no width there. Drop it."
         found.append(Finding(label(names, i), sentence, severity="error"))
     return found
+
+
+def equal_rows(x: np.ndarray) -> list[Finding]:
+    """Find that all rows are the same, of pictures and other events of many numbers.
+
+    Args:
+        x: Numbers, `[N, ...]`.
+    """
+    if not (x == x[:1]).all():
+        return []
+    sentence = (
+        f"are all the same, {len(x)} times: a density can grow there without bound. "
+        "Give other ones."
+    )
+    return [Finding("rows", sentence, severity="error")]
 
 
 def copied_rows(x: np.ndarray) -> list[Finding]:

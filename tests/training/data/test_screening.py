@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+import tfp_flows as tfpf
 from tests.flows import small
 from tests.training import tiny
 from tests.training.tiny import X, fit
 from tfp_flows.preprocessing import DataNotice
 
+GLOW = {"num_levels": 1, "num_steps": 1, "hidden_units": 2, "verbose": 0}
 OUT = X.copy()
 OUT[6, 1] = 1e9
 
@@ -105,3 +107,23 @@ def test_clean_tables_are_fitted_without_a_word():
         fit("linear", X, epochs=1)
         fit("linear", X.astype("float64") + 100.0, X, epochs=1)
         fit("linear", X, weights=np.linspace(0.0, 1.0, 120), epochs=1)
+
+
+def test_pictures_that_are_all_the_same_are_refused():
+    picture = np.random.default_rng(0).integers(0, 256, size=(1, 4, 4, 1))
+    with pytest.raises(ValueError, match=r"^rows are all the same, 64 times: a dens"):
+        tfpf.fit("glow", np.repeat(picture, 64, axis=0), epochs=1, **GLOW)
+
+
+def test_pictures_that_are_copies_are_said_with_their_share():
+    pictures = np.random.default_rng(0).integers(0, 256, size=(16, 4, 4, 1))
+    with pytest.warns(DataNotice, match=r"^rows are copies of earlier rows to 75 %"):
+        tfpf.fit("glow", np.repeat(pictures, 4, axis=0), epochs=1, **GLOW)
+
+
+def test_a_column_that_numbers_the_rows_is_named():
+    table = frame(patient=np.random.default_rng(0).permutation(len(X)))
+    with pytest.warns(DataNotice, match=r"^column 'patient' holds .* as an identifier"):
+        fit("linear", table, epochs=1)
+    with pytest.warns(DataNotice, match=r"^condition column 'patient' holds"):
+        fit("linear", X, table[["patient"]], epochs=1)

@@ -44,6 +44,7 @@ class Handed(keras.Model):
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Return `call(x)` in batches as `keras.Model.predict` does."""
+        keras_arguments.require_known("predict", kwargs)
         keras_arguments.require_options(kwargs)
         if x is None:
             raise ValueError("`x` must be given: events whose log-density is wanted.")

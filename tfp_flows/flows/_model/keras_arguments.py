@@ -5,14 +5,28 @@ Within a step Keras tells of batches and of tensors of a graph, not of arguments
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks
 
-__all__ = ["array_of", "callbacks_of", "require_events", "require_options", "weights"]
+__all__ = [
+    "array_of",
+    "callbacks_of",
+    "require_events",
+    "require_known",
+    "require_options",
+    "weights",
+]
+
+# Words of a rate, which is the optimizer's.
+RATES = ("lr", "learning_rate", "weight_decay", "clipnorm")
+# Words that `tfp_flows.fit` knows beside those of Keras.
+OF_FIT = ("patience", "noise", "average", "groups", "time", "missing", "outliers")
 
 
 def array_of(x: Any, argument: str) -> Any:
@@ -110,6 +124,33 @@ def weights(values: Any, argument: str = "sample_weight") -> Any:
         raise ValueError(msg)
     is_wide = getattr(values, "dtype", None) == np.float64
     return found if is_wide else found.astype(np.float32)
+
+
+def require_known(method: str, options: dict[str, Any], *own: str) -> None:
+    """Raise for a word that a method of Keras does not know.
+
+    Args:
+        method: Name of the method of `keras.Model`.
+        options: What it is given by name.
+        *own: What the method of a flow knows beside.
+
+    Raises:
+        TypeError: Naming the word and what to write in its place.
+    """
+    parameters = inspect.signature(getattr(keras.Model, method)).parameters
+    known = [*own, *(name for name in parameters if name != "self")]
+    for word, value in options.items():
+        if word in known or word.startswith("_"):  # Keras has some of its own
+            continue
+        hint = _checks.did_you_mean(word, known)
+        if word in RATES:
+            hint = ": the optimizer has it, compile(keras.optimizers.Adam(1e-3))."
+        elif word in OF_FIT and method == "fit":
+            hint = f": tfp_flows.fit(flow, x, {word}=...) has it."
+        elif word in ("condition", "context") and method != "compile":
+            hint = ": pass {'x': x, 'condition': condition} for `x`."
+        msg = f"`{word}` is no argument of `{method}`, got {value!r}{hint or '.'}"
+        raise TypeError(msg)
 
 
 def require_options(options: dict[str, Any]) -> None:

@@ -97,7 +97,9 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
 
         Raises:
             ValueError: If there is a loss or there are metrics.
+            TypeError: If there is an argument that Keras does not know.
         """
+        keras_arguments.require_known("compile", kwargs, "objective", "seed")
         given = {"loss": loss, **kwargs}
         for name in MEANINGLESS:
             if given.get(name) is not None:
@@ -289,10 +291,12 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
             ValueError: If a trainable variable of the flow is hidden from Keras, if
                 there are no data and no number of steps, or class weights; if rows,
                 weights of events, or numbers such as `batch_size` cannot be meant.
+            TypeError: If there is an argument that Keras does not know.
         """
         _process.require_own()
         variables.require_tracked(self._density_variables(), self.variables)
         variables.refuse_class_weight(kwargs.get("class_weight"))
+        keras_arguments.require_known("fit", kwargs)
         keras_arguments.require_options(kwargs)
         sample_weight = keras_arguments.weights(sample_weight)
         if x is None:
@@ -332,6 +336,7 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
     ) -> Any:
         """Return the loss as `keras.Model.evaluate` does."""
         _process.require_own()
+        keras_arguments.require_known("evaluate", kwargs)
         keras_arguments.require_options(kwargs)
         sample_weight = keras_arguments.weights(sample_weight)
         if x is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 import threading
@@ -178,7 +179,7 @@ class ProgressLine(keras.callbacks.Callback):
             self._ended.wait(_PAUSE)
 
     def _draw(self) -> None:
-        width = shutil.get_terminal_size().columns
+        width = _width(self._stream)
         text = self.text()
         if len(text) >= width:
             text = f"{text[: max(width - 4, 0)]}..."
@@ -189,6 +190,18 @@ class ProgressLine(keras.callbacks.Callback):
 def _writes_over(stream: TextIO) -> bool:
     """Return whether a line can be written over: in a terminal, or in a notebook."""
     return stream.isatty() or type(stream).__module__.startswith("ipykernel")
+
+
+def _width(stream: TextIO) -> int:
+    """Return the columns of the terminal that a stream writes to.
+
+    Standard output may go to a file meanwhile, or to another terminal.
+    """
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        width = 0
+    return width or shutil.get_terminal_size().columns
 
 
 def duration(seconds: float) -> str:

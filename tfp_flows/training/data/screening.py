@@ -17,6 +17,8 @@ __all__ = ["Screened", "screen"]
 
 # Further outliers are counted, not listed.
 _LISTED = 5
+# So many pictures are compared with each other.
+_PICTURES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +75,7 @@ def screen(
     """Look for constants, copies, outliers, codes of missing cells and lost digits.
 
     Args:
-        data: The rows; those of images are not looked at.
+        data: The rows; of images only whether they are copies.
         outliers: `"drop"` leaves rows with gross outliers out, `"keep"` does not.
         is_part: Whether these are the first rows of a dataset only, which stay as they
             are; nothing is an error then.
@@ -83,7 +85,7 @@ def screen(
     """
     _checks.one_of(outliers, ("drop", "keep"), "outliers")
     if data.x.ndim > 2 or (data.condition is not None and data.condition.ndim > 2):
-        return Screened(data, [], [])
+        return Screened(data, _of_pictures(data, is_part=is_part), [])
     parts = {"": (_matrix(data.x), data.columns)}
     if data.condition is not None:
         parts["condition "] = (_matrix(data.condition), data.condition_columns)
@@ -104,6 +106,7 @@ def screen(
         values = values[seen]
         still = checks.constant(values, names, condition=bool(kind))
         found = [*still, *checks.sentinels(values, names)]
+        found += checks.counting(values, names)
         if not kind and not still:
             found += checks.dependent(values, names, discrete or None)
         findings += [_of(kind, finding) for finding in found]
@@ -117,6 +120,19 @@ def screen(
         findings = [dataclasses.replace(f, severity="warning") for f in findings]
     kept = data if keep.all() else data.select(keep)
     return Screened(kept, findings, fine, found_kinds)
+
+
+def _of_pictures(data: arrays.Data, *, is_part: bool) -> list[Finding]:
+    """Find that pictures are copies of others, by themselves or of one class."""
+    x = data.x if data.weights is None else data.x[data.weights > 0]
+    if len(x) < 2:
+        return []
+    found = checks.equal_rows(x)
+    if not found:
+        found = checks.copied_rows(x[:_PICTURES].reshape(min(len(x), _PICTURES), -1))
+    if is_part:
+        found = [dataclasses.replace(f, severity="warning") for f in found]
+    return found
 
 
 def _outliers(
