@@ -1,6 +1,6 @@
 """Which parts of the contract suite wait for `--contracts=full`.
 
-By default the first case of each class goes through the quick checks and each sixth of
+By default the first case of each class goes through the quick checks and an eighth of
 the others, and its further cases through the quick ones. A check that takes over a
 minute of CPU for all cases is named here with the few on which it runs by default, and
 one that compiles does so in one dtype.
@@ -115,8 +115,8 @@ QUICK: dict[str, set[str]] = {
 BY_DTYPE: dict[str, set[str]] = {"bijector": {"tf_function", "xla"}, "flow": {"modes"}}
 DTYPES = ("float32", "float64")
 
-# Checks that are not quick take each sixth case by default, each check another sixth.
-TURNS = 6
+# Checks that are not quick take each eighth case by default, each check other ones.
+TURNS = 8
 
 # Searches, which other cases with one stand for where checks are dear.
 SEARCHES = {
@@ -234,7 +234,7 @@ def pairs(kind, known):
 
 
 def _turns(kind, known):
-    """Return which sixth of the cases goes through a check by default.
+    """Return which eighth of the cases goes through a check by default.
 
     Quick checks take all cases, and those that name few take these.
     """

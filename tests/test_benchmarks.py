@@ -71,7 +71,7 @@ def test_every_benchmark_has_an_expected_table():
     assert {script.stem for script in SCRIPTS} == set(TABLES)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_benchmark_prints_its_table(script, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
@@ -87,7 +87,7 @@ def test_every_benchmark_of_inference_has_an_expected_table():
     assert {script.stem for script in scripts} >= set(INFERENCE)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 @pytest.mark.parametrize("name", INFERENCE)
 def test_benchmark_of_inference_prints_its_table(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -100,7 +100,7 @@ def test_benchmark_of_inference_prints_its_table(name, capsys, monkeypatch):
             assert part in printed
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 def test_any_conditional_prints_all_splits(capsys):
     script = FOLDER / "inference" / "any_conditional.py"
     runpy.run_path(str(script))["main"](["--quick"])
@@ -109,7 +109,7 @@ def test_any_conditional_prints_all_splits(capsys):
     assert "mean of 62 splits" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 def test_imputation_prints_errors_of_all(capsys):
     script = FOLDER / "inference" / "imputation.py"
     runpy.run_path(str(script))["main"](["--quick"])
@@ -123,7 +123,7 @@ def test_every_benchmark_of_learning_has_an_expected_table():
     assert {script.stem for script in scripts} == set(LEARNING)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 @pytest.mark.parametrize("name", LEARNING)
 def test_benchmark_of_learning_prints_its_table(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))

@@ -21,6 +21,8 @@ PAGES += [
     DOCS / f"{name}.md"
     for name in ("migration", "choosing", "promises", "sharp_bits", "theory")
 ]
+# More than ten seconds of CPU each.
+DEAR = {"map", "missing", "objective", "transformer"}
 # Pages that train for long: their code runs with an epoch for each fit.
 TRAINED = [
     DOCS / f"{name}.md"
@@ -56,8 +58,13 @@ def run():
         del sys.modules[f"page_{name}"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=pytest.mark.slow(rare=page.stem in DEAR))
+        for page in PAGES
+    ],
+)
 def test_code_of_a_page_runs(page, run):
     run(page)
 

@@ -44,7 +44,7 @@ def test_a_search_that_finds_something_says_so(script, capsys, monkeypatch):
     assert "tracebacks of others: 30" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 @pytest.mark.parametrize("writer", ["save", "fit", "export", "score"])
 def test_killed_writers_leave_whole_files(script, capsys, writer):
     assert script("kills").main(["--smoke", "--writers", writer]) == 0

@@ -14,7 +14,8 @@ __all__ = ["TURNS", "belongs", "is_taken", "is_turn"]
 # part of the others has a third of its share of them, and three rounds make the whole.
 RARER = 3
 
-# Tests marked `slow` take turns, by name, in runs over folders.
+# Tests marked `slow` take turns, by name, in runs over folders; those marked
+# `slow(rare=True)`, of more than ten seconds, have a third of these turns.
 TURNS = 8
 
 
@@ -32,20 +33,23 @@ def belongs(item, config):
         return True
     # Who names a file wants all of it.
     named = any(Path(str(arg).split("::")[0]).is_file() for arg in config.args)
-    return named or is_turn(contracts, item.nodeid)
+    rare = any(mark.kwargs.get("rare") for mark in item.iter_markers("slow"))
+    return named or is_turn(contracts, item.nodeid, rare=rare)
 
 
-def is_turn(contracts, label):
+def is_turn(contracts, label, *, rare=False):
     """Return whether it is the turn of a test that is marked `slow`.
 
     Args:
         contracts: As of `is_taken`; "default" is turn 0.
         label: The test's id.
+        rare: Whether the test has a third of the turns only.
     """
     number = _number(contracts)
     if number is None:
         return True
-    return zlib.crc32(label.encode()) % TURNS == number[0] % TURNS
+    turns = TURNS * RARER if rare else TURNS
+    return zlib.crc32(label.encode()) % turns == number[0] % turns
 
 
 def is_taken(contracts, label):

@@ -54,6 +54,7 @@ def test_a_folder_and_a_pattern_are_fitted_alike(data, tmp_path, capsys):
     np.testing.assert_array_equal(*(flow.log_prob(x) for flow in flows))
 
 
+@pytest.mark.slow
 def test_columns_conditions_and_kinds_are_named(data, tmp_path, capsys):
     out = tmp_path / "flow.keras"
     words = ("--columns", "age,dose", "--condition", "site", "--epochs", "1")

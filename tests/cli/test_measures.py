@@ -83,6 +83,7 @@ def test_lines_show_values_and_errors(run, table):
     assert float(second.split()[1]) > 1.0  # b follows c
 
 
+@pytest.mark.slow
 def test_columns_that_are_not_asked_for_do_not_matter(run, tmp_path):
     path = tmp_path / "text.csv"
     values = np.random.default_rng(0).normal(size=(60, 2))

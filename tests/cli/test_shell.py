@@ -281,6 +281,7 @@ def test_options_of_the_wrong_type_are_one_sentence(option, message, refused, ta
         assert word not in error
 
 
+@pytest.mark.slow
 def test_one_number_is_a_list_of_one(run, table, tmp_path):
     out = tmp_path / "f.keras"
     argv = ("fit", table, "--flow", "maf", "--out", out, *FAST)

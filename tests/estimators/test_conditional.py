@@ -114,6 +114,7 @@ def test_scores_of_several_targets_keep_their_axis():
     assert np.all(model.predict_std(X[:3]) > 0.0)
 
 
+@pytest.mark.slow
 def test_text_among_features_is_read_as_labels():
     pd = pytest.importorskip("pandas")
     colour = RNG.choice(["red", "blue", "green"], size=300)

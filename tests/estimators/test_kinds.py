@@ -29,6 +29,7 @@ def test_frames_have_the_density_of_their_arrays(make):
     assert set(named.sample(9, as_frame=True)["rating"]) <= set(range(1, 9))
 
 
+@pytest.mark.slow
 def test_targets_of_a_frame_have_the_density_of_their_array():
     condition = X[:, :1] + RNG.normal(size=(200, 1))
     named = small.conditional().fit(pd.DataFrame(condition, columns=["age"]), FRAME)

@@ -144,7 +144,7 @@ def test_states_outside_of_the_support_are_left_and_never_entered():
     assert abs(draws.mean() - np.sqrt(2.0 / np.pi)) < 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 def test_refit_trains_the_flow_on_states_and_moves_its_scale():
     flow = flows.build("realnvp", 2, num_layers=2, hidden_units=(16,), seed=0)
     kernel = inference.FlowProposal(TARGET.log_prob, flow)

@@ -64,7 +64,7 @@ def test_chains_that_rarely_jump_are_not_to_be_trusted():
     assert "40% of the jumps" in often.judgement
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 def test_jumps_give_modes_their_shares():
     modes = tfd.MixtureSameFamily(
         tfd.Categorical(probs=[0.3, 0.7]),

@@ -60,11 +60,13 @@ def test_total_correlation_is_that_of_the_normal_law(x):
     assert close(information.total_correlation(x, **QUICK), -HALF, 0.08)
 
 
+@pytest.mark.slow
 def test_total_correlation_ignores_maps_of_columns(x):
     bent = np.stack([np.exp(x[:, 0]), x[:, 1] ** 3, -5.0 * x[:, 2]], axis=1)
     assert close(information.total_correlation(bent, **QUICK), -HALF, 0.08)
 
 
+@pytest.mark.slow
 def test_total_correlation_of_independent_columns_is_zero():
     rng = np.random.default_rng(2)
     x = np.stack([rng.uniform(size=ROWS), rng.exponential(size=ROWS)], axis=1)
@@ -102,6 +104,7 @@ def test_conditional_mutual_information_and_co_information():
     assert close(found, math.log(1.5) - 0.5 * math.log(3.0), 0.12)
 
 
+@pytest.mark.slow
 def test_kl_divergence_of_two_normal_laws():
     rng = np.random.default_rng(0)
     x, y = rng.normal(1.0, 1.0, 2 * ROWS), rng.normal(0.0, 2.0, ROWS)

@@ -209,7 +209,9 @@ RULES = {
 # More than a second of CPU each.
 SLOW = {
     "searches",
+    "monotone networks",
     "their inverses",
+    "tails",
     "autoregression",
     "splines",
     "residual blocks",
@@ -232,6 +234,7 @@ def test_derivatives_of_orders_one_to_five_are_differences(name):
     high_orders.compare_orders(case, "orders", name, function, ORDERS)
 
 
+@pytest.mark.slow
 def test_third_derivatives_of_a_residual_inverse_have_right_gradients_by_weights():
     block = residual()
     kernel = block.network.trainable_variables[0]
@@ -251,7 +254,7 @@ def test_third_derivatives_of_a_residual_inverse_have_right_gradients_by_weights
     np.testing.assert_allclose([found], (ends[0] - ends[1]) / 2e-4, rtol=1e-6)
 
 
-@pytest.mark.parametrize("accumulators", [0, 1])
+@pytest.mark.parametrize("accumulators", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_orders_that_cannot_be_had_raise(accumulators, monkeypatch):
     """A persistent tape counts as one, whatever is asked of it."""
     monkeypatch.setattr(quadrature, "LOCAL_NODES", 1)
@@ -283,6 +286,7 @@ def test_orders_that_cannot_be_had_raise(accumulators, monkeypatch):
     np.testing.assert_allclose(nested[3], (ends[0] - ends[1]) / 2e-4, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_roots_in_forward_mode_refuse_what_their_steps_do_not_have(monkeypatch):
     monkeypatch.setattr(implicit, "LEAST_STEPS", 1)
     x = tf.constant([0.4], tf.float64)

@@ -41,7 +41,9 @@ def quantile_derivatives(x, order):
     return out
 
 
-@pytest.mark.parametrize("jit_compile", [None, True])
+@pytest.mark.parametrize(
+    "jit_compile", [None, pytest.param(True, marks=pytest.mark.slow)]
+)
 def test_derivatives_of_the_quantile_are_those_of_theory(jit_compile):
     x = tf.constant([-10.0, -5.0, -2.0, -0.3, 0.4, 3.0], tf.float64)
     order = 3 if jit_compile else 5
@@ -114,7 +116,11 @@ def test_derivatives_by_logs_hold_where_the_probability_underflows(dtype, tolera
 
 
 @pytest.mark.parametrize(
-    ("dtype", "jit_compile"), [("float32", True), ("float64", False)]
+    ("dtype", "jit_compile"),
+    [
+        pytest.param("float32", True, marks=pytest.mark.slow),
+        ("float64", False),
+    ],
 )
 def test_quantiles_of_tails_are_straight_to_the_second_order(dtype, jit_compile):
     x = tf.constant([-12.0, -9.0, -3.0, 0.1, 2.0, 12.0], dtype)
@@ -135,6 +141,7 @@ def test_quantiles_of_tails_are_straight_to_the_second_order(dtype, jit_compile)
             np.testing.assert_allclose(one, tf.zeros_like(x) + other, atol=atol)
 
 
+@pytest.mark.slow
 def test_forward_mode_agrees_with_reverse_mode():
     p = tf.constant([1e-6, 0.2, 0.7], tf.float64)
     _, slope, curvature = derivatives(by_probability, p, 2)

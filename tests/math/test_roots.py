@@ -172,6 +172,7 @@ def test_derivatives_reach_parameters_of_other_shapes():
     np.testing.assert_allclose(tf.reduce_sum(second[0]), difference, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_forward_mode_and_vectorized_maps_agree_with_reverse_mode():
     target = tf.constant([-2.0, 0.3, 10.0], tf.float64)
 

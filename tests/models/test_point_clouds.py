@@ -44,7 +44,7 @@ def test_likelihood_of_a_cloud_is_that_of_its_points():
         np.testing.assert_allclose(found[i], wanted, rtol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 def test_samples_have_the_sizes_of_the_data(tmp_path):
     x = datasets.point_clouds("rings", 300, points=64)
     model = adapted(x, hidden_units=(32, 32), flow_options={"num_layers": 3})
@@ -79,6 +79,7 @@ def test_continuous_flows_move_points():
     assert model.sample(2, points=5, seed=0).shape == (2, 5, 3)
 
 
+@pytest.mark.slow
 def test_clouds_in_float64_keep_their_digits():
     x = datasets.point_clouds("rings", 2, points=5).astype("float64") + 1e6
     model = adapted(x, dtype="float64")

@@ -138,39 +138,48 @@ def test_programs_of_xla_make_the_whole_in_three_rounds():
     assert max(map(len, parts)) < 200 / 7
 
 
-def test_slow_tests_take_turns():
+@pytest.mark.parametrize(("rare", "turns"), [(False, 8), (True, 24)])
+def test_slow_tests_take_turns(rare, turns):
     labels = [f"tests/test_{number}.py::test" for number in range(100)]
     parts = [
-        [n for n in labels if tiers.is_turn(f"{k}/7", n)] for k in range(tiers.TURNS)
+        [n for n in labels if tiers.is_turn(f"{k}/7", n, rare=rare)]
+        for k in range(turns)
     ]
     assert sorted(itertools.chain(*parts)) == sorted(labels)
-    assert [n for n in labels if tiers.is_turn("default", n)] == parts[0]
-    assert all(tiers.is_turn("full", n) for n in labels)
+    assert [n for n in labels if tiers.is_turn("default", n, rare=rare)] == parts[0]
+    assert all(tiers.is_turn("full", n, rare=rare) for n in labels)
 
 
 class Item:
     """A test as it is collected."""
 
-    def __init__(self, number, mark):
+    def __init__(self, number, mark, **options):
         self.name, self.mark = f"test[{number}]", mark
         self.nodeid = f"tests/test_some.py::{self.name}"
+        # A function is marked, and one of its cases once more.
+        self.marks = [getattr(pytest.mark, mark), getattr(pytest.mark, mark)(**options)]
 
     def get_closest_marker(self, name):
-        return name if name == self.mark else None
+        return next(self.iter_markers(name), None)
+
+    def iter_markers(self, name):
+        return (mark.mark for mark in self.marks if mark.name == name)
 
 
 def test_slow_tests_of_a_file_or_a_mark_that_is_named_all_run():
-    def count(mark, arguments, expression="", contracts="default"):
+    def count(mark, arguments, expression="", contracts="default", **options):
         config = types.SimpleNamespace(
             args=arguments,
             option=types.SimpleNamespace(markexpr=expression),
             getoption={"--contracts": contracts}.__getitem__,
         )
-        return sum(tiers.belongs(Item(n, mark), config) for n in range(90))
+        return sum(tiers.belongs(Item(n, mark, **options), config) for n in range(90))
 
     assert 5 < count("slow", ["tests"]) < 30
+    assert 0 < count("slow", ["tests"], rare=True) < count("slow", ["tests"])
+    assert count("slow", [__file__], rare=True) == 90
     assert count("slow", ["tests"], contracts="full") == 90
     assert count("slow", ["tests"], "slow") == 90
     assert count("slow", [__file__]) == count("slow", [f"{__file__}::test"]) == 90
     assert count("full", [__file__]) == 0
-    assert count("other", ["tests"]) == 90
+    assert count("colab", ["tests"]) == 90
