@@ -45,7 +45,7 @@ def test_a_search_that_finds_something_says_so(script, capsys, monkeypatch):
 
 
 @pytest.mark.slow(rare=True)
-@pytest.mark.parametrize("writer", ["save", "fit", "export", "score"])
+@pytest.mark.parametrize("writer", ["save", "fit", "export", "backup"])
 def test_killed_writers_leave_whole_files(script, capsys, writer):
     assert script("kills").main(["--smoke", "--writers", writer]) == 0
     printed = capsys.readouterr().out
@@ -58,7 +58,7 @@ def test_killed_writers_leave_whole_files(script, capsys, writer):
 def test_full_disks_leave_old_files(script, capsys):
     assert script("denied").main(["--smoke"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("refused") == 8
+    assert printed.count("refused") == 9
     assert "three writers of one file" in printed
 
 

@@ -126,7 +126,9 @@ def _temporary(path: Path) -> Iterator[Path]:
             error.strerror or error
         ):
             raise
-        msg = f"{path} cannot be written, and is as it was: {error.strerror or error}"
+        # Libraries tell a story with names of our own, the system one sentence.
+        why = error if error.errno is None else os.strerror(error.errno)
+        msg = f"{path} cannot be written, and is as it was: {why}"
         if error.errno is None:
             raise OSError(msg) from error
         raise type(error)(error.errno, msg) from error

@@ -2,12 +2,12 @@
 
     python benchmarks/hardening/denied.py [--smoke]
 
-Each writer writes where there is a file already. On a full disk (a file system of 1 MB
-in memory where this user may mount one, else a limit on the size of files) and in a
-folder that is read-only it must end in an `OSError` of one sentence that names the
-file, leave the old one as it is, and leave nothing beside it. Then threads write one
-file while another reads it: it must be whole at each reading. Ends with exit code 1 if
-something else came.
+Each writer writes where there is a file already. On a disk with no room left, with room
+for half of the file and for nine tenths (a file system in memory where this user may
+mount one, else a limit on the size of files) and in a folder that is read-only it must
+end in an `OSError` of one sentence that names the file, leave the old one as it is, and
+leave nothing beside it. Then threads write one file while another reads it: it must be
+whole at each reading. Ends with exit code 1 if something else came.
 """
 
 from __future__ import annotations
@@ -15,40 +15,36 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import _report
+import _writers
 import numpy as np
 
 import tfp_flows as tfpf
 
-TABLES = ("csv", "csv.gz", "xlsx", "parquet", "npz", "npy")
-ROWS, FEW = 30_000, 1_000
-LIMIT = 2_000  # bytes, of a file where the disk is not really full
-
-
-def writers(rows: int) -> dict[str, Callable[[Path], Any]]:
-    """Return what writes, by the name of the file it writes."""
-    flow = tfpf.flows.build("maf", 8, num_layers=2, hidden_units=(128, 128), seed=0)
-    x = np.random.default_rng(0).normal(size=(rows, 8))
-    found: dict[str, Callable[[Path], Any]] = {
-        "flow.keras": flow.save,
-        "served": lambda path: flow.export(path, verbose=False),
-    }
-    for ending in TABLES:
-        found[f"table.{ending}"] = lambda path: tfpf.datasets.write_table(
-            path, x, force=True
-        )
-    return found
+WRITERS = _writers.WRITERS
+# Shares of a new file that there is room for.
+ROOM = (0.0, 0.5, 0.9)
+PAGE = 4096  # bytes in which a file system in memory counts
+# Whose files a test has time for.
+FEW = (
+    "save",
+    "weights",
+    "export",
+    *(name for name in WRITERS if name.startswith("table")),
+)
 
 
 def content(path: Path) -> Any:
@@ -58,11 +54,18 @@ def content(path: Path) -> Any:
     return path.read_bytes()
 
 
-def verdict(write: Callable[[Path], Any], path: Path) -> str:
+def size(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a folder."""
+    if path.is_dir():
+        return sum(map(size, path.iterdir()))
+    return path.stat().st_size
+
+
+def verdict(name: str, folder: Path, path: Path) -> str:
     """Write where it is not possible; return `refused`, or what was wrong."""
     before = content(path)
     try:
-        write(path)
+        WRITERS[name].write(folder, path)
     except OSError as error:
         text = str(error)
         if str(path) not in text or "\n" in text:
@@ -103,55 +106,67 @@ def limited(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
-def _put_old(path: Path) -> None:
-    """Put a small file or folder there, which the writer may replace."""
-    if path.suffix:
-        path.write_bytes(b"old")
-    else:
-        path.mkdir()
-        (path / "saved_model.pb").write_bytes(b"old")
+def fill(place: Path, room: int) -> None:
+    """Fill a file system but for some bytes."""
+    filler = place / "filler"
+    with filler.open("wb", 0) as stream:
+        with contextlib.suppress(OSError):
+            while True:
+                stream.write(bytes(PAGE))
+        stream.truncate(max(stream.tell() - room // PAGE * PAGE, 0))
 
 
-def full_disk(folder: Path, *, mount: bool = True) -> Iterator[tuple[str, str]]:
+def copy(old: Path, place: Path) -> Path:
+    """Put an old file or folder there."""
+    path = place / old.name
+    (shutil.copytree if old.is_dir() else shutil.copy)(old, path)
+    return path
+
+
+def full_disk(
+    folder: Path, names: Sequence[str], *, mount: bool = True
+) -> Iterator[tuple[str, str]]:
     """Yield for each writer what came of a full disk."""
-    for name, write in writers(ROWS if mount else FEW).items():
-        place = folder / name.replace(".", "-")
-        place.mkdir()
-        with contextlib.ExitStack() as stack:
-            real = mount and stack.enter_context(mounted(place, "1m"))
-            _put_old(place / name)
-            if real:
-                filler = place / "filler"
-                with contextlib.suppress(OSError), filler.open("wb", 0) as stream:
-                    while True:
-                        stream.write(bytes(4096))
-            else:
-                stack.enter_context(limited(LIMIT))
-            yield (
-                f"{name}, {'full disk' if real else 'limit'}",
-                verdict(write, place / name),
-            )
+    for name in names:
+        old = folder / "old" / name / WRITERS[name].target
+        largest = max(size(file) for file in (old, *old.rglob("*")) if file.is_file())
+        for room in ROOM if mount else ROOM[1:2]:
+            place = folder / f"{name}-{room}"
+            place.mkdir()
+            with contextlib.ExitStack() as stack:
+                bytes_in_all = 2 * size(old) + 2**20
+                real = mount and stack.enter_context(mounted(place, str(bytes_in_all)))
+                path = copy(old, place)
+                if real:
+                    fill(place, int(room * size(old)))
+                else:
+                    stack.enter_context(limited(int(room * largest)))
+                what = f"room for {room:g} of it" if room else "full disk"
+                yield f"{name}, {what}", verdict(name, folder, path)
 
 
-def read_only(folder: Path) -> Iterator[tuple[str, str]]:
+def read_only(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield for each writer what came of a folder that cannot be written to."""
     place = folder / "read-only"
     place.mkdir()
     with contextlib.ExitStack() as stack:
         root = os.geteuid() == 0  # whom no mode of a folder stops
-        if root and not stack.enter_context(mounted(place, "10m")):
+        if root and not stack.enter_context(mounted(place, "100m")):
             return
-        found = writers(FEW)
-        for name in found:
-            _put_old(place / name)
+        paths = {}
+        for name in names:
+            (place / name).mkdir()
+            old = folder / "old" / name / WRITERS[name].target
+            paths[name] = copy(old, place / name)
         if root:
             command = ["mount", "-o", "remount,ro", str(place)]
             subprocess.run(command, check=True, capture_output=True)
         else:
-            place.chmod(0o500)
-            stack.callback(place.chmod, 0o700)
-        for name, write in found.items():
-            yield f"{name}, read-only folder", verdict(write, place / name)
+            for path in paths.values():
+                path.parent.chmod(0o500)
+                stack.callback(path.parent.chmod, 0o700)
+        for name, path in paths.items():
+            yield f"{name}, read-only folder", verdict(name, folder, path)
 
 
 def two_writers(folder: Path, rounds: int) -> Iterator[tuple[str, str]]:
@@ -190,14 +205,18 @@ def two_writers(folder: Path, rounds: int) -> Iterator[tuple[str, str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write, and print the table."""
-    given = _report.parser(__doc__).parse_args(arguments)
+    parser = _report.parser(__doc__)
+    parser.add_argument("--writers", nargs="+", default=list(WRITERS), choices=WRITERS)
+    given = parser.parse_args(arguments)
     _report.header("Full disks, read-only folders, two writers of one file")
     wrong = 0
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        checks = [full_disk(folder, mount=not given.smoke)]
+        names = FEW if given.smoke else given.writers
+        _writers.prepare(folder, names)
+        checks = [full_disk(folder, names, mount=not given.smoke)]
         if not given.smoke:
-            checks.append(read_only(folder))
+            checks.append(read_only(folder, names))
         checks.append(two_writers(folder, 5 if given.smoke else 100))
         for check in checks:
             for what, found in check:

@@ -2,20 +2,20 @@
 
     python benchmarks/hardening/kills.py [--count 25] [--writers NAME ...] [--smoke]
 
-Writers: `save` (a flow), `fit` (the checkpoints of `tfp-flows fit --checkpoint`),
-`export` (a SavedModel), and `score` (`tfp-flows score --out`). Each is started anew for
-each kill, announces by a hook that it is about to write and that all is written but not
-yet in place, and is killed by the kernel (an alarm without a handler, which like
-SIGKILL lets nothing run) at a random moment from the first to a little after the
-second. Then the file must be the old one or the new one, whole; and the next write must
-leave nothing else beside it. Prints how often which was found, and how often the kill
-hit between the two announcements. Ends with exit code 1 if one file was neither.
+Writers: flows, their weights, checkpoints, SavedModels and graphs of ONNX, the state of
+a fit and of a simulation, scores, samples, pictures, animations, pages, and tables of
+each format; `--help` names them. Each is started anew for each kill, announces by a
+hook that it is about to write and that all is written but not yet in place, and is
+killed by the kernel (an alarm without a handler, which like SIGKILL lets nothing run)
+at a random moment from the first to a little after the second. Then the file must be
+the old one or the new one, whole; and the next write must leave nothing else beside it.
+Prints how often which was found, and how often the kill hit between the two
+announcements. Ends with exit code 1 if one file was neither.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import multiprocessing
 import os
 import random
@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,59 +34,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import _report
-import numpy as np
+import _writers
 
-ROWS, MANY = 200, 20_000
 # How long a process may take to begin or to end.
 PATIENCE = 300.0
+WRITERS = _writers.WRITERS
+# What a server imports before its forks write; none of it computes.
+IMPORTED = (
+    *("tensorflow", "keras", "pandas", "pyarrow.parquet", "openpyxl", "PIL.Image"),
+    *("matplotlib.figure", "tf2onnx", "tfp_flows.flows", "tfp_flows.training"),
+    *("tfp_flows.inference", "tfp_flows.cli.main", "tfp_flows.plots"),
+)
 WORDS = ("old", "new", "broken", "left behind", "inside")
-
-
-def save(folder: Path) -> None:
-    """Write a flow in place of one."""
-    import tfp_flows as tfpf
-
-    flow = tfpf.load(folder / "flow.keras")
-    flow.trainable_variables[0].assign(flow.trainable_variables[0] + 1.0)
-    flow.save(folder / "out" / "target.keras")
-
-
-def fit(folder: Path) -> None:
-    """Fit on the shell, and write a checkpoint in place of a flow."""
-    _shell(
-        *("fit", folder / "rows.csv", "--out", folder / "out" / "target.keras"),
-        *("--flow", "linear", "--epochs", "1", "--checkpoint", "1", "--force"),
-    )
-
-
-def export(folder: Path) -> None:
-    """Write a SavedModel in place of one."""
-    import tfp_flows as tfpf
-
-    tfpf.load(folder / "flow.keras").export(folder / "out" / "target", verbose=False)
-
-
-def score(folder: Path) -> None:
-    """Score a table on the shell, in place of scores."""
-    _shell(
-        *("score", folder / "flow.keras", folder / "many.csv"),
-        *("--out", folder / "out" / "target.csv", "--force"),
-    )
-
-
-WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "save": (save, "target.keras"),
-    "fit": (fit, "target.keras"),
-    "export": (export, "target"),
-    "score": (score, "target.csv"),
-}
-
-
-def _shell(*words: Any) -> None:
-    from tfp_flows.cli import main
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        main.main([*map(str, words), "--quiet"])
 
 
 def victim(name: str, folder: Path, wait: float | None, pipe: Any) -> None:
@@ -96,33 +55,23 @@ def victim(name: str, folder: Path, wait: float | None, pipe: Any) -> None:
     """
     from tfp_flows import _files
 
-    writer, target = WRITERS[name]
+    writer = WRITERS[name]
+    target = folder / "out" / writer.target
+    is_set = False
 
     def announce(event: str, path: Path) -> None:
-        if path != folder / "out" / target:
+        nonlocal is_set
+        if path != target:
             return
         pipe.send((event, time.monotonic()))
-        if event == "begin" and wait is not None:
+        if event == "begin" and wait is not None and not is_set:
+            is_set = True
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, max(wait, 1e-6))
 
     _files.when_written(announce)
     with open(os.devnull, "w") as silent, contextlib.redirect_stderr(silent):
-        writer(folder)
-
-
-def is_whole(target: Path) -> bool:
-    """Return whether a file or folder can be read to its end."""
-    import tensorflow as tf
-
-    import tfp_flows as tfpf
-
-    if target.suffix == ".csv":
-        return len(tfpf.datasets.read_table(target).x) == MANY
-    if target.suffix == ".keras":
-        return bool(np.isfinite(tfpf.load(target).log_prob(np.zeros((3, 2)))).all())
-    served = tf.saved_model.load(str(target))
-    return bool(np.isfinite(served.log_prob(np.zeros((3, 2), np.float32))).all())
+        writer.write(folder, target)
 
 
 def content(target: Path) -> Any:
@@ -133,25 +82,10 @@ def content(target: Path) -> Any:
     return target.read_bytes() if target.exists() else None
 
 
-def prepare(folder: Path) -> None:
-    """Write a flow and tables, and what is there before each writer."""
-    import tfp_flows as tfpf
-
-    x = np.random.default_rng(0).normal(size=(MANY, 2))
-    tfpf.datasets.write_table(folder / "rows.csv", x[:ROWS], ["a", "b"])
-    tfpf.datasets.write_table(folder / "many.csv", x, ["a", "b"])
-    flow = tfpf.flows.build("linear", 2, seed=0, columns=["a", "b"])
-    flow.adapt(x)
-    flow.save(folder / "flow.keras")
-    (folder / "old").mkdir()
-    flow.save(folder / "old" / "target.keras")
-    flow.export(folder / "old" / "target", verbose=False)
-    shutil.copy(folder / "rows.csv", folder / "old" / "target.csv")
-
-
-def _put_old(folder: Path, target: str) -> Path:
+def _put_old(folder: Path, name: str) -> Path:
     """Put the old file where it is written to; what else is there stays."""
-    out, old = folder / "out", folder / "old" / target
+    out, target = folder / "out", WRITERS[name].target
+    old = folder / "old" / name / target
     out.mkdir(exist_ok=True)
     if (out / target).is_dir():
         shutil.rmtree(out / target)
@@ -193,7 +127,7 @@ def kill(
         What is there afterwards, `old`, `new` or `broken`; how many other files; and
         whether the kill came before all was written.
     """
-    target = _put_old(folder, WRITERS[name][1])
+    target = _put_old(folder, name)
     inside = "written" not in _run(context, name, folder, wait)[1]
     found = content(target)
     beside = _temporary(target.parent)
@@ -201,7 +135,7 @@ def kill(
         return "old", beside, inside
     whole = found is not None
     try:
-        whole = whole and is_whole(target)
+        WRITERS[name].look(target)
     except Exception as error:
         print(f"{name}: {error}", flush=True)
         whole = False
@@ -225,14 +159,14 @@ def run(writers: Sequence[str], count: int, seed: int) -> dict[str, Counter[str]
     rng = random.Random(seed)
     # A server that has imported TensorFlow, and not computed: its forks can.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tensorflow", "keras", "tfp_flows.flows"])
+    context.set_forkserver_preload(list(IMPORTED))
     results: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        prepare(folder)
+        _writers.prepare(folder, writers)
         for name in writers:
             seen: Counter[str] = Counter(dict.fromkeys(WORDS, 0))
-            old = content(_put_old(folder, WRITERS[name][1]))
+            old = content(_put_old(folder, name))
             length, _ = clears_up(context, name, folder)
             for _ in range(count):
                 wait = rng.uniform(0.0, 1.1 * length)
@@ -256,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = run(given.writers, 2 if given.smoke else given.count, given.seed)
     for name, seen in results.items():
         print(
-            f"{name:<8} old file {seen['old']:3}  new file {seen['new']:3}  half a "
+            f"{name:<14} old file {seen['old']:3}  new file {seen['new']:3}  half a "
             f"file {seen['broken']:3}; killed before all was written {seen['inside']}; "
             f"temporary files after a kill at most {seen['remains']}, after the next "
             f"write {seen['left behind']}",

@@ -31,8 +31,9 @@ from tfp_flows.cli.errors import UsageError
 TABLES = ("csv", "tsv", "csv.gz", "xlsx", "parquet", "npz", "npy")
 PICTURES = ("png", "jpg", "bmp", "gif")
 ARRAYS = ("images.npz", "images.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz")
-# The tables, pictures and arrays, files of options, and of simulations.
-NUM_FORMATS = len(TABLES) + len(PICTURES) + len(ARRAYS) + 2
+# Others: files of options, pairs for inference, tables that are read block by block,
+# the state of a fit, and that of a simulation.
+NUM_FORMATS = len(TABLES) + len(PICTURES) + len(ARRAYS) + 5
 # Formats that keep a checksum of all values; a PNG may lose chunks unseen.
 CHECKED = (
     "csv.gz",
@@ -42,6 +43,9 @@ CHECKED = (
     "images.npz",
     "images-idx3-ubyte.gz",
     "simulations",
+    "blocks",
+    "backup",
+    "simulated",
 )
 WORDS = ("read", "changed", "refused", "bad")
 LONGEST = 700
@@ -98,6 +102,9 @@ def examples(folder: Path) -> Iterator[tuple[str, Path, Callable[[Path], np.ndar
         folder / "simulations.npz",
         lambda path: np.concatenate(sbi.read_pairs(path)),
     )
+    yield "blocks", *_blocks(folder, x)
+    yield "backup", *_backup(folder)
+    yield "simulated", *_simulated(folder)
     for name in PICTURES:
         pictures = folder / name
         pictures.mkdir()
@@ -114,6 +121,67 @@ def _options(folder: Path) -> tuple[Path, Callable[[Path], np.ndarray]]:
     path = folder / "options.json"
     path.write_text(json.dumps({"flow": "maf", "epochs": 20, "option": ["a=1"]}))
     return path, lambda path: np.array(sorted(map(repr, config.read(path).items())))
+
+
+def _blocks(folder: Path, x: np.ndarray) -> tuple[Path, Callable[[Path], np.ndarray]]:
+    """Write a Parquet file of two row groups beside a whole one."""
+    from pyarrow import parquet
+
+    (folder / "blocks").mkdir()
+    datasets.write_table(folder / "blocks" / "whole.parquet", x, ["a", "b", "c"])
+    path = folder / "blocks" / "part.parquet"
+    table = parquet.read_table(folder / "blocks" / "whole.parquet")
+    parquet.write_table(table, path, row_group_size=20, write_page_checksum=True)
+
+    def read(path: Path) -> np.ndarray:
+        shards = datasets.open_shards(path.parent)
+        return np.concatenate([block.x for block in shards.blocks()])
+
+    return path, read
+
+
+def _backup(folder: Path) -> tuple[Path, Callable[[Path], np.ndarray]]:
+    """Write the state of a fit."""
+    import tfp_flows as tfpf
+    from tfp_flows.training.callbacks import backups
+
+    path, key = folder / "backup" / backups.FILE, {"fit": 1}
+    flow = tfpf.flows.build("linear", 2, seed=0)
+    flow.compile("adam")
+    written = backups.Backup(path.parent, key, [])
+    written.set_model(flow)
+    written.on_train_begin()
+    written.on_epoch_end(0, {"loss": 1.5})
+    written.on_epoch_begin(1)
+
+    def read(path: Path) -> np.ndarray:
+        found = backups.Backup(path.parent, key, [])
+        found.set_model(flow)
+        found.on_train_begin()
+        state = [*flow.variables, *flow.optimizer.variables]
+        arrays = [np.asarray(variable).reshape(-1) for variable in state]
+        return np.concatenate([*arrays, [found.epoch], *found.history.values()])
+
+    return path, read
+
+
+def _simulated(folder: Path) -> tuple[Path, Callable[[Path], np.ndarray]]:
+    """Write the state of a simulation that is done."""
+    import tensorflow_probability as tfp
+
+    import tfp_flows as tfpf
+
+    prior = tfp.distributions.Sample(tfp.distributions.Normal(0.0, 1.0), 2)
+    path = folder / "simulated.npz"
+
+    def read(path: Path) -> np.ndarray:
+        _, x = tfpf.inference.simulate(
+            prior, lambda z: 2.0 * z, 8, batch_size=8, file=path, seed=0, verbose=0
+        )
+        return x
+
+    read(path)
+    return path, read
 
 
 def verdict(
@@ -163,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     _report.header("Damaged files of data")
-    count = 340 if given.smoke else given.count
+    count = 20 * NUM_FORMATS if given.smoke else given.count
     results = run(-(-count // NUM_FORMATS), given.seed)
     wrong = 0
     for kind, seen in results.items():
