@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["as_array", "as_tensor", "spaced", "unmasked"]
+__all__ = ["as_array", "as_tensor", "event_weights", "spaced", "unmasked"]
 
 # Rows from which a mean and a deviation of a layer are known well enough to start.
 ENOUGH = 20_000
@@ -99,6 +99,36 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
     _require_real(value, argument)
     same = value.dtype == dtype  # of a variable, too
     return tf.convert_to_tensor(value) if same else tf.cast(value, dtype)
+
+
+def event_weights(values: np.ndarray, argument: str) -> np.ndarray:
+    """Return weights of events, `[N]`, of which those of `[N, 1]` are a form, too.
+
+    Args:
+        values: Numbers.
+        argument: What to call them in an error.
+
+    Raises:
+        ValueError: If they are not one number for each event, if one is below 0 or not
+            finite, or if all are 0.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        msg = f"`{argument}` must be one number for each event, got {values.shape}."
+        raise ValueError(msg)
+    wrong = ~(np.isfinite(values) & (values >= 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        msg = (
+            f"`{argument}` must be numbers from 0 on, got {values[row]:g} in row "
+            f"{row + 1}. Drop such rows, or give them weight 0."
+        )
+        raise ValueError(msg)
+    if len(values) and not values.any():
+        msg = f"`{argument}` must have a number above 0, got none."
+        raise ValueError(msg)
+    return values
 
 
 def spaced(*parts: tf.Tensor | None) -> list[tf.Tensor | None]:

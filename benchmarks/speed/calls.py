@@ -8,7 +8,8 @@ timed in turns. `method` and `function` are medians of the CPU time of one call 
 `ratio` is the median of their ratios within a round. Batches under XLA are filled up to
 the next power of two from 16 on: 512 fits, 500 does not.
 
-`--against CHECKOUT` times the method of this checkout against that of another one.
+`--against CHECKOUT` times the method of this checkout against that of another one, and
+`flow.sample` beside it. `--flows` and `--batches` select.
 """
 
 from __future__ import annotations
@@ -75,7 +76,12 @@ def compare_checkouts(
     cases: dict[str, dict[str, Any]], batches: Sequence[int], args: Any
 ) -> None:
     """Print the table of this checkout against another one."""
-    ops = tuple(f"{batch}{xla}" for xla in ("", " XLA") for batch in batches)
+    ops = tuple(
+        f"{kind}{batch}{xla}"
+        for kind in ("", "sample ")
+        for xla in ("", " XLA")
+        for batch in batches
+    )
     items = [
         works.Work(
             name, name, 6, options["num_layers"], options["hidden_units"], ops=ops
@@ -95,9 +101,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--smoke", action="store_true", help="tiny, takes seconds")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--flows", nargs="+", choices=FLOWS, default=list(FLOWS))
+    parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
     against.add_argument(parser)
     args = parser.parse_args(argv)
-    cases, batches = FLOWS, BATCHES
+    cases, batches = {name: FLOWS[name] for name in args.flows}, args.batches
     if args.smoke:
         cases, batches, args.rounds = {"realnvp": FLOWS["realnvp"]}, (6,), 2
     if args.against:

@@ -131,14 +131,7 @@ def _directions(case: BijectorCase, dtype: str) -> Iterator[_Scalar]:
     """Yield values and log-dets of both directions of a map."""
     bijector = case.bijector(dtype)
     x, given = case.points((2,), dtype, salt=3), case.condition((2,), dtype)
-    ends: dict[str, tuple[Callable[..., Any], Callable[..., Any], tf.Tensor]] = {
-        "forward": (bijector.forward, registry.forward_log_det, x),
-        "inverse": (
-            bijector.inverse,
-            registry.inverse_log_det,
-            case.images(x, **given),
-        ),
-    }
+    ends = registry.directions(case, bijector, x, given)
     for name, (method, log_det, point) in ends.items():
 
         def function(

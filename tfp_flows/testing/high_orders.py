@@ -83,14 +83,7 @@ def _lines(
     bijector = case.bijector("float64")
     x = case.points((_ROWS,), "float64", salt=4)
     given = case.condition((_ROWS,), "float64")
-    methods: dict[str, tuple[Callable[..., Any], Callable[..., Any], tf.Tensor]] = {
-        "forward": (bijector.forward, registry.forward_log_det, x),
-        "inverse": (
-            bijector.inverse,
-            registry.inverse_log_det,
-            case.images(x, **given),
-        ),
-    }
+    methods = registry.directions(case, bijector, x, given)
     for name, (method, log_det, start) in methods.items():
 
         def function(

@@ -21,6 +21,7 @@ __all__ = [
     "compare",
     "compare_gradients",
     "compare_variables",
+    "directions",
     "flow_check",
     "forward_log_det",
     "inverse_log_det",
@@ -53,6 +54,24 @@ def _named(name: str, function: Check) -> Check:
             raise ContractError(name, case.name, what) from error
 
     return run
+
+
+def directions(
+    case: BijectorCase, bijector: Any, x: tf.Tensor, given: dict[str, tf.Tensor]
+) -> dict[str, tuple[Callable[..., Any], Callable[..., Any], tf.Tensor]]:
+    """Return what computes values, what log-dets, and points, by direction.
+
+    Args:
+        case: The case of the map.
+        bijector: The map.
+        x: Points of its domain.
+        given: Its condition by name.
+    """
+    y = case.images(x, **given)
+    return {
+        "forward": (bijector.forward, forward_log_det, x),
+        "inverse": (bijector.inverse, inverse_log_det, y),
+    }
 
 
 def bijector_check(function: Check) -> Check:

@@ -1,4 +1,4 @@
-"""Public calls of tfp_flows on NumPy arrays, one op for each batch, for `calls.py`."""
+"""Public calls of tfp_flows on arrays, one op for each batch, for `calls.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["build"]
 
 
 def build(work: works.Work, variant: str, folder: Path) -> works.Model:
-    """Return `log_prob` for batches named by `ops`: `"500"`, `"500 XLA"`."""
+    """Return calls for batches named by `ops`: `"500"`, `"500 XLA"`, `"sample 3"`."""
     del variant, folder
     flow = flows.build(
         work.kind,
@@ -30,7 +30,11 @@ def build(work: works.Work, variant: str, folder: Path) -> works.Model:
 
 def call(flow: flows.Flow, op: str) -> Any:
     """Return one call."""
-    batch, _, xla = op.partition(" ")
-    x = np.random.default_rng(0).normal(size=(int(batch), *flow.event_shape))
+    words = op.split()
+    jit_compile = words[-1] == "XLA"
+    batch = next(int(word) for word in words if word.isdigit())
+    if words[0] == "sample":
+        return lambda: flow.sample(batch, seed=1, jit_compile=jit_compile).numpy()
+    x = np.random.default_rng(0).normal(size=(batch, *flow.event_shape))
     x = x.astype("float32")
-    return lambda: flow.log_prob(x, jit_compile=bool(xla)).numpy()
+    return lambda: flow.log_prob(x, jit_compile=jit_compile).numpy()

@@ -121,6 +121,7 @@ def test_tuples_in_datasets_are_explained(fresh):
         (-ROWS, "numbers from 0 on, got -1 in row 1"),
         (ROWS * np.nan, "numbers from 0 on, got nan in row 1"),
         (0 * ROWS, "have a number above 0"),
+        (np.ma.masked_array(ROWS, np.arange(20) == 3), "got a masked one in row 4"),
         (np.ones([20, 2]), r"one number for each event, got \(20, 2\)"),
     ],
 )

@@ -37,9 +37,9 @@ def test_names_of_a_frame_are_kept():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (-np.ones(120), "non-negative"),
-        (np.zeros(120), "not all zero"),
-        (np.ones((120, 2)), r"shape \[N\]"),
+        (-np.ones(120), "numbers from 0 on, got -1 in row 1"),
+        (np.zeros(120), "have a number above 0"),
+        (np.ones((120, 2)), r"one number for each event, got \(120, 2\)"),
         (np.ones(7), "one row per event, got 7 rows for 120 events"),
         (np.full(120, np.nan), "`weights` must be finite"),
     ],

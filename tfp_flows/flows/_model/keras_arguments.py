@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
+from tfp_flows import _arrays, _checks
 
 __all__ = [
     "array_of",
@@ -94,34 +94,19 @@ def require_events(x: Any, event_shape: tuple[int, ...], argument: str) -> None:
 
 
 def weights(values: Any, argument: str = "sample_weight") -> Any:
-    """Return weights of events, `[N]`, of which those of `[N, 1]` are a form, too.
+    """Return weights of events as `[N]`, tensors unchanged.
 
     Raises:
-        ValueError: If they are not one number for each event, if one is below 0 or not
-            finite, or if all are 0.
+        ValueError: If they are no weights, see `_arrays.event_weights`.
     """
     if values is None or tf.is_tensor(values):
         return values
+    values = _arrays.unmasked(values, argument)
     try:
         found = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         found = np.full(1, np.nan)
-    if found.ndim == 2 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.ndim != 1:
-        msg = f"`{argument}` must be one number for each event, got {found.shape}."
-        raise ValueError(msg)
-    wrong = ~(np.isfinite(found) & (found >= 0))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        msg = (
-            f"`{argument}` must be numbers from 0 on, got {found[row]:g} in row "
-            f"{row + 1}. Drop such rows, or give them weight 0."
-        )
-        raise ValueError(msg)
-    if len(found) and not found.any():
-        msg = f"`{argument}` must have a number above 0, got none."
-        raise ValueError(msg)
+    found = _arrays.event_weights(found, argument)
     is_wide = getattr(values, "dtype", None) == np.float64
     return found if is_wide else found.astype(np.float32)
 

@@ -74,16 +74,11 @@ class Data(_results.Rows):
         )
         if self.condition is not None and self.condition.ndim == 1:
             self.condition = self.condition[:, np.newaxis]  # one number per event
-        self.weights = None if weights is None else _numbers(weights, "weights")
-        if self.weights is not None and (
-            self.weights.ndim != 1 or self.weights.min() < 0 or not self.weights.any()
-        ):
-            msg = (
-                "`weights` must be non-negative numbers of shape [N], not all zero, "
-                f"got shape {self.weights.shape} with minimum {self.weights.min()}. "
-                "Give one weight for each event."
-            )
-            raise ValueError(msg)
+        self.weights = (
+            None
+            if weights is None
+            else _arrays.event_weights(_numbers(weights, "weights"), "weights")
+        )
         for name, values in (("condition", self.condition), ("weights", self.weights)):
             if values is not None and len(values) != len(self.x):
                 msg = (
