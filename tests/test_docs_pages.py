@@ -22,7 +22,7 @@ PAGES += [
     for name in ("migration", "choosing", "promises", "sharp_bits", "theory")
 ]
 # More than ten seconds of CPU each.
-DEAR = {"map", "missing", "objective", "transformer"}
+DEAR = {"big_data", "map", "missing", "saving", "transformer"}
 # Pages that train for long: their code runs with an epoch for each fit.
 TRAINED = [
     DOCS / f"{name}.md"

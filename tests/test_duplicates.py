@@ -7,7 +7,7 @@ import collections
 import itertools
 from pathlib import Path
 
-MOST_PAIRS = 50
+MOST_PAIRS = 44
 
 
 class _Renamed(ast.NodeTransformer):

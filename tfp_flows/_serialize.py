@@ -7,7 +7,14 @@ from typing import Any, TypeVar
 
 import keras
 
-__all__ = ["FORMAT_VERSION", "PACKAGE", "listed", "register", "require_readable"]
+__all__ = [
+    "FORMAT_VERSION",
+    "PACKAGE",
+    "listed",
+    "plain",
+    "register",
+    "require_readable",
+]
 
 PACKAGE = "tfp_flows"
 # Raised when a file written before can no longer be read as it was meant.
@@ -41,3 +48,8 @@ def require_readable(version: int) -> None:
 def listed(values: Iterable[Any] | None) -> list[Any] | None:
     """Return values in the form that a configuration keeps, `None` for none."""
     return None if values is None else list(values)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as a type of Python: NumPy's have no JSON."""
+    return value.item() if hasattr(value, "item") else value

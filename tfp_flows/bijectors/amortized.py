@@ -23,13 +23,6 @@ class Amortized(base.Bijector):
 
     Both directions cost one pass of the network, and what `bijector` costs.
 
-    Args:
-        bijector: A map with declared parameters, such as `Planar`, `Sylvester` or `LU`.
-        conditioner: Conditioner of input size 0 with `num_parameters(bijector)`
-            outputs in all, in the order in which the map declares its parameters.
-        validate_args: Whether to check the values of parameters at each use.
-        name: Name of the map.
-
     Raises:
         TypeError: If the map declares no trainable parameters.
         ValueError: If the conditioner does not fit.
@@ -51,8 +44,13 @@ class Amortized(base.Bijector):
         https://arxiv.org/abs/1505.05770, section 4.2
     """
 
-    bijector: Any = Part("A map with declared parameters.")
-    conditioner: Any = Part("Conditioner of input size 0.")
+    bijector: Any = Part(
+        "A map with declared parameters, such as `Planar`, `Sylvester` or `LU`."
+    )
+    conditioner: Any = Part(
+        "Conditioner of input size 0 with `num_parameters(bijector)` outputs in all, "
+        "in the order in which the map declares its parameters."
+    )
 
     def _setup(self, sizes: dict[str, int]) -> dict[str, Any]:
         del sizes

@@ -67,18 +67,11 @@ class FlowAnomalyDetector(reasons.Reasons, OutlierMixin, FlowDensity):
             of `z`), or `"mix"`; `"auto"` is the mix, and the density where there is no
             noise, where cells of rows to score may be missing, or where a flow has no
             single map.
-        options: Options of the flow, such as `{"num_layers": 3}`.
         epochs: Most passes over the data; by default enough for 1,000 updates, and
             8,000 without noise.
-        batch_size: Rows per update.
-        learning_rate: Highest learning rate.
-        validation: Share of rows held out for early stopping, or `None`.
-        patience: Epochs without improvement before training stops.
         missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
             from similar rows, and those of rows to score are integrated out.
         fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"groups": ...}`.
-        random_state: Int, `RandomState`, or `None` for NumPy's global one.
-        verbose: As in `keras.Model.fit`; 0 is silent.
 
     Attributes:
         flow_: The fitted `tfp_flows.flows.Flow`.

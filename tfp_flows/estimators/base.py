@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from tfp_flows import datasets, flows, training
+from tfp_flows import _documented, datasets, flows, training
 from tfp_flows.estimators import checks
 from tfp_flows.preprocessing.checks import MIN_ROWS
 
@@ -23,11 +23,28 @@ BLOCK = 16_384
 FlowLike = str | Callable[..., flows.Flow] | flows.Flow
 
 
-class FlowEstimator(BaseEstimator):
+# What is said of an argument where an estimator says nothing else.
+ARGUMENTS = {
+    "options": 'Options of the flow, such as `{"num_layers": 3}`.',
+    "batch_size": "Rows per update.",
+    "learning_rate": "Highest learning rate.",
+    "validation": "Share of rows held out for early stopping, or `None`.",
+    "patience": "Epochs without improvement before training stops.",
+    "missing": '`"error"`, or `"impute"`: missing cells of the rows to fit are filled '
+    "from similar rows. Rows to score must be whole.",
+    "fit_arguments": 'Further arguments of `tfp_flows.fit`, such as `{"noise": 0.05}`.',
+    "random_state": "Int, `RandomState`, or `None` for NumPy's global one.",
+    "verbose": "As in `keras.Model.fit`; 0 is silent.",
+}
+
+
+class FlowEstimator(_documented.Documented, BaseEstimator):
     """Base class of the estimators: what they are told, and a fit.
 
     `FlowDensity` says what the arguments and the attributes are.
     """
+
+    _arguments = ARGUMENTS
 
     _base: str | None = None  # base density unless another is asked for
     _argument = "X"  # whose density is fitted

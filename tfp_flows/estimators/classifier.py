@@ -46,15 +46,9 @@ class FlowClassifier(answers.Answers, ClassifierMixin, base.FlowEstimator):
             classifier alone. By default 1 over the number of columns for the linear
             head, and 1 for the mixture.
         noise: Standard deviation of the noise, in those of the columns.
-        options: Options of the flow, such as `{"num_layers": 3}`.
         epochs: Most passes over the rows; by default enough for 3,000 updates.
-        batch_size: Rows per update.
-        learning_rate: Highest learning rate.
         validation: Share of rows held out for early stopping, of each class the same;
             by default a tenth where at least 300 rows have labels; `None` for none.
-        patience: Epochs without improvement before training stops.
-        random_state: Int, `RandomState`, or `None` for NumPy's global one.
-        verbose: As in `keras.Model.fit`; 0 is silent.
 
     Attributes:
         flow_: The fitted `tfp_flows.flows.Flow` of `p(x)`.

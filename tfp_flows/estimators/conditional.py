@@ -47,17 +47,7 @@ class ConditionalFlowDensity(
     Args:
         flow: Name of a flow, a class or function that makes one, or a flow; see
             `FlowDensity`. `rbig` has no conditional form.
-        options: Options of the flow, such as `{"num_layers": 3}`.
         epochs: Most passes over the data; by default enough for 8,000 updates.
-        batch_size: Rows per update.
-        learning_rate: Highest learning rate.
-        validation: Share of rows held out for early stopping, or `None`.
-        patience: Epochs without improvement before training stops.
-        missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
-            from similar rows. Rows to score must be whole.
-        fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"noise": 0.05}`.
-        random_state: Int, `RandomState`, or `None` for NumPy's global one.
-        verbose: As in `keras.Model.fit`; 0 is silent.
 
     Attributes:
         flow_: The fitted `tfp_flows.flows.Flow`; features are its condition.

@@ -31,16 +31,8 @@ class FlowDensity(DensityMixin, base.FlowEstimator):
             float64 as scikit-learn does, unless `dtype` is among them.
         epochs: Most passes over the data; by default enough for 8,000 updates. Early
             stopping ends most fits sooner. For `rbig`, most layers.
-        batch_size: Rows per update.
-        learning_rate: Highest learning rate.
-        validation: Share of rows held out for early stopping, or `None`.
-        patience: Epochs without improvement before training stops.
-        missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
-            from similar rows. Rows to score must be whole.
-        fit_arguments: Further arguments of `tfp_flows.fit`, such as `{"noise": 0.05}`.
         random_state: Int, `RandomState`, or `None` for NumPy's global one; fixes the
             rows held out, initial weights, batches, and draws.
-        verbose: As in `keras.Model.fit`; 0 is silent.
 
     Attributes:
         flow_: The fitted `tfp_flows.flows.Flow`.

@@ -37,11 +37,7 @@ class Gaussianizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FlowDensit
         learning_rate: Highest learning rate; not of `rbig`.
         validation: Share of rows held out to know when to stop, or `None`.
         patience: Layers, or epochs, without improvement before the fit stops.
-        missing: `"error"`, or `"impute"`: missing cells of the rows to fit are filled
-            from similar rows. Rows to score must be whole.
         fit_arguments: Further arguments of `tfp_flows.fit`.
-        random_state: Int, `RandomState`, or `None` for NumPy's global one.
-        verbose: As in `keras.Model.fit`; 0 is silent.
 
     Attributes:
         flow_: The fitted `tfp_flows.flows.Flow`.

@@ -28,19 +28,8 @@ class AnyOrder(dense.StackNetwork):
     parameters of all coordinates that are not seen.
 
     Args:
-        event_size: Number of coordinates `D`, as inputs and as outputs.
-        params_size: Number of parameters `P` per coordinate.
         hidden_units: Widths of the hidden layers. Residual: see `MLP`.
-        residual: Whether to add the input of each block to its output.
-        activation: Name in `tf.nn`, or a function.
         condition_shape: Trailing shape of the condition, which all parameters see.
-        dropout: Share of hidden units dropped while training.
-        initial_output: The `P` parameters of an untrained network, zeros if `None`.
-        dtype: Type of weights and result.
-        compute_dtype: Type of the products, for mixed precision.
-        weights: Values or variables to use instead of new ones.
-        seed: Int that fixes the initial values.
-        name: Name.
 
     Example:
         >>> import tensorflow as tf

@@ -41,28 +41,16 @@ class CausalTransformer(tokens.TokenNetwork):
     costs about one pass.
 
     Args:
-        event_size: Number of coordinates `D`, as inputs and as outputs.
-        params_size: Number of parameters `P` per coordinate.
         width: Units of each token in the hidden layers.
         num_layers: Number of layers.
         num_heads: Heads of each attention; must divide `width`.
         token_size: Coordinates of one token; must divide `event_size`. Those of one
             token do not see each other.
-        order: `"left-to-right"`, `"right-to-left"`, `"random"` (drawn from `seed`), or
-            the rank of each coordinate as a permutation of `range(D)`.
-        activation: Name in `tf.nn`, or a function.
         condition_shape: Trailing shape of the condition; every token sees all of it.
         dropout: Share of units dropped behind attention and dense layers in training.
-        initial_output: The `P` parameters of an untrained network, zeros if `None`.
-        dtype: Type of weights and result.
         compute_dtype: Type of the products, for mixed precision; normalisation and
             attention weights have at least 32 bits.
-        period: Interval of which all inputs are angles, of which the network then sees
-            cosines and sines; `None` for numbers.
-        periodic: Which inputs are angles, where some are not; `None` for all.
-        weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values and a random order.
-        name: Name.
 
     Raises:
         ValueError: If sizes do not divide each other, or if `order` is no permutation.

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_flows import _checks, _context
+from tfp_flows import _checks, _context, _documented
 from tfp_flows._types import Condition, Shape, TensorLike
 from tfp_flows.math import circular
 from tfp_flows.math.linear import products
-from tfp_flows.networks import foreign
+from tfp_flows.networks import arguments, foreign
 
 __all__ = [
     "Conditioner",
@@ -120,10 +120,15 @@ class Weighted:
         """All numbers of the network."""
         return self._weights
 
+    def read(self) -> list[tf.Tensor]:
+        """Return all numbers as tensors."""
+        return [tf.convert_to_tensor(weight) for weight in self._weights]
 
-class Shaped(Weighted):
+
+class Shaped(_documented.Documented, Weighted):
     """What every network states: sizes of what it takes and gives, and its numbers."""
 
+    _arguments = arguments.ARGUMENTS
     _input_size: int
     _dtype: str
 
@@ -151,15 +156,11 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
 
     Args:
         input_size: Number of input coordinates, may be 0.
-        output_shape: `(D, P)`: `P` parameters for each of `D` coordinates.
         condition_shape: Trailing shape of the condition, or `None`.
-        dropout: Share of hidden units dropped while training.
         initial_output: The `P` parameters that an untrained network gives everywhere,
             zeros if `None`.
         dtype: `"float32"` or `"float64"`, of weights and result.
         compute_dtype: Type of the products, for mixed precision; `None` for `dtype`.
-        weights: Values or variables to use instead of new ones.
-        seed: Int that fixes the initial values.
         name: Name, also the prefix of the variables' names.
     """
 

@@ -40,10 +40,7 @@ class BlockNetwork(base.Conditioner):
         hidden_units: Units of each coordinate in the hidden layers.
         ranks: Order of the coordinates: see `order` of `MADE`.
         condition_shape: Trailing shape of the condition, which enters the first layer.
-        dtype: Type of weights and result.
-        weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values and a random order.
-        name: Name.
 
     Example:
         >>> import tfp_flows as tfpf

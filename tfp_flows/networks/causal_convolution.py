@@ -38,7 +38,6 @@ class CausalConvolution(tokens.TokenNetwork):
 
     Args:
         event_size: Number of coordinates `D`: times, times the channels of each.
-        params_size: Number of parameters `P` per coordinate.
         width: Channels of the hidden layers.
         dilations: Distances of the times that each block reads; `None` for 1, 2, 4 and
             so on until a time sees all before it, 6 blocks at most.
@@ -47,18 +46,9 @@ class CausalConvolution(tokens.TokenNetwork):
             other, and do not see each other.
         order: `"left-to-right"`, or `"right-to-left"`, where each time sees those
             after it; or the rank of each coordinate.
-        activation: Name in `tf.nn`, or a function.
         condition_shape: Trailing shape of the condition; every time sees all of it.
         dropout: Share of units dropped in each block in training.
-        initial_output: The `P` parameters of an untrained network, zeros if `None`.
-        dtype: Type of weights and result.
-        compute_dtype: Type of the products, for mixed precision.
-        period: Interval of which all inputs are angles, of which the network then sees
-            cosines and sines; `None` for numbers.
-        periodic: Which inputs are angles, where some are not; `None` for all.
-        weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values and a random order.
-        name: Name.
 
     Raises:
         ValueError: If sizes do not fit, or if `order` is no permutation.

@@ -45,18 +45,10 @@ class ConvNet(base.Conditioner):
         residual: Whether layers after the first are gated residual blocks.
         positions: Whether the network sees row and column of each pixel, from -1 to 1,
             beside the channels: for images that are centred or aligned.
-        activation: Name in `tf.nn`, or a function.
         condition_shape: Trailing shape of the condition, such as one-hot labels, or of
             a feature map.
         condition_factor: Side of the blocks of a feature map that become channels:
             how much larger it is than the images, 1 if it is smaller.
-        dropout: Share of hidden units dropped while training.
-        initial_output: The `P` parameters of an untrained network, zeros if `None`.
-        dtype: Type of weights and result.
-        compute_dtype: Type of the products, for mixed precision.
-        weights: Values or variables to use instead of new ones.
-        seed: Int that fixes the initial values.
-        name: Name.
 
     Shapes:
         `[..., H, W, input_size]` to `[..., H, W, D, P]`.

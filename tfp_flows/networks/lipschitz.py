@@ -37,7 +37,6 @@ class LipschitzMLP(base.Conditioner):
 
     Args:
         size: Number of coordinates `D` of input and output.
-        hidden_units: Widths of the hidden layers.
         lipschitz: The bound of the slope by the events, above 0 and below 1. The
             condition may have any effect.
         activation: `"lipswish"`, `z * sigmoid(b * z) / 1.1` with learned `b`, or
@@ -45,9 +44,6 @@ class LipschitzMLP(base.Conditioner):
         condition_shape: Trailing shape of the condition, which enters the first layer.
         dtype: Type of weights, computation and result: a bound does not survive
             rounding to fewer digits.
-        weights: Values or variables to use instead of new ones.
-        seed: Int that fixes the initial values.
-        name: Name.
 
     Raises:
         ValueError: If `lipschitz` is not between 0 and 1.
@@ -135,10 +131,6 @@ class LipschitzMLP(base.Conditioner):
         condition: tf.Tensor | None,
     ) -> tf.Tensor:
         return self._passed(weights, x, condition)[0]
-
-    def read(self) -> list[tf.Tensor]:
-        """Return the weights as tensors, for `linearized`."""
-        return [tf.convert_to_tensor(weight) for weight in self._weights]
 
     def linearized(
         self,

@@ -28,27 +28,12 @@ class MADE(dense.StackNetwork):
     triangular, and only the blocks that are not all zero are multiplied.
 
     Args:
-        event_size: Number of coordinates `D`, as inputs and as outputs.
-        params_size: Number of parameters `P` per coordinate.
         hidden_units: Widths of the hidden layers. Residual: see `MLP`.
-        order: `"left-to-right"`, `"right-to-left"`, `"random"` (drawn from `seed`), or
-            the rank of each coordinate as a permutation of `range(D)`.
         adjacency: Matrix `[D, D]` of zeros and ones without a cycle: row `i` holds 1 at
             the coordinates that the parameters of coordinate `i` see, its parents;
             `None` for all that come before. Parents then come first in `order`.
-        residual: Whether to add the input of each block to its output.
-        activation: Name in `tf.nn`, or a function.
         condition_shape: Trailing shape of the condition; every output sees all of it.
-        dropout: Share of hidden units dropped while training.
-        initial_output: The `P` parameters of an untrained network, zeros if `None`.
-        dtype: Type of weights and result.
-        compute_dtype: Type of the products, for mixed precision.
-        period: Interval of which all inputs are angles, of which the network then sees
-            cosines and sines; `None` for numbers.
-        periodic: Which inputs are angles, where some are not; `None` for all.
-        weights: Values or variables to use instead of new ones.
         seed: Int that fixes the initial values and a random order.
-        name: Name.
 
     Raises:
         ValueError: If `order` is no permutation, or if `adjacency` is no such matrix.

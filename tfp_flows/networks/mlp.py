@@ -23,23 +23,10 @@ class MLP(dense.StackNetwork):
 
     Args:
         input_size: Number of input coordinates; 0 for a network of the condition only.
-        output_shape: `(D, P)`: `P` parameters for each of `D` coordinates.
         hidden_units: Widths of the hidden layers. Residual: the first is the width,
             and each further entry, which must equal it, is one block of two layers.
-        residual: Whether to add the input of each block to its output.
-        activation: Name in `tf.nn`, or a function.
         condition_shape: Trailing shape of the condition; it enters the first layer and
             every residual block.
-        dropout: Share of hidden units dropped while training.
-        initial_output: The `P` parameters of an untrained network, zeros if `None`.
-        dtype: Type of weights and result.
-        compute_dtype: Type of the products, for mixed precision.
-        period: Interval of which all inputs are angles, of which the network then sees
-            cosines and sines; `None` for numbers.
-        periodic: Which inputs are angles, where some are not; `None` for all.
-        weights: Values or variables to use instead of new ones.
-        seed: Int that fixes the initial values.
-        name: Name.
 
     Example:
         >>> import tfp_flows as tfpf

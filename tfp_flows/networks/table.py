@@ -28,14 +28,10 @@ class Table(base.Conditioner):
     to be learnt, and sums over cells suffice to fit them.
 
     Args:
-        output_shape: `(D, P)`: `P` parameters for each of `D` coordinates.
         num_knots: Number of knots.
         initial_output: The `P` parameters of an untrained table, zeros if `None`.
-        dtype: Type of weights and result.
         compute_dtype: Type of the computation; `None` for `dtype`.
-        weights: Values or variables to use instead of new ones.
         seed: Not used; tables start from constants.
-        name: Name.
 
     Example:
         >>> import tfp_flows as tfpf

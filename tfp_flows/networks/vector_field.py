@@ -55,7 +55,6 @@ class VectorField(base.Conditioner):
 
     Args:
         size: Number of coordinates `D`.
-        hidden_units: Widths of the hidden layers.
         activation: `"silu"`, `"tanh"`, `"softplus"` or `"sin"`.
         frequency: Typical frequency of the first layer, in radians per unit of the
             events, whose activation is then a sine: sharp edges are learned soon. 0 for
@@ -63,9 +62,6 @@ class VectorField(base.Conditioner):
         num_frequencies: Number of cosines and of sines of the time.
         condition_shape: Trailing shape of the condition.
         dtype: Type of weights, computation and result.
-        weights: Values or variables to use instead of new ones.
-        seed: Int that fixes the initial values.
-        name: Name.
 
     Example:
         >>> import tfp_flows as tfpf
@@ -146,10 +142,6 @@ class VectorField(base.Conditioner):
     ) -> tf.Tensor:
         found = list(weights.values())
         return self.linearized(x[1:], x[0], condition, found)[0]
-
-    def read(self) -> list[tf.Tensor]:
-        """Return the weights as tensors, for `linearized`."""
-        return [tf.convert_to_tensor(weight) for weight in self._weights]
 
     def linearized(
         self,

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfp_flows import _serialize
+
 __all__ = ["Column"]
 
 WORDS = (
@@ -78,7 +80,7 @@ class Column:
         if self.step is not None:
             object.__setattr__(self, "step", float(self.step))
         if self.categories is not None:
-            labels = tuple(_plain(label) for label in self.categories)
+            labels = tuple(_serialize.plain(label) for label in self.categories)
             object.__setattr__(self, "categories", labels)
         self._check_bounds()
         self._check_period()
@@ -294,11 +296,6 @@ class Column:
     def __str__(self) -> str:
         """Return the column in words."""
         return self.describe()
-
-
-def _plain(label: Any) -> Any:
-    """Return a label as a type of Python: NumPy's have no JSON."""
-    return label.item() if hasattr(label, "item") else label
 
 
 def _tuple(value: Any) -> Any:

@@ -74,8 +74,7 @@ class Declared:
         if "__init__" not in vars(cls):
             setattr(cls, "__init__", _constructor(cls))  # noqa: B010
         if cls.__doc__:
-            doc = inspect.cleandoc(cls.__doc__)
-            cls.__doc__ = documented.of_class(doc, cls._declared, cls._event)
+            cls.__doc__ = documented.of_class(cls, cls._declared, cls._event)
         for name, factory in vars(cls).items():
             if isinstance(factory, classmethod) and not name.startswith("_"):
                 function: Any = factory.__func__

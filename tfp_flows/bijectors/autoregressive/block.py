@@ -26,9 +26,6 @@ class BlockAutoregressive(base.Bijector):
     Raises:
         TypeError: If the network is of another kind.
 
-    Shapes:
-        Events `[..., D]`; conditions broadcast against `[...]`.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> net = tfpf.networks.BlockNetwork(2, (8,), seed=0)

@@ -34,9 +34,6 @@ class MaskedAutoregressive(conditioned.ByConditioner):
         ValueError: If the conditioner does not fit the transformer, or does not keep
             the order.
 
-    Shapes:
-        Events `[..., D]`; conditions broadcast against `[...]`.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> made = tfpf.networks.MADE(2, 2, hidden_units=(8,), seed=0)

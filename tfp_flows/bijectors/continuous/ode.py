@@ -63,9 +63,6 @@ class NeuralODE(conditioned.EitherWay, stochastic.Stochastic):
         tf.errors.InvalidArgumentError: Naming the event and the time at which a
             solution is lost. XLA, which has no errors, gives NaN.
 
-    Shapes:
-        `[..., D]` to `[..., D]`; conditions broadcast against `[...]`.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> net = tfpf.networks.VectorField(2, (8,), seed=0)

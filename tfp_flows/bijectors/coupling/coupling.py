@@ -30,9 +30,6 @@ class Coupling(conditioned.OnColumns):
         ValueError: If the mask keeps or changes no coordinate, or if the conditioner
             does not fit to it.
 
-    Shapes:
-        Events `[..., D]` with `D = len(mask)`; conditions broadcast against `[...]`.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> net = tfpf.networks.MLP(1, (1, 2), hidden_units=(8,), seed=0)

@@ -177,9 +177,6 @@ class HistogramCDF(_Table):
     wherever the dtype can tell probabilities apart.
 
     Both directions are closed forms; the density is a step function.
-
-    Shapes:
-        `[..., D]` to `[..., D]`.
     """
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -202,9 +199,6 @@ class MarginalGaussianize(_Table):
     the map with a continuous density.
 
     Both directions are closed forms; the density is a step function.
-
-    Shapes:
-        `[..., D]` to `[..., D]`.
 
     Example:
         >>> import numpy as np

@@ -28,9 +28,6 @@ class MarginalMixture(base.Bijector):
     The inverse is a closed form, at the cost of `K` components; `forward` solves for it
     by some ten Newton steps.
 
-    Shapes:
-        `[..., D]` to `[..., D]`.
-
     Example:
         >>> import numpy as np
         >>> import tfp_flows as tfpf

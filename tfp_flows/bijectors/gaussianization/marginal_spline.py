@@ -34,9 +34,6 @@ class MarginalSpline(base.Bijector):
 
     Both directions are closed forms; the inverse is the cheaper one.
 
-    Shapes:
-        `[..., D]` to `[..., D]`.
-
     Example:
         >>> import numpy as np
         >>> import tfp_flows as tfpf

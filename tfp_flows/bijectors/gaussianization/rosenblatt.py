@@ -28,9 +28,6 @@ class MixtureGaussianize(base.Bijector):
     The inverse, and with it the density, is fast: `O(K D**2)` per event. The forward
     map solves for one coordinate after the other.
 
-    Shapes:
-        `[..., D]` to `[..., D]`.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> pair = tfpf.bijectors.MixtureGaussianize.from_components(

@@ -34,9 +34,6 @@ class ResidualBlock(stochastic.Stochastic):
         ValueError: If `network` states no bound of its slope.
         tf.errors.InvalidArgumentError: By `inverse`, if its steps do not end.
 
-    Shapes:
-        `[..., D]` to `[..., D]`; conditions broadcast against `[...]`.
-
     Example:
         >>> import tfp_flows as tfpf
         >>> net = tfpf.networks.LipschitzMLP(2, (8,), seed=0)

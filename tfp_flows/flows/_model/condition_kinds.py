@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _findings
+from tfp_flows import _findings, _serialize
 from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.encoding import Encoding
 from tfp_flows.preprocessing import Column
@@ -163,7 +163,7 @@ def coded(
         known = dict(zip(kind.categories or (), kind.values or (), strict=True))
         for place in np.ndindex(array.shape[:-1]):
             cell = array[(*place, i)]
-            cell = cell.item() if hasattr(cell, "item") else cell
+            cell = _serialize.plain(cell)
             try:
                 out[(*place, i)] = known[cell] if cell in known else float(cell)
             except (TypeError, ValueError):

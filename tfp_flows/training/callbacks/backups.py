@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfp_flows import _files, flows
+from tfp_flows import _files, _serialize, flows
 from tfp_flows.datasets import limits
 from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.stopping import StopEarly
@@ -132,7 +132,7 @@ class Backup(keras.callbacks.Callback):
                 arrays |= _named("average", values)
             elif isinstance(other, StopEarly):
                 for name in _COUNTS:
-                    facts[name] = _plain(getattr(other, name))
+                    facts[name] = _serialize.plain(getattr(other, name))
                 arrays |= _named("best", other.best_weights or [])
         with _files.replacing(self.path) as temporary, temporary.open("wb") as stream:
             arrays["facts"] = np.array(json.dumps(facts))
@@ -162,7 +162,3 @@ def _named(name: str, values: list[Any]) -> dict[str, np.ndarray]:
         f"{name}/{i}": np.asarray(value.numpy() if hasattr(value, "numpy") else value)
         for i, value in enumerate(values)
     }
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
