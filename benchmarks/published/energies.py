@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_flows
-from published.entries import Figure, entry, mean, nll
+from published.entries import Figure, entry, least, mean, nll
 from tfp_flows import datasets, flows
+from tfp_flows.testing import perturb
 from tfp_flows.training import ReverseKL
 
 TONYDUAN = "github.com/tonyduan/normalizing-flows, examples"
@@ -166,3 +168,21 @@ def sylvester_energy(quick: bool) -> Iterator[Figure]:
         yield Figure(f"8 {kind} layers: KL from u1", found, bar)
         if quick:
             return
+
+
+@entry("rows-a-second", "E15", "anoflows, 15 planar or radial layers, 8 columns")
+def rows_a_second(quick: bool) -> Iterator[Figure]:
+    """Densities by `log_prob`, over the time of all cores; the median of 15 calls."""
+    count, calls = (100, 1) if quick else (100_000, 15)
+    x = np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32)
+    for kind, bar in (("planar", 447_000), ("radial", 295_000)):
+        flow = flows.build(kind, 8, num_layers=15, seed=0)
+        perturb(flow, 0.1)
+        flow.log_prob(x)  # traced
+        found = []
+        for _ in range(calls):
+            start = time.process_time()
+            np.asarray(flow.log_prob(x))
+            found.append(count / (time.process_time() - start))
+        what = f"{kind}: rows a second of the processor"
+        yield least(what, float(np.median(found)), bar)
