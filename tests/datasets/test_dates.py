@@ -1,9 +1,15 @@
 """Dates as numbers, and back."""
 
+import datetime
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from tfp_flows.datasets import dates
+from tfp_flows.datasets import dates, read_table, splits, to_table
+from tfp_flows.preprocessing import DataNotice
+
+pl = pytest.importorskip("polars")
 
 
 @pytest.mark.parametrize("unit", [dates.MOMENTS, dates.SECONDS, dates.DAYS])
@@ -45,3 +51,72 @@ def test_other_text_is_no_date():
     for text in ("tomorrow", "2024-02-30", ""):
         with pytest.raises(ValueError, match="when must be dates such as"):
             dates.read_one(text, dates.DAYS, "when")
+
+
+FAR = {
+    day: 86_400.0 * (datetime.date.fromisoformat(day) - datetime.date(1970, 1, 1)).days
+    for day in ("9999-12-31", "1066-10-14")
+}
+
+
+@pytest.mark.parametrize("day", FAR)
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_years_that_nanoseconds_do_not_reach_are_counted_right(day, unit):
+    cells = np.array([day, "2024-01-01"], f"datetime64[{unit}]")
+    made = [pd.DataFrame] if unit == "s" else [pd.DataFrame, pl.DataFrame]
+    for make in made:  # polars has no seconds
+        table = to_table(make({"when": cells}))
+        assert table.x[:, 0].tolist() == [FAR[day], 1_704_067_200.0]
+    text = to_table(pd.DataFrame({"when": [f"{day} 00:00:00.25", "2024-01-01"]}))
+    assert text.x[0, 0] == FAR[day] + 0.25
+    days = to_table(pd.DataFrame({"when": [day, "2024-01-01"]}))
+    assert days.x[:, 0].tolist() == [FAR[day] / 86_400, 19_723.0]
+
+
+def test_long_times_are_counted_right():
+    long = pl.DataFrame({"age": [datetime.timedelta(days=200_000)]})
+    assert to_table(long).x.item() == 200_000 * 86_400
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2024-01-01T12:00Z",
+        "2024-01-01 13:00:00+01:00",
+        "2024-01-01T13:00:00.000000+0100",
+        "2024-01-01 13:00:00+01",
+        "2024-01-01 08:30:00.0-03:30",
+    ],
+)
+def test_text_with_a_time_zone_counts_in_utc(cell):
+    table = to_table(pd.DataFrame({"when": [cell, "2024-01-01T12:00Z"]}))
+    assert table.x[:, 0].tolist() == [1_704_110_400.0] * 2
+    assert table.units == {"when": dates.SECONDS}
+    assert dates.read_one(cell, dates.SECONDS, "when") == 1_704_110_400.0
+
+
+def test_zones_that_pandas_writes_are_read(tmp_path):
+    when = pd.date_range("2024-03-30", periods=9, freq="12h", tz="Europe/Berlin")
+    frame = pd.DataFrame({"when": when})
+    frame.to_csv(tmp_path / "when.csv", index=False)
+    table = read_table(tmp_path / "when.csv")
+    np.testing.assert_array_equal(table.x, to_table(frame).x)
+    assert table.units == to_table(frame).units
+
+
+def test_a_zone_that_only_one_of_two_tables_has_is_said():
+    with pytest.warns(DataNotice, match=r"^column 'when' has no time zone, and one in"):
+        dates.in_unit(np.ones(1), dates.MOMENTS, dates.SECONDS, "when")
+    with pytest.warns(DataNotice, match=r"^column 'when' has a time zone, and none in"):
+        dates.in_unit(np.ones(1), dates.SECONDS, dates.MOMENTS, "when")
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        ["2024-01-01T00:00+05:00", "2024-01-01T00:00Z", "9999-12-31T00:00Z"],
+        pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"], utc=True)),
+    ],
+)
+def test_times_of_a_split_may_be_text_or_have_a_zone(time):
+    assert splits.check_times(time, 3).tolist() == [0, 1, 2]

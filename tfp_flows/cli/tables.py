@@ -121,11 +121,14 @@ def _times(path: Path, name: str, labels: Sequence[Any]) -> np.ndarray:
     """Return numbers or dates, from text too."""
     import numpy as np
 
-    for kind in ("float64", "datetime64[ns]"):
-        try:
-            return np.array(labels, dtype=kind)
-        except (ValueError, TypeError):
-            continue
+    from tfp_flows.datasets import dates
+
+    try:
+        return np.array(labels, np.float64)
+    except (ValueError, TypeError):
+        found = dates.read([str(label) for label in labels]).values
+    if found is not None:
+        return found
     raise UsageError(
         f"{path}: column {name!r} must hold numbers or dates such as 2026-01-31 or "
         f"2026-01-31T12:00, got {labels[0]!r} in row 1."

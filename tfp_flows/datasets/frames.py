@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import narwhals.stable.v1 as nw
 import numpy as np
 
-from tfp_flows.datasets import numeric, remedies
+from tfp_flows.datasets import dates, numeric, remedies
 from tfp_flows.datasets.dates import DAYS, LENGTH, MOMENTS, SECONDS, Numbers
 
 __all__ = [
@@ -30,9 +29,6 @@ __all__ = [
 # Labels of the categories of columns, in the order of their numbers.
 Labels = Mapping[str, Sequence[Any]]
 
-_DATE = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?P<time>[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?P<utc>Z)?"
-)
 # Types of which no data are frames: narwhals takes longer to say so than a small flow
 # to score.
 _OTHERS: weakref.WeakSet[type] = weakref.WeakSet()
@@ -141,11 +137,11 @@ def read_column(
         return _coded(series, name, _labels(series))
     if isinstance(kind, nw.Datetime):
         unit = MOMENTS if kind.time_zone is None else SECONDS
-        return Numbers(_counted(series, "datetime64[ns]", 1e9), unit)
+        return Numbers(_counted(series), unit)
     if isinstance(kind, nw.Date):
-        return Numbers(_counted(series, "datetime64[D]", 1.0), DAYS)
+        return Numbers(_counted(series, "datetime64[D]"), DAYS)
     if isinstance(kind, nw.Duration):
-        return Numbers(_counted(series, "timedelta64[ns]", 1e9), LENGTH)
+        return Numbers(_counted(series), LENGTH)
     if kind.is_numeric() or isinstance(kind, nw.Boolean):
         return Numbers(_plain(series, name))
     native = series.to_native()
@@ -179,17 +175,15 @@ def _plain(series: Any, name: str) -> np.ndarray:
     return numeric.floating(np.asarray(series.to_numpy()), where)
 
 
-def _counted(series: Any, kind: str, unit: float) -> np.ndarray:
-    """Return moments or lengths of time as numbers since 1970."""
+def _counted(series: Any, kind: str | None = None) -> np.ndarray:
+    """Return moments or lengths of time as numbers since 1970, in seconds or days."""
     if isinstance(series.dtype, nw.Datetime) and series.dtype.time_zone is not None:
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     there = np.flatnonzero(~series.is_null().to_numpy())
-    cells = series.drop_nulls().to_numpy().astype(kind)
-    whole = cells.astype(np.int64)
-    # A double holds the nanoseconds of today to 256 only: whole seconds first.
-    number = int(unit)
-    values = whole // number + (whole % number) / unit
-    return numeric.scattered(values.astype(np.float64), there, len(series))
+    cells = series.drop_nulls().to_numpy()
+    if kind is not None or cells.dtype.kind not in "mM":
+        cells = cells.astype(kind or "datetime64[us]")
+    return numeric.scattered(dates.count(cells), there, len(series))
 
 
 def _labels(series: Any) -> tuple[Any, ...]:
@@ -223,25 +217,12 @@ def _coded(series: Any, name: str, labels: Sequence[Any]) -> Numbers:
 def _dates(series: Any) -> Numbers:
     """Return text that holds ISO dates only as numbers, or no numbers."""
     cells = series.to_list()
-    found = [None if numeric.is_missing(c) else _DATE.fullmatch(str(c)) for c in cells]
-    dated = [not numeric.is_missing(cell) for cell in cells]
-    if not any(dated) or any(
-        d and f is None for d, f in zip(dated, found, strict=True)
-    ):
-        return Numbers(None)
-    has_time = any(f is not None and f["time"] for f in found)
-    there = np.flatnonzero(dated)
-    try:
-        text = [str(cells[i]).rstrip("Z").replace(" ", "T") for i in there]
-        whole = np.array(text, "datetime64[ns]").astype(np.int64)
-    except ValueError:  # such as a 30th of February
-        return Numbers(None)
-    unit = 10**9 if has_time else 86_400 * 10**9
-    values = whole // unit + (whole % unit) / unit
-    filled = numeric.scattered(values.astype(np.float64), there, len(cells))
-    in_utc = any(f is not None and f["utc"] for f in found)
-    moments = SECONDS if in_utc else MOMENTS
-    return Numbers(filled, moments if has_time else DAYS)
+    there = [i for i, cell in enumerate(cells) if not numeric.is_missing(cell)]
+    found = dates.read([str(cells[i]) for i in there])
+    if found.values is None:
+        return found
+    filled = numeric.scattered(found.values, np.array(there), len(cells))
+    return Numbers(filled, found.unit)
 
 
 def refusal(series: Any, name: str, others: Sequence[str]) -> ValueError:

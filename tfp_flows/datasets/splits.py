@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows.datasets import folds
+from tfp_flows.datasets import dates, folds
 
 __all__ = ["check_groups", "check_times", "joined_groups", "split_rows"]
 
@@ -91,6 +91,9 @@ def check_times(time: Any, count: int) -> np.ndarray:
         ValueError: If there is not one time for each row, or if rows have no order.
     """
     values = _column(time, count, "time")
+    if values.dtype.kind not in "biufMm":
+        found = dates.read([str(cell) for cell in values.tolist()]).values
+        values = values if found is None else found
     if values.dtype.kind not in "biufMm":
         raise ValueError(
             f"`time` must hold numbers or dates, got {values.tolist()[0]!r} in row 1. "
