@@ -44,7 +44,8 @@ def pytest_addoption(parser):
         "--contracts",
         default="default",
         help="tests marked `full`: 'default' (none), 'full' or 'N/M' (part N of M); of "
-        "those marked `slow` an eighth, and with 'full' all",
+        "those marked `slow` an eighth (none that is rare, by default), and "
+        "with 'full' all",
     )
 
 

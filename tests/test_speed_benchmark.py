@@ -34,7 +34,7 @@ def test_smoke_run_prints_a_table_for_each_work():
     assert "fails" not in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 @pytest.mark.parametrize(
     ("peer", "parameters"),
     [("ours-graph", 13_020), ("bare-tf", 6_720), ("tfp-graph", 11_160)],

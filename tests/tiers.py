@@ -15,7 +15,8 @@ __all__ = ["TURNS", "belongs", "is_taken", "is_turn"]
 RARER = 3
 
 # Tests marked `slow` take turns, by name, in runs over folders; those marked
-# `slow(rare=True)`, of more than ten seconds, have a third of these turns.
+# `slow(rare=True)`, of more than ten seconds, have a third of these turns, and none by
+# default.
 TURNS = 8
 
 
@@ -45,6 +46,8 @@ def is_turn(contracts, label, *, rare=False):
         label: The test's id.
         rare: Whether the test has a third of the turns only.
     """
+    if rare and contracts == "default":
+        return False
     number = _number(contracts)
     if number is None:
         return True

@@ -90,6 +90,7 @@ def test_a_transformed_local_kernel_keeps_densities_of_the_target():
     )
 
 
+@pytest.mark.slow
 def test_steps_over_a_bent_base_leave_the_target_as_it_is():
     bent = tfp.bijectors.Chain(
         [

@@ -22,6 +22,7 @@ def test_a_short_budget_gives_a_flow_and_says_so():
     assert "Give about" in said
 
 
+@pytest.mark.slow
 def test_time_that_is_left_trains_the_layers(monkeypatch):
     monkeypatch.setattr(budget, "TRACING_LAYER", 0.0)
     monkeypatch.setattr(budget, "EPOCHS", 2)

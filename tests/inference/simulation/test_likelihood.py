@@ -116,7 +116,7 @@ def test_simulators_of_one_row_and_of_tensorflow():
         inference.simulate(NORMAL, lambda t: t[:3], 60, verbose=0)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 def test_workers_make_the_same_simulations():
     options = {"batch_size": 10, "seed": 3, "verbose": 0}
     one = inference.simulate(NORMAL, np.sin, 20, **options)

@@ -91,7 +91,13 @@ def _pickled(value):
     return pickle.loads(pickle.dumps(value))
 
 
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if "batched" in name else [])
+        for name in PRIORS
+    ],
+)
 def test_estimators_pickle_with_their_prior(name):
     npe = inference.NPE(PRIORS[name](), "linear", seed=0)
     twin = _pickled(npe)

@@ -88,6 +88,7 @@ def test_validation_rows_choose_the_layers_and_all_rows_make_them():
     np.testing.assert_array_equal(twin.log_prob(x), flow.log_prob(x))
 
 
+@pytest.mark.slow
 def test_one_coordinate_and_a_saved_file(tmp_path):
     x = np.random.default_rng(0).gamma(3.0, size=[1500, 1]).astype(np.float32)
     flow, _ = tfpf.fit("sig", x, patience=2, **OPTIONS)
@@ -99,6 +100,7 @@ def test_one_coordinate_and_a_saved_file(tmp_path):
     np.testing.assert_array_equal(loaded.log_prob(x), flow.log_prob(x))
 
 
+@pytest.mark.slow
 def test_gradients_go_on_from_the_fit(spirals):
     flow, _ = tfpf.fit("sig", spirals, epochs=2, validation=None, **OPTIONS)
     before = -float(np.mean(flow.log_prob(spirals)))

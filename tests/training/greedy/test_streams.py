@@ -70,6 +70,7 @@ def test_held_out_rows_and_folds_do_not_change_between_passes():
     np.testing.assert_allclose(scale, x.std(axis=0), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_shards_are_read_as_one_table(tmp_path):
     x = mixed(3000).astype("float64")  # text holds no float32, whose hash is its own
     paths = [tmp_path / name for name in ("a.npz", "b.csv")]

@@ -78,7 +78,7 @@ def test_workers_make_the_layers_of_the_rows_of_all(tmp_path):
     assert abs(np.mean(first[1]) - np.mean(flow.log_prob(test))) < 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.slow(rare=True)
 def test_a_bad_row_of_one_worker_ends_all_of_them(tmp_path):
     x = bent(2000, 0)
     x[101] = np.nan  # the second worker's
