@@ -256,8 +256,11 @@ def test_fit_judges_the_flow(run, table, rows, tmp_path):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("noise=abc", "--option noise must be a number from 0 on, got 'abc'"),
-        ("noise=-1", "--option noise must be a number from 0 on, got -1"),
+        (
+            "noise=abc",
+            "--option noise must be a number from 0 on, or rule-of-thumb, got 'abc'",
+        ),
+        ("noise=-1", "from 0 on, or rule-of-thumb, got -1"),
         ("learning_rate=0", "--option learning_rate must be a number above 0"),
         ("patience=2.5", "--option patience must be a whole number from 1 on"),
         ("average=1", "below 1, got 1"),

@@ -7,7 +7,7 @@ import pytest
 
 import tfp_flows as tfpf
 from tfp_flows.training.callbacks.members import StopMembers
-from tfp_flows.training.data import arrays, members
+from tfp_flows.training.data import arrays, members, noises
 
 ROWS = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
 TINY = {"num_layers": 1, "hidden_units": (8,), "num_bins": 4, "residual": False}
@@ -15,7 +15,7 @@ TINY = {"num_layers": 1, "hidden_units": (8,), "num_bins": 4, "residual": False}
 
 def _batches(**options):
     dataset = members.for_members(
-        arrays.Data(ROWS), 3, 20, 0.0, 5, "float32", **options
+        arrays.Data(ROWS), 3, 20, noises.Noise(np.zeros(2)), 5, "float32", **options
     )
     return np.stack([batch[0].numpy() for batch in dataset.take(6)])
 
@@ -46,10 +46,11 @@ def test_bootstrap_gives_each_member_rows_of_its_own():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_noise_differs_between_members_and_steps(dtype):
     data = arrays.Data(np.tile([[20.0, 20.0], [60.0, 60.0]], [20, 1]))
-    steps = members.for_members(data, 2, 10, 0.5, 5, dtype).take(3)
-    noise = np.stack([batch[0].numpy() for batch in steps]) % 20.0
-    assert noise.dtype == dtype
-    assert len(np.unique(noise)) > 100
+    noise = noises.Noise(0.5 * data.x.std(axis=0))
+    steps = members.for_members(data, 2, 10, noise, 5, dtype).take(3)
+    found = np.stack([batch[0].numpy() for batch in steps]) % 20.0
+    assert found.dtype == dtype
+    assert len(np.unique(found)) > 100
 
 
 class _Model:

@@ -25,7 +25,7 @@ __all__ = [
 FIT_OPTIONS = {
     "average": (0.0, 1 - 1e-9, "a number from 0 on that is below 1"),
     "learning_rate": (1e-30, 1e30, "a number above 0"),
-    "noise": (0.0, 1e30, "a number from 0 on"),
+    "noise": (0.0, 1e30, "a number from 0 on, or rule-of-thumb"),
     "patience": (1, 10**9, "a whole number from 1 on"),
     "weight_decay": (0.0, 1e30, "a number from 0 on"),
 }
@@ -35,6 +35,7 @@ _FOREIGN = {"lr": "learning_rate", "step_size": "learning_rate"}
 ENSEMBLE = ("bootstrap", "member_weights", "members")
 # A flow with larger numbers is not built in a lifetime.
 LARGEST = 100_000
+_WORDS = {"noise": "rule-of-thumb"}
 _OPEN = ("average", "learning_rate", "patience")
 NOT_OPTIONS = ("columns", "condition_columns", "embedding", "preprocessing", "seed")
 
@@ -77,6 +78,8 @@ def check_values(options: Mapping[str, Any]) -> None:
         if name not in options or (options[name] is None and name in _OPEN):
             continue
         value = options[name]
+        if isinstance(value, str) and value == _WORDS.get(name):
+            continue
         fits = isinstance(value, (int, float)) and not isinstance(value, bool)
         fits = fits and minimum <= value <= maximum
         if name == "patience":

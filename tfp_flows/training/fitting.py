@@ -17,7 +17,14 @@ from tfp_flows.flows._model import keras_arguments, workers
 from tfp_flows.flows._model.objective import MaximumLikelihood, Objective
 from tfp_flows.training import budget as budgets
 from tfp_flows.training import cards, garbage, interrupts, report, running, words
-from tfp_flows.training.data import arrays, building, given, given_files, request
+from tfp_flows.training.data import (
+    arrays,
+    building,
+    given,
+    given_files,
+    noises,
+    request,
+)
 from tfp_flows.training.greedy import streams
 
 __all__ = ["fit"]
@@ -39,7 +46,7 @@ def fit(
     learning_rate: float | None = None,
     weight_decay: float = 1e-4,
     patience: int | None = None,
-    noise: float = 0.0,
+    noise: float | Literal["rule-of-thumb"] = 0.0,
     budget: float | str | None = None,
     average: float | Literal["auto"] | None = "auto",
     weights: TensorLike | None = None,
@@ -104,7 +111,9 @@ def fit(
             of `epochs`, at least 10, and at least 250 updates.
         noise: Standard deviation of Gaussian noise added to the events of each batch,
             in units of the standard deviation of each coordinate; columns with bounds,
-            steps, atoms or categories get none.
+            steps, atoms or categories get none. `"rule-of-thumb"`, for densities of
+            few rows given conditions: `1.06 * N ** (-1 / (4 + d))` for `N` rows of `d`
+            columns, on events and conditions; the report says it.
         budget: CPU time of the whole fit, seconds or a text such as `"10s"`: an `RBIG`,
             among whose first layers is a mixture, then trained on by gradients while
             there is time; validation rows choose. The report says what more would buy.
@@ -274,8 +283,9 @@ def _fitted(
         said = (sentence,)
     judged = _report(found, settings, history)
     advice = (*judged.advice, *said)
+    noise = noises.described(found.flow, found.train, settings.noise)
     history.report = dataclasses.replace(
-        judged, columns=found.described(), advice=advice
+        judged, columns=(*found.described(), *noise), advice=advice
     )
     found.flow.card = cards.written(found.flow, judged, *found.at_hand())
     _tell(history.report, settings)

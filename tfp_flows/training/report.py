@@ -93,8 +93,8 @@ class Report:
         lead: By how much the flow is better, the same rows taken together.
         unit: Of all three; a lead is positive where the flow is better.
         advice: Sentences that say what to do.
-        columns: What columns are that are no plain numbers, and how many cells were
-            filled, in words.
+        columns: What columns are that are no plain numbers, how many cells were filled,
+            and how much noise there was by a rule, in words.
     """
 
     rows: int | None

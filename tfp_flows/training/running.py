@@ -17,7 +17,7 @@ from tfp_flows.flows._model.objective import Objective
 from tfp_flows.training import choices
 from tfp_flows.training import loop as loops
 from tfp_flows.training.callbacks.progress import ProgressLine
-from tfp_flows.training.data import arrays, batches, members, shares
+from tfp_flows.training.data import arrays, batches, members, noises, shares
 from tfp_flows.training.data.given import Given
 from tfp_flows.training.greedy import fit as greedy
 from tfp_flows.training.greedy import generator, progress
@@ -62,7 +62,7 @@ class Settings:
     learning_rate: float | None
     weight_decay: float
     patience: int | None
-    noise: float
+    noise: float | str
     average: Any
     seed: int | None
     jit_compile: bool | str
@@ -82,8 +82,8 @@ class Settings:
         if self.learning_rate is not None and not self.learning_rate > 0:
             msg = f"`learning_rate` must be positive, got {self.learning_rate!r}."
             raise ValueError(msg)
-        for name in ("noise", "weight_decay"):
-            _checks.at_least(getattr(self, name), 0, name)
+        noises.require(self.noise)
+        _checks.at_least(self.weight_decay, 0, "weight_decay")
         if self.average not in (None, "auto"):
             _checks.fraction(self.average, "average")
         if self.backup is not None and self.seed is None:
@@ -243,13 +243,11 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
     return history
 
 
-def _batches(given: Given, size: int, noise: float, seed: int) -> tf.data.Dataset:
+def _batches(given: Given, size: int, noise: float | str, seed: int) -> tf.data.Dataset:
     """Return the batches of arrays, of ensembles others for each member."""
     flow = given.flow
     kind = flow.variable_dtype
-    amount: Any = noise
-    if noise and flow.cells is not None:  # other values have cells, or ends
-        amount = noise * flow.cells.spec.plain.astype(float)
+    amount = noises.noise_of(flow, given.train, noise)
     if isinstance(flow, flows.Ensemble):
         count = flow.num_members
         return members.for_members(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfp_flows.training.data import arrays
+from tfp_flows.training.data.noises import Noise
 
 __all__ = ["for_training", "for_validation", "random_numbers", "shuffled"]
 
@@ -68,27 +68,27 @@ def _slices(parts: tuple[Any, Any, Any]) -> tf.data.Dataset:
 def for_training(
     data: arrays.Data,
     batch_size: int,
-    noise: float | np.ndarray,
+    noise: Noise,
     seed: int,
     dtype: str,
 ) -> tf.data.Dataset:
-    """Return batches of one size, reshuffled every epoch, with noise on the events.
+    """Return batches of one size, reshuffled every epoch, with noise.
 
     What does not fill the last batch waits for another epoch's order: one size of
-    batch is compiled once. The noise is in units of each coordinate's deviation.
+    batch is compiled once.
     """
     dataset = _slices(data.keras(dtype))
     dataset = shuffled(dataset, len(data), seed)
     dataset = dataset.batch(batch_size, drop_remainder=True)
-    if np.any(noise):
-        scale = tf.constant(noise * data.counted().x.std(axis=0), dtype)
+    if not noise.is_none:
         generator = tf.random.Generator.from_seed(seed)
 
+        def draw(place: int, values: tf.Tensor) -> tf.Tensor:
+            del place  # numbers of a generator go on
+            return generator.normal(tf.shape(values), dtype=values.dtype)
+
         def add_noise(inputs: Any, *rest: Any) -> tuple[Any, ...]:
-            x = inputs["x"] if isinstance(inputs, dict) else inputs
-            x += scale * generator.normal(tf.shape(x), dtype=x.dtype)
-            inputs = {**inputs, "x": x} if isinstance(inputs, dict) else x
-            return (inputs, *rest)
+            return (noise.added(inputs, draw), *rest)
 
         dataset = dataset.map(add_noise)
     return dataset.prefetch(2)

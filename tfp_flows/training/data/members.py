@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows.training.data import arrays
+from tfp_flows.training.data.noises import Noise
 
 __all__ = ["for_members"]
 
@@ -16,7 +17,7 @@ def for_members(
     data: arrays.Data,
     members: int,
     batch_size: int,
-    noise: float | np.ndarray,
+    noise: Noise,
     seed: int,
     dtype: str,
     *,
@@ -32,7 +33,7 @@ def for_members(
         data: The rows.
         members: Number of members, `M`.
         batch_size: Rows of each member in a batch, `N`.
-        noise: Deviation of noise on the events, in units of each coordinate's own.
+        noise: Deviations of noise.
         seed: Int that fixes all that is drawn.
         dtype: Type of the numbers.
         bootstrap: Whether each member has rows drawn with replacement, once for all
@@ -44,7 +45,6 @@ def for_members(
     own: Any = np.tile(np.arange(rows), [members, 1])
     if bootstrap:
         own = np.random.default_rng(seed).integers(rows, size=own.shape)
-    scale = noise * data.counted().x.std(axis=0)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         keys = tf.random.stateless_uniform(own.shape, [seed, number])
@@ -56,15 +56,18 @@ def for_members(
 
     def batch(number: tf.Tensor, step: tf.Tensor, places: tf.Tensor) -> tuple[Any, ...]:
         found = tf.nest.map_structure(lambda v: tf.gather(v, places), parts)
-        if not np.any(noise):
+        if noise.is_none:
             return found
         first, *rest = found
-        x = first["x"] if isinstance(first, dict) else first
-        words = tf.stack([seed ^ 1, tf.cast(number, tf.int32) * steps + step])
-        drawn = tf.random.stateless_normal(tf.shape(x), words, dtype=x.dtype)
-        x += scale.astype(dtype) * drawn
-        first = {**first, "x": x} if isinstance(first, dict) else x
-        return (first, *rest)
+        apart = tf.cast(number, tf.int32) * steps + step
+
+        def draw(place: int, values: tf.Tensor) -> tf.Tensor:
+            words = tf.stack([seed ^ (1 + place), apart])
+            return tf.random.stateless_normal(
+                tf.shape(values), words, dtype=values.dtype
+            )
+
+        return (noise.added(first, draw), *rest)
 
     numbers = tf.data.Dataset.range(tf.int32.max)
     dataset = numbers.flat_map(

@@ -23,7 +23,7 @@ class Request:
         condition: Conditions, or of files the names of their columns.
         weights: Weights of the events.
         validation: Share of the rows that is held out, `"auto"`, `None`, or rows.
-        noise: Standard deviation of the noise of each batch.
+        noise: Standard deviation of the noise of each batch, or the name of a rule.
         missing: What to do with missing cells.
         outliers: What becomes of gross outliers.
         columns: What columns are.
@@ -39,7 +39,7 @@ class Request:
     condition: Any = None
     weights: Any = None
     validation: Any = "auto"
-    noise: float = 0.0
+    noise: float | str = 0.0
     missing: str = "error"
     outliers: str = "drop"
     columns: Any = "auto"
