@@ -2,8 +2,8 @@
 
     python benchmarks/diagnosis.py [--tables NAME ...] [--seeds N] [--smoke]
 
-Eight faults, each at three strengths, on correlated Gaussian columns and on two tables
-of `--data`: galaxies and power. A fault counts as named if the finding of its kind
+Eight faults, each at three strengths, on correlated Gaussian columns, on white wines,
+and on two tables of `--data`: galaxies and power. A fault counts as named if the finding of its kind
 stands in the report with the planted column, and for an outlier the planted row, and
 if it did not before anything was planted: that is printed first, and such a fault is
 "there", not named. Last come reports on clean Gaussian rows, one for each seed.
@@ -32,7 +32,7 @@ import numpy as np
 import tfp_flows as tfpf
 from tfp_flows.preprocessing.checks import spread
 
-TABLES = ("gaussian", "galaxies", "power")
+TABLES = ("gaussian", "wine", "galaxies", "power")
 ROWS = 800
 COLUMN = 1  # where faults are planted
 Tables = tuple[np.ndarray, np.ndarray]
@@ -144,7 +144,9 @@ def table(name: str, folder: Path, rows: int, seed: int = 0) -> Tables:
         mixing = rng.normal(size=(4, 4)) + np.eye(4)
         x = rng.normal(size=(2 * rows, 4)) @ mixing + [0.0, 5.0, -3.0, 100.0]
         return x[:rows], x[rows:]
-    if name == "galaxies":
+    if name == "wine":  # copies of a wine would be a fault of their own
+        x = np.unique(tfpf.datasets.wine("white").x, axis=0)
+    elif name == "galaxies":
         x = np.load(folder / "galaxies" / "train.npz", allow_pickle=False)["x"]
     else:
         x = np.load(folder / "power_34d" / "trainval.npz", allow_pickle=False)["train"]
