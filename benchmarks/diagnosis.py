@@ -3,10 +3,11 @@
     python benchmarks/diagnosis.py [--tables NAME ...] [--seeds N] [--smoke]
 
 Eight faults, each at three strengths, on correlated Gaussian columns, on white wines,
-and on two tables of `--data`: galaxies and power. A fault counts as named if the finding of its kind
-stands in the report with the planted column, and for an outlier the planted row, and
-if it did not before anything was planted: that is printed first, and such a fault is
-"there", not named. Last come reports on clean Gaussian rows, one for each seed.
+and on two tables of `--data`: galaxies and power. A fault counts as named if the
+finding of its kind stands in the report with the planted column, and for an outlier the
+planted row, and if it did not before anything was planted: that is printed first, and
+such a fault is "there", not named. Last come reports on clean Gaussian rows, one for
+each seed.
 
 Flows are RBIG in float32, fitted by `fit` with all columns as numbers; where `fit`
 refuses the rows (copies, lost digits) a flow that only standardises them.

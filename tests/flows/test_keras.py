@@ -46,6 +46,14 @@ def test_compile_needs_an_optimizer_and_fit_the_data_only():
     assert flow.train_on_batch(X) == pytest.approx(wanted, abs=1e-4)
 
 
+def test_fit_without_compile_says_what_to_do():
+    flow = small.build("maf")
+    with pytest.raises(ValueError, match=r"compile\(optimizer='adam'\) first, or use"):
+        flow.fit(X, verbose=0)
+    with pytest.raises(ValueError, match="`evaluate` needs a compiled model"):
+        flow.evaluate(X, verbose=0)
+
+
 def test_fit_takes_a_dict_with_the_condition():
     flow = compiled("realnvp", 2, 1)
     x, condition = small.batch(128)

@@ -79,6 +79,19 @@ def test_continuous_flows_move_points():
     assert model.sample(2, points=5, seed=0).shape == (2, 5, 3)
 
 
+def test_points_are_drawn_from_the_base_of_their_flow():
+    x = datasets.point_clouds("rings", 8, points=12)
+    options = {"num_layers": 2, "base": "student-t"}
+    model = adapted(x, flow="maf", flow_options=options)
+    z = np.zeros([1, 3], "float32")
+    found = model.decode(z, points=4_000, seed=0).numpy()[0]
+    direct = model.point_flow.sample(4_000, z[0], seed=0).numpy()
+    direct = model.loc.numpy() + model.scale.numpy() * direct
+    levels = [0.002, 0.05, 0.5, 0.95, 0.998]
+    wanted = np.quantile(direct, levels, axis=0)
+    np.testing.assert_allclose(np.quantile(found, levels, axis=0), wanted, rtol=0.3)
+
+
 @pytest.mark.slow
 def test_clouds_in_float64_keep_their_digits():
     x = datasets.point_clouds("rings", 2, points=5).astype("float64") + 1e6
@@ -94,9 +107,15 @@ def test_clouds_in_float64_keep_their_digits():
 def test_bad_clouds_are_named():
     x = datasets.point_clouds("rings", 4, points=10)
     model = adapted(x)
+    with pytest.raises(ValueError, match="`fit` needs a compiled model"):
+        model.fit(x, verbose=0)
     model.compile("adam")
+    with pytest.raises(ValueError, match="at least one event"):
+        model.fit(x[:0], verbose=0)
     with pytest.raises(ValueError, match="equally many points, got 9 to 10"):
         model.fit([x[0], x[1][:9]], verbose=0)
+    with pytest.raises(ValueError, match="equally many points, got 9 to 10"):
+        model.elbo([x[0], x[1][:9]])
     with pytest.raises(ValueError, match="points in each cloud, got 0"):
         model.elbo(np.zeros([3, 0, 2]))
     with pytest.raises(ValueError, match=r"shape \(N, points, 2\), got \(4, 10, 3\)"):

@@ -212,7 +212,15 @@ def test_bad_arguments_are_named(given, kind, message):
 
 def test_bad_events_are_named():
     vae = models.FlowVAE(4, 2, hidden_units=(4,), seed=0)
+    with pytest.raises(ValueError, match="`fit` needs a compiled model"):
+        vae.fit(np.zeros([3, 4]), verbose=0)
     vae.compile("adam")
+    wrong = tf.fill([3, 4], np.nan)
+    for given in ({"x": wrong}, {"x": wrong.numpy().tolist()}):
+        with pytest.raises(ValueError, match="`x` must be finite"):
+            vae.fit(**given, verbose=0)
+    with pytest.raises(ValueError, match="`x` must be finite"):
+        vae.fit(np.zeros([3, 4]), validation_data=(wrong,), verbose=0)
     with pytest.raises(ValueError, match=r"whole numbers from 0 to 1 .* got 0\.5"):
         vae.fit(np.full([3, 4], 0.5), verbose=0)
     with pytest.raises(ValueError, match=r"`x` must have shape \(N, 4\), got \(3, 5\)"):

@@ -29,7 +29,7 @@ class Bounds:
     _terms: Callable[..., tuple[tf.Tensor, tf.Tensor]]
     _features_of: Callable[..., tf.Tensor]
     _posterior_draw: Callable[..., tuple[tf.Tensor, tf.Tensor]]
-    check: Callable[[Any], None]
+    _array: Callable[[Any], np.ndarray]
 
     def elbo(self, x: Any, *, draws: int = 1, seed: int | None = None) -> np.ndarray:
         """Return the evidence lower bound of each event in nats, `[N]`.
@@ -68,9 +68,7 @@ class Bounds:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return both terms of the bound, `[draws, N]` each, in float64."""
         _checks.count(draws, 1, "draws")
-        values = np.asarray(x)
-        self.check(values)
-        values = values.astype(self.variable_dtype)
+        values = self._array(x).astype(self.variable_dtype)
         rng = _context.generator(seed)
         together = self._events_at_once(values)
         rows, at_once = max(1, together // draws), min(draws, together)
@@ -114,11 +112,10 @@ class Bounds:
             x: Events, `[N, ...]`.
             seed: Int that fixes the draws.
         """
-        self.check(np.asarray(x))
+        values = self._array(x).astype(self.variable_dtype)
         drawn = tf.constant(_context.generator(seed).integers(2**31 - 1, size=2))
         run = self._run("encode", lambda: self._encoded)
-        values = tf.convert_to_tensor(np.asarray(x, self.variable_dtype))
-        return run(values, tf.cast(drawn, tf.int32))
+        return run(tf.convert_to_tensor(values), tf.cast(drawn, tf.int32))
 
     def _encoded(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return self._posterior_draw(self._features_of(x, training=False), seed)[0]

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks, _context, flows
-from tfp_flows.flows._model import options
+from tfp_flows.flows._model import keras_arguments, options
 from tfp_flows.models import bounds
 
 __all__ = ["LatentModel", "dense_network"]
@@ -322,6 +322,27 @@ class LatentModel(_context.Seeded, bounds.Bounds, keras.Model, abc.ABC):
             loss += tf.cast(extra, loss.dtype)
         return loss
 
+    def _array(self, x: Any) -> np.ndarray:
+        """Return events as an array.
+
+        Raises:
+            ValueError: If they are none of this model.
+        """
+        values = np.asarray(x)
+        self.check(values)
+        return values
+
+    def _checked(self, x: Any) -> Any:
+        """Return events as Keras takes them; datasets and generators as they are."""
+        if isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
+            x = self._array(x)
+            if not len(x):
+                msg = f"`x` must hold at least one event, got shape {x.shape}."
+                raise ValueError(msg)
+            if x.dtype != self.variable_dtype:
+                x = x.astype(self.variable_dtype)
+        return x
+
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as `keras.Model.fit` does; events alone are enough.
 
@@ -331,18 +352,18 @@ class LatentModel(_context.Seeded, bounds.Bounds, keras.Model, abc.ABC):
             **kwargs: As in Keras.
 
         Raises:
-            ValueError: If the values are none of this model.
+            ValueError: If the model is not compiled, or the values are none of this
+                model.
         """
-        if hasattr(x, "__array__") and not tf.is_tensor(x):
-            x = np.asarray(x)
-            self.check(x)
-            if x.dtype != self.variable_dtype:
-                x = x.astype(self.variable_dtype)
+        keras_arguments.require_known("fit", kwargs)
+        keras_arguments.require_options(kwargs)
+        keras_arguments.require_compiled(self, "fit")
         held = kwargs.get("validation_data")
-        if isinstance(held, np.ndarray):
-            self.check(held)
-            kwargs["validation_data"] = (held.astype(self.variable_dtype),)
-        return super().fit(x, *args, **kwargs)
+        if isinstance(held, tuple) and held:
+            kwargs["validation_data"] = (self._checked(held[0]), *held[1:])
+        elif isinstance(held, list) or hasattr(held, "__array__"):
+            kwargs["validation_data"] = (self._checked(held),)
+        return super().fit(self._checked(x), *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to build the same model anew."""

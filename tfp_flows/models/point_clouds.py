@@ -183,21 +183,6 @@ class PointFlow(latent.LatentModel):
             )
             raise ValueError(msg)
 
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Train as `keras.Model.fit` does; clouds alone are enough.
-
-        Args:
-            x: Clouds, `[N, points, D]`, or a dataset of batches of them.
-            *args: As in Keras.
-            **kwargs: As in Keras.
-
-        Raises:
-            ValueError: If clouds do not fit, or have unequal numbers of points.
-        """
-        if isinstance(x, (list, tuple)):
-            x = self._array(x)
-        return super().fit(x, *args, **kwargs)
-
     def _standard(self, x: tf.Tensor) -> tf.Tensor:
         return (x - self.loc.value) / self.scale.value
 
@@ -248,8 +233,8 @@ class PointFlow(latent.LatentModel):
         return run(z, tf.constant(points), tf.constant(drawn, tf.int32))
 
     def _points(self, z: tf.Tensor, points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        shape = [tf.shape(z)[0], points, self.num_dims]
-        noise = tf.random.stateless_normal(shape, seed, dtype=z.dtype)
+        base = self.point_flow.base.distribution()
+        noise = base.sample([tf.shape(z)[0], points], seed=seed)
         push = self.point_flow.bijector().forward
         x = push(noise, condition=z[:, tf.newaxis, :])
         x.set_shape([z.shape[0], None, self.num_dims])

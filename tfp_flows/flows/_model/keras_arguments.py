@@ -17,6 +17,7 @@ from tfp_flows import _arrays, _checks
 __all__ = [
     "array_of",
     "callbacks_of",
+    "require_compiled",
     "require_events",
     "require_known",
     "require_options",
@@ -136,6 +137,25 @@ def require_known(method: str, options: dict[str, Any], *own: str) -> None:
             hint = ": pass {'x': x, 'condition': condition} for `x`."
         msg = f"`{word}` is no argument of `{method}`, got {value!r}{hint or '.'}"
         raise TypeError(msg)
+
+
+def require_compiled(model: Any, method: str, remedy: str = "") -> None:
+    """Raise unless a model has an optimizer.
+
+    Args:
+        model: The Keras model.
+        method: What was called.
+        remedy: What else can be done.
+
+    Raises:
+        ValueError: If it was not compiled.
+    """
+    if not model.compiled:
+        msg = (
+            f"`{method}` needs a compiled model, and this {type(model).__name__} is "
+            f"not: call compile(optimizer='adam') first{remedy}."
+        )
+        raise ValueError(msg)
 
 
 def require_options(options: dict[str, Any]) -> None:

@@ -288,9 +288,10 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
         """Train as `keras.Model.fit` does; targets `y` are the condition.
 
         Raises:
-            ValueError: If a trainable variable of the flow is hidden from Keras, if
-                there are no data and no number of steps, or class weights; if rows,
-                weights of events, or numbers such as `batch_size` cannot be meant.
+            ValueError: If the flow is not compiled, a trainable variable of it is
+                hidden from Keras, there are no data and no number of steps, or class
+                weights; if rows, weights of events, or numbers such as `batch_size`
+                cannot be meant.
             TypeError: If there is an argument that Keras does not know.
         """
         _process.require_own()
@@ -312,6 +313,7 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
                 *map(self._plain_targets, held_out[1:2]),
                 *map(keras_arguments.weights, held_out[2:]),
             )
+        keras_arguments.require_compiled(self, "fit", ", or use tfp_flows.fit")
         if workers.are_several(self.distribute_strategy):
             data = x if y is None else (x, y, sample_weight)
             return distributed.fit(self, data, **kwargs)
@@ -343,6 +345,7 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
             x = self._nothing(kwargs.get("steps"), "steps")
         x = self._plain(x)
         y = variables.targets(self._plain_targets(y), sample_weight)
+        keras_arguments.require_compiled(self, "evaluate")
         if workers.are_several(self.distribute_strategy):
             data = x if y is None else (x, y, sample_weight)
             return distributed.evaluate(self, data, **kwargs)
