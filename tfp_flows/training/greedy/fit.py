@@ -18,6 +18,7 @@ from tfp_flows.training.greedy import (
     initial_layers,
     layers,
     progress,
+    scratch,
 )
 from tfp_flows.training.greedy import rows as training_rows
 
@@ -218,7 +219,11 @@ def fit_stream(
 
     Memory does not grow with the number of rows: what is kept are a sample of bounded
     size and the layers. All layers but those of quantiles and of the radius see every
-    row, as counts, moments and sums; the time grows with the square of their number.
+    row, as counts, moments and sums. The first of them reads the rows, which then lie
+    in a temporary file without a name, `4 * D + 1` bytes for each, in the folder that
+    `TMPDIR` names: the time grows with the number of layers. With less than twice that
+    room there rows are read and transformed again for each layer, with equal results,
+    and the time grows with the square.
 
     Args:
         flow: The flow, whose layers are replaced.
@@ -276,7 +281,7 @@ def _stream(
     def flat() -> Iterable[np.ndarray]:
         return (np.asarray(x).reshape(-1, size) for x in read())
 
-    parts, _, mean, scale = training_rows.reservoir(flat(), seed, share)
+    parts, count, mean, scale = training_rows.reservoir(flat(), seed, share)
     if adapt:
         flow.standardization.set_moments(mean, scale)
     standardization = flow.standardization
@@ -294,6 +299,7 @@ def _stream(
         share,
         options["marginals"],
         standardised,
+        scratch.opened(count, size),
     )
 
 

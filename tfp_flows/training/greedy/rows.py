@@ -12,7 +12,7 @@ from tfp_flows import _context, datasets
 from tfp_flows.datasets import folds
 from tfp_flows.flows._model import workers
 from tfp_flows.training.data import reservoirs
-from tfp_flows.training.greedy import estimates, layers
+from tfp_flows.training.greedy import estimates, layers, scratch
 
 __all__ = ["SEARCH_ROWS", "Rows", "Stream", "reservoir"]
 
@@ -188,6 +188,8 @@ class Stream(Rows):
         held_out: Share of validation rows in the stream, which are not counted.
         marginal: `"spline"` or `"table"`.
         before: Standardises rows, where they are read as they were given.
+        kept: File for the rows behind the layers so far; without it each pass applies
+            all layers anew.
     """
 
     def __init__(
@@ -200,8 +202,10 @@ class Stream(Rows):
         held_out: float = 0.0,
         marginal: str = "spline",
         before: Callable[[np.ndarray], np.ndarray] | None = None,
+        kept: scratch.Scratch | None = None,
     ) -> None:
         super().__init__(parts, log_det, num_bins, seed, marginal)
+        self._kept = kept
         self._before = before or (lambda x: x)
         self._read, self._seed, self._held_out = read, seed, held_out
 
@@ -212,6 +216,14 @@ class Stream(Rows):
 
     def shards(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Go through the training rows of the stream, behind the layers so far."""
+        if self._kept is None or not self._kept.is_usable:
+            return self._anew()
+        if self._kept.is_whole:
+            return self._kept.go_through(self.layers)
+        return self._kept.fill(self._anew(), len(self.layers))
+
+    def _anew(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Read the training rows, and apply all layers to them."""
         for x, _ in _numbered(self._read()):
             level = folds.levels(folds.row_hash(x), self._seed)
             counted = level >= self._held_out
