@@ -70,3 +70,17 @@ def test_fewer_draws_have_a_lower_threshold():
 def test_bad_weights_are_named(log_weights, message):
     with pytest.raises(ValueError, match=message):
         psis(log_weights)
+
+
+def test_draws_of_a_chain_count_as_fewer():
+    log_weights = normal_weights(0.8)[1]
+    plain, chain = psis(log_weights), psis(log_weights, relative_efficiency=0.1)
+    # The tail that is smoothed is longer: 3 * sqrt(N / efficiency) draws.
+    changed = [
+        np.sum(~np.isclose(w, log_weights - log_weights.max()))
+        for w in (f.log_weights - f.log_weights.max() for f in (plain, chain))
+    ]
+    assert changed[1] > changed[0]
+    assert chain.ess / plain.ess == pytest.approx(0.1, rel=0.05)
+    with pytest.raises(ValueError, match="`relative_efficiency` must be at least"):
+        psis(log_weights, relative_efficiency=0.0)

@@ -25,6 +25,8 @@ def test_deformation_draws_lines_where_the_maps_take_them(flow):
     assert len(lines) == 6
     np.testing.assert_allclose(lines[0].get_xdata(), 4.0)  # (3 - 1) * 2
     np.testing.assert_allclose(lines[0].get_ydata()[[0, -1]], [4.0, 6.0])
+    few = plots.deformation(flow, num_lines=3, data=np.zeros([9, 2]), max_points=5)
+    assert len(few.lines[0].get_xdata()) == 5
     base = plots.deformation(flow, num_lines=3, extent=1.0, k=0)
     np.testing.assert_allclose(base.lines[0].get_xdata(), -1.0)
     assert base.get_xlabel() == "z0"
@@ -47,6 +49,7 @@ def test_risk_coverage_orders_rows_by_confidence():
     assert dashed.get_ydata()[0] == 2.0
     assert "area 2" in none.get_label()
     assert "area 2.92" in bad.get_label()
+    assert len(plots.risk_coverage(scores, loss, oracle=False).lines) == 4
 
 
 @pytest.mark.parametrize(

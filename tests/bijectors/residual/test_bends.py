@@ -148,3 +148,15 @@ def test_what_cannot_be_amortized_is_named():
         maps.Amortized(planar, net)
     with pytest.raises(TypeError, match="a map with declared parameters"):
         maps.Amortized.num_parameters(maps.Chain([planar]))
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_directions_are_those_of_any_number_of_reflections(count):
+    made = maps.Sylvester.trainable(
+        3, 2, kind="householder", num_reflections=count, seed=0
+    )
+    assert made.axes.shape == (count, 3)
+    rows = made.directions()
+    np.testing.assert_allclose(rows @ tf.transpose(rows), np.eye(2), atol=1e-6)
+    with pytest.raises(ValueError, match="`num_reflections` must be at least 1"):
+        maps.Sylvester.trainable(3, 2, kind="householder", num_reflections=0)

@@ -49,19 +49,16 @@ def smooth_ratio(
 
 
 def choose(
-    counts: np.ndarray,
-    edges: np.ndarray,
-    bandwidths: tuple[float, ...],
-    *,
-    penalty: float = 1.0,
+    counts: np.ndarray, edges: np.ndarray, bandwidths: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose the bandwidth of each feature by what it gains on folds held out.
+
+    A candidate must gain more than its standard error.
 
     Args:
         counts: Counts of each fold, `[F, D, G]`.
         edges: Edges of the cells, `[G + 1]`.
         bandwidths: Candidates, in the units of the edges; "no change" is always one.
-        penalty: A candidate must gain this many times its standard error.
 
     Returns:
         Ratios `[D, G]`, ones where nothing gains, and the gains `[D]` held out, in nats
@@ -78,8 +75,8 @@ def choose(
         gains = np.sum(counts * np.log(others), axis=-1)
         gain = gains.sum(axis=0) / rows
         error = gains.std(axis=0, ddof=1) * np.sqrt(len(gains)) / rows
-        better = gain - penalty * error > np.maximum(best, 0.0)
-        best = np.where(better, gain - penalty * error, best)
+        better = gain - error > np.maximum(best, 0.0)
+        best = np.where(better, gain - error, best)
         ratio = smooth_ratio(total, expected, smoother)
         out = np.where(better[:, np.newaxis], ratio, out)
     return out, best
