@@ -38,7 +38,6 @@ from tfp_flows.flows.vectors.autoregressive import (
     SumOfSquaresFlow,
 )
 from tfp_flows.flows.vectors.block import BlockAutoregressiveFlow
-from tfp_flows.flows.vectors.contractive import ResidualFlow
 from tfp_flows.flows.vectors.coupling import (
     NICE,
     CircularFlow,
@@ -47,12 +46,13 @@ from tfp_flows.flows.vectors.coupling import (
     RealNVP,
 )
 from tfp_flows.flows.vectors.linear import LinearFlow
-from tfp_flows.flows.vectors.residual import (
+from tfp_flows.flows.vectors.planar import (
     HouseholderFlow,
     PlanarFlow,
     RadialFlow,
     SylvesterFlow,
 )
+from tfp_flows.flows.vectors.residual import ResidualFlow
 from tfp_flows.flows.vectors.series import SeriesFlow
 from tfp_flows.flows.vectors.sphere import SphereFlow
 
