@@ -9,6 +9,7 @@ from tfp_flows._types import Condition, TensorLike
 from tfp_flows.diagnosis import calibration, cells, fit, numerics
 from tfp_flows.diagnosis.diagnosis import Diagnosis, Pictures
 from tfp_flows.diagnosis.evidence import SAMPLES, collect
+from tfp_flows.flows import registry
 
 __all__ = ["diagnose"]
 
@@ -46,6 +47,7 @@ def diagnose(
 
     Raises:
         ValueError: If flow and rows do not fit each other.
+        TypeError: If `flow` is no flow.
 
     Example:
         >>> import numpy as np
@@ -60,6 +62,7 @@ def diagnose(
         ...         print(finding.judgement)
         Column 'x1' has 900 in row 8: far from all other values.
     """
+    registry.require_flow(flow)
     _checks.count(samples, 100, "samples")
     evidence = collect(flow, x, condition, train, samples=samples, seed=seed)
     pit = calibration.transforms(evidence, seed)

@@ -14,6 +14,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows import _checks, flows
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.distributions.recalibrated import Recalibrated
+from tfp_flows.flows import registry
 from tfp_flows.math.splines import rational_quadratic
 from tfp_flows.preprocessing.distribution import Folded
 
@@ -196,6 +197,7 @@ def calibrate(flow: flows.Flow, x: TensorLike, condition: Condition) -> Calibrat
         Izbicki, Shimizu, Stern (2022). CD-split and HPD-split.
         https://jmlr.org/papers/v23/20-797.html
     """
+    registry.require_flow(flow)
     if flow.event_shape != () or flow.condition_shape is None:
         msg = (
             "`flow` must be of numbers with a condition, got events of shape "

@@ -33,6 +33,7 @@ __all__ = [
     "image_names",
     "manifold_names",
     "names",
+    "require_flow",
 ]
 
 # The flow that `tfp-flows fit` and `tfp-flows demo` use unless told otherwise.
@@ -161,3 +162,31 @@ def build(
         )
         raise ValueError(msg)
     return cls(event_shape, condition_shape, **given)
+
+
+def require_flow(flow: Any, argument: str = "flow") -> None:
+    """Raise unless something is a flow.
+
+    Args:
+        flow: What was given.
+        argument: What it is called.
+
+    Raises:
+        TypeError: If it is not, with what to pass in its place.
+    """
+    if isinstance(flow, base.Flow):
+        return
+    found, remedy = f"a `{type(flow).__name__}`", "Pass what `tfp_flows.fit` returns."
+    if isinstance(flow, str):
+        found = repr(flow)
+        remedy = f"Fit one first: flow, _ = tfp_flows.fit({flow!r}, x)."
+        if flow.endswith(".keras"):
+            remedy = f"Read it first: tfp_flows.load({flow!r})."
+    elif isinstance(flow, tuple) and flow and isinstance(flow[0], base.Flow):
+        remedy = "Pass the first of what `tfp_flows.fit` returns."
+    elif hasattr(flow, "get_params"):  # an estimator
+        remedy = "Pass its `flow_`, which is there after its `fit`."
+    elif hasattr(flow, "log_prob"):
+        remedy = "Pass the flow that it is the density of."
+    msg = f"`{argument}` must be a flow, got {found}. {remedy}"
+    raise TypeError(msg)

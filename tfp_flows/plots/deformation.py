@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _checks, datasets, flows
 from tfp_flows._types import Condition, TensorLike
+from tfp_flows.flows import registry
 from tfp_flows.plots import canvas
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def deformation(
         >>> len(tfpf.plots.deformation(flow, num_lines=5).lines)
         10
     """
+    registry.require_flow(flow)
     if flow.event_size != 2:
         msg = (
             f"`flow` must have events of two numbers, got event_shape "

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfp_flows import flows
 from tfp_flows._types import Condition, TensorLike
+from tfp_flows.flows import registry
 from tfp_flows.plots import canvas
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def gaussianization(
         >>> [ax.get_title() for ax in axes[:2]]
         ['data', 'behind 1 map']
     """
+    registry.require_flow(flow)
     if flow.event_size < 2:
         msg = (
             "`flow` must have events of two numbers or more, got event_shape "
@@ -167,6 +169,7 @@ def marginals(
         >>> axes.shape, axes[0, 1].get_xlabel()
         ((2, 2), 'b')
     """
+    registry.require_flow(flow)
     if columns is None:
         columns = range(min(flow.event_size, _MAX_PANELS))
     rows = np.asarray(x).astype(flow.variable_dtype)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfp_flows import _checks, _optional, flows
 from tfp_flows._types import Condition
+from tfp_flows.flows import registry
 from tfp_flows.plots import canvas
 from tfp_flows.plots.density import density_2d
 
@@ -60,6 +61,7 @@ def layers(
         >>> [ax.get_title() for ax in tfpf.plots.layers(flow, ks=[0, 1])]
         ['base', 'after 1 map']
     """
+    registry.require_flow(flow)
     if flow.event_size < 2:
         msg = (
             f"`flow` must have events of two numbers or more, got event_shape "

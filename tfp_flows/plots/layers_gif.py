@@ -11,6 +11,7 @@ import numpy as np
 
 from tfp_flows import _checks, _files, _optional, flows
 from tfp_flows._types import Condition
+from tfp_flows.flows import registry
 from tfp_flows.plots import canvas
 from tfp_flows.plots.layers import directions
 
@@ -67,6 +68,7 @@ def layers_gif(
     if path.suffix.lower() != ".gif":
         msg = f"`path` must end in .gif, got {path.name!r}. Rename it."
         raise ValueError(msg)
+    registry.require_flow(flow)
     if flow.event_size < 2:
         msg = (
             f"`flow` must have events of two numbers or more, got event_shape "

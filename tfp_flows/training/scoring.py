@@ -13,6 +13,7 @@ import numpy as np
 
 from tfp_flows import flows
 from tfp_flows.datasets import block_writers, limits, shards
+from tfp_flows.flows import registry
 from tfp_flows.training.baseline import Estimate
 
 __all__ = ["Scores", "score"]
@@ -81,6 +82,7 @@ def score(
         FileExistsError: If the file exists and `force` is False.
         ValueError: If columns do not fit, a file cannot be read, or a cell is no finite
             number; it names the file.
+        TypeError: If `flow` is no flow, or `x` are rows in memory.
 
     Example:
         >>> import tempfile, pathlib
@@ -93,6 +95,14 @@ def score(
         >>> tfpf.training.score(flow, folder).rows
         200
     """
+    registry.require_flow(flow)
+    is_frame = hasattr(x, "columns") and not isinstance(x, shards.Shards)
+    if is_frame or hasattr(x, "shape"):
+        msg = (
+            f"`x` must be files, got a `{type(x).__name__}`. Call flow.log_prob(x) for "
+            "rows in memory."
+        )
+        raise TypeError(msg)
     source = x if isinstance(x, shards.Shards) else shards.open_shards(x)
     names, size = _matched(flow, source, condition, identifier)
     source.select(names)  # names those that there are not

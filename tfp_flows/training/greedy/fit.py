@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfp_flows import _context
+from tfp_flows.flows import registry
 from tfp_flows.flows._model import workers
 from tfp_flows.flows.gaussianization import rbig
 from tfp_flows.training import report
@@ -325,6 +326,7 @@ def fit_more(
 
     Raises:
         ValueError: If the flow is fitted by gradients.
+        TypeError: If `flow` is no flow.
 
     Example:
         >>> import tfp_flows as tfpf
@@ -334,6 +336,7 @@ def fit_more(
         >>> len(history.history["loss"])  # what was tried; worse layers are not kept
         1
     """
+    registry.require_flow(flow)
     if flow.fit_policy.method != "greedy":
         msg = (
             f"`flow` must be an `RBIG` or `GIS`, got a `{type(flow).__name__}`. Use "
