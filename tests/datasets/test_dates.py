@@ -120,3 +120,15 @@ def test_a_zone_that_only_one_of_two_tables_has_is_said():
 )
 def test_times_of_a_split_may_be_text_or_have_a_zone(time):
     assert splits.check_times(time, 3).tolist() == [0, 1, 2]
+
+
+def test_single_dates_are_counted_whatever_holds_them():
+    moment = pd.Timestamp("2024-01-01 13:00", tz="Europe/Berlin")
+    for cell in (moment, moment.to_pydatetime(), "2024-01-01T12:00Z", [moment]):
+        assert np.all(dates.counted(cell, dates.SECONDS, "when") == 1_704_110_400.0)
+    day = datetime.date(2024, 1, 1)
+    assert dates.counted(day, dates.DAYS, "when") == 19_723.0
+    assert dates.counted(datetime.timedelta(days=1), dates.LENGTH, "age") == 86_400.0
+    assert dates.counted(3.0, dates.DAYS, "when") == 3.0
+    with pytest.raises(ValueError, match="when must be dates such as"):
+        dates.counted("soon", dates.DAYS, "when")

@@ -354,3 +354,17 @@ def test_words_that_keras_does_not_know_are_explained(method, word, message):
     args = () if method == "compile" else (X,)
     with pytest.raises(TypeError, match=message):
         getattr(flow, method)(*args, **{word: 0.1})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("adamm", "`optimizer` must be one of Keras, got 'adamm': did you mean 'adam'"),
+        (keras.optimizers.Adam, r"the class `Adam`.*keras.optimizers.Adam\(1e-3\)"),
+        (None, "`optimizer` must be an optimizer or its name, got None"),
+        (0.01, "`optimizer` must be an optimizer or its name, got 0.01"),
+    ],
+)
+def test_what_is_no_optimizer_is_explained(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        small.build("linear").compile(given)

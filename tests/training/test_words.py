@@ -59,8 +59,10 @@ def test_foreign_words_point_to_ours(word):
 
 def test_flow_may_be_left_out_and_not_come_last():
     assert words.flow_and_data(X, None, None) == (tfpf.flows.DEFAULT, X)
-    with pytest.raises(TypeError, match=r"got a `ndarray`\. Write fit\('nsf-ar', x\)"):
+    with pytest.raises(TypeError, match=r"got a `ndarray`\. Write fit\('nsf', x\)"):
         tfpf.fit(X, "nsf")
+    with pytest.raises(TypeError, match=r"Write fit\('nsf-ar', x\)"):
+        tfpf.fit(None, X)
     with pytest.raises(ValueError, match="likelihood needs data"):
         tfpf.fit("nsf")
 
@@ -121,3 +123,9 @@ def test_what_rbig_and_datasets_cannot_detect_is_said():
     rows = tf.data.Dataset.from_tensor_slices(x.astype("float32")).batch(40)
     with pytest.warns(DataNotice, match="Columns of a dataset are not detected"):
         fit("maf", rows, batch_size=None)
+
+
+@pytest.mark.parametrize("word", words.OF_COMPILE)
+def test_words_of_compile_are_explained(word):
+    with pytest.raises(TypeError, match=f"`{word}` is no argument of `fit`, which"):
+        fit("linear", **{word: 1})

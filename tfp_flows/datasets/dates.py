@@ -19,6 +19,7 @@ __all__ = [
     "Numbers",
     "as_text",
     "count",
+    "counted",
     "in_unit",
     "read",
     "read_one",
@@ -177,6 +178,26 @@ def _ahead(part: re.Match[str]) -> float:
         return 0.0
     minutes = 60 * int(part["hours"]) + int(part["minutes"] or 0)
     return 60.0 * (minutes if part["sign"] == "+" else -minutes)
+
+
+def counted(cells: Any, unit: str, name: str) -> np.ndarray:
+    """Return dates or lengths of time as numbers of a unit; numbers as they are.
+
+    Args:
+        cells: One or an array, of Python, NumPy or pandas, or text.
+        unit: What the numbers are to count.
+        name: What to call them in an error.
+
+    Raises:
+        ValueError: If they are no dates.
+    """
+    array = np.asarray(cells)
+    if array.dtype.kind in "fiub":
+        return array
+    if unit == LENGTH and array.dtype.kind not in "SU":
+        return count(array.astype("timedelta64[us]"))
+    found = [read_one(str(cell), unit, name) for cell in array.ravel()]
+    return np.reshape(found, array.shape)
 
 
 def read_one(text: str, unit: str, name: str) -> float:

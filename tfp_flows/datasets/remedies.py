@@ -18,6 +18,8 @@ _DAY = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}\b.*")
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]\.?m\.?)?", re.IGNORECASE)
 # Text of one word beside so large a share of numbers may stand for a missing value.
 _MOSTLY = 0.5
+# Text that differs in so many rows names them.
+_NAMED = 50
 
 
 def remedy(cells: Sequence[Any], cell: Any, name: str) -> str:
@@ -49,6 +51,11 @@ def remedy(cells: Sequence[Any], cell: Any, name: str) -> str:
         return f"Write dates as 2026-01-31, moments as 2026-01-31T12:00. {hint}"
     if _TIME.fullmatch(text):
         return f"Write times of the day as numbers, such as of hours. {hint}"
+    if _are_names(cells):
+        return (
+            f"It differs in each row, as an identifier does: drop the column, such as "
+            f"by columns={{{name!r}: 'drop'}}."
+        )
     if _stands_for_missing(cells, text):
         return f"Leave cells empty that have no value. {hint}"
     if all(_is_float(c) for c in cells if not numeric.is_missing(c)):
@@ -62,6 +69,12 @@ def _stands_for_missing(cells: Sequence[Any], text: str) -> bool:
     words = [str(cell).strip() for cell in there if not _is_float(cell)]
     is_one = all(word == text for word in words)
     return bool(words) and is_one and len(words) <= _MOSTLY * len(there)
+
+
+def _are_names(cells: Sequence[Any]) -> bool:
+    """Whether text differs in all of many rows, so that no label comes again."""
+    there = [str(cell) for cell in cells if not numeric.is_missing(cell)]
+    return len(there) >= _NAMED and len(set(there)) == len(there)
 
 
 def _is_decorated(cell: str) -> bool:

@@ -78,8 +78,8 @@ def check_groups(groups: Any, count: int) -> np.ndarray:
     names, numbers = np.unique(values, return_inverse=True)
     if len(names) < 2:
         raise ValueError(
-            f"`groups` must name at least two groups, got {names[0]!r} alone. Leave it "
-            "out to hold out rows at random."
+            f"`groups` must name at least two groups, got {names.tolist()[0]!r} alone. "
+            "Leave it out to hold out rows at random."
         )
     return numbers.reshape(count)
 
@@ -102,8 +102,8 @@ def check_times(time: Any, count: int) -> np.ndarray:
     known, numbers = np.unique(values, return_inverse=True)
     if len(known) < 2:
         raise ValueError(
-            f"`time` must have at least two instants, got {known[0]!r} in all rows. "
-            "Leave it out to hold out rows at random."
+            f"`time` must have at least two instants, got {known.tolist()[0]!r} in all "
+            "rows. Leave it out to hold out rows at random."
         )
     return numbers.reshape(count)
 

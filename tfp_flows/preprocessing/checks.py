@@ -100,12 +100,15 @@ def constant(
     return found
 
 
-def counting(x: np.ndarray, names: Sequence[str] | None) -> list[Finding]:
-    """Find columns that only number the rows, in whatever order.
+def counting(
+    x: np.ndarray, names: Sequence[str] | None, labelled: Sequence[bool] | None = None
+) -> list[Finding]:
+    """Find columns that only number or name the rows, in whatever order.
 
     Args:
         x: Numbers, `[N, D]`.
         names: Names of the columns, if they have names.
+        labelled: Which columns hold the numbers of labels.
     """
     found = []
     for i, values in enumerate(x.T if len(x) >= _COUNTED_ROWS else ()):
@@ -114,10 +117,13 @@ def counting(x: np.ndarray, names: Sequence[str] | None) -> list[Finding]:
             continue
         if (values != np.floor(values)).any() or len(np.unique(values)) < len(values):
             continue
+        what = f"whole numbers from {low:.9g} to {high:.9g}"
+        if labelled is not None and labelled[i]:
+            what = "labels"
         sentence = (
-            f"holds {len(values):,} whole numbers from {low:.9g} to {high:.9g}, in no "
-            "two rows the same: it seems to number the rows, as an identifier does, "
-            "which says nothing about another row. Drop it, unless it is a measurement."
+            f"holds {len(values):,} {what}, in no two rows the same: it seems to "
+            "number the rows, as an identifier does, which says nothing about another "
+            "row. Drop it, unless it is a measurement."
         )
         found.append(Finding(label(names, i), sentence))
     return found

@@ -42,6 +42,8 @@ FOREIGN = {
     "context": "condition",
     "loss": "objective",
 }
+# Words of a method of the flow.
+OF_COMPILE = ("optimizer", "metrics", "schedule", "scheduler", "clipnorm")
 
 
 def one_of(ours: str, value: Any, theirs: str, other: Any) -> Any:
@@ -83,6 +85,13 @@ def validation_of(ours: Any, split: float | None, data: Any) -> Any:
 def refuse_foreign(options: dict[str, Any]) -> None:
     """Raise if an option is the word of another library for an argument of `fit`."""
     for word in options:
+        if word in OF_COMPILE:
+            msg = (
+                f"`{word}` is no argument of `fit`, which makes an optimizer of its "
+                f"own, got {options[word]!r}. Set learning_rate, weight_decay, steps, "
+                "or train by flow.compile(...) and flow.fit(...)."
+            )
+            raise TypeError(msg)
         if word in FOREIGN:
             msg = (
                 f"`{word}` is no option of a flow, got {options[word]!r}. `fit` calls "
@@ -103,9 +112,11 @@ def flow_and_data(
         return flow, x
     if x is None and objective is None and flow is not None:
         return default, flow
+    wanted = repr(x if isinstance(x, str) else default)
+    wanted = "flow" if isinstance(x, flows.Flow) else wanted
     msg = (
         f"`flow` must be a flow or its name, got a `{type(flow).__name__}`. Write "
-        f"fit({default!r}, x)."
+        f"fit({wanted}, x)."
     )
     raise TypeError(msg)
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import tfp_flows as tfpf
+from tfp_flows.flows._model import query_conditional
 from tfp_flows.flows._model.query_conditional import Conditional
 from tfp_flows.flows._model.query_exact import GivenPrefix, Prefix
 from tfp_flows.flows._model.query_marginal import Marginal
@@ -163,3 +164,10 @@ def test_columns_of_images_are_refused():
     flow = tfpf.flows.build("linear", (2, 2), seed=0)
     with pytest.raises(ValueError, match="are for flows of vectors"):
         flow.marginal(0)
+
+
+def test_weights_of_which_few_are_possible_are_tempered_among_these():
+    weights = np.array([0.0, -1.0, -50.0, *[-np.inf] * 97])
+    shares = query_conditional._tempered(weights, 25.0)
+    np.testing.assert_allclose(shares[:3], 1.0 / 3.0, rtol=1e-4)
+    assert shares[3:].tolist() == [0.0] * 97

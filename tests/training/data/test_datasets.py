@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,3 +103,26 @@ def test_epochs_of_a_dataset_may_be_counted_in_steps():
     assert len(history.history["loss"]) == 3
     flow, history = fit("linear", dataset, epochs=2, steps_per_epoch=6)
     assert int(flow.optimizer.iterations) == 12
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"a": X[:, 0], "b": X[:, 1]}, r"`x` must yield .* got the keys \['a', 'b'\]"),
+        ({"x": X, "context": X}, r"got the keys \['context', 'x'\]"),
+        (((X, X), X), "got nested ones"),
+    ],
+)
+def test_elements_of_another_form_are_named(parts, message):
+    batches = tf.data.Dataset.from_tensor_slices(parts).batch(30)
+    for flow in ("linear", small.build("linear")):
+        with pytest.raises(ValueError, match=message):
+            fit(flow, batches)
+
+
+def test_keras_is_not_told_to_shuffle_a_dataset():
+    flow = small.build("linear")
+    flow.compile("sgd", run_eagerly=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        flow.fit(tf.data.Dataset.from_tensor_slices(X).batch(60), verbose=0)

@@ -127,3 +127,26 @@ def test_a_column_that_numbers_the_rows_is_named():
         fit("linear", table, epochs=1)
     with pytest.warns(DataNotice, match=r"^condition column 'patient' holds"):
         fit("linear", X, table[["patient"]], epochs=1)
+
+
+def test_labels_and_text_that_differ_in_each_row_are_named():
+    table = frame(who=[f"p{i}" for i in range(len(X))])
+    with pytest.raises(ValueError, match=r"by columns={'who': 'drop'}"):
+        fit("linear", table)
+    with pytest.warns(DataNotice, match=r"^column 'who' holds 120 labels, in no two"):
+        fit("linear", table, epochs=1, columns={"who": "category"})
+    told = {"columns": {"k": "category"}}
+    for x, condition in ((frame(k="a"), None), (X, frame(k="a")[["k"]])):
+        with pytest.raises(ValueError, match="column 'k' is constant, 'a' in every"):
+            fit("linear", x, condition, **told)
+
+
+def test_a_date_among_conditions_by_name_is_counted():
+    when = pd.date_range("2024-01-01", periods=len(X), freq="7h", tz="Europe/Berlin")
+    given = pd.DataFrame({"when": when, "k": ["a", "b"] * (len(X) // 2)})
+    options = {"columns": {"k": "category"}, "epochs": 1}
+    flow, _ = fit("linear", X, given, **options)
+    by_frame = flow.sample(1, given.iloc[:1], seed=0)[0, 0]
+    for moment in (when[0], "2024-01-01T00:00+01:00", when[0].to_pydatetime()):
+        by_name = flow.sample(1, {"when": moment, "k": "a"}, seed=0)[0]
+        np.testing.assert_array_equal(by_name, by_frame)

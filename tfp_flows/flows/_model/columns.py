@@ -207,8 +207,9 @@ class NamedColumns:
         if condition is None:
             return None
         names, of = self.condition_columns, self.condition_kinds
-        condition = kinds.coded(kinds.by_key(condition, names), names, of)
         units = None if self.units is None else self._units("condition_columns")
+        condition = kinds.by_key(condition, names, units or {})
+        condition = kinds.coded(condition, names, of)
         condition = by_name(condition, names, "condition", self.condition_labels, units)
         condition = _checks.lifted_condition(condition, self.condition_shape)
         kinds.require_labels(condition, names, of)

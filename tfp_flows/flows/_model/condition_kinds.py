@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _findings, _serialize
+from tfp_flows.datasets import dates
 from tfp_flows.networks.condition import ConditionEmbedding
 from tfp_flows.networks.encoding import Encoding
 from tfp_flows.preprocessing import Column
@@ -104,13 +105,16 @@ def labels_of(
     }
 
 
-def by_key(condition: Any, names: Sequence[str] | None) -> Any:
+def by_key(
+    condition: Any, names: Sequence[str] | None, units: Mapping[str, str]
+) -> Any:
     """Return values by name in their order; anything else unchanged.
 
     Args:
         condition: Such as `{"colour": "red", "size": 2.0}`, of one condition, or with
             arrays `[N]`.
         names: Names of the conditions.
+        units: What dates and lengths of time are counted in, by name.
 
     Raises:
         ValueError: If the names differ.
@@ -122,7 +126,12 @@ def by_key(condition: Any, names: Sequence[str] | None) -> Any:
         wanted = "an array, as it has no names" if names is None else list(names)
         msg = f"`condition` must have {wanted}, got {list(given)}. Rename them."
         raise ValueError(msg)
-    parts = [np.asarray(given[name]) for name in names]
+    parts = [
+        dates.counted(given[name], units[name], f"condition column {name!r}")
+        if name in units
+        else np.asarray(given[name])
+        for name in names
+    ]
     if all(part.dtype.kind in "fiub" for part in parts):
         return np.stack(np.broadcast_arrays(*parts), axis=-1)
     return np.stack(np.broadcast_arrays(*[p.astype(object) for p in parts]), axis=-1)

@@ -17,6 +17,7 @@ from tfp_flows import _arrays, _checks
 __all__ = [
     "array_of",
     "callbacks_of",
+    "optimizer",
     "require_compiled",
     "require_events",
     "require_known",
@@ -110,6 +111,41 @@ def weights(values: Any, argument: str = "sample_weight") -> Any:
     found = _arrays.event_weights(found, argument)
     is_wide = getattr(values, "dtype", None) == np.float64
     return found if is_wide else found.astype(np.float32)
+
+
+def optimizer(given: Any) -> Any:
+    """Return what `compile` is given to update weights, if it can be meant.
+
+    Raises:
+        ValueError: If there is no optimizer of the name.
+        TypeError: If it is a class, or nothing of the kind.
+    """
+    if isinstance(given, type) and issubclass(given, keras.optimizers.Optimizer):
+        name = given.__name__
+        msg = (
+            f"`optimizer` must be an optimizer, got the class `{name}`. Make one of "
+            f"it: keras.optimizers.{name}(1e-3)."
+        )
+        raise TypeError(msg)
+    if isinstance(given, str):
+        try:
+            return keras.optimizers.get(given)
+        except ValueError:
+            known = [
+                name.lower()
+                for name, kind in vars(keras.optimizers).items()
+                if isinstance(kind, type) and name != "Optimizer"
+            ]
+            hint = _checks.did_you_mean(given, known)
+            msg = f"`optimizer` must be one of Keras, got {given!r}{hint or '.'}"
+            raise ValueError(msg) from None
+    if given is None or isinstance(given, (int, float)):
+        msg = (
+            "`optimizer` must be an optimizer or its name, got "
+            f"{given!r}. Pass 'adam', or keras.optimizers.Adam(1e-3)."
+        )
+        raise TypeError(msg)
+    return given
 
 
 def require_known(method: str, options: dict[str, Any], *own: str) -> None:

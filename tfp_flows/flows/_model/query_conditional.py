@@ -112,13 +112,15 @@ def adapted_draws(
 
 
 def _tempered(log_weights: np.ndarray, size: float) -> np.ndarray:
-    """Return shares by a power of weights of which so many count."""
+    """Return shares by a power of weights of which so many count, if so many can."""
     low, high = 0.0, 1.0
+    possible = np.isfinite(log_weights)  # a power of 0 counts them all alike
+    log_weights = np.where(possible, log_weights, -1e300)
     for _ in range(30):
         power = 0.5 * (low + high)
         enough = _effective(np.exp(power * log_weights)) >= size
         low, high = (power, high) if enough else (low, power)
-    weights = np.exp(low * log_weights)
+    weights = np.where(possible, np.exp(low * log_weights), 0.0)
     return weights / weights.sum()
 
 

@@ -122,6 +122,7 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
         self.compiles_parts = bool(jit_compile) and not self.objective.supports_jit
         if self.compiles_parts:
             jit_compile = False
+        optimizer = keras_arguments.optimizer(optimizer)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
@@ -303,6 +304,8 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
         if x is None:
             steps = kwargs.get("steps_per_epoch")
             x, kwargs["shuffle"] = self._nothing(steps, "steps_per_epoch"), False
+        if isinstance(x, tf.data.Dataset) and not args:
+            kwargs.setdefault("shuffle", False)  # of which Keras would warn
         x = self._plain(x)
         y = variables.targets(self._plain_targets(y), sample_weight)
         held_out = kwargs.get("validation_data")

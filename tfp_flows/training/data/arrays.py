@@ -321,10 +321,24 @@ def batch_of(element: Any) -> tuple[Any, Any]:
     """Return events and conditions of an element of a dataset, or of its form.
 
     An element is `x`, or `{"x": ..., "condition": ...}`, or `(inputs, condition)`.
+
+    Raises:
+        ValueError: If it is anything else.
     """
     inputs, *rest = element if isinstance(element, tuple) else (element,)
+    is_dict = isinstance(inputs, dict)
+    parts = [*(inputs.values() if is_dict else [inputs]), *rest]
+    keys = sorted(inputs) if is_dict else ["x"]
+    is_known = "x" in keys and {*keys} <= {"x", "condition"}
+    if not is_known or not all(hasattr(part, "shape") for part in parts):
+        got = f"the keys {keys}" if is_dict else "nested ones"
+        msg = (
+            "`x` must yield arrays, dicts of 'x' and 'condition', or pairs (x, "
+            f"condition), got {got}. Map the elements to these."
+        )
+        raise ValueError(msg)
     condition = rest[0] if rest and rest[0].shape[-1:] != (0,) else None
-    if isinstance(inputs, dict):
+    if is_dict:
         return inputs["x"], inputs.get("condition", condition)
     return inputs, condition
 

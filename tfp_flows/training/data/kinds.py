@@ -121,7 +121,7 @@ class Kinds:
                 kind, values = self.conditions[name], data.condition[:, i]
                 found[name] = _told(kind, name, values, data.condition_labels)
             elif name in data.condition_labels:
-                found[name] = Column(categories=data.condition_labels[name])
+                found[name] = _of_labels(name, data.condition_labels[name])
         seen = (c.categories is not None or c.periodic for c in found.values())
         return found if any(seen) else None
 
@@ -180,7 +180,7 @@ class Kinds:
             if name in self.told:
                 found[i] = _told(self.told[name], name, values[:, i], data.labels)
             elif name in data.labels:
-                found[i] = Column(categories=data.labels[name])
+                found[i] = _of_labels(name, data.labels[name])
         return None if all(column.is_plain for column in found) else tuple(found)
 
     def notices(
@@ -207,6 +207,21 @@ class Kinds:
             "Say what the column is by columns={...}, or columns='continuous'."
         )
         return [Finding(where, sentence)]
+
+
+def _of_labels(name: str, labels: Sequence[Any]) -> Column:
+    """Return what a column of categories is.
+
+    Raises:
+        ValueError: If there is one label only.
+    """
+    if len(labels) == 1:
+        msg = (
+            f"column {name!r} is constant, {labels[0]!r} in every row: nothing depends "
+            "on it. Drop it."
+        )
+        raise ValueError(msg)
+    return Column(categories=tuple(labels))
 
 
 def _is_many(columns: Any) -> bool:
@@ -249,9 +264,9 @@ def _told(
     if column.categories is None:
         return column
     if name in labels:
-        return Column(categories=labels[name])
+        return _of_labels(name, labels[name])
     if column.categories == ():
-        return Column(categories=tuple(np.unique(values).tolist()))
+        return _of_labels(name, np.unique(values).tolist())
     return column
 
 

@@ -101,12 +101,13 @@ def screen(
     seen = keep & counts
     found_kinds = kinds(data if seen.all() else data.select(seen))
     discrete = [] if found_kinds is None else [c.is_discrete for c in found_kinds]
+    labelled = [c.categories is not None for c in found_kinds or ()]
     fine: list[Finding] = []
     for kind, (values, names) in parts.items():
         values = values[seen]
         still = checks.constant(values, names, condition=bool(kind))
         found = [*still, *checks.sentinels(values, names)]
-        found += checks.counting(values, names)
+        found += checks.counting(values, names, None if kind else labelled or None)
         if not kind and not still:
             found += checks.dependent(values, names, discrete or None)
         findings += [_of(kind, finding) for finding in found]
