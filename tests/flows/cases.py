@@ -4,67 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.flows import small
 from tfp_flows import bijectors, flows, networks
 from tfp_flows.testing import FlowCase, Tolerances
 
 CASES: dict[str, FlowCase] = {}
 
-ODE = {
-    "hidden_units": (4,),
-    "frequency": 0.0,
-    "num_frequencies": 0,
-    "num_steps": 2,
-}
 SMALL = {
-    "nice": {"num_layers": 2, "hidden_units": (8,)},
-    "realnvp": {"num_layers": 2, "hidden_units": (8,)},
-    "nsf": {"num_layers": 2, "hidden_units": (8, 8), "num_bins": 4},
-    "maf": {"num_layers": 2, "hidden_units": (8,)},
-    "iaf": {"num_layers": 2, "hidden_units": (8,)},
-    "nsf-ar": {"num_layers": 1, "hidden_units": (8, 8), "num_bins": 4},
-    "maf-mol": {"num_layers": 1, "hidden_units": (8,), "num_components": 3},
-    "bernstein": {"num_layers": 1, "hidden_units": (8,)},
-    "sos": {"num_layers": 1, "hidden_units": (8,)},
-    "naf": {"num_layers": 1, "hidden_units": (8,)},
-    "umnn": {"num_layers": 1, "hidden_units": (8,)},
-    "tarflow": {"num_layers": 2, "attention_layers": 1, "width": 4, "num_heads": 2},
-    "series": {"num_layers": 1, "width": 4, "dilations": (1,)},
-    "bnaf": {"num_layers": 1, "hidden_units": (4,)},
-    "circular": {
-        "num_layers": 2,
-        "hidden_units": (8,),
-        "num_bins": 3,
-        "period": (-12.0, 12.0),
-    },
-    "coupling": {"num_layers": 2, "hidden_units": (8,)},
-    "autoregressive": {"num_layers": 2, "hidden_units": (8,)},
-    "linear": {"num_layers": 1, "hidden_units": (8,)},
-    "planar": {"num_layers": 2, "hidden_units": (8,)},
-    "radial": {"num_layers": 2, "hidden_units": (8,)},
-    "sylvester": {"num_layers": 1, "hidden_units": (8,)},
-    "householder": {"num_layers": 1, "hidden_units": (8,)},
-    "residual": {"num_layers": 2, "hidden_units": (8,), "lipschitz": 0.5},
-    "cnf": ODE,
-    "flow-matching": ODE,
-    "rbig": {"num_layers": 2, "num_bins": 6},
-    "gis": {"num_layers": 2, "num_bins": 6},
-    "sig": {"num_layers": 2, "num_bins": 6},
-    "gaussianization": {"num_layers": 2, "num_bins": 6},
-    "any-order": {"hidden_units": (8, 8), "num_components": 3},
-    "mixture": {
-        "component": "realnvp",
-        "num_components": 2,
-        "num_layers": 1,
-        "hidden_units": (4,),
-    },
-    "augmented": {
-        "component": "realnvp",
-        "num_noise": 1,
-        "num_layers": 2,
-        "hidden_units": (4,),
-        "num_draws": 64,
-    },
-    "symmetric": {"component": "realnvp", "num_layers": 2, "hidden_units": (4,)},
+    **small.SMALL,
     "sphere": {"num_layers": 1, "hidden_units": (4,), "num_bins": 3},
     "glow": {
         "num_steps": 1,
