@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,12 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows import _checks
-from tfp_flows._types import Seed
+from tfp_flows._types import Seed, TensorLike
 from tfp_flows.distributions import shared
 from tfp_flows.inference.simulation import base
 from tfp_flows.inference.simulation.parameters import Parameters
 
-__all__ = ["ChainPosterior", "run"]
+__all__ = ["ByChains", "ChainPosterior", "LogProb", "run"]
 
 LogLikelihood = Callable[[tf.Tensor], tf.Tensor]
 LogProb = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -153,6 +154,47 @@ class ChainPosterior(shared.Unsliced):
         with tf.name_scope(name):
             vectors = tf.reshape(tf.gather(flat, kept), [*shape, flat.shape[1]])
             return self._all.bounded(vectors)
+
+
+class ByChains(base.Estimator):
+    """Base class of estimators of what a posterior is known by up to a constant."""
+
+    @abc.abstractmethod
+    def _log_prob(self) -> LogProb:
+        """Return the logarithm of it, up to a constant of the data."""
+
+    def posterior(
+        self,
+        x_o: TensorLike,
+        *,
+        num_draws: int = 10_000,
+        num_chains: int = 200,
+        burn_in: int = 200,
+        seed: Seed = None,
+    ) -> ChainPosterior:
+        """Return the posterior of one observation, or of several independent ones.
+
+        Args:
+            x_o: Observation, `[*x_shape]`, or several, `[N, *x_shape]`.
+            num_draws: Draws to make, at least.
+            num_chains: Number of chains; see `ChainPosterior`.
+            burn_in: Steps of each chain before.
+            seed: Int that fixes the draws.
+
+        Raises:
+            ValueError: If the shape is not that of a simulation, or numbers are not
+                finite.
+        """
+        observed = self._observed(x_o)
+        return run(
+            self.parameters,
+            self._log_prob(),
+            observed.reshape(-1, *self.x_shape),
+            num_draws=num_draws,
+            num_chains=num_chains,
+            burn_in=burn_in,
+            seed=seed,
+        )
 
 
 def run(

@@ -6,15 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import flows
-from tfp_flows._types import Seed, TensorLike
+from tfp_flows._types import TensorLike
 from tfp_flows.inference.simulation import base, chains
-from tfp_flows.inference.simulation.chains import ChainPosterior
 from tfp_flows.inference.simulation.simulations import Simulations
 
 __all__ = ["NLE"]
 
 
-class NLE(base.FlowEstimator):
+class NLE(chains.ByChains, base.FlowEstimator):
     """Neural likelihood estimation: learns `p(x | theta)` from simulations.
 
     A flow learns the data given the parameters. The posterior is prior times
@@ -56,38 +55,8 @@ class NLE(base.FlowEstimator):
         """
         return self._fitted().distribution(np.atleast_1d(np.asarray(theta)))
 
-    def posterior(
-        self,
-        x_o: TensorLike,
-        *,
-        num_draws: int = 10_000,
-        num_chains: int = 200,
-        burn_in: int = 200,
-        seed: Seed = None,
-    ) -> ChainPosterior:
-        """Return the posterior of one observation, or of several independent ones.
-
-        Args:
-            x_o: Observation, `[*x_shape]`, or several, `[N, *x_shape]`.
-            num_draws: Draws to make, at least.
-            num_chains: Number of chains; see `ChainPosterior`.
-            burn_in: Steps of each chain before.
-            seed: Int that fixes the draws.
-
-        Raises:
-            ValueError: If the shape is not that of a simulation, or numbers are not
-                finite.
-        """
-        observed = self._observed(x_o)
-        return chains.run(
-            self.parameters,
-            _Likelihood(self._fitted()),
-            observed.reshape(-1, *self.x_shape),
-            num_draws=num_draws,
-            num_chains=num_chains,
-            burn_in=burn_in,
-            seed=seed,
-        )
+    def _log_prob(self) -> chains.LogProb:
+        return _Likelihood(self._fitted())
 
 
 class _Likelihood:

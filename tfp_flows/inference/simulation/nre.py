@@ -11,10 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks, _context
-from tfp_flows._types import Seed, TensorLike
+from tfp_flows._types import TensorLike
 from tfp_flows.flows._model.keras_arguments import callbacks_of
-from tfp_flows.inference.simulation import base, chains
-from tfp_flows.inference.simulation.chains import ChainPosterior
+from tfp_flows.inference.simulation import chains
 from tfp_flows.inference.simulation.simulations import Simulations
 from tfp_flows.training.choices import make_optimizer, size_of_batch
 from tfp_flows.training.data.batches import shuffled
@@ -26,7 +25,7 @@ CONTRASTS = 5
 VALIDATION, PATIENCE, EPOCHS, LEARNING_RATE = 0.1, 20, 200, 1e-3
 
 
-class NRE(base.Estimator):
+class NRE(chains.ByChains):
     """Neural ratio estimation: learns `p(x | theta) / p(x)` up to a factor of `x`.
 
     A Keras network sees data and several parameters, and learns which of them made the
@@ -116,38 +115,8 @@ class NRE(base.Estimator):
         network: Any = self.network
         return network({"theta": rows, "x": tf.constant(every)})
 
-    def posterior(
-        self,
-        x_o: TensorLike,
-        *,
-        num_draws: int = 10_000,
-        num_chains: int = 200,
-        burn_in: int = 200,
-        seed: Seed = None,
-    ) -> ChainPosterior:
-        """Return the posterior of one observation, or of several independent ones.
-
-        Args:
-            x_o: Observation, `[*x_shape]`, or several, `[N, *x_shape]`.
-            num_draws: Draws to make, at least.
-            num_chains: Number of chains; see `ChainPosterior`.
-            burn_in: Steps of each chain before.
-            seed: Int that fixes the draws.
-
-        Raises:
-            ValueError: If the shape is not that of a simulation, or numbers are not
-                finite.
-        """
-        observed = self._observed(x_o)
-        return chains.run(
-            self.parameters,
-            _Ratio(self.network),
-            observed.reshape(-1, *self.x_shape),
-            num_draws=num_draws,
-            num_chains=num_chains,
-            burn_in=burn_in,
-            seed=seed,
-        )
+    def _log_prob(self) -> chains.LogProb:
+        return _Ratio(self.network)
 
 
 def _refuse_unknown(settings: dict[str, Any]) -> None:
