@@ -4,9 +4,10 @@
 
 Every flow is asked for the density of a NumPy batch, through the public method and
 through the compiled function that it calls, which is given a tensor; blocks of both are
-timed in turns. `method` and `function` are medians of the CPU time of one call in ms,
-`ratio` is the median of their ratios within a round. Batches under XLA are filled up to
-the next power of two from 16 on: 512 fits, 500 does not.
+timed in turns, and of `flow.distribution().log_prob`, which TensorFlow runs operation
+by operation. `method`, `function` and `density` are medians of the CPU time of one call
+in ms, `ratio` is the median of the ratios of the first two within a round. Batches
+under XLA are filled up to the next power of two from 16 on: 512 fits, 500 does not.
 
 `--against CHECKOUT` times the method of this checkout against that of another one, and
 `flow.sample` beside it. `--flows` and `--batches` select.
@@ -46,8 +47,8 @@ def block(call: Callable[[], Any], repeats: int) -> float:
 
 def compare(
     flow: flows.Flow, batch: int, rounds: int, *, jit_compile: bool
-) -> tuple[float, float, float]:
-    """Return medians of the method, of the function inside, and of their ratio."""
+) -> tuple[float, ...]:
+    """Return medians of method, function inside, density, and the ratio of two."""
     x = np.random.default_rng(0).normal(size=(batch, *flow.event_shape))
     x = x.astype("float32")
     full = max(16, 2 ** int(np.ceil(np.log2(batch)))) if jit_compile else batch
@@ -62,14 +63,22 @@ def compare(
     def function() -> Any:
         return compiled(filled).numpy()
 
-    for call in (method, function):
+    def density() -> Any:
+        return flow.distribution().log_prob(x).numpy()
+
+    calls = (method, function, density)
+    repeats = []
+    for call in calls:
         call()
-    repeats = max(1, int(0.1 / max(block(function, 3), 1e-5)))
+        repeats.append(max(1, int(0.1 / max(block(call, 3), 1e-5))))
     times = np.array(
-        [[block(call, repeats) for call in (method, function)] for _ in range(rounds)]
+        [
+            [block(call, count) for call, count in zip(calls, repeats, strict=True)]
+            for _ in range(rounds)
+        ]
     )
-    one, other = 1e3 * np.median(times, axis=0)
-    return float(one), float(other), float(np.median(times[:, 0] / times[:, 1]))
+    ratio = np.median(times[:, 0] / times[:, 1])
+    return (*(float(ms) for ms in 1e3 * np.median(times, axis=0)), float(ratio))
 
 
 def compare_checkouts(
@@ -111,19 +120,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.against:
         compare_checkouts(cases, batches, args)
         return
-    print(f"{'flow':10}{'batch':>6}{'XLA':>5}{'method':>9}{'function':>10}{'ratio':>7}")
+    heads = f"{'method':>9}{'function':>10}{'density':>9}{'ratio':>7}"
+    print(f"{'flow':10}{'batch':>6}{'XLA':>5}{heads}")
     for name, options in cases.items():
         for jit_compile in (False, True):
             flow = flows.build(name, 6, seed=0, **options)
             for batch in batches:
-                one, other, ratio = compare(
+                one, other, density, ratio = compare(
                     flow, batch, args.rounds, jit_compile=jit_compile
                 )
                 xla = "yes" if jit_compile else "no"
-                print(
-                    f"{name:10}{batch:6d}{xla:>5}{one:9.2f}{other:10.2f}{ratio:7.2f}",
-                    flush=True,
-                )
+                numbers = f"{one:9.2f}{other:10.2f}{density:9.2f}{ratio:7.2f}"
+                print(f"{name:10}{batch:6d}{xla:>5}{numbers}", flush=True)
 
 
 if __name__ == "__main__":
