@@ -52,6 +52,7 @@ def test_stacked_updates_are_those_of_keras(kind, monkeypatch):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_stacked_updates_are_those_of_keras_under_xla(monkeypatch):
     _, numbers = trained("adamw", jit_compile=True)
     monkeypatch.setattr(updates, "KINDS", ())

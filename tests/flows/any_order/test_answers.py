@@ -144,6 +144,7 @@ def test_draws_of_numbers_have_gradients(flow):
     assert np.abs(found).max() > 0.0
 
 
+@pytest.mark.slow
 def test_masses_of_discrete_columns_sum_to_one(mixed):
     values = np.arange(5.0)[:, None]
     for given in ({"a": 0.5, "c": "green"}, {"c": "red", "a": 3.0}):

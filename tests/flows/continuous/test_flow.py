@@ -130,7 +130,10 @@ def test_discrete_columns_are_matched_spread_over_their_cells():
     assert np.all(flow.sample(20, seed=0).numpy()[:, 0] % 1 == 0)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+COMPILED = [False, pytest.param(True, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("jit_compile", COMPILED)
 def test_samples_are_solved_without_their_log_dets(monkeypatch, jit_compile):
     flow = small.perturbed(small.build("cnf", 2, 1, num_layers=2))
     x, condition = small.batch(6)
@@ -147,7 +150,7 @@ def test_samples_are_solved_without_their_log_dets(monkeypatch, jit_compile):
     assert flow.sample(3, condition, seed=0, jit_compile=jit_compile).shape == (3, 6, 2)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", COMPILED)
 def test_samples_remember_no_log_dets_that_were_left_out(jit_compile):
     flow = small.perturbed(small.build("cnf", 2, num_layers=2))
     flow.adapt(small.table(20))
