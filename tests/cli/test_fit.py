@@ -261,6 +261,17 @@ def test_options_of_a_flow_are_printed(run):
     assert "of all flows and of the fit: average, base, bootstrap, checkpoint" in text
 
 
+@pytest.mark.parametrize("argv", ["--options nsf --json", "--json --options nsf"])
+def test_options_of_a_flow_are_an_object_too(run, argv):
+    code, text, error = run("fit", *argv.split(), "--quiet")
+    assert (code, error) == (0, "")
+    found = json.loads(text)
+    assert found["flow"] == "nsf"
+    assert found["options"]["num_layers"]["default"] == 6
+    assert found["options"]["num_layers"]["meaning"] == "Number of layers."
+    assert "learning_rate" in found["others"]
+
+
 @pytest.mark.slow
 def test_a_transformer_is_an_option_and_old_names_stay(run, table, tmp_path):
     out = tmp_path / "f.keras"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -132,6 +133,15 @@ def no_flow(name: str, names: Sequence[str]) -> str:
     return f"there is no flow {name!r}, only {', '.join(names)}{end}"
 
 
+def _facts(option: Any) -> dict[str, Any]:
+    """Return type, default and meaning of an option, as `--json` has them."""
+    default = option.default
+    if not isinstance(default, (bool, int, float, str, tuple, list, type(None))):
+        default = repr(default)
+    kind = getattr(option.annotation, "__name__", str(option.annotation))
+    return {"type": kind, "default": default, "meaning": option.doc}
+
+
 class PrintOptions(argparse.Action):
     """Prints the options of a flow with types, defaults and meaning, and ends."""
 
@@ -153,7 +163,11 @@ class PrintOptions(argparse.Action):
         except UsageError as error:
             parser.error(str(error))
         cls = flows.flow_class(name)
-        print(options.describe(cls))
         rest = sorted(set(every) - set(cls.declared))
+        if "--json" in getattr(parser, "words", ()):
+            facts = {o.name: _facts(o) for o in cls.declared.values()}
+            print(json.dumps({"flow": name, "options": facts, "others": rest}))
+            parser.exit()
+        print(options.describe(cls))
         print(f"of all flows and of the fit: {', '.join(rest)}")
         parser.exit()

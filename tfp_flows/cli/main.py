@@ -90,10 +90,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _hint(self, option: str) -> str:
         """Return what an unknown option of a command may stand for."""
-        parsers: dict[str, Any] = {}
-        for action in self._actions:
-            if isinstance(action.choices, dict):
-                parsers |= action.choices
+        parsers = {each.prog.split()[-1]: each for each in self.commands()}
         command = next((word for word in self.words if word in parsers), None)
         if command is None:
             return columns.hint(option, self.every_option())
@@ -102,6 +99,11 @@ class _Parser(argparse.ArgumentParser):
         if "--option" in known and name in OF_OPTION:
             return f": write --option {OF_OPTION[name]}"
         return columns.hint(option, known)
+
+    def commands(self) -> list[Any]:
+        """Return the parsers of commands, none of a command."""
+        choices = [a.choices for a in self._actions if isinstance(a.choices, dict)]
+        return [each for found in choices for each in found.values()]
 
     def every_action(self) -> list[argparse.Action]:
         """Return what the parser takes, options and other words."""
@@ -116,9 +118,8 @@ class _Parser(argparse.ArgumentParser):
         found: dict[str, None] = {}
         for action in self._actions:
             found |= dict.fromkeys(action.option_strings)
-            if isinstance(action.choices, dict):
-                for parser in action.choices.values():
-                    found |= dict.fromkeys(parser.every_option())
+        for parser in self.commands():
+            found |= dict.fromkeys(parser.every_option())
         return list(found)
 
 
@@ -161,7 +162,8 @@ def _parser() -> _Parser:
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
-    parser.words = words
+    for each in (parser, *parser.commands()):
+        each.words = words
     return parser.parse_args(words)
 
 
