@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,17 +150,14 @@ def clears_up(context: Any, name: str, folder: Path) -> tuple[float, int]:
     return found["written"] - found["begin"], _temporary(folder / "out")
 
 
-def run(writers: Sequence[str], count: int, seed: int) -> dict[str, Counter[str]]:
-    """Kill each writer so often.
-
-    Returns:
-        For each writer, how often what was found.
-    """
+def run(
+    writers: Sequence[str], count: int, seed: int
+) -> Iterator[tuple[str, Counter[str]]]:
+    """Kill each writer so often; yield its name, and how often what was found."""
     rng = random.Random(seed)
     # A server that has imported TensorFlow, and not computed: its forks can.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(IMPORTED))
-    results: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         _writers.prepare(folder, writers)
@@ -175,8 +172,7 @@ def run(writers: Sequence[str], count: int, seed: int) -> dict[str, Counter[str]
                 seen["inside"] += inside
                 seen["remains"] = max(seen["remains"], beside)
             seen["left behind"] += clears_up(context, name, folder)[1]
-            results[name] = seen
-    return results
+            yield name, seen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -187,8 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     _report.header("Writers killed while they write")
-    results = run(given.writers, 2 if given.smoke else given.count, given.seed)
-    for name, seen in results.items():
+    wrong = 0
+    count = 2 if given.smoke else given.count
+    for name, seen in run(given.writers, count, given.seed):
         print(
             f"{name:<14} old file {seen['old']:3}  new file {seen['new']:3}  half a "
             f"file {seen['broken']:3}; killed before all was written {seen['inside']}; "
@@ -196,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"write {seen['left behind']}",
             flush=True,
         )
-    wrong = sum(seen["broken"] + seen["left behind"] for seen in results.values())
+        wrong += seen["broken"] + seen["left behind"]
     print(f"half-written files: {wrong}")
     return int(wrong > 0)
 
