@@ -19,6 +19,7 @@ TABLES = {
     "drift": ("1 ulp", "nsf-ar", "median flow"),
     "ensembles": ("ratio", "lead", "at most 2.5"),
     "estimators": ("FlowDensity", "lead", "AUROC", "coverage"),
+    "export": ("largest", "\nrealnvp", "\nsaved_model_cli", "no NaN: yes"),
     "fit_memory": ("MB/fit", "\nlinear"),
     "gaussianization": ("tables", "classic", "student", "rows/s/pass", "\nstream"),
     "glow": ("bits/dim", "full-covariance Gaussian", "sample / log_prob"),
