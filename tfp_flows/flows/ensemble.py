@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -27,7 +27,7 @@ from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.member_training import TrainableMembers
 from tfp_flows.flows._model.members import Hidden, Members, Tracked
 
-__all__ = ["Ensemble"]
+__all__ = ["Ensemble", "reason_against"]
 
 WEIGHTS = ("equal", "validation")
 
@@ -91,7 +91,10 @@ class Ensemble(TrainableMembers, base.Flow):
         kind = _class(flow)
         _checks.count(members, 1, "members")
         _checks.one_of(member_weights, WEIGHTS, "member_weights")
-        _refuse(kind, options)
+        reason = reason_against(kind, options)
+        if reason is not None:
+            msg = f"`members` must be left out, as a `{kind.__name__}` {reason}."
+            raise ValueError(msg)
         self.bootstrap, self.member_weights = bool(bootstrap), member_weights
         rng = _context.generator(seed)
         seeds = [seed, *rng.integers(2**31, size=members - 1).tolist()]
@@ -364,8 +367,13 @@ def _class(flow: type[base.Flow] | str) -> type[base.Flow]:
     return kind
 
 
-def _refuse(kind: type[base.Flow], options: dict[str, Any]) -> None:
-    """Raise if a flow cannot be the member of an ensemble."""
+def reason_against(kind: type[base.Flow], options: Mapping[str, Any]) -> str | None:
+    """Return why a flow cannot be the member of an ensemble, `None` if it can.
+
+    Args:
+        kind: Its class.
+        options: What it is built with.
+    """
     reason = None
     if kind.fit_policy.method != "gradients":
         reason = "is fitted without gradients: fit several with seeds of their own"
@@ -377,6 +385,4 @@ def _refuse(kind: type[base.Flow], options: dict[str, Any]) -> None:
         reason = "is a mixture already: give it more components"
     elif "maps" in options:
         reason = "is of given maps, which would be equal in all members"
-    if reason is not None:
-        msg = f"`members` must be left out, as a `{kind.__name__}` {reason}."
-        raise ValueError(msg)
+    return reason

@@ -11,31 +11,14 @@ import keras
 import tensorflow as tf
 
 from tfp_flows import _checks, _context, _serialize
+from tfp_flows.flows._model.options import require_positive
 
-__all__ = ["BayesianDense", "DenseReparameterization", "require_positive"]
+__all__ = ["BayesianDense", "DenseReparameterization"]
 
 # Below, a variance counts as 0: its root has no slope there.
 SMALLEST_VARIANCE = 1e-30
 # What a layer does in calls with `training=False`.
 INFERENCE = ("draw", "mean")
-
-
-def require_positive(value: Any, argument: str) -> float:
-    """Return a number above 0, or raise.
-
-    Args:
-        value: The number.
-        argument: Its name.
-
-    Raises:
-        TypeError: If it is no number.
-        ValueError: If it is not above 0, or infinite.
-    """
-    _checks.plain_number(value, argument)
-    if not 0.0 < float(value) < math.inf:
-        msg = f"`{argument}` must be above 0 and finite, got {value!r}."
-        raise ValueError(msg)
-    return float(value)
 
 
 class BayesianDense(_context.Seeded, keras.Layer, abc.ABC):

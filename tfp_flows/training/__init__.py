@@ -16,6 +16,7 @@ from tfp_flows.training.loop import ReadError
 from tfp_flows.training.objectives.alpha import AlphaDivergence, ImportanceWeighted
 from tfp_flows.training.objectives.forward_kl import ForwardKL, LikelihoodAndEnergy
 from tfp_flows.training.objectives.reverse_kl import ReverseKL
+from tfp_flows.training.objectives.weights import MaximumAPosteriori, MeanField
 from tfp_flows.training.report import Ending, Report
 from tfp_flows.training.scoring import Scores, score
 
@@ -29,7 +30,9 @@ __all__ = [
     "ImportanceWeighted",
     "LikelihoodAndEnergy",
     "LostWorkerError",
+    "MaximumAPosteriori",
     "MaximumLikelihood",
+    "MeanField",
     "Objective",
     "RandomMasks",
     "ReadError",

@@ -219,6 +219,8 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
         average = given.average if settings.adapt else None
         settings = dataclasses.replace(settings, average=average)
     _compile(flow, chosen, settings, rng)
+    if given.dataset is None:
+        flow.objective.prepare(flow, _counted(given))
     loop = loops.Loop(flow, chosen, settings, arguments, given)
     dataset, source = given.dataset, None
     if given.files is not None:
@@ -254,6 +256,11 @@ def _batches(given: Given, size: int, noise: float | str, seed: int) -> tf.data.
             given.train, count, size, amount, seed, kind, bootstrap=flow.bootstrap
         )
     return batches.for_training(given.train, size, amount, seed, kind)
+
+
+def _counted(given: Given) -> int:
+    """Return how many rows there are to train on, those of weight 0 apart."""
+    return given.rows if given.files is not None else len(given.train.counted())
 
 
 def _weighs(given: Given) -> bool:

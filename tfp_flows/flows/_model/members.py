@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,8 +16,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _context
+from tfp_flows.flows._model.swapped import Swapped
 
-__all__ = ["Hidden", "Members", "Tracked"]
+__all__ = ["Hidden", "Members", "Tracked", "own_variables"]
 
 
 class Members:
@@ -38,9 +38,9 @@ class Members:
     def __init__(self, flows: Sequence[Any]) -> None:
         self.template = flows[0]
         self.count = len(flows)
-        self._own = _variables(flows[0])
-        self._lock = threading.RLock()
-        each = zip(*(_variables(flow) for flow in flows), strict=True)
+        self._own = own_variables(flows[0])
+        self._swapped = Swapped(self.template, self._own)
+        each = zip(*(own_variables(flow) for flow in flows), strict=True)
         self.variables = [
             tf.Variable(
                 tf.stack([tf.convert_to_tensor(v) for v in values]),
@@ -49,7 +49,6 @@ class Members:
             )
             for values in each
         ]
-        self._places = {id(v): i for i, v in enumerate(self._own)}
         self._load = tf.function(self._assign, autograph=False)
 
     @property
@@ -69,7 +68,7 @@ class Members:
 
         What the template has compiled then serves all members.
         """
-        with self._lock:
+        with self._swapped.lock:
             self._load(tf.constant(i))
             yield self.template
 
@@ -91,7 +90,8 @@ class Members:
             make: Returns the density of a flow.
         """
         density = make(self.template)
-        return [self._packed(density, self._deferred(i)) for i in range(self.count)]
+        packed = self._swapped.packed
+        return [packed(density, self._deferred(i)) for i in range(self.count)]
 
     def _deferred(self, i: int) -> list[Any]:
         pick = _Pick(i)
@@ -99,40 +99,6 @@ class Members:
             tfp.util.DeferredTensor(stack, pick, shape=own.shape)
             for own, stack in zip(self._own, self.variables, strict=True)
         ]
-
-    def _packed(self, structure: Any, values: Sequence[Any]) -> Any:
-        """Return composite tensors over other values of their variables.
-
-        Raises:
-            TypeError: If a part is none: its variables could not be replaced.
-        """
-        leaves = tf.nest.flatten(structure, expand_composites=True)
-        for leaf in leaves:
-            if isinstance(leaf, tf.Module) and not isinstance(leaf, tf.Variable):
-                kind = type(leaf).__name__
-                msg = (
-                    f"Members must be made of composite tensors, got a `{kind}`. Leave "
-                    "out `members`, or derive it from tfp's AutoCompositeTensor."
-                )
-                raise TypeError(msg)
-        leaves = [
-            values[self._places[id(leaf)]] if id(leaf) in self._places else leaf
-            for leaf in leaves
-        ]
-        return tf.nest.pack_sequence_as(structure, leaves, expand_composites=True)
-
-    @contextlib.contextmanager
-    def _swapped(self, values: Sequence[tf.Tensor]) -> Iterator[Any]:
-        """Give the template as the flow that has these numbers."""
-        with self._lock:
-            attributes = vars(self.template)
-            stack, base = attributes["_stack"], attributes["_base"]
-            found = self._packed((stack, base.distribution()), values)
-            attributes["_stack"], attributes["_base"] = found[0], _Base(base, found[1])
-            try:
-                yield self.template
-            finally:
-                attributes["_stack"], attributes["_base"] = stack, base
 
     def each(
         self,
@@ -154,7 +120,7 @@ class Members:
         """
 
         def one(values: Sequence[tf.Tensor], part: Any) -> tf.Tensor:
-            with self._swapped(values) as flow:
+            with self._swapped.by(values) as flow:
                 return function(flow, part)
 
         if vectorized and not tf.executing_eagerly():
@@ -187,7 +153,7 @@ class Members:
             sources = [value for value, variable in pairs if variable.trainable]
             with tf.GradientTape() as tape:
                 tape.watch(sources)
-                with self._swapped(values) as flow:
+                with self._swapped.by(values) as flow:
                     found = loss(flow, part)
             zero = tf.UnconnectedGradients.ZERO
             return found, tape.gradient(found, sources, unconnected_gradients=zero)
@@ -235,7 +201,7 @@ class Hidden:
         self.variable = variable
 
 
-def _variables(flow: Any) -> list[tf.Variable]:
+def own_variables(flow: Any) -> list[tf.Variable]:
     """Return the variables of a flow that are those of one member."""
     shared = () if flow.cells is None else flow.cells.variables
     known = {id(v) for v in shared}
@@ -251,18 +217,3 @@ class _Pick:
 
     def __call__(self, stack: tf.Tensor) -> tf.Tensor:
         return stack[self.place]
-
-
-class _Base:
-    """A base density whose variables are replaced by tensors."""
-
-    def __init__(self, base: Any, distribution: Any) -> None:
-        self._inner = base
-        self._distribution = distribution
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def distribution(self) -> Any:
-        """Return the density."""
-        return self._distribution

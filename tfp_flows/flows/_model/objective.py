@@ -56,6 +56,14 @@ class Objective(tf.Module):
         super().__init__(name=name)
         self._handles: _Handles | None = None
 
+    def prepare(self, flow: Any, rows: int | None = None) -> None:
+        """Take in what is going to be trained; `compile` calls it, and `fit`.
+
+        Args:
+            flow: The flow.
+            rows: Number of rows to train on, `None` where it is not known.
+        """
+
     def loss(
         self,
         flow: Any,
@@ -91,6 +99,7 @@ class Objective(tf.Module):
             seed: Int or stateless seed `[2]`.
             step: Number of steps before this one.
         """
+        self.prepare(flow)
         shape = flow.condition_shape
         batch = None if data is None else batches.read(data, shape)
         with _context.training_scope(enabled=True):

@@ -114,6 +114,8 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
         self._objective = objective
         if objective is not None:  # likelihood draws nothing
             self._objective_seed = int(_context.generator(seed).integers(2**31))
+            with self.distribute_strategy.scope():
+                objective.prepare(self)
         if jit_compile == "auto":
             policy = self.fit_policy
             slow = policy.xla == "gpu" and not policy.prefers_xla(self)
@@ -192,14 +194,15 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
         """
         super().load_own_variables(seal.checked(store))
 
+    def brought_variables(self) -> list[keras.Variable]:
+        """Return the variables of the objective that the flow has not."""
+        own = {id(v.value) for v in self.variables}
+        return [v for v in self.objective.handles() if id(v.value) not in own]
+
     def _trained(self) -> list[keras.Variable]:
         """Return what a step trains: the flow, and what the objective brings."""
-        own = {id(v.value): v for v in self.variables}
-        brought = self.objective.handles()
-        return [
-            *self.trainable_variables,
-            *(v for v in brought if v.trainable and id(v.value) not in own),
-        ]
+        brought = self.brought_variables()
+        return [*self.trainable_variables, *(v for v in brought if v.trainable)]
 
     def make_train_function(self, force: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Make the compiled training step.

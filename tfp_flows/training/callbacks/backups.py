@@ -26,7 +26,7 @@ _COUNTS = ("wait", "best", "best_epoch", "stopped_epoch")
 class Backup(keras.callbacks.Callback):
     """Keras callback that writes the state of training at the end of each epoch.
 
-    The file holds all variables of the flow and of its optimizer, and what the
+    The file holds all variables of the flow, its objective and its optimizer, and what
     callbacks before this one remember. It is replaced whole or not at all, and removed
     when training ends. Place it last.
 
@@ -101,6 +101,7 @@ class Backup(keras.callbacks.Callback):
                     setattr(other, name, self._facts[name])
                 best = self._list("best")
                 other.best_weights = best or None
+                other.best_brought = self._list("best_brought")
         self._arrays = {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -134,17 +135,19 @@ class Backup(keras.callbacks.Callback):
                 for name in _COUNTS:
                     facts[name] = _serialize.plain(getattr(other, name))
                 arrays |= _named("best", other.best_weights or [])
+                arrays |= _named("best_brought", other.best_brought)
         with _files.replacing(self.path) as temporary, temporary.open("wb") as stream:
             arrays["facts"] = np.array(json.dumps(facts))
             np.savez(stream, allow_pickle=False, **arrays)
 
     def _flow_variables(self) -> list[Any]:
-        return list(self.model.variables)
+        return [*self.model.variables, *self.model.brought_variables()]
 
     def _optimizer_variables(self) -> list[Any]:
         flow: flows.Flow = self.model
         if not flow.optimizer.built:
-            flow.optimizer.build(flow.trainable_variables)
+            brought = [v for v in flow.brought_variables() if v.trainable]
+            flow.optimizer.build([*flow.trainable_variables, *brought])
         return list(flow.optimizer.variables)
 
     def _list(self, name: str) -> list[np.ndarray]:

@@ -55,6 +55,7 @@ class StopEarly(keras.callbacks.EarlyStopping):
             "val_loss", mode="min", patience=patience, restore_best_weights=True
         )
         self._start = start
+        self.best_brought: list[Any] = []  # by the objective
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the weights that there are for the best so far, if they count."""
@@ -62,4 +63,23 @@ class StopEarly(keras.callbacks.EarlyStopping):
         if self._start is not None and math.isfinite(self._start):
             self.best = self._start
             self.best_weights = self.model.get_weights()
+            self.best_brought = self._brought()
             self.best_epoch = -1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the weights of an epoch that is the best so far."""
+        before = self.best_weights
+        super().on_epoch_end(epoch, logs)
+        if self.best_weights is not before:
+            self.best_brought = self._brought()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Leave the best weights, and with them the numbers of the objective."""
+        super().on_train_end(logs)
+        if self.best_weights is not None:
+            pairs = zip(self.model.brought_variables(), self.best_brought, strict=True)
+            for variable, value in pairs:
+                variable.assign(value)
+
+    def _brought(self) -> list[Any]:
+        return [v.numpy() for v in self.model.brought_variables()]
