@@ -145,6 +145,8 @@ def seen(gradient: tf.Tensor | None) -> tf.Tensor:
 def explained(owner: str, tensors: Sequence[Any]) -> Iterator[None]:
     """Say in a sentence that an accumulator cannot pass a loop of a graph.
 
+    Nor can accumulators within each other pass a comparison there.
+
     Args:
         owner: What is evaluated.
         tensors: What it is given.
@@ -157,8 +159,11 @@ def explained(owner: str, tensors: Sequence[Any]) -> Iterator[None]:
     except (IndexError, TypeError, ValueError, tf.errors.InternalError) as error:
         if tf.executing_eagerly() or not in_forward_mode(tensors):
             raise
+        more = ""
+        if isinstance(error, IndexError):
+            more = ", nor accumulators within each other a comparison"
         msg = (
-            f"Forward mode cannot pass a loop of {owner} inside a `tf.function`. Call "
-            f"it in eager mode, or take a tape. TensorFlow says: {error}"
+            f"Forward mode cannot pass a loop of {owner} inside a `tf.function`{more}. "
+            f"Call it in eager mode, or take a tape. TensorFlow says: {error}"
         )
         raise NotImplementedError(msg) from error

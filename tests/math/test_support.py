@@ -42,3 +42,23 @@ def test_infinite_events_have_density_zero(dtype):
         np.testing.assert_array_equal(found, [-1.0, none, nan, none, -5.0, nan])
     found = support.without_mass_at_infinity(log_prob[:2], value[:2, 0], 0)
     np.testing.assert_array_equal(found, [-1.0, none])
+
+
+def test_accumulators_within_each_other_say_where_they_cannot_pass():
+    x = tf.constant([[0.5, -1.0], [2.0, 0.25]])
+
+    def second():
+        ones = tf.ones_like(x)
+        with (
+            tf.autodiff.ForwardAccumulator(x, ones) as outer,
+            tf.autodiff.ForwardAccumulator(x, ones) as inner,
+        ):
+            log_prob = -tf.reduce_sum(x**3, axis=-1)
+            found = support.without_mass_at_infinity(log_prob, x, 1)
+            first = inner.jvp(found)
+        return outer.jvp(first)
+
+    wanted = -6.0 * tf.reduce_sum(x, axis=-1)
+    np.testing.assert_allclose(second(), wanted, rtol=1e-6)
+    with pytest.raises(NotImplementedError, match="within each other a comparison"):
+        tf.function(second, autograph=False)()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfp_flows import _tapes
+
 __all__ = ["log_inside", "without_mass_at_infinity"]
 
 # From this part of the largest number on, sums in a map may exceed it, and differences
@@ -39,11 +41,17 @@ def without_mass_at_infinity(
         value: Events that they are of, `[..., *event_shape]`.
         event_ndims: Rank of an event.
     """
-    axes = list(range(-event_ndims, 0))
+    with _tapes.explained("a density", [log_prob, value]):
+        none = _is_infinite(log_prob, value, list(range(-event_ndims, 0)))
+        # A constant of minus infinity would not pass numeric checks.
+        nothing = tf.math.log(tf.cast(~none, log_prob.dtype))
+        return tf.where(none, nothing, log_prob)
+
+
+def _is_infinite(log_prob: tf.Tensor, value: tf.Tensor, axes: list[int]) -> tf.Tensor:
+    """Return which events have infinite numbers, or so large ones that maps fail."""
     size = tf.abs(value)
     known = tf.reduce_all(~tf.math.is_nan(size), axis=axes)
     infinite = tf.reduce_any(tf.math.is_inf(size), axis=axes)
     huge = tf.reduce_any(size >= _PART * value.dtype.max, axis=axes)
-    none = known & (infinite | (huge & tf.math.is_nan(log_prob)))
-    # A constant of minus infinity would not pass numeric checks.
-    return tf.where(none, tf.math.log(tf.cast(~none, log_prob.dtype)), log_prob)
+    return known & (infinite | (huge & tf.math.is_nan(log_prob)))
