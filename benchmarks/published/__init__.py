@@ -3,6 +3,7 @@
 from published import (
     applications,
     checks,
+    conditional,
     continuous,
     doors,
     energies,
@@ -21,6 +22,7 @@ __all__ = [
     "ENTRIES",
     "applications",
     "checks",
+    "conditional",
     "continuous",
     "doors",
     "energies",

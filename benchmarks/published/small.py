@@ -228,6 +228,37 @@ def cs294(quick: bool) -> Iterator[Figure]:
         yield Figure(f"{flow}: NLL of moons", loss, bar, reference="floor 1.0076")
 
 
+@entry(
+    "cs294-one-dimension", "C5", "CS294-158 of 2019, lecture on flows, one dimension"
+)
+def cs294_lines(quick: bool) -> Iterator[Figure]:
+    """A mixture of two Gaussians, a uniform and a triangular density, 10,000 points."""
+    rng, n = np.random.default_rng(0), 200 if quick else 10_000
+
+    def mixture(count: int) -> np.ndarray:
+        left = rng.uniform(size=count) < 0.5
+        return np.where(left, rng.normal(-1, 0.25, count), rng.normal(0.5, 0.5, count))
+
+    for name, draw, floor, bar in (
+        ("mixture", mixture, 1.01009, 1.03),
+        ("uniform", lambda count: rng.uniform(-2, 2, count), np.log(4.0), None),
+        (
+            "triangular",
+            lambda count: rng.triangular(0, 1, 1, count),
+            0.5 - np.log(2),
+            None,
+        ),
+    ):
+        few = {"epochs": 1} if quick else {}
+        x, test = draw(n)[:, None], draw(HELD_OUT)[:, None]
+        flow, _ = tfp_flows.fit("nsf-ar", x, seed=0, verbose=0, **few)
+        yield Figure(
+            f"{name}: NLL", nll(flow, test), bar, reference=f"floor {floor:.4f}"
+        )
+        if quick:
+            return
+
+
 class Banana(maps.Bijector):
     """The map of the post: a parabola under the second coordinate."""
 
