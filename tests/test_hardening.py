@@ -89,7 +89,7 @@ def test_threads_share_a_flow_from_its_first_call_on():
 
 
 FORKED = """
-import os, signal, sys
+import os, pickle, signal, sys
 import numpy as np
 import tensorflow as tf
 import tfp_flows as tfpf
@@ -99,6 +99,7 @@ path, begun = sys.argv[1], sys.argv[2] == "begun"
 if begun:
     flow = tfpf.load(path)
     flow.log_prob(np.zeros((3, 2)))
+    pickled = pickle.dumps(flow)
 process = os.fork()
 if process == 0:
     signal.alarm(120)
@@ -113,6 +114,8 @@ if process == 0:
         lambda: flow.export("x"),
         lambda: tfpf.load(path),
         lambda: flows.build("linear", 2),
+        lambda: pickle.loads(pickled).log_prob(np.zeros((3, 2))),
+        lambda: pickle.loads(pickled)(np.zeros((3, 2))),
     ):
         try:
             call()
@@ -136,7 +139,7 @@ def test_forks_that_would_hang_are_refused(begun, tmp_path):
     if begun == "imported":
         assert done.stdout.strip() == "(3,)"
     else:
-        assert done.stdout.count("is a fork of") == 7
+        assert done.stdout.count("is a fork of") == 9
         assert "get_context('spawn')" in done.stdout
 
 

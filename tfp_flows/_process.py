@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["require_own"]
+__all__ = ["Forked", "rebuilt", "require_own"]
 
 # The process that this one is a fork of, if TensorFlow had begun to compute there.
 _parent: int | None = None
@@ -28,6 +30,32 @@ def require_own() -> None:
             "or fork before TensorFlow computes, or use threads."
         )
         raise RuntimeError(msg)
+
+
+class Forked:
+    """Stands for a model in a fork that cannot have it: whatever uses it raises."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise as `require_own` does."""
+        require_own()
+        raise AttributeError(name)
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Raise as `require_own` does."""
+        require_own()
+
+
+def rebuilt(build: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Return what was pickled, or what stands for it in a fork that cannot compute.
+
+    A worker of a pool that fails before it has its task would take the next task and
+    fail again: the pool would wait for ever. A task that fails is reported.
+
+    Args:
+        build: Function that makes the object.
+        arguments: Its arguments.
+    """
+    return build(*arguments) if _parent is None else Forked()
 
 
 def _note_fork() -> None:

@@ -128,10 +128,11 @@ def test_folders_of_pictures_are_fitted(run, tmp_path):
     ],
 )
 def test_bad_images_are_refused(argv, message, refused, pictures, tmp_path):
-    np.save(tmp_path / "odd.npy", np.zeros([5, 5, 5], np.uint8))
+    np.save(tmp_path / "odd.npy", np.arange(125, dtype=np.uint8).reshape(5, 5, 5))
     np.save(tmp_path / "flat.npy", np.zeros([5, 5], np.uint8))
-    np.save(tmp_path / "shares.npy", np.full([8, 4, 4], 0.3))
-    np.save(tmp_path / "wide.npy", np.full([8, 4, 4], 60_000, np.uint16))
+    np.save(tmp_path / "shares.npy", np.arange(128).reshape(8, 4, 4) / 128)
+    wide = np.arange(60_000, 60_128, dtype=np.uint16).reshape(8, 4, 4)
+    np.save(tmp_path / "wide.npy", wide)
     np.save(tmp_path / "empty.npy", np.zeros([0, 4, 4], np.uint8))
     known = {"DIR": tmp_path, "FILE": pictures}
     known |= {name.upper(): tmp_path / f"{name}.npy" for name in ("shares", "wide")}

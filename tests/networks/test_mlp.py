@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfp_flows as tfpf
 from tests.networks.test_masked import stirred
 from tfp_flows import _context, networks
 from tfp_flows.networks import dense
@@ -257,3 +258,9 @@ def test_shape_of_the_result_is_two_sizes(shape):
         networks.MLP(2, shape)
     with pytest.raises(ValueError, match=r"`output_shape` must be \(D, P\)"):
         networks.as_conditioner(lambda x: x, 2, shape)
+
+
+@pytest.mark.parametrize("name", ["maf", "realnvp", "bnaf", "residual", "cnf", "naf"])
+def test_networks_have_a_hidden_layer(name):
+    with pytest.raises(ValueError, match="`hidden_units` must be the widths of at"):
+        tfpf.flows.build(name, 2, hidden_units=())

@@ -20,6 +20,7 @@ from tfp_flows.networks import arguments, foreign
 __all__ = [
     "Conditioner",
     "activation_function",
+    "read_hidden_units",
     "read_output_shape",
     "read_period",
     "read_periodic",
@@ -38,6 +39,18 @@ ACTIVATIONS = (
     *("relu", "silu", "swish", "gelu", "elu", "selu", "leaky_relu", "relu6"),
     *("tanh", "sigmoid", "softplus", "softsign", "sin", "cos", "identity"),
 )
+
+
+def read_hidden_units(widths: Shape) -> tuple[int, ...]:
+    """Return the widths of hidden layers as a tuple, or raise if there is none."""
+    found = _checks.static_shape(widths, "hidden_units")
+    if not found:
+        msg = (
+            f"`hidden_units` must be the widths of at least one hidden layer, got "
+            f"{widths!r}. Pass for example (64, 64); 'linear' is a flow without any."
+        )
+        raise ValueError(msg)
+    return found
 
 
 def activation_function(activation: str | Callable) -> Callable:

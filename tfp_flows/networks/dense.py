@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
 from tfp_flows.networks import base
 
 __all__ = ["Affine", "Stack", "initial"]
@@ -158,7 +157,7 @@ class StackNetwork(base.Conditioner):
         Raises:
             ValueError: If one of them is none.
         """
-        self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self._hidden_units = base.read_hidden_units(hidden_units)
         self._residual = residual
         self._read_inputs(size, activation, period, periodic)
         self._stack = Stack(self._hidden_units, residual, activation)

@@ -194,6 +194,10 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
         """
         super().load_own_variables(seal.checked(store))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how a copy is made, which in a fork says that it cannot be used."""
+        return _process.rebuilt, super().__reduce__()
+
     def brought_variables(self) -> list[keras.Variable]:
         """Return the variables of the objective that the flow has not."""
         own = {id(v.value) for v in self.variables}
