@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from tfp_flows import flows
+
 __all__ = ["StopEarly", "StopOnNonFinite"]
 
 
@@ -77,9 +79,14 @@ class StopEarly(keras.callbacks.EarlyStopping):
         """Leave the best weights, and with them the numbers of the objective."""
         super().on_train_end(logs)
         if self.best_weights is not None:
-            pairs = zip(self.model.brought_variables(), self.best_brought, strict=True)
+            pairs = zip(self._variables(), self.best_brought, strict=True)
             for variable, value in pairs:
                 variable.assign(value)
 
     def _brought(self) -> list[Any]:
-        return [v.numpy() for v in self.model.brought_variables()]
+        return [v.numpy() for v in self._variables()]
+
+    def _variables(self) -> list[Any]:
+        if not isinstance(self.model, flows.Flow):
+            return []  # another Keras model has no objective that brings any
+        return self.model.brought_variables()
