@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Forked", "rebuilt", "require_own"]
+__all__ = ["Forkable", "Forked", "rebuilt", "require_own"]
 
 # The process that this one is a fork of, if TensorFlow had begun to compute there.
 _parent: int | None = None
@@ -56,6 +56,14 @@ def rebuilt(build: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         arguments: Its arguments.
     """
     return build(*arguments) if _parent is None else Forked()
+
+
+class Forkable:
+    """A model or layer of Keras whose pickles a fork can open, but not use."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how a copy is made, which in a fork says that it cannot be used."""
+        return rebuilt, tuple(super().__reduce__())
 
 
 def _note_fork() -> None:

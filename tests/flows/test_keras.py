@@ -341,6 +341,7 @@ def test_a_flow_is_what_tf_function_takes():
         ("fit", "lr", r"`lr` is no argument of `fit`, got 0.1: the optimizer has it"),
         ("fit", "epoch", "did you mean 'epochs'"),
         ("fit", "noise", r"tfp_flows.fit\(flow, x, noise=...\) has it"),
+        ("fit", "budget", r"tfp_flows.fit\(flow, x, budget=...\) has it"),
         ("fit", "condition", "pass {'x': x, 'condition': condition} for `x`"),
         ("evaluate", "batchsize", "no argument of `evaluate`.* mean 'batch_size'"),
         ("predict", "batches", "no argument of `predict`, got 0.1"),

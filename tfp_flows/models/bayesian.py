@@ -10,8 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_flows import _checks, _context, _serialize
-from tfp_flows.flows._model.options import require_positive
+from tfp_flows import _checks, _context, _process, _serialize
 
 __all__ = ["BayesianDense", "DenseReparameterization"]
 
@@ -21,7 +20,7 @@ SMALLEST_VARIANCE = 1e-30
 INFERENCE = ("draw", "mean")
 
 
-class BayesianDense(_context.Seeded, keras.Layer, abc.ABC):
+class BayesianDense(_process.Forkable, _context.Seeded, keras.Layer, abc.ABC):
     """What dense layers with random weights share.
 
     The weights have a Gaussian posterior around learned means, with learned standard
@@ -65,8 +64,8 @@ class BayesianDense(_context.Seeded, keras.Layer, abc.ABC):
         self.kl_weight = float(kl_weight)
         self.activation = keras.activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.prior_scale = require_positive(prior_scale, "prior_scale")
-        self.initial_scale = require_positive(initial_scale, "initial_scale")
+        self.prior_scale = _checks.positive(prior_scale, "prior_scale")
+        self.initial_scale = _checks.positive(initial_scale, "initial_scale")
         self.inference = inference
         self.seed = seed
         self._rng = _context.generator(seed)

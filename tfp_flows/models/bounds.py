@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _context
+from tfp_flows import _checks, _context, _process
 
 __all__ = ["AT_ONCE", "Bounds"]
 
@@ -99,6 +99,7 @@ class Bounds:
         self, key: Any, make: Callable[..., Callable[..., Any]], *args: Any
     ) -> Callable[..., Any]:
         """Return a compiled function, made once."""
+        _process.require_own()
         if key not in self._compiled:
             self._compiled[key] = tf.function(
                 make(*args), autograph=False, reduce_retracing=True

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _context, flows
+from tfp_flows import _checks, _context, _process, flows
 from tfp_flows.flows._model import keras_arguments, options
 from tfp_flows.models import bounds
+from tfp_flows.networks.keras_dense import dense_network
 
-__all__ = ["LatentModel", "dense_network"]
+__all__ = ["LatentModel"]
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 # The log of a standard deviation of the posterior stays between minus and plus this.
@@ -27,40 +28,9 @@ HIDDEN = (64,)
 MEANINGLESS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
-def dense_network(
-    sizes: Sequence[int],
-    last: int | None,
-    activation: str,
-    rng: np.random.Generator,
-    dtype: Any = None,
-) -> keras.Sequential:
-    """Return dense layers with initial weights of a generator.
-
-    Args:
-        sizes: Widths of the hidden layers.
-        last: Number of outputs of a last layer without activation; `None` for none.
-        activation: Of the hidden layers.
-        rng: The generator.
-        dtype: Policy of Keras, `None` for the global one.
-    """
-    widths = [(size, activation) for size in sizes]
-    if last is not None:
-        widths.append((last, "linear"))
-    layers = [
-        keras.layers.Dense(
-            size,
-            activation=function,
-            dtype=dtype,
-            kernel_initializer=keras.initializers.GlorotUniform(
-                seed=int(rng.integers(2**31 - 1))
-            ),
-        )
-        for size, function in widths
-    ]
-    return keras.Sequential([keras.layers.Flatten(dtype=dtype), *layers])
-
-
-class LatentModel(_context.Seeded, bounds.Bounds, keras.Model, abc.ABC):
+class LatentModel(
+    _process.Forkable, _context.Seeded, bounds.Bounds, keras.Model, abc.ABC
+):
     """A model of `x` by a latent vector `z`: `p(x) = integral of p(x|z) p(z)`.
 
     The posterior `q(z|x)` is a diagonal Gaussian that an encoder makes, pushed through
@@ -355,6 +325,7 @@ class LatentModel(_context.Seeded, bounds.Bounds, keras.Model, abc.ABC):
             ValueError: If the model is not compiled, or the values are none of this
                 model.
         """
+        _process.require_own()
         keras_arguments.require_known("fit", kwargs)
         keras_arguments.require_options(kwargs)
         keras_arguments.require_compiled(self, "fit")

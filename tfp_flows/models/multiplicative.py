@@ -106,7 +106,7 @@ class MultiplicativeDense(bayesian.BayesianDense):
         _checks.count(num_layers, 1, "num_layers")
         self.flow, self.auxiliary_flow = flow, auxiliary_flow
         self.num_layers = int(num_layers)
-        self.hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self.hidden_units = _checks.hidden_units(hidden_units)
 
     def _build_more(self, size: int) -> None:
         self.factor_mean = self._vector(size, 1.0, "factor_mean")

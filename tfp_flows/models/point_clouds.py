@@ -92,7 +92,7 @@ class PointFlow(latent.LatentModel):
         _checks.one_of(flow, flows.names(), "flow")
         self.num_dims, self.flow = int(num_dims), flow
         self.flow_options = dict(flow_options or {})
-        self.hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self.hidden_units = _checks.hidden_units(hidden_units)
         self.encoder = embeddings.SetEmbedding(
             self.hidden_units[-1],
             self.hidden_units,

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfp_flows import _checks, _context, _serialize, flows
 from tfp_flows._types import Shape
 from tfp_flows.models import latent, likelihoods
+from tfp_flows.networks.keras_dense import dense_network
 
 __all__ = ["FlowVAE"]
 
@@ -113,15 +114,15 @@ class FlowVAE(latent.LatentModel):
         )
         self.event_shape = _checks.static_shape(event_shape, "event_shape")
         self.likelihood, self.num_levels = likelihood, num_levels
-        self.hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self.hidden_units = _checks.hidden_units(hidden_units, least=0)
         self.activation = activation
         self._values = likelihoods.likelihood(likelihood, num_levels)
         self._given = {"encoder": encoder, "decoder": decoder}
         numbers = self._values.numbers * math.prod(self.event_shape)
-        self.encoder = encoder or latent.dense_network(
+        self.encoder = encoder or dense_network(
             self.hidden_units, None, activation, self._rng, self.dtype_policy
         )
-        self.decoder = decoder or latent.dense_network(
+        self.decoder = decoder or dense_network(
             self.hidden_units[::-1], numbers, activation, self._rng, self.dtype_policy
         )
         features = self.encoder(tf.zeros([1, *self.event_shape], self.variable_dtype))

@@ -20,7 +20,6 @@ from tfp_flows.networks import arguments, foreign
 __all__ = [
     "Conditioner",
     "activation_function",
-    "read_hidden_units",
     "read_output_shape",
     "read_period",
     "read_periodic",
@@ -33,24 +32,14 @@ INPUT_BOUND = 3.0
 FAR_INPUT = 1e9
 # In float16, whose largest number is 65504, a condition counts as no farther out.
 FAR_CONDITION = 1e3
+# What a flow is that needs no hidden layer, behind what a network is to be given.
+NO_HIDDEN = "; 'linear' is a flow without any"
 # Functions of a scalar in `tf.nn` and `tf`; files name activations, and no other name
 # of TensorFlow may be reached through one.
 ACTIVATIONS = (
     *("relu", "silu", "swish", "gelu", "elu", "selu", "leaky_relu", "relu6"),
     *("tanh", "sigmoid", "softplus", "softsign", "sin", "cos", "identity"),
 )
-
-
-def read_hidden_units(widths: Shape) -> tuple[int, ...]:
-    """Return the widths of hidden layers as a tuple, or raise if there is none."""
-    found = _checks.static_shape(widths, "hidden_units")
-    if not found:
-        msg = (
-            f"`hidden_units` must be the widths of at least one hidden layer, got "
-            f"{widths!r}. Pass for example (64, 64); 'linear' is a flow without any."
-        )
-        raise ValueError(msg)
-    return found
 
 
 def activation_function(activation: str | Callable) -> Callable:

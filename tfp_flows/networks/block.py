@@ -67,7 +67,7 @@ class BlockNetwork(base.Conditioner):
     ) -> None:
         _checks.at_least(event_size, 1, "event_size")
         self._event_size = event_size
-        self._hidden_units = base.read_hidden_units(hidden_units)
+        self._hidden_units = _checks.hidden_units(hidden_units, base.NO_HIDDEN)
         self._ranks = masks.order_ranks(ranks, event_size, seed)
         super().__init__(
             input_size=event_size,

@@ -85,7 +85,7 @@ class ConvNet(base.Conditioner):
         seed: int | None = None,
         name: str = "conv_net",
     ) -> None:
-        self._hidden_units = base.read_hidden_units(hidden_units)
+        self._hidden_units = _checks.hidden_units(hidden_units, base.NO_HIDDEN)
         _checks.at_least(input_size, 1, "input_size")
         if residual and len(set(self._hidden_units)) != 1:
             msg = (

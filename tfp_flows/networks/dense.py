@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows import _checks
 from tfp_flows.networks import base
 
 __all__ = ["Affine", "Stack", "initial"]
@@ -157,7 +158,7 @@ class StackNetwork(base.Conditioner):
         Raises:
             ValueError: If one of them is none.
         """
-        self._hidden_units = base.read_hidden_units(hidden_units)
+        self._hidden_units = _checks.hidden_units(hidden_units, base.NO_HIDDEN)
         self._residual = residual
         self._read_inputs(size, activation, period, periodic)
         self._stack = Stack(self._hidden_units, residual, activation)

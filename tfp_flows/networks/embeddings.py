@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from tfp_flows import _checks, _context, _serialize
+from tfp_flows.networks import keras_dense
 
 __all__ = ["ImageEmbedding", "SeriesEmbedding", "SetEmbedding"]
 
@@ -39,28 +40,12 @@ class _Embedding(keras.Layer):
         _checks.count(output_size, 1, "output_size")
         self.output_size, self.activation, self.seed = output_size, activation, seed
 
-    def _start(self, rng: np.random.Generator) -> keras.Initializer:
-        return keras.initializers.GlorotUniform(seed=int(rng.integers(2**31 - 1)))
-
     def _dense(
         self, sizes: Sequence[int], rng: np.random.Generator, last: int | None = None
     ) -> keras.Sequential:
-        layers = [
-            keras.layers.Dense(
-                n,
-                activation=self.activation,
-                kernel_initializer=self._start(rng),
-                dtype=self.dtype_policy,
-            )
-            for n in sizes
-        ]
-        if last is not None:
-            start = self._start(rng)
-            layers.append(
-                keras.layers.Dense(
-                    last, kernel_initializer=start, dtype=self.dtype_policy
-                )
-            )
+        layers = keras_dense.dense_layers(
+            sizes, last, self.activation, rng, self.dtype_policy
+        )
         return keras.Sequential(layers)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple:
@@ -123,7 +108,7 @@ class SetEmbedding(_Embedding):
         super().__init__(output_size, activation, seed, **kwargs)
         _checks.one_of(pooling, POOLINGS, "pooling")
         self.pooling = pooling
-        self.hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self.hidden_units = _checks.hidden_units(hidden_units)
         rng = _context.generator(seed)
         self.each = self._dense(self.hidden_units, rng)
         self.together = self._dense(self.hidden_units[-1:], rng, output_size)
@@ -198,7 +183,7 @@ class _Convolutional(_Embedding, abc.ABC):
                 strides=2,
                 padding="same",
                 activation=activation,
-                kernel_initializer=self._start(rng),
+                kernel_initializer=keras_dense.glorot(rng),
             )
             for number in self.filters
         ]

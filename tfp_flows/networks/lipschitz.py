@@ -81,7 +81,7 @@ class LipschitzMLP(base.Conditioner):
             )
             raise ValueError(msg)
         self._size = int(size)
-        self._hidden_units = base.read_hidden_units(hidden_units)
+        self._hidden_units = _checks.hidden_units(hidden_units, base.NO_HIDDEN)
         self._lipschitz = float(lipschitz)
         self._activation = activation
         super().__init__(

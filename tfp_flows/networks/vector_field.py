@@ -91,7 +91,7 @@ class VectorField(base.Conditioner):
         _checks.at_least(num_frequencies, 0, "num_frequencies")
         _checks.one_of(activation, tuple(ACTIVATIONS), "activation")
         self._size = int(size)
-        self._hidden_units = base.read_hidden_units(hidden_units)
+        self._hidden_units = _checks.hidden_units(hidden_units, base.NO_HIDDEN)
         self._activation = activation
         self._frequency = float(frequency)
         self._num_frequencies = int(num_frequencies)

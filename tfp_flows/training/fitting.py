@@ -276,6 +276,9 @@ def _fitted(
 ) -> tuple[flows.Flow, keras.callbacks.History]:
     """Fit a flow, and say what that has come to."""
     said: tuple[str, ...] = ()
+    if settings.noise:
+        noise = noises.noise_of(found.flow, found.train, settings.noise)
+        found = dataclasses.replace(found, noise=noise)
     if limit is None:
         history = _run(found, settings)
     else:
@@ -283,9 +286,8 @@ def _fitted(
         said = (sentence,)
     judged = _report(found, settings, history)
     advice = (*judged.advice, *said)
-    noise = noises.described(found.flow, found.train, settings.noise)
     history.report = dataclasses.replace(
-        judged, columns=(*found.described(), *noise), advice=advice
+        judged, columns=found.described(), advice=advice
     )
     found.flow.card = cards.written(found.flow, judged, *found.at_hand())
     _tell(history.report, settings)

@@ -227,7 +227,7 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
         source = given.files.batches(flow, chosen.batch_size, fixed_seed, loop.done)
         dataset = source.dataset
     elif dataset is None:
-        dataset = _batches(given, chosen.batch_size, settings.noise, fixed_seed)
+        dataset = _batches(given, chosen.batch_size, fixed_seed)
     # Unless it counts steps, Keras makes two iterators for each epoch: ten times the
     # time of a step on a small table.
     if chosen.counted:
@@ -245,17 +245,16 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
     return history
 
 
-def _batches(given: Given, size: int, noise: float | str, seed: int) -> tf.data.Dataset:
+def _batches(given: Given, size: int, seed: int) -> tf.data.Dataset:
     """Return the batches of arrays, of ensembles others for each member."""
     flow = given.flow
     kind = flow.variable_dtype
-    amount = noises.noise_of(flow, given.train, noise)
     if isinstance(flow, flows.Ensemble):
         count = flow.num_members
         return members.for_members(
-            given.train, count, size, amount, seed, kind, bootstrap=flow.bootstrap
+            given.train, count, size, given.noise, seed, kind, bootstrap=flow.bootstrap
         )
-    return batches.for_training(given.train, size, amount, seed, kind)
+    return batches.for_training(given.train, size, given.noise, seed, kind)
 
 
 def _counted(given: Given) -> int:

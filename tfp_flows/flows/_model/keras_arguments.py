@@ -5,7 +5,9 @@ Within a step Keras tells of batches and of tensors of a graph, not of arguments
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -27,8 +29,6 @@ __all__ = [
 
 # Words of a rate, which is the optimizer's.
 RATES = ("lr", "learning_rate", "weight_decay", "clipnorm")
-# Words that `tfp_flows.fit` knows beside those of Keras.
-OF_FIT = ("patience", "noise", "average", "groups", "time", "missing", "outliers")
 
 
 def array_of(x: Any, argument: str) -> Any:
@@ -167,12 +167,17 @@ def require_known(method: str, options: dict[str, Any], *own: str) -> None:
         hint = _checks.did_you_mean(word, known)
         if word in RATES:
             hint = ": the optimizer has it, compile(keras.optimizers.Adam(1e-3))."
-        elif word in OF_FIT and method == "fit":
-            hint = f": tfp_flows.fit(flow, x, {word}=...) has it."
         elif word in ("condition", "context") and method != "compile":
             hint = ": pass {'x': x, 'condition': condition} for `x`."
+        elif method == "fit" and word in _words_of_fit():
+            hint = f": tfp_flows.fit(flow, x, {word}=...) has it."
         msg = f"`{word}` is no argument of `{method}`, got {value!r}{hint or '.'}"
         raise TypeError(msg)
+
+
+def _words_of_fit() -> Iterable[str]:
+    """Return the arguments of `tfp_flows.fit`, which lies above flows."""
+    return inspect.signature(importlib.import_module("tfp_flows").fit).parameters
 
 
 def require_compiled(model: Any, method: str, remedy: str = "") -> None:

@@ -12,7 +12,6 @@ subclass changes a default by `num_layers: int = option(default=5)`.
 from __future__ import annotations
 
 import inspect
-import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -41,7 +40,6 @@ __all__ = [
     "option",
     "plain",
     "require_known",
-    "require_positive",
     "sizes",
     "types_of",
 ]
@@ -230,24 +228,6 @@ def _common(cls: type) -> dict[str, Option]:
         if found:
             break
     return found
-
-
-def require_positive(value: Any, argument: str) -> float:
-    """Return a number above 0, or raise.
-
-    Args:
-        value: The number.
-        argument: Its name.
-
-    Raises:
-        TypeError: If it is no number.
-        ValueError: If it is not above 0, or infinite.
-    """
-    _checks.plain_number(value, argument)
-    if not 0.0 < float(value) < math.inf:
-        msg = f"`{argument}` must be above 0 and finite, got {value!r}."
-        raise ValueError(msg)
-    return float(value)
 
 
 def names(cls: type) -> list[str]:

@@ -36,7 +36,7 @@ MEANINGLESS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 REPLICA_SEEDS = 1_000_003
 
 
-class TrainableModel(weight_files.WeightFiles, handed.Handed):
+class TrainableModel(_process.Forkable, weight_files.WeightFiles, handed.Handed):
     """A Keras model whose output is a log-density, trained by an objective.
 
     `compile` needs an optimizer only, `fit` and `evaluate` the data only: the objective
@@ -193,10 +193,6 @@ class TrainableModel(weight_files.WeightFiles, handed.Handed):
             ValueError: If they are not those that were saved.
         """
         super().load_own_variables(seal.checked(store))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how a copy is made, which in a fork says that it cannot be used."""
-        return _process.rebuilt, super().__reduce__()
 
     def brought_variables(self) -> list[keras.Variable]:
         """Return the variables of the objective that the flow has not."""

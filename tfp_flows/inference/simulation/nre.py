@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _context
+from tfp_flows import _checks, _context, _process
 from tfp_flows._types import TensorLike
 from tfp_flows.flows._model.keras_arguments import callbacks_of
 from tfp_flows.inference.simulation import chains
 from tfp_flows.inference.simulation.simulations import Simulations
+from tfp_flows.networks.keras_dense import dense_layers
 from tfp_flows.training.choices import make_optimizer, size_of_batch
 from tfp_flows.training.data.batches import shuffled
 
@@ -62,7 +63,7 @@ class NRE(chains.ByChains):
         seed: int | None = None,
     ) -> None:
         super().__init__(prior, seed=seed)
-        self._hidden_units = _checks.static_shape(hidden_units, "hidden_units")
+        self._hidden_units = _checks.hidden_units(hidden_units, least=0)
         self._embedding = embedding
         self.network: Classifier | None = None
 
@@ -173,22 +174,14 @@ class Classifier(keras.Model):
         super().__init__(name="ratio")
         self.hidden_units = tuple(hidden_units)
         self.embedding = embedding
-        self.stack = [
-            keras.layers.Dense(
-                units,
-                activation=activation,
-                kernel_initializer=keras.initializers.GlorotUniform(
-                    seed=int(rng.integers(2**31 - 1))
-                ),
-            )
-            for units, activation in ((*((n, "relu") for n in hidden_units), (1, None)))
-        ]
+        self.stack = dense_layers(hidden_units, 1, "relu", rng)
         self.moments: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = (dict(self.moments), dict(self.shapes), self.get_weights())
-        return _restored, (self.hidden_units, self.embedding, *state)
+        made = _restored, (self.hidden_units, self.embedding, *state)
+        return _process.rebuilt, made
 
     def adapt(self, theta: np.ndarray, x: np.ndarray) -> None:
         """Set locations and scales; draws of a set share theirs."""

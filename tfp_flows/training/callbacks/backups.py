@@ -11,10 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfp_flows import _files, _serialize, flows
+from tfp_flows import _files, _serialize
 from tfp_flows.datasets import limits
 from tfp_flows.training.callbacks.averaging import AverageWeights
-from tfp_flows.training.callbacks.stopping import StopEarly
+from tfp_flows.training.callbacks.stopping import StopEarly, brought_variables
 
 __all__ = ["Backup"]
 
@@ -141,14 +141,14 @@ class Backup(keras.callbacks.Callback):
             np.savez(stream, allow_pickle=False, **arrays)
 
     def _flow_variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.brought_variables()]
+        return [*self.model.variables, *brought_variables(self.model)]
 
     def _optimizer_variables(self) -> list[Any]:
-        flow: flows.Flow = self.model
-        if not flow.optimizer.built:
-            brought = [v for v in flow.brought_variables() if v.trainable]
-            flow.optimizer.build([*flow.trainable_variables, *brought])
-        return list(flow.optimizer.variables)
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            brought = [v for v in brought_variables(self.model) if v.trainable]
+            optimizer.build([*self.model.trainable_variables, *brought])
+        return list(optimizer.variables)
 
     def _list(self, name: str) -> list[np.ndarray]:
         count = sum(key.startswith(f"{name}/") for key in self._arrays)

@@ -9,7 +9,12 @@ import keras
 
 from tfp_flows import flows
 
-__all__ = ["StopEarly", "StopOnNonFinite"]
+__all__ = ["StopEarly", "StopOnNonFinite", "brought_variables"]
+
+
+def brought_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return what the objective of a flow brings; other models have none."""
+    return model.brought_variables() if isinstance(model, flows.Flow) else []
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -79,14 +84,9 @@ class StopEarly(keras.callbacks.EarlyStopping):
         """Leave the best weights, and with them the numbers of the objective."""
         super().on_train_end(logs)
         if self.best_weights is not None:
-            pairs = zip(self._variables(), self.best_brought, strict=True)
+            pairs = zip(brought_variables(self.model), self.best_brought, strict=True)
             for variable, value in pairs:
                 variable.assign(value)
 
     def _brought(self) -> list[Any]:
-        return [v.numpy() for v in self._variables()]
-
-    def _variables(self) -> list[Any]:
-        if not isinstance(self.model, flows.Flow):
-            return []  # another Keras model has no objective that brings any
-        return self.model.brought_variables()
+        return [v.numpy() for v in brought_variables(self.model)]

@@ -18,6 +18,7 @@ from tfp_flows.training.data import (
     files,
     kinds,
     named,
+    noises,
     request,
     screening,
 )
@@ -43,6 +44,7 @@ class Given:
         share: Whether the validation rows are a share of the events.
         average: Decay of the average of weights that suits the flow and the events.
         files: Where the rows are, if these are a sample of them.
+        noise: What is added to the rows of each batch.
     """
 
     flow: flows.Flow
@@ -53,6 +55,7 @@ class Given:
     share: bool
     average: float | None = None
     files: files.FileRows | None = None
+    noise: noises.Noise = noises.NONE
 
     @property
     def rows(self) -> int:
@@ -60,7 +63,7 @@ class Given:
         return len(self.train) if self.files is None else self.files.rows
 
     def described(self) -> tuple[str, ...]:
-        """Return what the columns are, a line for each that is no plain number."""
+        """Return the columns that are no plain numbers, a line for each, and noise."""
         spec, data = self.flow.preprocessing, self.every
         kinds = () if spec is None else spec.columns
         lines = [
@@ -82,7 +85,7 @@ class Given:
         lines += [f"condition column {name!r}: {unit}" for name, unit in units.items()]
         if data.imputed:
             lines.append(data.gaps())
-        return tuple(lines)
+        return (*lines, *self.noise.described())
 
     def at_hand(self) -> tuple[Any, Any]:
         """Return all events and their conditions, `None` if they are in a dataset."""

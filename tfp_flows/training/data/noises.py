@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfp_flows import _checks, flows
 from tfp_flows.training.data import arrays
 
-__all__ = ["RULE", "Noise", "described", "noise_of", "require", "rule_of_thumb"]
+__all__ = ["NONE", "RULE", "Noise", "noise_of", "require", "rule_of_thumb"]
 
 RULE = "rule-of-thumb"
 # The factor of the rule of thumb for the width of a normal kernel.
@@ -26,10 +26,13 @@ class Noise:
     Args:
         x: Of events, `[*event_shape]`.
         condition: Of conditions, `[*condition_shape]`; `None` for no noise on them.
+        share: What the rule came to, in units of the deviation of each column; `None`
+            where a number was given.
     """
 
     x: np.ndarray
     condition: np.ndarray | None = None
+    share: float | None = None
 
     @property
     def is_none(self) -> bool:
@@ -54,6 +57,26 @@ class Noise:
                 scale = scale.astype(values.dtype.name)
                 found[name] = values + scale * draw(place, values)
         return found
+
+    def described(self) -> tuple[str, ...]:
+        """Return what the rule came to, in words; nothing where a number was given."""
+        if self.share is None:
+            return ()
+        named = (("the events", self.x), ("the conditions", self.condition))
+        parts = [
+            f"{np.count_nonzero(scale)} of {scale.size} columns of {name}"
+            for name, scale in named
+            if scale is not None
+        ]
+        line = (
+            f"noise of {self.share:.3g} deviations of each column, in training only, "
+            f"on {' and '.join(parts)}"
+        )
+        return (line,)
+
+
+# No noise at all.
+NONE = Noise(np.zeros(()))
 
 
 def require(noise: Any) -> None:
@@ -108,36 +131,11 @@ def noise_of(flow: flows.Flow, data: arrays.Data, noise: float | str) -> Noise:
     size = own.size + (0 if given is None else given[0].size)
     share = rule_of_thumb(len(rows), size)
     if given is None:
-        return Noise(share * amount * own)
+        return Noise(share * amount * own, share=share)
     kinds = flow.condition_kinds
     plain: Any = True if kinds is None else [kind.is_plain for kind in kinds]
     apart = share * given.std(axis=0) * np.where(plain, _varies(given), 0.0)
-    return Noise(share * amount * own, apart)
-
-
-def described(flow: flows.Flow, data: arrays.Data, noise: float | str) -> Iterator[str]:
-    """Yield what the rule came to, in words.
-
-    Args:
-        flow: The flow.
-        data: Rows to train on.
-        noise: See `noise_of`.
-    """
-    if not isinstance(noise, str):
-        return
-    found = noise_of(flow, data, noise)
-    named = (("the events", found.x), ("the conditions", found.condition))
-    parts = [
-        f"{np.count_nonzero(scale)} of {scale.size} columns of {name}"
-        for name, scale in named
-        if scale is not None
-    ]
-    size = sum(scale.size for _, scale in named if scale is not None)
-    share = rule_of_thumb(len(data.counted()), size)
-    yield (
-        f"noise of {share:.3g} deviations of each column, in training only, on "
-        f"{' and '.join(parts)}"
-    )
+    return Noise(share * amount * own, apart, share)
 
 
 def _varies(values: np.ndarray) -> np.ndarray:

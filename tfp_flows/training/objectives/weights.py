@@ -15,7 +15,6 @@ from tfp_flows import _checks, _context, _serialize
 from tfp_flows.flows._model.batch import Batch
 from tfp_flows.flows._model.members import own_variables
 from tfp_flows.flows._model.objective import MaximumLikelihood
-from tfp_flows.flows._model.options import require_positive
 from tfp_flows.flows._model.swapped import Swapped, current, network_weights
 from tfp_flows.flows.ensemble import Ensemble, reason_against
 
@@ -53,7 +52,7 @@ class _WithPrior(MaximumLikelihood):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.prior_scale = require_positive(prior_scale, "prior_scale")
+        self.prior_scale = _checks.positive(prior_scale, "prior_scale")
         if rows is not None:
             _checks.count(rows, 1, "rows")
         self.rows = rows
@@ -215,7 +214,7 @@ class MeanField(_WithPrior):
         super().__init__(prior_scale, rows=rows, name=name)
         _checks.count(num_draws, 1, "num_draws")
         self.num_draws = int(num_draws)
-        self.initial_scale = require_positive(initial_scale, "initial_scale")
+        self.initial_scale = _checks.positive(initial_scale, "initial_scale")
         self._log_scales: list[tf.Variable] = []
 
     def get_config(self) -> dict[str, Any]:
