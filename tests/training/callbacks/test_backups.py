@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tfp_flows as tfpf
+from tfp_flows.training.callbacks import backups
 
 OPTIONS = {"steps": 60, "epochs": 6, "seed": 0, "verbose": 0, "batch_size": 64}
 FLOW = {"num_layers": 1, "hidden_units": (8,)}
@@ -71,6 +72,7 @@ def test_a_killed_fit_goes_on_to_the_same_weights(tmp_path):
     code = f"""
 import os, signal, keras
 import tfp_flows as tfpf
+from tfp_flows.training.callbacks import backups
 def kill(epoch, logs):
     if epoch == 3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -114,3 +116,28 @@ def test_what_has_no_backup_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="must be a folder"):
         tfpf.fit("linear", data(), backup=tmp_path / "file", **OPTIONS)
+
+
+@pytest.mark.parametrize("damage", ["renamed", "shape", "bytes"])
+def test_a_state_of_other_arrays_is_refused_in_a_sentence(damage, tmp_path):
+    flow = tfpf.flows.build("linear", 2, seed=0)
+    flow.compile("adam")
+
+    def begun():
+        state = backups.Backup(tmp_path, {"fit": 1}, [])
+        state.set_model(flow)
+        state.on_train_begin()
+        return state
+
+    written = begun()
+    written.on_epoch_end(0, {"loss": 1.5})
+    written.on_epoch_begin(1)
+    with np.load(written.path) as found:
+        arrays = {name: found[name] for name in found.files}
+    if damage == "renamed":
+        arrays["glow/0"] = arrays.pop("flow/0")
+    else:
+        arrays["flow/0"] = np.zeros(7) if damage == "shape" else np.array(b"")
+    np.savez(written.path, **arrays)
+    with pytest.raises(ValueError, match=r"training\.npz"):
+        begun()

@@ -70,6 +70,10 @@ class Backup(keras.callbacks.Callback):
             except zipfile.BadZipFile as error:
                 raise limits.unreadable(self.path, error, "state of a fit") from error
             self._facts = json.loads(str(self._arrays.pop("facts")))
+            # A member under a damaged name comes as bytes, or as none of ours.
+            if self._facts.get("names", sorted(self._arrays)) != sorted(self._arrays):
+                msg = "its arrays are not those that were written"
+                raise ValueError(msg)
         there = self._facts["key"]
         for name, value in self._key.items():
             if there.get(name) != value:
@@ -91,8 +95,9 @@ class Backup(keras.callbacks.Callback):
         self._losses = {k: list(v) for k, v in self.history.items()}
         if not self.epoch:
             return
-        self._assign("flow", self._flow_variables())
-        self._assign("optimizer", self._optimizer_variables())
+        with limits.reading(self.path, "state of a fit"):
+            self._assign("flow", self._flow_variables())
+            self._assign("optimizer", self._optimizer_variables())
         for other in self._others:
             if isinstance(other, AverageWeights):
                 other.set_state(self._list("average"), self._facts["averaged"])
@@ -125,7 +130,7 @@ class Backup(keras.callbacks.Callback):
             "history": self._losses,
             "key": self._key,
         }
-        arrays = _named("flow", self._flow_variables())
+        arrays: dict[str, Any] = _named("flow", self._flow_variables())
         arrays |= _named("optimizer", self._optimizer_variables())
         for other in self._others:
             if isinstance(other, AverageWeights):
@@ -136,9 +141,10 @@ class Backup(keras.callbacks.Callback):
                     facts[name] = _serialize.plain(getattr(other, name))
                 arrays |= _named("best", other.best_weights or [])
                 arrays |= _named("best_brought", other.best_brought)
+        facts["names"] = sorted(arrays)
         with _files.replacing(self.path) as temporary, temporary.open("wb") as stream:
             arrays["facts"] = np.array(json.dumps(facts))
-            np.savez(stream, allow_pickle=False, **arrays)
+            np.savez(stream, **arrays)
 
     def _flow_variables(self) -> list[Any]:
         return [*self.model.variables, *brought_variables(self.model)]
@@ -159,7 +165,7 @@ class Backup(keras.callbacks.Callback):
             variable.assign(value)
 
 
-def _named(name: str, values: list[Any]) -> dict[str, np.ndarray]:
+def _named(name: str, values: list[Any]) -> dict[str, Any]:
     """Return arrays of variables by name."""
     return {
         f"{name}/{i}": np.asarray(value.numpy() if hasattr(value, "numpy") else value)
