@@ -126,7 +126,7 @@ def event_weights(values: np.ndarray, argument: str) -> np.ndarray:
         )
         raise ValueError(msg)
     if len(values) and not values.any():
-        msg = f"`{argument}` must have a number above 0, got none."
+        msg = f"`{argument}` must have a number above 0, got zeros only."
         raise ValueError(msg)
     return values
 

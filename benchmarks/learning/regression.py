@@ -1,6 +1,7 @@
 """Likelihood, CRPS and coverage of predicted distributions on UCI tables.
 
     python benchmarks/learning/regression.py [FOLDER] [--sets yacht] [--splits 20]
+    python benchmarks/learning/regression.py --flows nsf-ar,maf-mol,maf-mol:5,both
 
 One default for all tables. A fifth of the training rows, at least 50, calibrate the fit
 to the others. Beside it stand, fitted to all training rows, a network with dropout
@@ -10,6 +11,13 @@ of the integer, of every model that has densities.
 
 Last are shares of test targets in 90 % intervals: those of the fit, those of its
 calibrated density, and conformal ones; pooled, with two standard errors.
+
+With `--flows` only flows stand beside each other, fitted to all training rows but a
+tenth, the same for all, which stop them: `NAME` or, for an ensemble, `NAME:MEMBERS`;
+`both` is the mixture of the first two, whose weights make that tenth most likely;
+`gaussian`, `mdn` and `kmn` are networks of before flows, `mdn:5` an ensemble. A
+line for each set: nats of test rows, the lead over the first flow, and CPU seconds of a
+fit, each with its standard error over splits.
 """
 
 from __future__ import annotations
@@ -30,8 +38,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import _networks
 import _report
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 
+from tfp_flows import estimators
+from tfp_flows.distributions.members import likely_weights
 from tfp_flows.estimators import ConditionalFlowDensity
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "uci_regression"
@@ -43,26 +52,14 @@ HEADS = (
     *("held", "calibrated", "conformal"),
 )
 RIVALS = (_networks.dropout, _networks.ensemble)
-# Draws of networks that CRPS are of, as many as there are quantiles of the forest.
+# Densities of before flows, as `--flows` calls them.
+NETWORKS = {
+    "gaussian": estimators.ConditionalGaussian,
+    "mdn": estimators.MixtureDensityNetwork,
+    "kmn": estimators.KernelMixtureNetwork,
+}
+# Draws of networks that CRPS are of.
 DRAWS = 200
-
-
-def forest_quantiles(
-    x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int
-) -> np.ndarray:
-    """Return 99 quantiles of each test row, `[n, 99]`."""
-    forest = RandomForestRegressor(200, min_samples_leaf=3, random_state=seed)
-    forest.fit(x, y)
-    own, new = forest.apply(x), forest.apply(test)
-    levels = np.arange(1, 100) / 100
-    order = np.argsort(y)
-    found = np.empty([len(test), len(levels)])
-    for i, leaves in enumerate(new):
-        same = own == leaves
-        weights = (same / same.sum(axis=0)).mean(axis=1)[order]
-        places = np.searchsorted(np.cumsum(weights), levels)
-        found[i] = y[order][np.minimum(places, len(y) - 1)]
-    return found
 
 
 def crps(quantiles: np.ndarray, y: np.ndarray) -> float:
@@ -94,7 +91,7 @@ def split(
             (y[test] >= conformal[:, 0]) & (y[test] <= conformal[:, 1]),
         ]
     )
-    forest = forest_quantiles(x[train], y[train], x[test], seed)
+    forest = estimators.QuantileForest(random_state=seed).fit(x[train], y[train])
     nets = [rival(x[train], y[train], x[test], seed) for rival in RIVALS]
     step = 1.0 if np.all(y == np.round(y)) else 0.0
     figures = [
@@ -103,9 +100,77 @@ def split(
         *(float(net.log_prob(y[test], step).mean()) for net in nets),
         float(model.crps(x[test], y[test]).mean()),
         *(crps(net.draws(DRAWS, seed), y[test]) for net in nets),
-        crps(forest, y[test]),
+        float(forest.crps(x[test], y[test]).mean()),
     ]
     return figures, held
+
+
+def flows_of_split(
+    x: np.ndarray,
+    y: np.ndarray,
+    is_test: np.ndarray,
+    seed: int,
+    flows: Sequence[str],
+    options: Any,
+) -> np.ndarray:
+    """Return nats of test rows and CPU seconds of each flow, `[2, F]`."""
+    test, train = np.flatnonzero(is_test), np.flatnonzero(~is_test)
+    train = np.random.default_rng(seed).permutation(train)
+    count = max(10, len(train) // 10)
+    own, held_out = train[count:], train[:count]
+    scores, seconds = [], []
+    validated: list[np.ndarray] = []
+    tested: list[np.ndarray] = []
+    for flow in flows:
+        start = time.process_time()
+        if flow == "both":
+            weights = np.log(likely_weights(np.stack(validated[:2])))[:, None]
+            scores.append(np.logaddexp.reduce(np.stack(tested[:2]) + weights).mean())
+            seconds.append(sum(seconds[:2]))
+            continue
+        name, _, members = flow.partition(":")
+        kind = NETWORKS.get(name, ConditionalFlowDensity)
+        given = {"random_state": seed, **options}
+        if name not in NETWORKS:
+            given["flow"] = name
+        if members:
+            given["options"] = {"members": int(members)}
+        given["validation"] = (y[held_out], x[held_out])
+        model = kind(**given).fit(x[own], y[own])
+        seconds.append(time.process_time() - start)
+        validated.append(model.log_prob(x[held_out], y[held_out]))
+        tested.append(model.log_prob(x[test], y[test]))
+        scores.append(tested[-1].mean())
+    return np.array([scores, seconds])
+
+
+def compare_flows(given: argparse.Namespace) -> None:
+    """Print a line for each set and flow."""
+    flows = given.flows.split(",")
+    options = {k: v for k, v in QUICK.items() if k != "flow"} if given.smoke else {}
+    print("set", "splits", "flow", "log_prob", "lead", "seconds", sep="\t", flush=True)
+    for name, x, y, masks in tables(given):
+        found = np.array(
+            [
+                flows_of_split(x, y, mask, seed, flows, options)
+                for seed, mask in enumerate(masks)
+            ]
+        )
+        scores, seconds = found[:, 0], found[:, 1]
+        for i, flow in enumerate(flows):
+            texts = [
+                mean_and_error(one)
+                for one in (scores[:, i], scores[:, i] - scores[:, 0], seconds[:, i])
+            ]
+            print(name, len(masks), flow, *texts, sep="\t", flush=True)
+
+
+def mean_and_error(values: np.ndarray) -> str:
+    """Return a mean with its standard error, where there is one."""
+    if len(values) < 2:
+        return f"{values.mean():.3f}"
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return f"{values.mean():.3f}±{error:.3f}"
 
 
 def tables(
@@ -132,8 +197,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     parser.add_argument("--sets", default="yacht,energy,concrete,wine_red")
     parser.add_argument("--splits", type=int, default=20)
+    parser.add_argument("--flows", help="compare flows only, such as nsf-ar,maf-mol")
     given = parser.parse_args(arguments)
     _report.header("Regression: nats, CRPS, coverage of 90 % intervals", "scikit-learn")
+    if given.flows:
+        compare_flows(given)
+        return
     print("set", "splits", *HEADS, "seconds", sep="\t", flush=True)
     options, pooled = (QUICK if given.smoke else {}), []
     for name, x, y, masks in tables(given):
@@ -142,10 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         figures = np.array([one for one, _ in found])
         held = np.concatenate([one for _, one in found], axis=1)
         pooled.append(held)
-        texts = [f"{mean:.3f}" for mean in figures.mean(axis=0)]
-        if len(figures) > 1:
-            errors = figures.std(axis=0, ddof=1) / np.sqrt(len(figures))
-            texts = [f"{t}±{e:.3f}" for t, e in zip(texts, errors, strict=True)]
+        texts = [mean_and_error(column) for column in figures.T]
         shares = [f"{share:.3f}" for share in held.mean(axis=1)]
         seconds = f"{(time.process_time() - start) / len(masks):.0f}"
         print(name, len(masks), *texts, *shares, seconds, sep="\t", flush=True)

@@ -27,6 +27,7 @@ TRANSFORMERS = (
     maps.DeepSigmoidal(2),
     maps.LogisticMixture(2),
     maps.MonotoneNetwork(2, 12),
+    maps.NormalMixture(2),
     maps.RationalQuadratic(3),
     maps.SumOfSquares(2),
 )

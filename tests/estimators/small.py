@@ -11,6 +11,8 @@ QUICK = {
     "random_state": 0,
 }
 
+RIVAL = {name: value for name, value in QUICK.items() if name != "flow"}
+
 
 def density(**given):
     return estimators.FlowDensity(**{**QUICK, **given})
@@ -37,4 +39,17 @@ def classifier(**given):
     return estimators.FlowClassifier(**{**quick, "epochs": 25, **given})
 
 
+def gaussian(**given):
+    return estimators.ConditionalGaussian(**{**RIVAL, **given})
+
+
+def mixture_network(**given):
+    return estimators.MixtureDensityNetwork(**{**RIVAL, **given})
+
+
+def kernel_network(**given):
+    return estimators.KernelMixtureNetwork(**{**RIVAL, **given})
+
+
+RIVALS = (gaussian, mixture_network, kernel_network)
 ALL = (density, conditional, gaussianizer, blurred, classifier)

@@ -15,8 +15,14 @@ from tfp_flows.estimators.classifier import FlowClassifier
 from tfp_flows.estimators.comparison import compare
 from tfp_flows.estimators.conditional import ConditionalFlowDensity
 from tfp_flows.estimators.density import FlowDensity
+from tfp_flows.estimators.forest import QuantileForest
 from tfp_flows.estimators.gaussianizer import Gaussianizer
 from tfp_flows.estimators.results import Comparison, Score
+from tfp_flows.estimators.rivals import (
+    ConditionalGaussian,
+    KernelMixtureNetwork,
+    MixtureDensityNetwork,
+)
 from tfp_flows.estimators.selection import (
     MutualInfo,
     mutual_info,
@@ -28,12 +34,16 @@ __all__ = [
     "Baseline",
     "Comparison",
     "ConditionalFlowDensity",
+    "ConditionalGaussian",
     "FlowAnomalyDetector",
     "FlowClassifier",
     "FlowDensity",
     "Gaussianizer",
     "JointLogProb",
+    "KernelMixtureNetwork",
+    "MixtureDensityNetwork",
     "MutualInfo",
+    "QuantileForest",
     "RiskCoverage",
     "Score",
     "compare",

@@ -21,8 +21,6 @@ from tfp_flows.estimators import base, checks, predictions
 
 __all__ = ["ConditionalFlowDensity"]
 
-# A mean is that of so many quantiles in equal steps.
-NUM_LEVELS = 512
 # Where quantiles have no closed form they are those of so many draws.
 NUM_DRAWS = 2_048
 # Numbers of one call: bounds the memory.
@@ -142,49 +140,6 @@ class ConditionalFlowDensity(
         """
         return self.flow_.distribution(self._condition(X))
 
-    def predict(self, X: Any, quantiles: Any = None) -> np.ndarray:
-        """Return the means of targets, or quantiles.
-
-        Args:
-            X: Features, `[n, d]`.
-            quantiles: Probabilities, a number or a list of `k`; `None` for the mean.
-
-        Returns:
-            `[n]`, or `[n, k]` for a list; `[n, e]` and `[n, e, k]` for targets that
-            were `[n, e]`.
-        """
-        condition = self._condition(X)
-        if quantiles is None:
-            middles = (np.arange(NUM_LEVELS) + 0.5) / NUM_LEVELS
-            return self._quantiles(condition, middles, lambda found: found.mean(-1))
-        levels = np.asarray(quantiles, np.float64)
-        if levels.ndim > 1 or not np.all((levels >= 0.0) & (levels <= 1.0)):
-            msg = (
-                f"`quantiles` must be a number or a list between 0 and 1, got "
-                f"{quantiles!r}. Pass probabilities such as [0.05, 0.95]."
-            )
-            raise ValueError(msg)
-        if levels.ndim:
-            return self._quantiles(condition, levels, lambda found: found)
-        return self._quantiles(condition, levels[None], lambda found: found[..., 0])
-
-    def predict_interval(self, X: Any, coverage: float = 0.9) -> np.ndarray:
-        """Return central intervals that hold a target with a probability.
-
-        Args:
-            X: Features, `[n, d]`.
-            coverage: The probability, between 0 and 1.
-
-        Returns:
-            Lower and upper ends, `[n, 2]`, or `[n, e, 2]`.
-        """
-        _checks.plain_number(coverage, "coverage")
-        if not 0.0 < coverage < 1.0:
-            msg = f"`coverage` must be between 0 and 1, got {coverage!r}. Pass 0.9."
-            raise ValueError(msg)
-        tail = 0.5 * (1.0 - coverage)
-        return self.predict(X, quantiles=[tail, 1.0 - tail])
-
     def log_prob(self, X: Any, y: Any) -> np.ndarray:
         """Return the log-density of each target given its features in nats, `[n]`."""
         condition = self._condition(X)
@@ -257,7 +212,9 @@ class ConditionalFlowDensity(
             found = np.moveaxis(self._quantiles_of_rows(rows, levels), 0, -1)
             return function(found.reshape(len(rows), *shape, len(levels)))
 
-        size = max(1, POINTS // (max(len(levels), NUM_LEVELS) * self.n_outputs_))
+        size = max(
+            1, POINTS // (max(len(levels), predictions.NUM_LEVELS) * self.n_outputs_)
+        )
         return base.in_blocks(of_rows, condition, size=size)
 
     def _quantiles_of_rows(self, rows: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length
 from tfp_flows import _checks, diagnostics
 from tfp_flows.estimators import base, checks
 
-__all__ = ["Predictions"]
+__all__ = ["NUM_LEVELS", "Predictions"]
 
 # Levels of a moment or a score, and of a tail.
 NUM_LEVELS, NUM_TAIL = 512, 64
@@ -21,14 +21,52 @@ NUM_LEVELS, NUM_TAIL = 512, 64
 class Predictions:
     """Moments, risks and scores of predicted distributions, from their quantiles.
 
-    A class has `_quantiles`, `predict`, and the shape of its targets.
+    A class has `_quantiles` and the shape of its targets; one with densities, a flow.
     """
 
     flow_: Any
-    predict: Callable[..., np.ndarray]
     _target_shape: tuple[int, ...]
     _condition: Callable[[Any], np.ndarray]
     _quantiles: Callable[..., np.ndarray]
+
+    def predict(self, X: Any, quantiles: Any = None) -> np.ndarray:
+        """Return the means of targets, or quantiles.
+
+        Args:
+            X: Features, `[n, d]`.
+            quantiles: Probabilities, a number or a list of `k`; `None` for the mean.
+
+        Returns:
+            `[n]`, or `[n, k]` for a list; `[n, e]` and `[n, e, k]` for targets that
+            were `[n, e]`.
+        """
+        condition = self._condition(X)
+        if quantiles is None:
+            middles = _middles(NUM_LEVELS)
+            return self._quantiles(condition, middles, lambda found: found.mean(-1))
+        levels = np.asarray(quantiles, np.float64)
+        if levels.ndim > 1 or not np.all((levels >= 0.0) & (levels <= 1.0)):
+            msg = (
+                f"`quantiles` must be a number or a list between 0 and 1, got "
+                f"{quantiles!r}. Pass probabilities such as [0.05, 0.95]."
+            )
+            raise ValueError(msg)
+        if levels.ndim:
+            return self._quantiles(condition, levels, lambda found: found)
+        return self._quantiles(condition, levels[None], lambda found: found[..., 0])
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> np.ndarray:
+        """Return central intervals that hold a target with a probability.
+
+        Args:
+            X: Features, `[n, d]`.
+            coverage: The probability, between 0 and 1.
+
+        Returns:
+            Lower and upper ends, `[n, 2]`, or `[n, e, 2]`.
+        """
+        tail = 0.5 * (1.0 - _inside(coverage, "coverage"))
+        return self.predict(X, quantiles=[tail, 1.0 - tail])
 
     def predict_std(self, X: Any) -> np.ndarray:
         """Return the standard deviation of each target, `[n]` or `[n, e]`."""
@@ -52,7 +90,8 @@ class Predictions:
         """Return where the density of a target is highest, `[n]`.
 
         The best of 512 quantiles; of several targets, that of draws, `[n, e]`, each
-        target by itself, at the middle of the shortest interval of a tenth.
+        target by itself, and where there is no density, at the middle of the shortest
+        interval of a tenth.
         """
 
         def densest(found: np.ndarray) -> np.ndarray:
@@ -63,7 +102,8 @@ class Predictions:
             high = np.take_along_axis(found, place + step, axis=-1)
             return 0.5 * (low + high)[..., 0]
 
-        if self.flow_.event_shape != ():
+        flow = getattr(self, "flow_", None)
+        if flow is None or flow.event_shape != ():
             return self._of_quantiles(X, densest)
         condition = self._condition(X)
         grid = self._quantiles(condition, _middles(NUM_LEVELS), lambda found: found)
@@ -169,8 +209,7 @@ class Predictions:
             X: Features, `[n, d]`.
             coverage: Probability of the intervals, between 0 and 1.
         """
-        tail = 0.5 * (1.0 - _inside(coverage, "coverage"))
-        ends = self.predict(X, quantiles=[tail, 1.0 - tail])
+        ends = self.predict_interval(X, coverage)
         return ends[..., 1] - ends[..., 0]
 
     def calibrate(self, X: Any, y: Any) -> diagnostics.Calibrated:

@@ -41,6 +41,9 @@ CASES.add("elementwise_bernstein", (), edges=(-5.0, 5.0))(
 CASES.add("elementwise_mixture", ())(_elementwise(maps.LogisticMixture(3)))
 
 
+CASES.add("elementwise_normals", ())(_elementwise(maps.NormalMixture(3)))
+
+
 CASES.add("elementwise_squares", (), edges=(-5.0, 5.0))(
     _elementwise(maps.SumOfSquares(2))
 )

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from tfp_flows import bijectors, networks
 from tfp_flows.bijectors import transformers
@@ -18,6 +19,7 @@ TRANSFORMERS = {
     "spline-linear": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="linear"),
     "spline-circular": bijectors.RationalQuadratic(4, -3.0, 3.0, tails="circular"),
     "mixture": bijectors.LogisticMixture(4),
+    "normal-mixture": bijectors.NormalMixture(4),
     "bernstein": bijectors.Bernstein(6, -3.0, 3.0),
     "circular": bijectors.CircularSpline(4, -3.0, 3.0),
     "sum-of-squares": bijectors.SumOfSquares(2, range_min=-3.0, range_max=3.0),
@@ -152,8 +154,39 @@ def test_mixture_is_the_log_odds_of_its_cdf():
     np.testing.assert_allclose(value, np.log(cdf) - np.log1p(-cdf), atol=1e-8)
 
 
-def test_implicit_gradient_of_the_mixture_equals_finite_differences():
-    transformer = bijectors.LogisticMixture(3)
+def test_normal_mixture_behind_a_normal_base_has_the_density_of_the_mixture():
+    transformer = bijectors.NormalMixture(3)
+    params = random_params(transformer, 1)
+    z, log_det = transformer.inverse(tf.constant(X), params)
+    logits, locations, raw = np.split(params.numpy(), 3)
+    weights = np.exp(logits) / np.exp(logits).sum()
+    scales = np.exp(raw / (1.0 + np.abs(raw) / 5.0))
+    parts = stats.norm(locations, scales)
+    np.testing.assert_allclose(
+        stats.norm.cdf(z), (weights * parts.cdf(X)).sum(axis=0), atol=1e-12
+    )
+    log_density = np.log((weights * parts.pdf(X)).sum(axis=0))
+    np.testing.assert_allclose(stats.norm.logpdf(z) + log_det, log_density, atol=1e-9)
+
+
+def test_kernels_stay_where_they_are():
+    kernels = transformers.mixtures.KernelMixture((-1.0, 2.0), (0.5, 1.0))
+    assert transformers.transformer(repr(kernels)) == kernels
+    params = random_params(kernels, len(X))
+    z, log_det = kernels.inverse(tf.constant(X), params)
+    weights = np.exp(params) / np.exp(params).sum(axis=0)
+    places, widths = np.array([[-1.0, -1.0, 2.0, 2.0], [0.5, 1.0, 0.5, 1.0]])[..., None]
+    log_density = np.log((weights * stats.norm.pdf(X, places, widths)).sum(axis=0))
+    np.testing.assert_allclose(stats.norm.logpdf(z) + log_det, log_density, atol=1e-9)
+    np.testing.assert_allclose(kernels.forward(z, params)[0], X, atol=1e-9)
+    for wrong in ({"centers": ()}, {"scales": (0.0,)}):
+        with pytest.raises(ValueError, match="must be a tuple of numbers"):
+            transformers.mixtures.KernelMixture(**wrong)
+
+
+@pytest.mark.parametrize("kind", ["LogisticMixture", "NormalMixture"])
+def test_implicit_gradient_of_the_mixture_equals_finite_differences(kind):
+    transformer = getattr(bijectors, kind)(3)
     y = tf.constant([-4.0, -0.3, 0.0, 1.7], tf.float64)
     params = random_params(transformer, 4, seed=2)
     weights = tf.constant([1.0, -2.0, 0.5, 3.0], tf.float64)

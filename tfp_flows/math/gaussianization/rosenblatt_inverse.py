@@ -22,7 +22,7 @@ from tfp_flows import _tapes
 from tfp_flows.math import normal, roots
 from tfp_flows.math.gaussianization import rosenblatt
 
-__all__ = ["sample_map"]
+__all__ = ["level", "quantile", "sample_map"]
 
 
 def sample_map(
@@ -97,7 +97,7 @@ def _found(
         weights = known - tf.reduce_logsumexp(known, axis=0, keepdims=True)
 
         given = (weights, slope, shift, log_slope)
-        found = _quantile(tf.gather(z, place, axis=1), *given)
+        found = quantile(tf.gather(z, place, axis=1), *given)
         at = slope * rosenblatt.clipped(found) + shift
         known += normal.log_prob(at) + log_slope
         column = tf.one_hot(place, size, dtype=z.dtype)
@@ -112,42 +112,60 @@ def _found(
     return tf.reshape(x, tf.shape(z))
 
 
-def _level(
+def level(
     x: tf.Tensor,
     log_weights: tf.Tensor,
     slope: tf.Tensor,
     shift: tf.Tensor,
     log_slope: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the level of one coordinate, straight on beyond the box."""
+    """Return the level of one coordinate, straight on beyond the box.
+
+    Args:
+        x: Positions, `[...]`.
+        log_weights: Log-weights of the components, normalised, `[K, ...]`.
+        slope: Slopes of the lines that standardise positions, `[K, ...]`.
+        shift: Their values at 0, `[K, ...]`.
+        log_slope: Logs of the slopes, `[K, ...]`.
+
+    Returns:
+        Levels and log-derivatives, `[...]`.
+    """
     inside = rosenblatt.clipped(x)
     z, log_det = rosenblatt.mixed(log_weights, slope * inside + shift, log_slope)
     outside = tf.abs(x) > rosenblatt.BOX
     return z + (x - inside), tf.where(outside, tf.zeros_like(log_det), log_det)
 
 
-def _quantile(
+def quantile(
     z: tf.Tensor,
     log_weights: tf.Tensor,
     slope: tf.Tensor,
     shift: tf.Tensor,
     log_slope: tf.Tensor,
 ) -> tf.Tensor:
-    """Return where the level of one coordinate is `z`.
+    """Return where the level of one coordinate is `z`, see `level`.
 
     The quantile of a mixture lies between those of its components, and beyond the box
     where the straight line says.
+
+    Args:
+        z: Levels, `[...]`.
+        log_weights: See `level`.
+        slope: See `level`.
+        shift: See `level`.
+        log_slope: See `level`.
     """
     given = (log_weights, slope, shift, log_slope)
     box = tf.ones_like(z) * rosenblatt.BOX
-    lowest, highest = (_level(end, *given)[0] for end in (-box, box))
+    lowest, highest = (level(end, *given)[0] for end in (-box, box))
     quantiles = (tf.clip_by_value(z, lowest, highest) - shift) / slope
     before, after = z - lowest - box, z - highest + box
     low = tf.maximum(tf.reduce_min(quantiles, axis=0), -box)
     high = tf.minimum(tf.reduce_max(quantiles, axis=0), box)
     low = tf.where(z > highest, after, tf.minimum(low, before))
     high = tf.where(z < lowest, before, tf.maximum(high, after))
-    found = roots.solve(_level, z, low, high, given, bracketed=True)
+    found = roots.solve(level, z, low, high, given, bracketed=True)
     return found.root
 
 
