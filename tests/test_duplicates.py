@@ -7,7 +7,7 @@ import collections
 import itertools
 from pathlib import Path
 
-MOST_PAIRS = 44
+MOST_PAIRS = 38
 
 
 class _Renamed(ast.NodeTransformer):

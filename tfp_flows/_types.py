@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    from typing_extensions import dataclass_transform
+else:
 
-__all__ = ["Condition", "DType", "Given", "Pair", "Seed", "Shape", "TensorLike"]
+    def dataclass_transform(**_: Any) -> Callable[[type], type]:
+        """Do nothing: type checkers and editors read it."""
+        return lambda cls: cls
+
+
+__all__ = [
+    "Condition",
+    "DType",
+    "Given",
+    "Pair",
+    "Seed",
+    "Shape",
+    "TensorLike",
+    "dataclass_transform",
+]
 
 # TensorFlow ships no stubs, so these name intent rather than check it.
 TensorLike: TypeAlias = Any

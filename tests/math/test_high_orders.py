@@ -14,6 +14,7 @@ from tfp_flows.math import (
     bends,
     implicit,
     indexing,
+    lines,
     mixtures,
     monotone_network,
     normal,
@@ -26,6 +27,7 @@ from tfp_flows.testing import high_orders
 
 ORDERS = (1, 2, 3, 4, 5)
 RNG = np.random.default_rng(0)
+NETWORK = monotone_network.integral(8, -3.0, 3.0)
 
 
 def numbers(*shape, scale=1.0):
@@ -65,13 +67,13 @@ def of_bends(t):
 
 def of_network(t):
     params = curve(t, 8, seed=5)
-    value, log_slope = monotone_network.forward(curve(t, seed=6), params, 8, -3.0, 3.0)
+    value, log_slope = lines.forward(NETWORK, curve(t, seed=6), [params], -3.0, 3.0)
     return value + log_slope
 
 
 def of_network_inverse(t):
     params = curve(t, 5, seed=5)
-    value, _ = monotone_network.inverse(curve(t, seed=6), params, 8, -3.0, 3.0)
+    value, _ = lines.inverse(NETWORK, curve(t, seed=6), [params], -3.0, 3.0)
     return value
 
 
@@ -261,7 +263,7 @@ def test_orders_that_cannot_be_had_raise(accumulators, monkeypatch):
     x, params = tf.constant([0.4], tf.float64), numbers_of(1, 5, 1)
 
     def function(t):
-        return monotone_network.forward(t, params, 8, -3.0, 3.0)[0]
+        return lines.forward(NETWORK, t, [params], -3.0, 3.0)[0]
 
     def asked(orders):
         with tf.GradientTape(persistent=True) as tape:

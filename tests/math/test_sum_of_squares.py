@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.math.far import assert_inverse_holds_far_out
 from tests.math.slopes import assert_log_slope
-from tfp_flows.math import sum_of_squares
+from tfp_flows.math import lines, sum_of_squares
 
 LOW, HIGH = -2.0, 3.0
 X = np.linspace(LOW, HIGH, 31)
@@ -20,10 +20,15 @@ def numbers(degree, squares=2, scale=1.0, points=1):
     return tf.constant(rng.normal(0.0, scale, [size, points]))
 
 
+def forward(x, params, degree):
+    function = sum_of_squares.polynomial(degree, LOW, HIGH)
+    return lines.forward(function, x, [params], LOW, HIGH)
+
+
 @pytest.mark.parametrize("degree", [0, 1, 4, 20])
 def test_values_are_those_of_numpys_polynomials(degree):
     params = numbers(degree)
-    y, log_slope = sum_of_squares.forward(tf.constant(X), params, degree, LOW, HIGH)
+    y, log_slope = forward(tf.constant(X), params, degree)
     raw = params.numpy()[1:, 0]
     coefficients = raw / (1.0 + np.abs(raw) / sum_of_squares.COEFFICIENT_BOUND)
     first, second = np.split(coefficients, 2)
@@ -40,15 +45,15 @@ def test_values_are_those_of_numpys_polynomials(degree):
 
 def test_log_slopes_are_those_of_autodiff():
     params = numbers(3, points=len(X))
-    assert_log_slope(lambda x: sum_of_squares.forward(x, params, 3, LOW, HIGH), 3.0 * X)
+    assert_log_slope(lambda x: forward(x, params, 3), 3.0 * X)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_inverse_holds_far_out(dtype):
     params = numbers(4, points=400)
-    options = 4, LOW, HIGH
+    function = sum_of_squares.polynomial(4, LOW, HIGH)
     assert_inverse_holds_far_out(
-        lambda x, p: sum_of_squares.forward(x, p, *options),
-        lambda y, p: sum_of_squares.inverse(y, p, *options),
+        lambda x, p: forward(x, p, 4),
+        lambda y, p: lines.inverse(function, y, [p], LOW, HIGH),
         tf.cast(params, dtype),
     )

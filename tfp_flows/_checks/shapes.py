@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any
 
 from tfp_flows._checks.words import is_whole
 from tfp_flows._types import Shape
@@ -14,28 +14,15 @@ __all__ = [
     "event_shape",
     "event_size",
     "hidden_units",
+    "optional_shape",
     "require_trailing",
     "sample_shape",
     "static_shape",
 ]
 
 
-@overload
-def static_shape(shape: Shape, argument: str) -> tuple[int, ...]: ...
-
-
-@overload
-def static_shape(shape: None, argument: str) -> None: ...
-
-
-@overload
-def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None: ...
-
-
-def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
-    """Return `shape` as a tuple of positive ints, `None` unchanged."""
-    if shape is None:
-        return None
+def static_shape(shape: Shape, argument: str) -> tuple[int, ...]:
+    """Return `shape` as a tuple of positive ints."""
     sizes = shape if isinstance(shape, Sequence) else (shape,)
     if hasattr(shape, "as_list"):
         sizes = shape.as_list()
@@ -51,6 +38,11 @@ def static_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
     return tuple(out)
 
 
+def optional_shape(shape: Shape | None, argument: str) -> tuple[int, ...] | None:
+    """Return `shape` as a tuple of positive ints, `None` unchanged."""
+    return None if shape is None else static_shape(shape, argument)
+
+
 def event_shape(shape: Shape) -> tuple[int, ...]:
     """Return the shape of one event as a tuple of positive ints."""
     if shape is None:
@@ -61,7 +53,7 @@ def event_shape(shape: Shape) -> tuple[int, ...]:
 
 def event_size(shape: Shape, argument: str = "event_shape") -> int:
     """Return the number of scalars in a static shape."""
-    return math.prod(static_shape(shape, argument) or ())
+    return math.prod(static_shape(shape, argument))
 
 
 def hidden_units(widths: Any, remedy: str = "", *, least: int = 1) -> tuple[int, ...]:
@@ -75,7 +67,7 @@ def hidden_units(widths: Any, remedy: str = "", *, least: int = 1) -> tuple[int,
     Raises:
         ValueError: If they are no positive ints, or too few.
     """
-    found = static_shape(widths, "hidden_units")
+    found = optional_shape(widths, "hidden_units")
     if found is None or len(found) < least:
         what = "at least one hidden layer" if least else "hidden layers"
         msg = (

@@ -100,7 +100,9 @@ class Flow(
             )
             raise ValueError(msg)
         self._event_shape = _checks.event_shape(event_shape)
-        self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._condition_shape = _checks.optional_shape(
+            condition_shape, "condition_shape"
+        )
         self._options = dict(options)
         self._read_preprocessing(columns, preprocessing, self.variable_dtype)
         self.columns = columns

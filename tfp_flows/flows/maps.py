@@ -59,7 +59,7 @@ class MapsFlow(base.Flow):
         rank = max((part.forward_min_event_ndims for part in parts), default=0)
         stated = [getattr(part, "checked_shape", None) for part in parts]
         known = [tuple(s) for s in stated if s and len(s) == rank]
-        shape = _checks.static_shape(event_shape, "event_shape")
+        shape = _checks.optional_shape(event_shape, "event_shape")
         if shape is None and not known:
             msg = (
                 "`event_shape` must be given, since no map states it. Pass for "

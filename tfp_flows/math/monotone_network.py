@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfp_flows.math import lines, quadrature, roots
+from tfp_flows.math import quadrature, roots
 
-__all__ = ["forward", "inverse", "max_bend"]
+__all__ = ["integral", "max_bend"]
 
 # Logs of slopes stay within this.
 LOG_SLOPE_BOUND = 5.0
@@ -31,45 +31,19 @@ def max_bend(num_nodes: int, low: float, high: float) -> float:
     return BEND_PER_NODE * num_nodes * 2.0 / (high - low)
 
 
-def forward(
-    x: tf.Tensor, params: tf.Tensor, num_nodes: int, low: float, high: float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Evaluate the integral, or the lines that continue it.
+def integral(num_nodes: int, low: float, high: float) -> roots.Function:
+    """Return the function on the interval; `lines` continues and inverts it.
 
     Args:
-        x: Scalars, `[...]`.
-        params: The shift, `c` before it is bounded, raw `a`, and `m`,
-            `[2 + 3 * H, ...]`; zeros give the identity.
         num_nodes: Nodes of the rule.
         low: Where the network begins.
         high: Where it ends.
 
     Returns:
-        Value and log-derivative, `[...]`.
+        Function of scalars, `[...]`, and of the shift, `c` before it is bounded, raw
+        `a`, and `m`, `[2 + 3 * H, ...]`; zeros give the identity. Its values and their
+        log-derivatives are `[...]`.
     """
-    return lines.forward(_integral(num_nodes, low, high), x, [params], low, high)
-
-
-def inverse(
-    y: tf.Tensor, params: tf.Tensor, num_nodes: int, low: float, high: float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Solve `forward(x) = y`; returns `x` and the log-derivative of the inverse.
-
-    Args:
-        y: Scalars, `[...]`.
-        params: See `forward`.
-        num_nodes: See `forward`.
-        low: See `forward`.
-        high: See `forward`.
-
-    Returns:
-        Value and log-derivative of the inverse map, `[...]`.
-    """
-    y = y + tf.zeros_like(params[0])
-    return lines.inverse(_integral(num_nodes, low, high), y, [params], low, high)
-
-
-def _integral(num_nodes: int, low: float, high: float) -> roots.Function:
     centre, bend = 0.5 * (low + high), max_bend(num_nodes, low, high)
 
     def inside(x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -84,7 +58,7 @@ def _integral(num_nodes: int, low: float, high: float) -> roots.Function:
             hidden = tf.tanh(bends * (places[:, tf.newaxis] - centres))
             return weights[0] + tf.reduce_sum(weights[1:] * hidden, axis=1)
 
-        integral, log_here = quadrature.antiderivative(log_slope, x, centre, num_nodes)
-        return shift[0] + centre + integral, log_here
+        area, log_here = quadrature.antiderivative(log_slope, x, centre, num_nodes)
+        return shift[0] + centre + area, log_here
 
     return inside

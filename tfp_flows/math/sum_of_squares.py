@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfp_flows.math import lines, quadrature, roots
+from tfp_flows.math import quadrature, roots
 from tfp_flows.math.splines import rational_quadratic
 
-__all__ = ["MAX_DEGREE", "forward", "inverse"]
+__all__ = ["MAX_DEGREE", "polynomial"]
 
 # Horner's rule keeps its digits up to here.
 MAX_DEGREE = 20
@@ -30,45 +30,19 @@ MIN_SLOPE = 1e-3
 COEFFICIENT_BOUND = 4.0
 
 
-def forward(
-    x: tf.Tensor, params: tf.Tensor, degree: int, low: float, high: float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Evaluate a polynomial, or the lines that continue it.
+def polynomial(degree: int, low: float, high: float) -> roots.Function:
+    """Return the polynomial on its interval; `lines` continues and inverts it.
 
     Args:
-        x: Scalars, `[...]`.
-        params: The shift, and the raw coefficients of each polynomial that is squared,
-            `[1 + K * (degree + 1), ...]`; zeros give the identity.
         degree: Degree of the polynomials that are squared.
         low: Where the polynomial begins.
         high: Where it ends.
 
     Returns:
-        Value and log-derivative, `[...]`.
+        Function of scalars, `[...]`, and of the shift and the raw coefficients of each
+        polynomial that is squared, `[1 + K * (degree + 1), ...]`; zeros give the
+        identity. Its values and their log-derivatives are `[...]`.
     """
-    return lines.forward(_polynomial(degree, low, high), x, [params], low, high)
-
-
-def inverse(
-    y: tf.Tensor, params: tf.Tensor, degree: int, low: float, high: float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Solve `forward(x) = y`; returns `x` and the log-derivative of the inverse.
-
-    Args:
-        y: Scalars, `[...]`.
-        params: See `forward`.
-        degree: See `forward`.
-        low: See `forward`.
-        high: See `forward`.
-
-    Returns:
-        Value and log-derivative of the inverse map, `[...]`.
-    """
-    y = y + tf.zeros_like(params[0])
-    return lines.inverse(_polynomial(degree, low, high), y, [params], low, high)
-
-
-def _polynomial(degree: int, low: float, high: float) -> roots.Function:
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
 
     def slope(u: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:

@@ -67,7 +67,9 @@ class NetworkConditioner(base.Shaped, tfp.experimental.AutoCompositeTensor, tf.M
         self._network = network
         self._input_size = int(input_size)
         self._output_shape = base.read_output_shape(output_shape)
-        self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._condition_shape = _checks.optional_shape(
+            condition_shape, "condition_shape"
+        )
         self._dtype = tf.as_dtype(dtype).name
         self._takes_two = self._condition_shape is not None and _takes_two(network)
         self._weights = self._first_call() if weights is None else list(weights)
@@ -197,7 +199,7 @@ def as_conditioner(
             condition_shape=condition_shape,
             dtype=dtype,
         )
-    shape = _checks.static_shape(condition_shape, "condition_shape")
+    shape = _checks.optional_shape(condition_shape, "condition_shape")
     wanted = (input_size, base.read_output_shape(output_shape), shape)
     found = (network.input_size, network.output_shape, network.condition_shape)
     if wanted != found:

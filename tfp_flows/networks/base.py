@@ -192,7 +192,9 @@ class Conditioner(Shaped, tfp.experimental.AutoCompositeTensor, tf.Module):
         _checks.fraction(dropout, "dropout")
         self._input_size = int(input_size)
         self._output_shape = read_output_shape(output_shape)
-        self._condition_shape = _checks.static_shape(condition_shape, "condition_shape")
+        self._condition_shape = _checks.optional_shape(
+            condition_shape, "condition_shape"
+        )
         self._dropout = float(dropout)
         self._dtype = tf.as_dtype(dtype).name
         _checks.supports_floating(tf.as_dtype(dtype), f"`{type(self).__name__}`")

@@ -140,7 +140,7 @@ class BijectorCase(Case):
         shape = self.event_shape
         shape = () if shape in ((), []) else _checks.static_shape(shape, "event_shape")
         object.__setattr__(self, "event_shape", shape)
-        condition = _checks.static_shape(self.condition_shape, "condition_shape")
+        condition = _checks.optional_shape(self.condition_shape, "condition_shape")
         object.__setattr__(self, "condition_shape", condition)
 
     @property

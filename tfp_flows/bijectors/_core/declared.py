@@ -7,13 +7,14 @@ import itertools
 import operator
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_flows import _checks
+from tfp_flows._types import dataclass_transform
 from tfp_flows.bijectors._core import arguments, documented
 from tfp_flows.bijectors._core.parameters import (
     Declaration,
@@ -26,15 +27,6 @@ from tfp_flows.bijectors._core.parameters import (
     Parts,
     PartsOf,
 )
-
-if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
-else:
-
-    def dataclass_transform(**_: Any) -> Callable:
-        """Do nothing: only type checkers ask."""
-        return lambda cls: cls
-
 
 __all__ = ["Declared"]
 

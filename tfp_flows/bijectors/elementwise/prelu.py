@@ -124,7 +124,7 @@ class PReLU(base.Bijector):
             negative_slope: Slope to start from; 1 is the identity.
         """
         _require_positive(negative_slope)
-        sizes = _checks.static_shape(shape, "shape") or ()
+        sizes = _checks.static_shape(shape, "shape")
         with tf.init_scope():
             start = tf.constant(math.log(negative_slope), tf.float64)
             start = products.unbounded_log_scale(start, max_log_scale)

@@ -30,10 +30,26 @@ class Linear(base.Bijector):
     _is_constant_jacobian = True
     _is_increasing = monotone.by_slope
     _shift: ClassVar[Any] = None
+    # Of maps with a diagonal.
+    log_diagonal: Any
+    max_log_scale: float | None
+
+    @classmethod
+    def _of_variables(
+        cls, sizes: dict[str, int], dtype: Any, *, use_shift: bool = True, **given: Any
+    ) -> Any:
+        if not use_shift:
+            given["shift"] = None
+        return super()._of_variables(sizes, dtype, **given)
 
     @abc.abstractmethod
     def _factors(self) -> tuple[Factors, tf.Tensor | None]:
         """Return the factors, and the log-det `[...]`; `None` for 0."""
+
+    def _bounded_diagonal(self) -> tf.Tensor:
+        """Return the logarithms of the diagonal, where the map has one, `[..., D]`."""
+        log_diagonal = tf.convert_to_tensor(self.log_diagonal)
+        return products.bounded_log_scale(log_diagonal, self.max_log_scale)
 
     def _product(self, factors: Factors, x: tf.Tensor) -> tf.Tensor:
         """Return `A @ x`, where `A` is the only factor."""

@@ -168,9 +168,7 @@ class LU(Linear):
             else places,
             max_log_scale=max_log_scale,
         )
-        if not use_shift:
-            kwargs.update(shift=None)
-        return cls._of_variables({"D": size}, dtype, **kwargs)
+        return cls._of_variables({"D": size}, dtype, use_shift=use_shift, **kwargs)
 
     def loop_form(self) -> base.Bijector:
         """Return the map with its permutation as a tensor."""
@@ -195,9 +193,7 @@ class LU(Linear):
 
     def _factors(self) -> tuple[Factors, tf.Tensor]:
         """Return `L`, the upper factor with its diagonal, and the log-det."""
-        log_diagonal = products.bounded_log_scale(
-            tf.convert_to_tensor(self.log_diagonal), self.max_log_scale
-        )
+        log_diagonal = self._bounded_diagonal()
         diagonal = tf.exp(log_diagonal)
         if self.signs is not None:
             diagonal = diagonal * tf.convert_to_tensor(self.signs)

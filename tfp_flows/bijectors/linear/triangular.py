@@ -68,18 +68,14 @@ class TriangularAffine(Linear):
     ) -> TriangularAffine:
         """Return a map of new variables that starts as the identity."""
         kwargs.update(lower=lower, max_log_scale=max_log_scale)
-        if not use_shift:
-            kwargs.update(shift=None)
-        return cls._of_variables({"D": size}, dtype, **kwargs)
+        return cls._of_variables({"D": size}, dtype, use_shift=use_shift, **kwargs)
 
     def matrix(self) -> tf.Tensor:
         """Return the dense matrix, `[..., D, D]`."""
         return self._factors()[0][0]
 
     def _factors(self) -> tuple[Factors, tf.Tensor]:
-        log_diagonal = products.bounded_log_scale(
-            tf.convert_to_tensor(self.log_diagonal), self.max_log_scale
-        )
+        log_diagonal = self._bounded_diagonal()
         triangle = products.lower_triangle if self.lower else products.upper_triangle
         off_diagonal = tf.convert_to_tensor(self.off_diagonal)
         matrix = triangle(off_diagonal, tf.exp(log_diagonal))
@@ -146,9 +142,8 @@ class LowRankAffine(Linear):
         kwargs.update(
             left=_INITIAL_FACTOR / size**0.5 * left, max_log_scale=max_log_scale
         )
-        if not use_shift:
-            kwargs.update(shift=None)
-        return cls._of_variables({"D": size, "R": rank}, dtype, **kwargs)
+        sizes = {"D": size, "R": rank}
+        return cls._of_variables(sizes, dtype, use_shift=use_shift, **kwargs)
 
     def matrix(self) -> tf.Tensor:
         """Return `A` as a dense matrix, `[..., D, D]`."""
@@ -156,9 +151,7 @@ class LowRankAffine(Linear):
         return triangle + tf.matmul(left, right, transpose_b=True)
 
     def _factors(self) -> tuple[Factors, tf.Tensor]:
-        log_diagonal = products.bounded_log_scale(
-            tf.convert_to_tensor(self.log_diagonal), self.max_log_scale
-        )
+        log_diagonal = self._bounded_diagonal()
         strict = tf.convert_to_tensor(self.off_diagonal)
         triangle = products.lower_triangle(strict, tf.exp(log_diagonal))
         left, right = tf.convert_to_tensor(self.left), tf.convert_to_tensor(self.right)

@@ -85,7 +85,7 @@ class Standardize(base.Bijector):
             event_shape: Shape of an event, `()` for scalars.
             dtype: Dtype of the variables, which `adapt` sets and no optimizer trains.
         """
-        zeros = np.zeros(_checks.static_shape(event_shape, "event_shape") or ())
+        zeros = np.zeros(_checks.static_shape(event_shape, "event_shape"))
         kwargs.update(loc=zeros, scale=zeros + 1.0, loc_remainder=zeros)
         return cls._of_variables({}, dtype, **kwargs)
 

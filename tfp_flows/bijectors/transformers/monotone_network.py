@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows.bijectors.transformers import base
-from tfp_flows.math import monotone_network
+from tfp_flows.bijectors.transformers import searched
+from tfp_flows.math import monotone_network, roots
 
 __all__ = ["MonotoneNetwork"]
 
 
 @dataclasses.dataclass(frozen=True)
-class MonotoneNetwork(base.Transformer):
+class MonotoneNetwork(searched.WithLines):
     """Integral of a positive network on `[range_min, range_max]`, lines outside.
 
     The log of the slope is a network of one hidden layer, whose numbers are the
@@ -59,12 +58,5 @@ class MonotoneNetwork(base.Transformer):
         out[-self.num_units :] = np.linspace(*ends, self.num_units)
         return out
 
-    def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Solve for the end of the integral."""
-        limits = self.range_min, self.range_max
-        return monotone_network.inverse(x, params, self.num_nodes, *limits)
-
-    def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Integrate."""
-        limits = self.range_min, self.range_max
-        return monotone_network.forward(y, params, self.num_nodes, *limits)
+    def _function(self) -> roots.Function:
+        return monotone_network.integral(self.num_nodes, self.range_min, self.range_max)

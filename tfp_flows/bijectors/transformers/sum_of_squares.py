@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from tfp_flows import _checks
-from tfp_flows.bijectors.transformers import base
-from tfp_flows.math import sum_of_squares
+from tfp_flows.bijectors.transformers import searched
+from tfp_flows.math import roots, sum_of_squares
 
 __all__ = ["SumOfSquares"]
 
@@ -18,7 +17,7 @@ START = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
-class SumOfSquares(base.Transformer):
+class SumOfSquares(searched.WithLines):
     """Increasing polynomial on `[range_min, range_max]`, lines outside.
 
     Its slope is a sum of squared polynomials, so that it has degree `2 * degree + 1`.
@@ -56,12 +55,5 @@ class SumOfSquares(base.Transformer):
         further = np.full([(self.num_squares - 1) * (self.degree + 1)], START)
         return np.concatenate([np.zeros([self.degree + 2]), further])
 
-    def forward(self, x: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Solve for the argument of the polynomial."""
-        limits = self.range_min, self.range_max
-        return sum_of_squares.inverse(x, params, self.degree, *limits)
-
-    def inverse(self, y: tf.Tensor, params: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Evaluate the polynomial."""
-        limits = self.range_min, self.range_max
-        return sum_of_squares.forward(y, params, self.degree, *limits)
+    def _function(self) -> roots.Function:
+        return sum_of_squares.polynomial(self.degree, self.range_min, self.range_max)

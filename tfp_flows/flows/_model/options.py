@@ -14,20 +14,12 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from tfp_flows import _checks
-
-if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
-else:
-
-    def dataclass_transform(**_: Any) -> Callable[[type], type]:
-        """Return the decorator that tells editors of options: here it does nothing."""
-        return lambda cls: cls
-
+from tfp_flows._types import dataclass_transform
 
 __all__ = [
     "Declared",
