@@ -17,7 +17,6 @@ from tfp_flows._checks.scalars import (
 from tfp_flows._checks.shapes import (
     batch_index,
     event_shape,
-    event_size,
     hidden_units,
     optional_shape,
     require_trailing,
@@ -41,7 +40,6 @@ __all__ = [
     "did_you_mean",
     "divides",
     "event_shape",
-    "event_size",
     "fraction",
     "function",
     "hidden_units",

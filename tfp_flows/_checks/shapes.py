@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,6 @@ from tfp_flows._types import Shape
 __all__ = [
     "batch_index",
     "event_shape",
-    "event_size",
     "hidden_units",
     "optional_shape",
     "require_trailing",
@@ -49,11 +47,6 @@ def event_shape(shape: Shape) -> tuple[int, ...]:
         msg = "`event_shape` must be given. Pass for example 2 or (28, 28, 1)."
         raise ValueError(msg)
     return static_shape(shape, "event_shape")
-
-
-def event_size(shape: Shape, argument: str = "event_shape") -> int:
-    """Return the number of scalars in a static shape."""
-    return math.prod(static_shape(shape, argument))
 
 
 def hidden_units(widths: Any, remedy: str = "", *, least: int = 1) -> tuple[int, ...]:

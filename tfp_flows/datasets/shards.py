@@ -189,14 +189,11 @@ class Shards:
             check_columns(table, constant=False)
         return table
 
-    def blocks(
-        self, pieces: Sequence[Piece] | None = None, *, finite: bool = True
-    ) -> Iterator[Block]:
+    def blocks(self, pieces: Sequence[Piece] | None = None) -> Iterator[Block]:
         """Go through the rows.
 
         Args:
             pieces: What to read, in this order; by default everything.
-            finite: Whether to raise on NaN and infinite cells.
 
         Yields:
             Blocks of at most 65,536 rows.
@@ -205,7 +202,7 @@ class Shards:
             ValueError: If a file cannot be read, or a cell is no finite number, naming
                 the file.
         """
-        for table, piece, first in self.tables(pieces, finite=finite):
+        for table, piece, first in self.tables(pieces, finite=True):
             x = table.x.astype(np.float64, copy=False)
             for start in range(0, len(x), BLOCK):
                 rows = x[start : start + BLOCK]

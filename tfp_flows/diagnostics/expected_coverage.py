@@ -12,9 +12,6 @@ from tfp_flows.diagnostics import reading, uniformity
 
 __all__ = ["Coverage", "coverage"]
 
-# By how many standard errors the coverage of any region may be off.
-MOST_ERRORS = 3.0
-
 
 @dataclasses.dataclass(frozen=True)
 class Coverage(uniformity.Tested):

@@ -97,14 +97,13 @@ def ecdf(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def band(
-    count: int, probability: float = 0.95, points: int = POINTS
+    count: int, probability: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the band in which the whole ECDF of uniform numbers lies.
 
     Args:
         count: How many numbers there are.
         probability: That all points of the ECDF lie in the band.
-        points: Number of levels.
 
     Returns:
         Levels, lower and upper end of the share of numbers up to each, `[K]`.
@@ -115,9 +114,9 @@ def band(
         https://arxiv.org/abs/2103.10522, algorithm 1
     """
     stats = _stats()
-    levels = np.linspace(0.0, 1.0, points + 1)[1:-1]
+    levels = np.linspace(0.0, 1.0, POINTS + 1)[1:-1]
     rng = np.random.default_rng(0)
-    cells = rng.multinomial(count, np.full(points, 1.0 / points), size=SAMPLES)
+    cells = rng.multinomial(count, np.full(POINTS, 1.0 / POINTS), size=SAMPLES)
     counts = np.cumsum(cells, axis=1)[:, :-1]
     below = stats.binom.cdf(counts, count, levels)
     above = stats.binom.sf(counts - 1, count, levels)

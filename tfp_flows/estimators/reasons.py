@@ -22,16 +22,13 @@ NUM_CELLS, NUM_ROWS, NUM_GUIDES = 2_048, (64, 256), 512
 FEWEST = 20
 
 
-def log_marginals(
-    flow: Any, x: np.ndarray, known: np.ndarray, num_draws: int = NUM_DRAWS
-) -> np.ndarray:
+def log_marginals(flow: Any, x: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the log-density of the known cells of each row, `[N]`.
 
     Args:
         flow: A flow of vectors.
         x: Rows, `[N, D]`.
         known: Which cells are known, `[N, D]`; one at least in each row.
-        num_draws: Draws of the others for each row.
     """
     found = np.empty(len(x))
     patterns, which = np.unique(known, axis=0, return_inverse=True)
@@ -44,7 +41,7 @@ def log_marginals(
         if mixture is None:
             mixture = query_lines.Lines(flow).mixture(0)
         density = query_marginal.Marginal(
-            flow, np.flatnonzero(pattern).tolist(), num_draws=num_draws, mixture=mixture
+            flow, np.flatnonzero(pattern).tolist(), num_draws=NUM_DRAWS, mixture=mixture
         )
         found[rows] = base.in_blocks(density.log_prob, x[rows][:, pattern])
     return found

@@ -164,12 +164,11 @@ def build(
     return cls(event_shape, condition_shape, **given)
 
 
-def require_flow(flow: Any, argument: str = "flow") -> None:
+def require_flow(flow: Any) -> None:
     """Raise unless something is a flow.
 
     Args:
         flow: What was given.
-        argument: What it is called.
 
     Raises:
         TypeError: If it is not, with what to pass in its place.
@@ -188,5 +187,5 @@ def require_flow(flow: Any, argument: str = "flow") -> None:
         remedy = "Pass its `flow_`, which is there after its `fit`."
     elif hasattr(flow, "log_prob"):
         remedy = "Pass the flow that it is the density of."
-    msg = f"`{argument}` must be a flow, got {found}. {remedy}"
+    msg = f"`flow` must be a flow, got {found}. {remedy}"
     raise TypeError(msg)

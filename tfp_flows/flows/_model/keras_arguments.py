@@ -95,7 +95,7 @@ def require_events(x: Any, event_shape: tuple[int, ...], argument: str) -> None:
         raise ValueError(msg)
 
 
-def weights(values: Any, argument: str = "sample_weight") -> Any:
+def weights(values: Any) -> Any:
     """Return weights of events as `[N]`, tensors unchanged.
 
     Raises:
@@ -103,12 +103,12 @@ def weights(values: Any, argument: str = "sample_weight") -> Any:
     """
     if values is None or tf.is_tensor(values):
         return values
-    values = _arrays.unmasked(values, argument)
+    values = _arrays.unmasked(values, "sample_weight")
     try:
         found = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         found = np.full(1, np.nan)
-    found = _arrays.event_weights(found, argument)
+    found = _arrays.event_weights(found, "sample_weight")
     is_wide = getattr(values, "dtype", None) == np.float64
     return found if is_wide else found.astype(np.float32)
 
