@@ -128,6 +128,26 @@ def test_zero_density_at_some_draws_is_weight_zero():
     assert abs(value - truth) < 4.0 * stderr
 
 
+def test_a_proposal_that_ends_before_the_target_is_said_to():
+    box = tfd.Independent(tfd.Uniform([-1.0, -1.0], [1.0, 1.0]), 1)
+    found = importance_sample(bump, box, 2_000, seed=0)
+    assert not found.reliable
+    assert "no density at events where the target has" in found.judgement
+    inside = tfd.Independent(tfd.Uniform([-0.5, -0.5], [0.5, 0.5]), 1)
+    covered = importance_sample(inside, box, 2_000, seed=0)
+    assert covered.is_covered
+    assert covered.reliable
+    half = tfd.Independent(tfd.HalfNormal([2.0, 2.0]), 1)
+    assert not importance_sample(bump, half, 2_000, seed=0).is_covered
+    above = importance_sample(
+        tfd.Independent(tfd.Gamma([2.0], 1.0), 1),
+        tfd.Independent(tfd.Exponential([0.5]), 1),
+        2_000,
+        seed=0,
+    )
+    assert above.reliable
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [

@@ -39,10 +39,13 @@ class ImportanceSample:
         smoothed: The weights with a smoothed tail, whose sum is 1; expectations take
             these.
         log_evidence: Log of the integral of the target, with its standard error.
+        is_covered: Whether no event was found where the target has density and the
+            proposal has none. Else all figures are of the part that it meets.
     """
 
-    def __init__(self, draws: proposals.Draws) -> None:
+    def __init__(self, draws: proposals.Draws, *, is_covered: bool = True) -> None:
         self._draws = draws
+        self.is_covered = is_covered
         self.log_weights = np.concatenate([weights for _, weights in draws])
         if np.isneginf(self.log_weights).all():
             msg = (
@@ -69,13 +72,19 @@ class ImportanceSample:
 
     @property
     def reliable(self) -> bool:
-        """Whether `k_hat` allows to trust means of reweighted draws."""
-        return self.smoothed.reliable
+        """Whether `k_hat` and `is_covered` allow to trust means over the target."""
+        return self.smoothed.reliable and self.is_covered
 
     @property
     def judgement(self) -> str:
         """A sentence that says whether reweighted draws can be trusted."""
-        return self.smoothed.judgement
+        if self.is_covered:
+            return self.smoothed.judgement
+        return (
+            "The proposal has no density at events where the target has: all figures "
+            "are of the part of the target that it meets. Take a wider proposal, "
+            f"unless you mean that part. Of it: {self.smoothed.judgement}"
+        )
 
     def first_block(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the first draws as they were made, and their log-weights.
@@ -267,4 +276,4 @@ def importance_sample(
     number = int(_context.generator(seed).integers(2**31))
     flat = support is not None
     draws = proposals.Draws(read, drawn_from, n, block_size, number, flat=flat)
-    return ImportanceSample(draws)
+    return ImportanceSample(draws, is_covered=not proposals.is_missed(draws))

@@ -17,6 +17,8 @@ __all__ = ["Draws", "density", "resampled"]
 
 # Draws of so many numbers in all are kept, and not drawn again.
 MOST_KEPT = 10_000_000
+# Draws that are moved to see whether the proposal ends before the target does.
+NUM_MOVED = 256
 
 
 def density(proposal: Any, argument: str = "proposal") -> tfd.Distribution:
@@ -107,10 +109,10 @@ class Draws:
     ) -> None:
         _checks.count(count, 1, "n")
         _checks.count(block_size, 1, "block_size")
-        self._over_events = target.is_event_of(proposal) and not flat
+        self.over_events = target.is_event_of(proposal) and not flat
         shape = proposal.event_shape
         is_flat = isinstance(shape, tf.TensorShape) and tuple(shape) == (target.size,)
-        if not self._over_events and not is_flat:
+        if not self.over_events and not is_flat:
             msg = (
                 f"`proposal` must have events of shape {target.event_shape}, or "
                 f"vectors without bounds of shape {(target.size,)}, got {shape}."
@@ -148,7 +150,7 @@ class Draws:
         dtype = self.target.dtype
         x = tf.nest.map_structure(lambda v: tf.cast(v, dtype), x)
         log_q = tf.cast(log_q, dtype)
-        if self._over_events:
+        if self.over_events:
             return x, self.target.log_prob(x) - log_q, x
         log_weights = self.target.flat_log_prob(x) - log_q
         return self.target.bijector.forward(x), log_weights, x
@@ -186,6 +188,30 @@ class Draws:
     def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
         for index in range(len(self)):
             yield self.block(index)
+
+
+def is_missed(draws: Draws) -> bool:
+    """Return whether the target has density where the proposal has none.
+
+    No weight of a draw shows that. Some draws are moved away from their middle by half
+    of their way, and both densities are taken where they arrive.
+    """
+    x = draws.vectors(0)
+    if not isinstance(x, np.ndarray) or x.ndim != 2:
+        return False
+    x = x[:NUM_MOVED]
+    moved = x.mean(axis=0) + 1.5 * (x - x.mean(axis=0))
+    try:
+        log_q = draws.proposal.log_prob(tf.cast(moved, draws.proposal.dtype))
+        outside = moved[~(np.asarray(log_q) > -np.inf)]
+        if not len(outside):
+            return False
+        target = draws.target
+        density = target.log_prob if draws.over_events else target.flat_log_prob
+        log_p = density(tf.cast(outside, target.dtype))
+    except tf.errors.InvalidArgumentError:  # one that validates its arguments
+        return False
+    return bool(np.isfinite(log_p).any())
 
 
 def _require_numbers(log_weights: np.ndarray, x: Any) -> None:
