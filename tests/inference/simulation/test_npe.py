@@ -67,6 +67,7 @@ def test_draws_do_not_leave_a_bounded_prior():
     draws = posterior.sample(500, seed=1)
     assert np.isfinite(BOX.log_prob(draws)).all()
     assert np.isneginf(posterior.log_prob([1.5, 1.0])).all()
+    assert np.isnan(posterior.log_prob([np.nan, 1.0])).all()
     x = np.linspace(-1.0, 1.0, 101)[1:-1]
     grid = np.stack(np.meshgrid(x, x + 1.0), axis=-1).reshape(-1, 2)
     mass = np.exp(posterior.log_prob(grid[:, None].astype(np.float32)))

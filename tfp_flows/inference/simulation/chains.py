@@ -15,7 +15,7 @@ from tfp_flows import _checks
 from tfp_flows._types import Seed, TensorLike
 from tfp_flows.distributions import shared
 from tfp_flows.inference.simulation import base
-from tfp_flows.inference.simulation.parameters import Parameters
+from tfp_flows.inference.simulation.parameters import Parameters, log_prior
 
 __all__ = ["ByChains", "ChainPosterior", "LogProb", "run"]
 
@@ -118,9 +118,10 @@ class ChainPosterior(shared.Unsliced):
         with tf.name_scope(name):
             if not self._all.is_joint:
                 value = tf.cast(tf.convert_to_tensor(value), self._all.dtype)
-            prior = self._all.prior.log_prob(value)
+            prior = log_prior(self._all.prior, value)
             found = self._log_likelihood(self._all.flat(value))
-            return prior + tf.reshape(found, tf.shape(prior))
+            found = tf.reshape(found, tf.shape(prior))
+            return tf.where(tf.math.is_finite(prior), prior + found, prior)
 
     def log_prob(self, value: Any, name: str = "log_prob", **kwargs: Any) -> Any:
         """Raise: the constant is not known.

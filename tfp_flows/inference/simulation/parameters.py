@@ -252,3 +252,18 @@ def _is_discrete(prior: Any) -> bool:
     except AttributeError:  # of joint ones, some part has no such map
         parts, _ = prior.sample_distributions(seed=[0, 0])
         return any(map(_is_discrete, tf.nest.flatten(parts)))
+
+
+def log_prior(prior: tfd.Distribution, value: Any) -> tf.Tensor:
+    """Return the log-density of a prior, `[...]`.
+
+    It is minus infinity outside of the support, where some of TFP's are NaN, and NaN
+    for parameters that are NaN only.
+    """
+    found = prior.log_prob(value)
+    nowhere = tf.constant(-np.inf, found.dtype)
+    for leaf in tf.nest.flatten(value):
+        of_event = list(range(found.shape.rank, leaf.shape.rank))
+        lost = tf.reduce_any(tf.math.is_nan(leaf), axis=of_event)
+        nowhere = tf.where(lost, tf.constant(np.nan, found.dtype), nowhere)
+    return tf.where(tf.math.is_finite(found), found, nowhere)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
@@ -12,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows.distributions.naming import Named
 from tfp_flows.distributions.pickling import Parts
 from tfp_flows.distributions.transformed import FlowDistribution
-from tfp_flows.inference.simulation.parameters import Parameters
+from tfp_flows.inference.simulation.parameters import Parameters, log_prior
 
 __all__ = ["Posterior"]
 
@@ -65,6 +64,8 @@ class Posterior(Named, tfd.TransformedDistribution):
     def log_prob(self, value: Any, name: str = "log_prob", **kwargs: Any) -> Any:
         """Return the log-density, minus infinity outside of the prior's support.
 
+        It is NaN for parameters that are NaN.
+
         Args:
             value: Parameters, in the structure of the prior's draws.
             name: Name of the operation.
@@ -72,7 +73,8 @@ class Posterior(Named, tfd.TransformedDistribution):
         """
         value = self._converted(value)
         with tf.name_scope(name):
-            inside = tf.math.is_finite(self._prior.log_prob(value))
+            prior = log_prior(self._prior, value)
+            inside = tf.math.is_finite(prior)
             zeros = tf.zeros([self._size()], self._prior_dtype())
             middle = self.bijector.forward(zeros)
             safe = tf.nest.map_structure(
@@ -81,7 +83,8 @@ class Posterior(Named, tfd.TransformedDistribution):
                 middle,
             )
             found = super().log_prob(safe, **kwargs)
-            return tf.where(inside, found, tf.constant(-np.inf, found.dtype))
+            nowhere = tf.stop_gradient(tf.cast(prior, found.dtype))  # constants
+            return tf.where(inside, found, nowhere)
 
     def prob(self, value: Any, name: str = "prob", **kwargs: Any) -> Any:
         """Return the density, see `log_prob`."""
