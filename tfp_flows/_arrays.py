@@ -31,15 +31,25 @@ def unmasked(value: Any, argument: str, names: Sequence[str] | None = None) -> A
     if not len(masked):
         return np.ma.getdata(value)
     row, *rest = (int(i) for i in masked[0])
-    column = ""
-    if rest:
-        column = f", column {names[rest[0]] if names else rest[0] + 1!r}"
+    column = column_of(names, (row, *rest))
     count = "" if len(masked) == 1 else f" ({len(masked)} such cells in all)"
     msg = (
         f"`{argument}` must have no missing cells, got a masked one in row {row + 1}"
         f"{column}{count}. Drop such rows, or fit with missing='impute'."
     )
     raise ValueError(msg)
+
+
+def column_of(names: Sequence[str] | None, place: Sequence[int]) -> str:
+    """Return the words that name the column of a cell, behind those of its row.
+
+    Args:
+        names: Names of columns, if they are known.
+        place: Where the cell is in an array; of one axis, there are no columns.
+    """
+    if len(place) < 2:
+        return ""
+    return f", column {names[place[1]] if names else place[1] + 1!r}"
 
 
 def as_array(value: Any, dtype: Any, argument: str) -> np.ndarray:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
+import pandas as pd
 import pytest
 
 
@@ -38,10 +41,37 @@ def test_words_are_conditions_and_dates_come_back(words, run, refused):
     assert text.splitlines()[1][4] == "-"
     np.array([line.split(",")[0] for line in text.splitlines()[1:]], "datetime64[us]")
     code, text, _ = run("sample", out, "--conditions", words / "colours.csv")
-    assert [line.split(",")[1] for line in text.splitlines()] == [
+    assert [line.split(",")[2] for line in text.splitlines()] == [
         *("colour", "red", "blue")
     ]
     assert run("score", out, table)[0] == run("score", out, words / "days.csv")[0] == 0
     error = refused("sample", out, "-n", 2, "--condition", "blu")
     assert "one of the labels 'blue', 'red', got 'blu': did you mean 'blue'?" in error
     assert "'colour' must hold" in refused("score", out, words / "pink.csv")
+
+
+@pytest.mark.slow
+def test_integers_and_booleans_are_written_as_such_and_in_their_place(tmp_path, run):
+    rng = np.random.default_rng(0)
+    kinds = ["red", "blue, dark"]
+    rows = [
+        f'{v:.4f},{i % 2 == 0},"{kinds[i % 2]}",{rng.integers(30)}'
+        for i, v in enumerate(rng.normal(size=60))
+    ]
+    table, flow = tmp_path / "t.csv", tmp_path / "f.keras"
+    table.write_text("\n".join(["size,sold,kind,visits", *rows]))
+    given = ["--columns", "kind=category", "--epochs", 1, "--quiet", "--out", flow]
+    assert run("fit", table, "--flow", "linear", *given)[0] == 0
+    code, text, _ = run("sample", flow, "-n", 5, "--seed", 0)
+    assert (code, text.splitlines()[0]) == (0, "size,sold,kind,visits")
+    drawn = list(csv.reader(text.splitlines()))[1:]
+    assert {row[1] for row in drawn} <= {"True", "False"}
+    assert {row[2] for row in drawn} <= set(kinds)
+    assert all(row[3] == str(int(row[3])) for row in drawn)
+    out = tmp_path / "s.parquet"
+    assert run("sample", flow, "-n", 5, "--seed", 0, "--out", out)[0] == 0
+    found = pd.read_parquet(out)
+    assert list(found) == ["size", "sold", "kind", "visits"]
+    assert (found["sold"].dtype, found["visits"].dtype) == (bool, np.int64)
+    assert found["visits"].tolist() == [int(row[3]) for row in drawn]
+    assert run("score", flow, out)[0] == 0

@@ -364,8 +364,8 @@ def test_kinds_of_columns_are_found_told_and_kept(run, refused, tmp_path):
     assert "column 'c': 2 categories (green, red)" in text
     assert "column 'c': 2 categories (green, red)" in run("info", out)[1]
     text = run("sample", out, "-n", 20, "--seed", 0)[1]
-    assert text.splitlines()[0] == "c,a,b"
-    assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"red", "green"}
+    assert text.splitlines()[0] == "a,b,c"
+    assert {line.split(",")[2] for line in text.splitlines()[1:]} == {"red", "green"}
     assert run("score", out, table, "--quiet")[0] == 0
 
 

@@ -201,6 +201,10 @@ def test_hidden_files_of_a_folder_are_skipped(tmp_path):
         (b"a,b\n1/31/2026 12:00,2\n", "Write dates as 2026-01-31"),
         (b"a,b\n12:30,2\n1:30 pm,2\n", "times of the day as numbers"),
         (b"a,b\n1.5,2\n?,2\n", "Leave cells empty that have no value"),
+        (
+            b"a,b\n0x10,2\n" + b"".join(b"%d.5,2\n" % i for i in range(60)),
+            "Leave cells empty that have no value",
+        ),
         (b"title,,\na,b,c\n1,2,3\n", "delete lines above the header"),
         (b"<html><body>no, table</body>", "must have a name|without rows"),
         (b'"' * 200_001, "field larger|without"),

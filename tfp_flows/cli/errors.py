@@ -17,6 +17,8 @@ _MAX_LENGTH = 400
 _OPTIONS = (
     (r"(fit with|pass) missing='impute'", "add --missing impute"),
     (r"fit with columns=\{'([^']*)': 'category'\}", r"add --columns '\1=category'"),
+    (r"by columns=\{'([^']*)': '(\w+)'\}", r"by --columns '\1=\2'"),
+    (r"`sheet` must", "--sheet must"),
     (r"Build the flow with dtype='float64'", "Add --option dtype=float64"),
     (r" Pass outliers='keep' to fit it, too\.", ""),
     (r"by columns=\{\.\.\.\}, or columns='continuous'", "by --columns NAME=KIND"),

@@ -86,6 +86,7 @@ def write(
     values: Any,
     columns: Sequence[str],
     labels: Mapping[str, Sequence[Any]] | None = None,
+    order: Sequence[str] | None = None,
 ) -> None:
     """Write a table to a file, or as CSV to standard output if `out` is `None`.
 
@@ -93,7 +94,8 @@ def write(
         out: The file.
         values: Numbers, `[n, d]`.
         columns: Names of their columns.
-        labels: Further columns, which are put first.
+        labels: Further columns, of any type.
+        order: Names of all columns as they are to be written; by default labels first.
 
     Raises:
         UsageError: If the file cannot be written.
@@ -103,15 +105,22 @@ def write(
     labels = labels or {}
     if out is not None:
         with explained(f"cannot write to '{out}'"):
-            datasets.write_table(out, values, columns, labels=labels, force=True)
+            datasets.write_table(
+                out, values, columns, labels=labels, order=order, force=True
+            )
         return
     import numpy as np
 
     from tfp_flows.datasets import delimited
 
+    def numbers(j: int) -> Iterator[str]:
+        return (np.format_float_positional(value, trim="0") for value in values[:, j])
+
+    cells: dict[str, Any] = {
+        name: map(delimited.safe, held) for name, held in labels.items()
+    }
+    cells |= {name: numbers(j) for j, name in enumerate(columns)}
+    names = list(cells) if order is None else order
     table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow([delimited.safe(name) for name in (*labels, *columns)])
-    before = list(zip(*labels.values(), strict=True)) or [()] * len(values)
-    for label, row in zip(before, values, strict=True):
-        numbers = [np.format_float_positional(value, trim="0") for value in row]
-        table.writerow([*(delimited.safe(cell) for cell in label), *numbers])
+    table.writerow([delimited.safe(name) for name in names])
+    table.writerows(zip(*(cells[name] for name in names), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"{flow.event_shape}."
         )
     names = tables.event_columns(flow)
+    types = dict(flow.types_of_columns())
     if arguments.conditions is None:
         condition = conditions.read(flow, arguments.condition)
         x = _draw(flow, arguments.n, condition, arguments.seed)
@@ -113,11 +114,12 @@ def run(arguments: argparse.Namespace) -> None:
         given = _conditions(flow, arguments)
         x = _draw(flow, len(given), given.x, arguments.seed)
         x, names = np.concatenate([x, given.x], axis=1), [*names, *given.columns]
+        types |= given.types or {}
     report = output.Report(arguments)
-    text = labelled(flow, x, names, out)
+    text = labelled(flow, x, names, out, types)
     if out is not None or not report.json:
         rest = [i for i, name in enumerate(names) if name not in text]
-        output.write(out, x[:, rest], [names[i] for i in rest], text)
+        output.write(out, x[:, rest], [names[i] for i in rest], text, names)
     else:
         report.facts |= {"columns": names, "rows": x, "labels": text}
     if out is not None:
@@ -128,19 +130,24 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def labelled(
-    flow: Flow, x: np.ndarray, names: Sequence[str], out: Path | None
+    flow: Flow,
+    x: np.ndarray,
+    names: Sequence[str],
+    out: Path | None,
+    types: Mapping[str, str],
 ) -> dict[str, list[Any]]:
-    """Return columns whose numbers stand for text or dates as text, by name.
+    """Return columns that are no floats by name: text, dates, integers and booleans.
 
-    Arrays of NumPy keep dates as numbers.
+    Arrays of NumPy keep all but text as numbers.
 
     Args:
         flow: The flow.
         x: Numbers, `[n, d]`.
         names: Names of their columns: events, and conditions behind them.
         out: File to write, if one is written.
+        types: Which columns are integers or booleans, by name.
     """
-    from tfp_flows.datasets import dates
+    from tfp_flows.datasets import dates, own_types
 
     events = tables.event_columns(flow)
     labels, units = dict(flow.category_labels()), {}
@@ -148,6 +155,8 @@ def labelled(
         units = dict((flow.units or {}).get("columns", {}))
         given = dict((flow.units or {}).get("condition_columns", {}))
         units |= {_behind(name, events): unit for name, unit in given.items()}
+    else:
+        types = {}
     for name, known in flow.condition_labels().items():
         labels[_behind(name, events)] = known
     found: dict[str, list[Any]] = {}
@@ -156,6 +165,10 @@ def labelled(
             found[name] = [labels[name][int(code)] for code in x[:, i]]
         elif name in units and units[name] != dates.LENGTH:
             found[name] = dates.as_text(x[:, i], units[name])
+        elif name in types:
+            values = own_types.restored(x[:, i], types[name])
+            if values.dtype.kind != "f":
+                found[name] = values.tolist()
     return found
 
 
@@ -183,7 +196,9 @@ def _conditions(flow: Flow, arguments: argparse.Namespace) -> Table:
     tables.check_float32(path, given)
     events = tables.event_columns(flow)
     names = [_behind(name, events) for name in given.columns]
-    return Table(np.repeat(given.x, arguments.n or 1, axis=0), tuple(names))
+    types = {_behind(name, events): kind for name, kind in (given.types or {}).items()}
+    x = np.repeat(given.x, arguments.n or 1, axis=0)
+    return Table(x, tuple(names), types=types)
 
 
 def _draw(

@@ -50,11 +50,13 @@ class Numbers:
         unit: Of moments and lengths of time, in words.
         labels: What numbers from 0 stand for, of a column of categories; labels that
             are numbers stand for themselves.
+        kind: What type the column had, see `own_types`.
     """
 
     values: np.ndarray | None
     unit: str | None = None
     labels: tuple[Any, ...] | None = None
+    kind: str | None = None
 
 
 def in_unit(values: np.ndarray, unit: str | None, wanted: str | None, name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import narwhals.stable.v1 as nw
 import numpy as np
 
-from tfp_flows.datasets import dates, numeric, remedies
+from tfp_flows.datasets import dates, numeric, own_types, remedies
 from tfp_flows.datasets.dates import DAYS, LENGTH, MOMENTS, SECONDS, Numbers
 
 __all__ = [
@@ -143,7 +143,7 @@ def read_column(
     if isinstance(kind, nw.Duration):
         return Numbers(_counted(series), LENGTH)
     if kind.is_numeric() or isinstance(kind, nw.Boolean):
-        return Numbers(_plain(series, name))
+        return Numbers(_plain(series, name), kind=own_types.of_series(series))
     native = series.to_native()
     if hasattr(native, "hasnans"):  # pandas: objects, and types of its own
         values = numeric.of_series(native)
@@ -211,7 +211,7 @@ def _coded(series: Any, name: str, labels: Sequence[Any]) -> Numbers:
             )
             raise ValueError(msg)
         values[row] = places[cell]
-    return Numbers(values, labels=tuple(labels))
+    return Numbers(values, labels=tuple(labels), kind=own_types.of_series(series))
 
 
 def _dates(series: Any) -> Numbers:

@@ -74,7 +74,9 @@ def _stands_for_missing(cells: Sequence[Any], text: str) -> bool:
 def _are_names(cells: Sequence[Any]) -> bool:
     """Whether text differs in all of many rows, so that no label comes again."""
     there = [str(cell) for cell in cells if not numeric.is_missing(cell)]
-    return len(there) >= _NAMED and len(set(there)) == len(there)
+    if len(there) < _NAMED or len(set(there)) < len(there):
+        return False
+    return sum(map(_is_float, there)) <= _MOSTLY * len(there)
 
 
 def _is_decorated(cell: str) -> bool:

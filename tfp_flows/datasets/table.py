@@ -26,6 +26,8 @@ class Table(_results.Rows):
         fold: Number of the test fold of each row, `[n]`, or None.
         units: What the numbers of a column count, of dates and lengths of time.
         labels: What the numbers of a column of categories stand for, from 0 on.
+        types: Which columns were "integer", "boolean" or "category"; `None` if that is
+            not known, as of arrays.
 
     Example:
         >>> import numpy as np
@@ -39,6 +41,7 @@ class Table(_results.Rows):
     fold: np.ndarray | None = None
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         x = numeric.of_array(self.x, "`x`")
@@ -84,7 +87,9 @@ class Table(_results.Rows):
         names = tuple(self.columns[i] for i in keep)
         units = {name: self.units[name] for name in names if name in self.units}
         labels = {name: self.labels[name] for name in names if name in self.labels}
-        return Table(self.x[:, keep], names, self.fold, units, labels)
+        held = self.types
+        types = held and {name: held[name] for name in names if name in held}
+        return Table(self.x[:, keep], names, self.fold, units, labels, types)
 
     def take(self, rows: Any) -> Table:
         """Return some rows, with their folds.
@@ -356,6 +361,7 @@ def _from_frame(
         tuple(found),
         units={k: n.unit for k, n in found.items() if n.unit is not None},
         labels={k: n.labels for k, n in found.items() if n.labels is not None},
+        types={k: n.kind for k, n in found.items() if n.kind is not None},
     )
 
 

@@ -23,6 +23,7 @@ def write_table(
     columns: Sequence[str] | None = None,
     *,
     labels: Mapping[str, Sequence[Any]] | None = None,
+    order: Sequence[str] | None = None,
     force: bool = False,
 ) -> Path:
     """Write a table of numbers to a file of a format that `read_table` reads.
@@ -37,6 +38,7 @@ def write_table(
         columns: Names of the columns. Default: those of `x`, or `x0`, `x1` and so on.
         labels: Further columns by name, of any type, which are put first; arrays of
             these names in `.npz` files.
+        order: All names as they are to be in the file; by default labels first.
         force: Whether to overwrite an existing file.
 
     Returns:
@@ -86,30 +88,38 @@ def write_table(
         )
     _files.check_absent(path, force=force)
     with _files.replacing(path) as temporary:
-        _write(temporary, suffix, table, labels)
+        _write(temporary, suffix, table, labels, order)
     return path
 
 
-def to_frame(table: Table, labels: Mapping[str, Sequence[Any]]) -> Any:
-    """Return a data frame of pandas, labels first."""
+def to_frame(
+    table: Table,
+    labels: Mapping[str, Sequence[Any]],
+    order: Sequence[str] | None = None,
+) -> Any:
+    """Return a data frame of pandas, labels first unless there is an order."""
     pd = _optional.require("pandas", extra="tables")
     frame = pd.DataFrame(table.x, columns=list(table.columns))
     for i, (name, values) in enumerate(labels.items()):
         frame.insert(i, name, list(values))
-    return frame
+    return frame if order is None else frame[list(order)]
 
 
 def _write(
-    path: Path, suffix: str, table: Table, labels: Mapping[str, Sequence[Any]]
+    path: Path,
+    suffix: str,
+    table: Table,
+    labels: Mapping[str, Sequence[Any]],
+    order: Sequence[str] | None,
 ) -> None:
     if suffix in TEXT_SUFFIXES:
         separator = "\t" if suffix.startswith(".tsv") else ","
-        delimited.write(path, to_frame(table, labels), separator)
+        delimited.write(path, to_frame(table, labels, order), separator)
     elif suffix == ".xlsx":
-        spreadsheets.write(path, to_frame(table, labels))
+        spreadsheets.write(path, to_frame(table, labels, order))
     elif suffix == ".parquet":
         _optional.require("pyarrow", extra="tables")
-        to_frame(table, labels).to_parquet(
+        to_frame(table, labels, order).to_parquet(
             path, engine="pyarrow", index=False, write_page_checksum=True
         )
     elif suffix == ".npy":

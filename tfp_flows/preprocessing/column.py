@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfp_flows import _serialize
+from tfp_flows import _checks, _serialize
 
 __all__ = ["Column"]
 
@@ -169,6 +169,12 @@ class Column:
     def is_plain(self) -> bool:
         """Whether the column takes any number and no value more than others."""
         return self == Column()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every value is a whole number."""
+        numbers = self.categories or (self.step or math.inf, self.offset)
+        return all(isinstance(n, (int, float)) and n % 1 == 0 for n in numbers)
 
     @property
     def first_and_last(self) -> tuple[float, float]:
@@ -334,13 +340,14 @@ def _fields(word: Any) -> dict[str, Any]:
         noun = "number" if takes == 1 else "numbers"
         raise ValueError(f"{head!r} takes {takes} {noun}, got {behind}.")
     if head == "bounded":
-        return {"low": float(behind[0]), "high": float(behind[1])}
+        low, high = (_number(part, head) for part in behind)
+        return {"low": low, "high": high}
     if head == "rounded":
-        return {"step": float(behind[0])}
+        return {"step": _number(behind[0], head)}
     if head == "atom":
         if not behind:
             raise ValueError("'atom' takes the value, got none.")
-        return {"atoms": tuple(float(value) for value in behind)}
+        return {"atoms": tuple(_number(value, head) for value in behind)}
     if head == "category":
         return {"categories": tuple(behind[0]) if behind else ()}
     if head == "periodic":
@@ -351,7 +358,7 @@ def _fields(word: Any) -> dict[str, Any]:
                 f"behind, got {behind}."
             )
             raise ValueError(msg)
-        low, high = map(float, behind[:2])
+        low, high = (_number(part, head) for part in behind[:2])
         return {"low": low, "high": high, "periodic": True, "wrap": wraps}
     known: dict[str, dict[str, Any]] = {
         "continuous": {},
@@ -360,13 +367,23 @@ def _fields(word: Any) -> dict[str, Any]:
         "log": {"low": 0.0, "logarithmic": True},
     }
     if head not in known:
-        raise ValueError(f"there is no kind {head!r}.")
+        words = (*known, *_TAKES, "atom", "category", "periodic")
+        hint = _checks.did_you_mean(head, words)
+        raise ValueError(f"there is no kind {head!r}{hint or '.'}")
     return dict(known[head])
+
+
+def _number(value: Any, head: str) -> float:
+    """Return a number behind a word."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{head!r} takes numbers, got {value!r}.") from None
 
 
 def _joined(fields: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of two words, of which neither takes back the other."""
     for key, value in new.items():
-        if key != "atoms" and fields.get(key, value) != value:
+        if key != "atoms" and key in fields and fields[key] != value:
             raise ValueError(f"two words give {key} {fields[key]} and {value}.")
     return {**fields, **new}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import flows
 from tfp_flows.datasets import limits
-from tfp_flows.flows._model import workers
+from tfp_flows.flows._model import finite, workers
 from tfp_flows.training import cards, choices, report
 from tfp_flows.training.callbacks.averaging import AverageWeights
 from tfp_flows.training.callbacks.backups import Backup
@@ -125,7 +125,7 @@ class Loop:
         flow, settings, interrupted = self._flow, self._settings, False
         before = 0 if self._backup is None else self._backup.epoch
         try:
-            with settings.shown(flow) as lines:
+            with settings.shown(flow) as lines, finite.trusted():
                 return flow.fit(
                     dataset,
                     epochs=self._chosen.epochs,

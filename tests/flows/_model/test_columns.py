@@ -209,3 +209,53 @@ def test_keras_reads_events_and_conditions_by_name(of_colours):
     np.testing.assert_allclose(-found.mean(), wanted, rtol=1e-5)
     history = flow.fit(other, turned, validation_data=(other, turned), verbose=0)
     assert np.isfinite(history.history["val_loss"][0])
+
+
+def test_samples_come_back_in_the_types_of_the_rows():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "sold": rng.integers(0, 2, 200) > 0,
+            "visits": rng.integers(0, 30, 200),
+            "income": rng.integers(10_000, 90_000, 200),
+            "code": rng.integers(0, 2, 200).astype(float),
+            "size": pd.Categorical(rng.choice(["s", "m"], 200), ["s", "m"]),
+            "grade": pd.Categorical(rng.choice([10, 20], 200)),
+            "weight": rng.normal(size=200),
+        }
+    )
+    kinds = {
+        "sold": "category",
+        "visits": "integer",
+        "code": "category",
+        "size": ("category", ["s", "m"]),
+        "grade": ("category", [10, 20]),
+    }
+    every = {**dict.fromkeys(rows, "continuous"), **kinds}
+    flow, _ = tfpf.fit("linear", rows, columns=every, epochs=1, seed=0, verbose=0)
+    drawn = flow.sample(20, seed=0, as_frame=True)
+    types = {name: str(kind) for name, kind in drawn.dtypes.items()}
+    assert types == {
+        **{"sold": "bool", "visits": "int64", "income": "int64"},
+        **{"code": "float32", "size": "category", "grade": "category"},
+        "weight": "float32",
+    }
+    assert drawn["size"].cat.categories.to_list() == ["s", "m"]
+    assert drawn["grade"].cat.categories.to_list() == [10, 20]
+    values = flow.sample(20, seed=0).numpy()
+    np.testing.assert_array_equal(drawn["visits"], values[:, 1])
+    np.testing.assert_array_equal(drawn["income"], np.rint(values[:, 2]))
+    assert np.isfinite(flow.log_prob(drawn)).all()
+    again = type(flow).from_config(flow.get_config())
+    assert again.as_frame(values).dtypes.equals(drawn.dtypes)
+    gap = flow.as_frame(np.where(np.arange(7) == 1, np.nan, values[0]))
+    assert np.isnan(gap["visits"][0])
+
+
+def test_arrays_of_integers_give_frames_of_integers():
+    x = np.random.default_rng(0).integers(0, 9, (60, 2))
+    flow, _ = tfpf.fit("linear", x, columns="continuous", epochs=1, seed=0, verbose=0)
+    assert (flow.sample(3, seed=0, as_frame=True).dtypes == np.float32).all()
+    flow = small.build("linear", 2, columns={"a": "integer", "b": "continuous"})
+    drawn = flow.sample(3, seed=0, as_frame=True)
+    assert list(map(str, drawn.dtypes)) == ["int64", "float32"]

@@ -17,7 +17,6 @@ METHODS = (
     "predict_on_batch",
     "evaluate",
     "test_on_batch",
-    "train_on_batch",
 )
 
 

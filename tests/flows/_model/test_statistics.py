@@ -10,6 +10,7 @@ import pytest
 
 import tfp_flows as tfpf
 from tests.flows import small
+from tfp_flows.flows._model import statistics
 
 N = 200_000
 
@@ -102,3 +103,41 @@ def test_counts_of_queries_are_whole():
         flow.marginal([0], num_draws=1e2)
     with pytest.raises(ValueError, match="`num_draws` must be at least 1, got 0"):
         flow.conditional({0: 0.0}, num_draws=0)
+
+
+@pytest.mark.parametrize("condition", [None, [[0.0], [1.0]]])
+def test_the_entropy_of_discrete_columns_needs_few_exact_values(condition, monkeypatch):
+    kinds = ["integer", ("category", [0, 1, 2]), "continuous"]
+    shape = None if condition is None else 1
+    flow = small.build("nsf-ar", 3, shape, preprocessing=kinds, seed=0)
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.poisson(3.0, 500), rng.integers(0, 3, 500), rng.normal(size=500)])
+    flow.adapt(x.T, None if condition is None else rng.normal(size=[500, 1]))
+    for variable in flow.trainable_variables:
+        variable.assign_add(0.05 * rng.normal(size=variable.shape))
+    rows = []
+    exact = flow.log_prob
+
+    def counted(x, *args, **kwargs):
+        rows.append(len(x))
+        return exact(x, *args, **kwargs)
+
+    monkeypatch.setattr(flow, "log_prob", counted)
+    found = flow.entropy(condition, num_samples=4000, seed=3)
+    assert sum(rows) < 3000  # of 4000
+    draws = flow.sample(20_000, condition, seed=5)
+    values = -exact(draws, condition).numpy()
+    error = values.std(axis=0) * (1 / np.sqrt(4000) + 1 / np.sqrt(20_000))
+    np.testing.assert_array_less(np.abs(found - values.mean(axis=0)), 3.0 * error)
+
+
+def test_rough_values_that_say_nothing_are_corrected_by_exact_ones_of_all_rows():
+    rng = np.random.default_rng(0)
+    exact, noise = rng.normal(size=1000), rng.normal(scale=9.0, size=1000)
+    rows = np.arange(1000)
+    found = statistics._corrected(exact + noise, lambda r: exact[r], rows)
+    assert found == pytest.approx(exact.mean(), abs=1e-12)
+    cheap = statistics._corrected(exact + 0.5, lambda r: exact[r], rows)
+    assert cheap == pytest.approx(exact.mean(), abs=1e-12)
+    broken = np.where(rows == 7, -np.inf, exact)
+    assert statistics._corrected(broken, lambda r: exact[r], rows) == exact.mean()

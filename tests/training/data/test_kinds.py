@@ -79,7 +79,7 @@ def test_kinds_that_are_told_go_before_those_detected():
         ("whole", ValueError, "`columns` must be 'auto', 'continuous'"),
         (["a", ("bounded", 0, 6)], ValueError, r"such as \{'x0': \('bounded', 0, 6\)"),
         (["integer", "positive"], ValueError, "by name, such as {'x0': 'integer'}"),
-        ({"age": "integer"}, ValueError, "must be those of `x`, got 'age'"),
+        ({"age": "integer"}, ValueError, "must be those of `x`, .*, got 'age'"),
         ({"rating": "whole"}, ValueError, "`columns` of 'rating': there is no kind"),
         ({"size": "integer"}, ValueError, "`x` must hold integers in column 'size'"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfp_flows import _arrays, _checks, _optional, _serialize, datasets
-from tfp_flows.datasets import dates, frames, numeric
+from tfp_flows.datasets import dates, frames, numeric, own_types
 from tfp_flows.flows._model import condition_kinds as kinds
 from tfp_flows.preprocessing import Column
 
@@ -111,12 +111,15 @@ class NamedColumns:
         condition_kinds: What the conditions are, `None` if all of them are numbers.
         units: What dates and lengths of time are counted in, by name of their columns,
             of `"columns"` and of `"condition_columns"`; `None` if that is not known.
+        column_types: What columns of integers, booleans and categories were, by name;
+            `None` if that is not known.
     """
 
     event_shape: tuple[int, ...]
     condition_shape: tuple[int, ...] | None
     condition_kinds: tuple[Column, ...] | None = None
     units: Mapping[str, Mapping[str, str]] | None = None
+    column_types: Mapping[str, str] | None = None
 
     @property
     def columns(self) -> tuple[str, ...] | None:
@@ -142,6 +145,8 @@ class NamedColumns:
     def as_frame(self, x: Any) -> Any:
         """Return events as the rows of a pandas data frame.
 
+        Integers, booleans, categories, text and dates come back as what they were.
+
         Args:
             x: Events, `[..., D]`; leading dimensions become rows.
 
@@ -159,8 +164,15 @@ class NamedColumns:
         size = self.event_shape[0] if self.event_shape else 1
         names = self.columns or datasets.table.default_columns(size)
         frame = pd.DataFrame(np.reshape(x, [-1, size]), columns=list(names))
-        for name, labels in self.category_labels().items():
-            frame[name] = np.array(labels, object)[frame[name].to_numpy(int)]
+        labels, types = self.category_labels(), self.types_of_columns()
+        for name, kind in types.items():
+            if name not in labels:
+                frame[name] = own_types.restored(frame[name].to_numpy(), kind)
+        for name, known in labels.items():
+            frame[name] = np.array(known, object)[frame[name].to_numpy(int)]
+        for name, column in self._kinds_by_name().items():
+            if types.get(name) == own_types.CATEGORY and column.categories is not None:
+                frame[name] = pd.Categorical(frame[name], column.categories)
         for name, unit in self._units("columns").items():
             found = dates.times(frame[name].to_numpy(), unit)
             days = found.dtype == "datetime64[D]"  # which pandas has not
@@ -168,6 +180,24 @@ class NamedColumns:
             if unit == dates.SECONDS:
                 frame[name] = frame[name].dt.tz_localize("UTC")
         return frame
+
+    def types_of_columns(self) -> Mapping[str, str]:
+        """Return which columns are integers, booleans or categories, by name.
+
+        Where the rows of the fit did not say it, columns are integers whose values are.
+        """
+        if self.column_types is not None:
+            return self.column_types
+        found = self._kinds_by_name()
+        return {name: own_types.INTEGER for name in found if found[name].is_whole}
+
+    def _kinds_by_name(self) -> dict[str, Column]:
+        """Return what each column is, nothing where all of them are plain numbers."""
+        spec = getattr(self, "preprocessing", None)
+        if spec is None:
+            return {}
+        names = self.columns or datasets.table.default_columns(len(spec.columns))
+        return dict(zip(names, spec.columns, strict=True))
 
     def _units(self, which: str) -> Mapping[str, str]:
         """Return the units of columns, none where they are not known."""
@@ -227,4 +257,6 @@ class NamedColumns:
             config["condition_columns"] = dict(zip(given, found, strict=True))
         if self.units is not None:
             config["units"] = {key: dict(held) for key, held in self.units.items()}
+        if self.column_types:
+            config["column_types"] = dict(self.column_types)
         return config

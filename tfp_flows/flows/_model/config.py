@@ -65,11 +65,11 @@ class Configured(keras.Model):
         config = dict(config)
         wanted = config.pop(seal.CHECKSUM, None)
         written = dict(config)
-        units = config.pop("units", None)
+        units, types = config.pop("units", None), config.pop("column_types", None)
         flow = cls(**_read(config, custom_objects))
         # What is wrong with an option was said by now.
         seal.require_config(written, wanted)
-        flow.units = units
+        flow.units, flow.column_types = units, types
         return flow
 
     def quantize(self, *args: Any, **kwargs: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _arrays, _checks, _findings
-from tfp_flows.flows._model import keras_arguments
+from tfp_flows.flows._model import finite, keras_arguments
 
 __all__ = ["Handed"]
 
@@ -62,9 +62,10 @@ class Handed(keras.Model):
 
     def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Do one step as `keras.Model.train_on_batch` does."""
+        x = self._trained_on(x, y)
         y = self._plain_targets(y)
         args, kwargs = _checked(args, kwargs)
-        return super().train_on_batch(self._plain(x), y, *args, **kwargs)
+        return super().train_on_batch(x, y, *args, **kwargs)
 
     def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return `call(inputs)`, as in Keras, which would drop a mask.
@@ -95,7 +96,33 @@ class Handed(keras.Model):
             owner = f"this flow (`{type(self).__name__}`)"
             _checks.require_condition(found, flow.condition_shape, owner)
 
-    def _plain(self, x: Any, argument: str = "x") -> Any:
+    def _trained_on(self, x: Any, y: Any) -> Any:
+        """Return data as Keras takes them for training: finite, or watched later.
+
+        Args:
+            x: Data.
+            y: Targets, which are the condition.
+        """
+        flow: Any = self
+        x = finite.watched(self, self._plain(x, notices=False))
+        if flow.condition_shape is not None and not tf.is_tensor(y):
+            y = None if y is None else flow.in_order(None, _arrays.unmasked(y, "y"))[1]
+        finite.require(self, (None, y))
+        self._notice(x)
+        return x
+
+    def _held_out(self, given: Any) -> Any:
+        """Return what is held out, finite, as Keras takes it."""
+        argument = "validation_data"
+        if not isinstance(given, (tuple, list)) or not given:
+            return finite.watched(self, given, argument)
+        x = self._plain(given[0], argument, notices=False)
+        x = finite.watched(self, x, argument)
+        y = [self._plain_targets(part) for part in given[1:2]]
+        finite.require(self, (None, *y))
+        return (x, *y, *map(keras_arguments.weights, given[2:]))
+
+    def _plain(self, x: Any, argument: str = "x", *, notices: bool = True) -> Any:
         """Return data as Keras takes them: named columns in order, nothing masked."""
         flow: Any = self
         x = keras_arguments.array_of(x, argument)
@@ -111,7 +138,8 @@ class Handed(keras.Model):
         elif isinstance(x, np.ndarray) or hasattr(x, "columns"):
             x = flow.in_order(x, None)[0]
         keras_arguments.require_events(x, flow.event_shape, argument)
-        self._notice(x)
+        if notices:
+            self._notice(x)
         return x
 
     def _plain_targets(self, y: Any) -> Any:

@@ -105,6 +105,36 @@ class Tabular:
             raise ValueError(msg)
         return self.periodic
 
+    @property
+    def averages_cells(self) -> bool:
+        """Whether `log_prob` averages the density over many points of each cell."""
+        return self.cells is not None and self.cells.is_coarse
+
+    def log_prob_at_points(self, x: Any, condition: Condition, seed: Any) -> tf.Tensor:
+        """Return `log_prob` of discrete values from one point of each cell: rough.
+
+        Args:
+            x: Events, `[N, ..., *event_shape]`.
+            condition: `[..., *condition_shape]`, or `None`.
+            seed: Stateless seed `[2]`.
+
+        Returns:
+            `[N, ...]`, whose mean over points lies below `log_prob`.
+        """
+        flow: Any = self
+        x = tf.convert_to_tensor(x, flow.variable_dtype)
+        batch = x.shape[: x.shape.rank - len(self.event_shape)]
+        if condition is not None:
+            shape = flow.condition_shape
+            condition = flow.in_order(None, condition)[1]
+            condition = _arrays.as_tensor(condition, flow.variable_dtype, "condition")
+            condition = tf.broadcast_to(condition, [*batch, *shape])
+            condition = tf.reshape(condition, [-1, *shape])
+        x = tf.reshape(x, [-1, *self.event_shape])
+        given = {"x": x, SPREAD: self.spread(x, seed)}
+        given |= {} if condition is None else {"condition": condition}
+        return tf.reshape(flow.call(given), batch)
+
     def _rows_at_once(self) -> int | None:
         """Return how many rows are evaluated at once, each by many points."""
         if self.cells is None or not self.cells.is_coarse:

@@ -14,6 +14,7 @@ from tfp_flows.flows._model import batch as batches
 from tfp_flows.flows._model import (
     distributed,
     epochs,
+    finite,
     handed,
     keras_arguments,
     policy,
@@ -309,17 +310,19 @@ class TrainableModel(_process.Forkable, weight_files.WeightFiles, handed.Handed)
             x, kwargs["shuffle"] = self._nothing(steps, "steps_per_epoch"), False
         if isinstance(x, tf.data.Dataset) and not args:
             kwargs.setdefault("shuffle", False)  # of which Keras would warn
-        x = self._plain(x)
+        x = self._trained_on(x, y)
         y = variables.targets(self._plain_targets(y), sample_weight)
-        held_out = kwargs.get("validation_data")
-        if isinstance(held_out, (tuple, list)) and held_out:
-            data = self._plain(held_out[0], "validation_data")
-            kwargs["validation_data"] = (
-                data,
-                *map(self._plain_targets, held_out[1:2]),
-                *map(keras_arguments.weights, held_out[2:]),
-            )
+        if kwargs.get("validation_data") is not None:
+            held_out = kwargs["validation_data"]
+            kwargs["validation_data"] = self._held_out(held_out)
         keras_arguments.require_compiled(self, "fit", ", or use tfp_flows.fit")
+        with finite.explained():
+            return self._fit(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def _fit(
+        self, x: Any, y: Any, *args: Any, sample_weight: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Train on what was looked at."""
         if workers.are_several(self.distribute_strategy):
             data = x if y is None else (x, y, sample_weight)
             return distributed.fit(self, data, **kwargs)

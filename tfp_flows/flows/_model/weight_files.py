@@ -32,6 +32,7 @@ FREE = (
     "columns",
     "condition_columns",
     "units",
+    "column_types",
     "dropout",
     "format_version",
     seal.CHECKSUM,

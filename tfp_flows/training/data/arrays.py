@@ -40,6 +40,7 @@ class Data(_results.Rows):
     keeps_holes = False  # whether training sees them as missing
     labels: Mapping[str, tuple[Any, ...]] = {}  # of columns of categories
     units: Mapping[str, str] = {}  # of dates and lengths of time
+    types: Mapping[str, str] | None = None  # that columns had, if it is known
     condition_labels: Mapping[str, tuple[Any, ...]] = {}
     condition_units: Mapping[str, str] = {}
 
@@ -57,7 +58,7 @@ class Data(_results.Rows):
         fills = missing != "error"
         if isinstance(x, datasets.Table) or frames.is_frame(x):
             table = datasets.to_table(x)
-            self.labels, self.units = table.labels, table.units
+            self.labels, self.units, self.types = table.labels, table.units, table.types
             x = table.x[:, 0] if frames.is_series(x) else table
         x, self.columns = _unnamed(x)
         self.x = _numbers(x, "x", self.columns, missing=fills)
@@ -122,6 +123,7 @@ class Data(_results.Rows):
         """Return the given rows."""
         out = object.__new__(Data)
         out.imputed, out.labels, out.units = self.imputed, self.labels, self.units
+        out.types = self.types
         out.condition_labels = self.condition_labels
         out.condition_units = self.condition_units
         out.keeps_holes = self.keeps_holes
@@ -248,7 +250,7 @@ def _numbers(
         fills = np.isnan(array[place]) and argument != "weights"
         msg = (
             f"`{argument}` must be finite, got {array[place]} in row {place[0] + 1}"
-            f"{_place(names, place)}. Drop or impute such rows"
+            f"{_arrays.column_of(names, place)}. Drop or impute such rows"
             f"{_HOW_TO_FILL if fills else ''}."
         )
         raise ValueError(msg)
@@ -260,13 +262,6 @@ def filled(values: Any) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(values), np.nan, np.ma.getdata(values))
     return np.asarray(values)
-
-
-def _place(names: tuple[str, ...] | None, place: tuple[int, ...]) -> str:
-    if len(place) < 2:
-        return ""
-    column = names[place[1]] if names else place[1] + 1
-    return f", column {column!r}"
 
 
 def split(data: Data, share: float, seed: int | None) -> tuple[Data, Data]:

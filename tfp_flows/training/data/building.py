@@ -109,6 +109,8 @@ def _learn_units(flow: flows.Flow, train: arrays.Data) -> None:
             f"{name!r}: ('category', labels)}}, or give its name."
         )
         raise ValueError(msg)
+    if flow.column_types is None and train.types is not None:
+        flow.column_types = dict(train.types)
     if flow.units is None and (train.columns or train.condition_columns):
         flow.units = {
             "columns": dict(train.units),

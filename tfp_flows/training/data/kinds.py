@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_flows import datasets
+from tfp_flows import _checks, datasets
 from tfp_flows._findings import Finding
 from tfp_flows.preprocessing import Column, detect
 from tfp_flows.preprocessing.checks import label, spread
@@ -140,6 +140,9 @@ class Kinds:
             known = datasets.frames.names(x)
             _require_known(told, known)
             keep = [name for name in known if name not in dropped]
+            if not keep:
+                msg = "`columns` must leave a column in, got 'drop' for all of them."
+                raise ValueError(msg)
             x = datasets.frames.select(x, keep)
         if datasets.frames.is_frame(x) and self.told:
             x = datasets.to_table(x, labels=self.labels, categories=self.categories)
@@ -247,7 +250,8 @@ def _require_known(wanted: Sequence[str], names: Sequence[str]) -> None:
     for name in wanted:
         if name not in names:
             there = ", ".join(map(repr, names))
-            msg = f"`columns` must be those of `x`, got {name!r}, not among {there}."
+            hint = _checks.did_you_mean(name, names) or "."
+            msg = f"`columns` must be those of `x`, {there}, got {name!r}{hint}"
             raise ValueError(msg)
 
 
