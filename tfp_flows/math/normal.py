@@ -171,7 +171,9 @@ def _upper_level(log_p: tf.Tensor, *, far: bool) -> tf.Tensor:
     level = -_near_lower_quantile(fixed)
     for _ in range(2 if log_p.dtype == tf.float64 else 1):
         level = _along_series(level, fixed, far=far)
-    return roots.attach_derivatives(_minus_log_tail, level, -log_p, is_exact=True)
+    return roots.attach_derivatives(
+        _minus_log_tail, level, -log_p, is_exact=True, inverse_slope=_mills_ratio
+    )
 
 
 def _along_series(level: tf.Tensor, log_p: tf.Tensor, *, far: bool) -> tf.Tensor:

@@ -280,6 +280,7 @@ def attach_derivatives(
     parameters: Sequence[tf.Tensor] = (),
     *,
     is_exact: bool = False,
+    inverse_slope: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Return a known root as a function of the target and the parameters.
 
@@ -290,6 +291,8 @@ def attach_derivatives(
         target: See `solve`.
         parameters: See `solve`.
         is_exact: Whether the root has all digits.
+        inverse_slope: One over the slope at a root, for a function without parameters
+            whose value takes longer.
 
     Returns:
         The root to all digits, with the derivatives of the implicit function.
@@ -306,6 +309,9 @@ def attach_derivatives(
     def gradients(
         upstream: tf.Tensor, x: tf.Tensor, inputs: Sequence[tf.Tensor]
     ) -> list[tf.Tensor]:
+        if inverse_slope is not None:
+            return [upstream * inverse_slope(x)]
+
         def missing(
             target: tf.Tensor, *parameters: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
