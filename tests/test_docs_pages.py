@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import types
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+
+import tfp_flows as tfpf
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [
@@ -23,11 +27,34 @@ PAGES += [
 ]
 # More than ten seconds of CPU each.
 DEAR = {"big_data", "map", "missing", "saving", "transformer"}
-# Pages that train for long: their code runs with an epoch for each fit.
+# Pages that train for long: their code runs at the sizes of `small`.
 TRAINED = [
     DOCS / f"{name}.md"
-    for name in ("bayesian_networks", "conditionals", "tables", "vaes")
+    for name in (
+        "bayesian_networks",
+        "classifiers",
+        "conditionals",
+        "diagnosing",
+        "images",
+        "information",
+        "pictures",
+        "point_clouds",
+        "rbig",
+        "simulation_based_inference",
+        "tables",
+        "vaes",
+    )
 ]
+TRAINED.append(DOCS.parent / "README.md")
+# The test of estimators/test_page.py has the one, minutes of chains the other.
+ELSEWHERE = [DOCS / "scikit_learn.md", DOCS / "inference.md"]
+# What calls of a page get instead of their own or of defaults: they have to run.
+SMALL = {
+    "fit_posterior": {"steps": 20, "draws": 500, "check_steps": 1, "repairs": 0},
+    "integrate": {"evaluations": 2_000, "steps": 10},
+    "sample_posterior": {"num_draws": 20, "burn_in": 20},
+    "sequential": {"rounds": 2, "simulations": 200},
+}
 
 
 def blocks_of(page):
@@ -69,13 +96,41 @@ def test_code_of_a_page_runs(page, run):
     run(page)
 
 
-@pytest.mark.slow
+@pytest.fixture
+def small(monkeypatch):
+    """Let Keras fit for four steps, not compiled by XLA, and inference take few."""
+
+    def replace(owner, name, **given):
+        function = getattr(owner, name)
+
+        @functools.wraps(function)
+        def smaller(*args, **kwargs):
+            return function(*args, **{**kwargs, **given})
+
+        monkeypatch.setattr(owner, name, smaller)
+
+    replace(keras.Model, "compile", jit_compile=False)
+    replace(keras.Model, "fit", epochs=1, steps_per_epoch=4)
+    for name, given in SMALL.items():
+        replace(tfpf.inference, name, **given)
+
+
+@pytest.mark.slow(rare=True)
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("page", TRAINED, ids=lambda page: page.stem)
+@pytest.mark.usefixtures("small")
 def test_code_of_a_page_of_models_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    code, count = re.subn(r"epochs=[\d_]+", "epochs=1", blocks_of(page))
-    assert count
-    exec(compile(code, str(page), "exec"), {"__name__": f"page_{page.stem}"})
+    # A module of its own: what is pickled is looked up by its module's name.
+    module = types.ModuleType(f"page_{page.stem}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(blocks_of(page), str(page), "exec"), vars(module))
+
+
+def test_code_of_each_page_is_run():
+    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    with_code = {page for page in pages if "\n```python\n" in page.read_text("utf-8")}
+    assert with_code == {*PAGES, *TRAINED, *ELSEWHERE}
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 import subprocess
@@ -49,6 +50,15 @@ def test_names_are_escaped(found, page):
     assert "&lt;script&gt;" in text
 
 
+def test_maps_of_a_flow_unfold_below_its_first_line(found, page):
+    first, *maps = found.flow.splitlines()
+    assert len(maps) > 1
+    unfolding = re.search(r"<details.*?</details>", page.read_text(), re.S)[0]
+    summary, below = html.unescape(unfolding).split("</summary>")
+    assert summary.endswith(f"<summary>{first}")
+    assert all(line in below for line in maps)
+
+
 @pytest.mark.slow
 def test_a_page_that_cannot_be_written_leaves_the_old_one(found, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
@@ -71,7 +81,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(found, tmp_path, monke
 
 @pytest.mark.slow
 def test_a_browser_shows_the_page(page, tmp_path):
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome")
     browser = next(filter(None, map(shutil.which, names)), None)
     if browser is None:
         pytest.skip("needs a headless Chromium on the path")

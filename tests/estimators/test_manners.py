@@ -86,6 +86,43 @@ def test_text_is_named_by_its_column(make):
         make().fit(frame, np.arange(len(frame)) % 2)
 
 
+def test_labels_of_a_categorical_type_are_named_by_their_column():
+    labels = pd.Categorical(np.where(X[:, 0] > 0.0, "red", "blue"))
+    frame = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(c=labels)
+    with pytest.raises(ValueError, match=r"text in 'c': drop or .*OrdinalEncoder"):
+        small.density().fit(frame)
+
+
+@pytest.mark.filterwarnings("error::tfp_flows.preprocessing.DataNotice")
+def test_an_unknown_flow_is_refused_before_anything_is_said_of_columns():
+    rounded = FRAME.round(1).assign(c=np.arange(len(FRAME)) % 2)
+    with pytest.raises(ValueError, match=r"`flow` must be .* mean 'realnvp'\?"):
+        small.density(flow="realnpv").fit(rounded)
+
+
+def test_single_options_are_set_beside_those_that_are_there():
+    given = {"num_layers": 3}
+    estimator = small.density(flow="maf", options=given)
+    changed = clone(estimator).set_params(
+        options__hidden_units=(8,), fit_arguments__noise=0.1, epochs=2
+    )
+    assert changed.options == {"num_layers": 3, "hidden_units": (8,)}
+    assert changed.fit_arguments == {"jit_compile": False, "noise": 0.1}
+    assert changed.epochs == 2
+    assert given == {"num_layers": 3}
+    assert estimator.options == given
+    bare = small.density(options=None).set_params(options__base="normal")
+    assert bare.options == {"base": "normal"}
+    with pytest.raises(ValueError, match="Invalid parameter 'layers'"):
+        estimator.set_params(layers=2)
+
+
+def test_a_search_sets_single_options():
+    search = GridSearchCV(small.density(), {"options__base": ["normal"]}, cv=2)
+    search.fit(X)
+    assert search.best_estimator_.flow_.get_config()["base"] == "normal"
+
+
 def test_constant_columns_are_named():
     with pytest.raises(ValueError, match=r"column\(s\) 'mass'.*VarianceThreshold"):
         small.density().fit(FRAME.assign(mass=1.0))

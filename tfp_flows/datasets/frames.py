@@ -105,13 +105,21 @@ def is_categorical(series: Any) -> bool:
     return isinstance(series.dtype, (nw.Categorical, nw.Enum))
 
 
-def text_columns(data: Any) -> list[str]:
-    """Return the names of columns of text that stands for no numbers or dates."""
+def text_columns(data: Any, *, labels: bool = False) -> list[str]:
+    """Return the names of columns of text that stands for no numbers or dates.
+
+    Args:
+        data: A data frame.
+        labels: Whether columns of a categorical type count, too.
+    """
     return [
         name
         for name, series in take(data)
-        if isinstance(series.dtype, (nw.String, nw.Object))
-        and read_column(series, name).values is None
+        if (labels and is_categorical(series))
+        or (
+            isinstance(series.dtype, (nw.String, nw.Object))
+            and read_column(series, name).values is None
+        )
     ]
 
 

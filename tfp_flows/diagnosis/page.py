@@ -32,8 +32,9 @@ body { margin: 0; background: var(--back); color: var(--ink); line-height: 1.5;
 main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .25rem; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
-p.flow { color: var(--soft); margin: 0; white-space: pre-line;
+.flow { color: var(--soft); margin: 0; white-space: pre-line;
   overflow-wrap: anywhere; }
+summary { cursor: pointer; }
 p.summary { font-size: 1.1rem; margin: 1rem 0 0; }
 section.card { background: #fff; border: 1px solid var(--line);
   border-radius: 10px; border-left: 5px solid var(--bad);
@@ -46,6 +47,7 @@ table { width: 100%; border-collapse: collapse; background: #fff; font-size: .93
   border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
 th, td { text-align: left; padding: .5rem .8rem; vertical-align: top;
   border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td:first-child { overflow-wrap: normal; }
 th { color: var(--soft); font-weight: 600; }
 tr:last-child td { border-bottom: 0; }
 .tag { display: inline-block; border-radius: 999px; padding: 0 .6rem; font-size: .8rem;
@@ -83,13 +85,21 @@ def html_of(diagnosis: Diagnosis) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Diagnosis of a flow</title><style>{_STYLE}</style></head><body><main>"
-        f'<h1>Diagnosis</h1><p class="flow">{escape(diagnosis.flow)}</p>'
+        f"<h1>Diagnosis</h1>{_flow(diagnosis.flow)}"
         f'<p class="flow">{escape(counts)}</p>'
         f'<p class="summary">{escape(diagnosis.summary)}</p>'
         f"{cards}<h2>All that was measured</h2><table><thead><tr><th>Measure</th>"
         f"<th></th><th>Figure</th><th>Judgement</th></tr></thead><tbody>{rows}</tbody>"
         f"</table><h2>Pictures</h2>{figures}</main></body></html>\n"
     )
+
+
+def _flow(described: str) -> str:
+    """Return the first line of a flow; its maps unfold below it."""
+    first, _, rest = html.escape(described).partition("\n")
+    if not rest:
+        return f'<p class="flow">{first}</p>'
+    return f'<details class="flow"><summary>{first}</summary>{rest}</details>'
 
 
 def _card(finding: Measure) -> str:

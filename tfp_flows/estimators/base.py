@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import numbers
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,10 +16,15 @@ from tfp_flows import _documented, datasets, flows, training
 from tfp_flows.estimators import checks
 from tfp_flows.preprocessing.checks import MIN_ROWS
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = ["BLOCK", "FlowEstimator", "in_blocks", "seed_of"]
 
 # Rows of one call of a flow: bounds the memory that its networks take.
 BLOCK = 16_384
+# Arguments that are dictionaries, of which searches may set one entry.
+_ENTRIES = ("options", "fit_arguments")
 FlowLike = str | Callable[..., flows.Flow] | flows.Flow
 
 
@@ -75,6 +80,22 @@ class FlowEstimator(_documented.Documented, BaseEstimator):
         self.fit_arguments = fit_arguments
         self.random_state = random_state
         self.verbose = verbose
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments; `options__num_layers=2` sets one option of the flow.
+
+        Args:
+            **params: Arguments by name. Behind `options__` and `fit_arguments__` stand
+                single entries of these, beside those that are there.
+        """
+        owners = tuple(f"{name}__" for name in _ENTRIES if hasattr(self, name))
+        single = [name for name in params if name.startswith(owners)]
+        entries = {name: params.pop(name) for name in single}
+        super().set_params(**params)
+        for name, value in entries.items():
+            owner, _, entry = name.partition("__")
+            setattr(self, owner, {**(getattr(self, owner) or {}), entry: value})
+        return self
 
     def __sklearn_tags__(self) -> Any:
         """Say whether rows to fit may have missing cells."""

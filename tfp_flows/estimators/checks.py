@@ -88,11 +88,11 @@ def validated(estimator: Any, X: Any, *more: Any, **reading: Any) -> Any:
                 "missing cells of the rows to fit."
             )
             raise ValueError(msg) from error
-        text = frames.text_columns(X) if frames.is_frame(X) else []
+        text = frames.text_columns(X, labels=True) if frames.is_frame(X) else []
         if not text or "convert string to float" not in str(error):
             raise
         msg = (
             f"{error}. There is text in {', '.join(map(repr, text))}: drop or encode "
-            "such columns, for instance by sklearn.preprocessing.OneHotEncoder."
+            "such columns, for instance by sklearn.preprocessing.OrdinalEncoder."
         )
         raise ValueError(msg) from error

@@ -112,7 +112,10 @@ class Request:
 
 def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:
     """Whether a flow of this name can take columns for more than numbers."""
-    if not isinstance(flow, str) or flow not in flows.names():
+    if not isinstance(flow, str):
+        return False
+    _checks.one_of(flow, flows.all_names(), "flow")
+    if flow not in flows.names():
         return False
     base = options.get("base", "normal")
     has_tails = not isinstance(base, str) or base in ("normal", "student-t")
