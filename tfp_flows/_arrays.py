@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["as_array", "as_tensor", "event_weights", "spaced", "unmasked"]
+__all__ = [
+    "as_array",
+    "as_tensor",
+    "event_weights",
+    "require_real",
+    "spaced",
+    "unmasked",
+]
 
 # Rows from which a mean and a deviation of a layer are known well enough to start.
 ENOUGH = 20_000
@@ -93,7 +100,7 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
         return tf.constant(_rounded(value, tf.as_dtype(dtype).as_numpy_dtype))
     if isinstance(value, (list, tuple)) or not tf.is_tensor(value):
         if isinstance(value, np.ndarray):  # of which TensorFlow would take a part
-            _require_real(value, argument)
+            require_real(value, argument)
         if value is None:
             msg = f"`{argument}` must be numbers, got None. Pass an array."
             raise ValueError(msg)
@@ -106,7 +113,7 @@ def as_tensor(value: Any, dtype: Any, argument: str = "x") -> tf.Tensor:
             raise type(error)(msg) from None
     if isinstance(value, tf.Tensor) and value.dtype.is_floating:
         return value if value.dtype == dtype else tf.cast(value, dtype)
-    _require_real(value, argument)
+    require_real(value, argument)
     same = value.dtype == dtype  # of a variable, too
     return tf.convert_to_tensor(value) if same else tf.cast(value, dtype)
 
@@ -165,8 +172,16 @@ def _rounded(value: np.ndarray, dtype: Any) -> np.ndarray:
         return value.astype(dtype)
 
 
-def _require_real(value: Any, argument: str) -> None:
-    """Raise unless an array or a tensor is dense, and of real numbers."""
+def require_real(value: Any, argument: str) -> None:
+    """Raise unless an array or a tensor is dense, and of real numbers.
+
+    Args:
+        value: Array, tensor or variable; anything else is not looked at.
+        argument: What to call it in the error.
+
+    Raises:
+        TypeError: If it is text, complex numbers, dates, ragged or sparse.
+    """
     if not hasattr(value, "dtype"):
         return
     if isinstance(value, (tf.RaggedTensor, tf.SparseTensor)):

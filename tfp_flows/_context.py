@@ -21,6 +21,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_flows._types import Seed
 
 __all__ = [
     "Seeded",
@@ -31,6 +34,8 @@ __all__ = [
     "on_gpu",
     "plain_seed",
     "require_eager",
+    "seed_of_tfp",
+    "stateless_seed",
     "training_scope",
     "values_scope",
     "wants_points",
@@ -221,6 +226,69 @@ def plain_seed(seed: Any) -> int | np.ndarray:
         msg = f"`seed` must be an integer or a pair of integers, got {seed!r}."
         raise TypeError(msg)
     return values.astype(np.int64).astype(np.uint64)
+
+
+def stateless_seed(seed: Seed) -> tf.Tensor:
+    """Return a seed `[2]`; an int gives the same one whatever was drawn before.
+
+    Without one, TensorFlow draws it, at each call of a traced function as well.
+
+    Args:
+        seed: Integer or integers `[2]`, of any type; tensors of traced functions
+            too.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it has another shape.
+    """
+    if seed is None:
+        return _drawn_seed()
+    if not tf.is_tensor(seed) or hasattr(seed, "numpy"):
+        values = plain_seed(seed)
+        if isinstance(values, int):
+            words = np.random.SeedSequence(values).generate_state(2)
+            return tf.constant(words.view(np.int32))
+        seed = tf.constant(values.astype(np.uint32).view(np.int32))
+    if not seed.dtype.is_integer:
+        msg = f"`seed` must be an integer or a pair of integers, got {seed!r}."
+        raise TypeError(msg)
+    if seed.shape.rank == 0:
+        zeros = tf.zeros([2], seed.dtype)
+        seed = tf.random.experimental.stateless_fold_in(zeros, seed)
+    if not seed.shape.is_compatible_with([2]):
+        msg = f"`seed` must have shape [] or [2], got {seed.shape}."
+        raise ValueError(msg)
+    return tf.cast(seed, tf.int32)
+
+
+def _drawn_seed() -> tf.Tensor:
+    """Return a seed that TensorFlow draws: in eager mode as TFP does, but at once."""
+    if not tf.executing_eagerly() or tf.distribute.has_strategy():
+        return tfp.random.sanitize_seed(None)
+    shape, low, high = (
+        tf.constant(value, tf.int32) for value in ([2], tf.int32.min, tf.int32.max)
+    )
+    return tf.random.uniform(shape, low, high, dtype=tf.int32)
+
+
+def seed_of_tfp(seed: Seed) -> Seed:
+    """Return a seed as the densities of TFP take it.
+
+    A Python integer stays one, which counts the calls in eager mode, as in TFP. So
+    does one of NumPy, where TFP fails; of a tensor a seed `[2]` is made.
+
+    Args:
+        seed: Integer or integers `[2]`, of any type, or `None`.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it has another shape.
+    """
+    if seed is None or isinstance(seed, int):
+        return seed
+    if isinstance(seed, np.generic) and seed.dtype.kind in "iu":
+        return int(seed)
+    return stateless_seed(seed)
 
 
 class Seeded:

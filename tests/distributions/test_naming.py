@@ -65,3 +65,20 @@ def test_names_that_keras_makes_are_not_given():
     for flow in built:
         loaded = type(flow).from_config(flow.get_config())
         assert loaded.distribution().parameters.get("name") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("1", "flow_1"),
+        ("ä", "flow"),
+        ("a b", "a_b"),
+        ("2nd flow", "flow_2nd_flow"),
+        ("Weather_", "Weather_"),
+        ("_x", "x"),
+    ],
+)
+def test_any_name_of_a_model_gives_one_that_tfp_takes(name, part):
+    density = flows.build("linear", 2, name=name, seed=0).distribution()
+    assert density.parameters["name"] == part
+    assert density.sample(seed=0).shape == (2,)

@@ -119,3 +119,34 @@ def test_events_of_another_shape_are_named_as_they_are_given(name):
     assert density.log_prob(X[:, None], name="asked").shape == [3, 1]
     with pytest.raises(NotImplementedError, match="no closed form"):
         density.mean(name="asked")
+
+
+@pytest.mark.parametrize("way", ["sample", "experimental_sample_and_log_prob"])
+@pytest.mark.parametrize(
+    "seed", [np.int64(3), np.uint32(3), tf.constant(3), tf.constant([1, 2], tf.int64)]
+)
+def test_seeds_of_any_type_of_integers(way, seed):
+    """TFP fails with integers of NumPy, with scalars, and with pairs of 64 bits."""
+    density = small.build("linear").distribution()
+    drawn = []
+    for _ in range(2):
+        tf.random.set_seed(0)
+        found = tf.nest.flatten(getattr(density, way)(2, seed=seed))[0]
+        drawn.append(found.numpy().tolist())
+    assert drawn[0] == drawn[1]
+    assert np.shape(drawn[0]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        (1.5, "must be an integer or a pair of integers, got 1.5"),
+        ("a", "must be an integer or a pair"),
+        (np.random.default_rng(0), "must be an integer or a pair"),
+        ([1, 2, 3], r"must have shape \[\] or \[2\]"),
+    ],
+)
+def test_what_is_no_seed_is_named(seed, message):
+    density = small.build("linear").distribution()
+    with pytest.raises((TypeError, ValueError), match=message):
+        density.sample(2, seed=seed)

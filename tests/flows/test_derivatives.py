@@ -147,3 +147,29 @@ def test_tapes_outside_of_a_function_of_ones_own_under_xla(name, options):
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     for found, want in zip(tape.gradient(value, [X, *weights]), wanted, strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["maf", pytest.param("iaf", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["sample", "log_prob"])
+def test_the_first_call_may_be_inside_of_an_accumulator(name, method):
+    """What is traced then is no part of the derivative."""
+    flow = CASES[name].fresh()
+    weight = flow.trainable_variables[0].value
+    data = CASES[name].data(flow, 3)
+    call = {
+        "sample": lambda: flow.sample(2, *data[1:], seed=1),
+        "log_prob": lambda: flow.log_prob(*data),
+    }[method]
+
+    def tangent():
+        direction = tf.ones_like(weight)
+        with tf.autodiff.ForwardAccumulator(weight, direction) as accumulator:
+            value = call()
+        return accumulator.jvp(value)
+
+    first = tangent()
+    np.testing.assert_array_equal(first, tangent())
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(call())
+    wanted = tf.reduce_sum(tape.gradient(total, weight))
+    np.testing.assert_allclose(tf.reduce_sum(first), wanted, rtol=1e-4)

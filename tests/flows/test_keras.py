@@ -369,3 +369,12 @@ def test_words_that_keras_does_not_know_are_explained(method, word, message):
 def test_what_is_no_optimizer_is_explained(given, message):
     with pytest.raises((TypeError, ValueError), match=message):
         small.build("linear").compile(given)
+
+
+def test_adafactor_says_which_epsilon_masked_networks_need():
+    flow = small.perturbed(small.build("maf"))
+    with pytest.warns(RuntimeWarning, match=r"Adafactor\(epsilon_1=1e-15\)"):
+        flow.compile("adafactor")
+    flow.compile(keras.optimizers.Adafactor(epsilon_1=1e-15))
+    losses = flow.fit(X, epochs=2, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -395,3 +396,22 @@ def test_checks_are_listed_and_public():
         assert function.__doc__
     with pytest.raises(ValueError, match="`kind`"):
         testing.checks("network")
+
+
+class TakesRealParts(Planted):
+    def forward(self, x, **kwargs):
+        return super().forward(np.real(x) if isinstance(x, np.ndarray) else x, **kwargs)
+
+
+def test_complex_numbers_that_are_taken():
+    must_catch("kinds_of_numbers", TakesRealParts.build, match="forward of complex")
+
+
+class RoundsIntegers(Planted):
+    def forward(self, x, **kwargs):
+        y = super().forward(x, **kwargs)
+        return y if tf.is_tensor(x) else tf.round(y)
+
+
+def test_integers_that_have_another_image():
+    must_catch("kinds_of_numbers", RoundsIntegers.build, match="an array of integers")

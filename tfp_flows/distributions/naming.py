@@ -30,7 +30,15 @@ class Named:
 
 
 def given_name(model: keras.Model) -> str | None:
-    """Return the name of a model, or `None` if Keras made it of the class' name."""
+    """Return the name of a model, or `None` if Keras made it of the class' name.
+
+    TFP takes names that a variable of Python may have: others are made one.
+    """
     made = re.sub(r"_\d+$", "", model.name).replace("_", "")
     kind = re.sub(r"\W|_", "", type(model).__name__).lower()
-    return None if made == kind else model.name
+    if made == kind or not model.name:
+        return None
+    if re.fullmatch(r"[a-z]\w*", model.name, flags=re.ASCII | re.IGNORECASE):
+        return model.name
+    words = re.sub(r"\W+", "_", model.name, flags=re.ASCII).strip("_")
+    return words if words[:1].isalpha() else f"flow_{words}".rstrip("_")

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_flows import _arrays, _checks, _findings
+from tfp_flows import _arrays, _checks, _context, _findings
 from tfp_flows._types import Seed
 
 __all__ = ["Noticing", "passed_on"]
@@ -106,7 +106,15 @@ class Noticing:
     ) -> Any:
         """Return samples, as in TFP."""
         passed_on(kwargs)
+        seed = _context.seed_of_tfp(seed)
         return super().sample(sample_shape, seed, name, **kwargs)  # type: ignore[misc]
+
+    def experimental_sample_and_log_prob(
+        self, sample_shape: Any = (), seed: Seed = None, **kwargs: Any
+    ) -> Any:
+        """Return samples and their log-density, as in TFP."""
+        draw = super().experimental_sample_and_log_prob  # type: ignore[misc]
+        return draw(sample_shape, seed=_context.seed_of_tfp(seed), **kwargs)
 
     def prob(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the density, as in TFP; integers keep their digits."""

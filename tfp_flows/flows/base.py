@@ -96,7 +96,8 @@ class Flow(
         if self.variable_dtype not in ("float32", "float64"):
             msg = (
                 "`dtype` must be 'float32', 'float64', 'mixed_float16' or "
-                f"'mixed_bfloat16', got {dtype!r}: densities need their digits."
+                f"'mixed_bfloat16', got {self.dtype_policy.name!r}: densities need "
+                "their digits."
             )
             raise ValueError(msg)
         self._event_shape = _checks.event_shape(event_shape)

@@ -20,7 +20,7 @@ from tfp_flows.bijectors.surjections.fold import AbsoluteValue
 from tfp_flows.bijectors.surjections.slice import Augment
 from tfp_flows.distributions.surjected import SurjectedDistribution
 from tfp_flows.flows import nested
-from tfp_flows.flows._model import compiled, options
+from tfp_flows.flows._model import options
 from tfp_flows.flows._model.batch import Batch
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows._model.tabular import SPREAD
@@ -270,7 +270,7 @@ class AugmentedFlow(_SurjectiveFlow):
             )
         size = min(num_draws, 64)
         rows = max(1, EVENTS_AT_ONCE // size)
-        words = compiled.stateless_seed(seed)
+        words = _context.stateless_seed(seed)
         parts = [np.zeros([0])]
         for start in range(0, len(x), rows):
             given = {"x": tf.constant(x[start : start + rows])}

@@ -96,6 +96,7 @@ from tfp_flows.testing.values import (
     check_far_round_trip,
     check_huge_inputs,
     check_infinite_inputs,
+    check_kinds_of_numbers,
     check_leading_shapes,
     check_round_trip,
 )
@@ -148,6 +149,7 @@ __all__ = [
     "check_identity",
     "check_infinite_inputs",
     "check_is_increasing",
+    "check_kinds_of_numbers",
     "check_leading_shapes",
     "check_log_det",
     "check_loop",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows.bijectors._core import cache
+from tfp_flows.bijectors._core import cache, inputs
 from tfp_flows.testing import registry
 from tfp_flows.testing.case import BijectorCase
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_far_round_trip",
     "check_huge_inputs",
     "check_infinite_inputs",
+    "check_kinds_of_numbers",
     "check_leading_shapes",
     "check_round_trip",
 ]
@@ -241,6 +242,39 @@ def check_dtype(case: BijectorCase) -> None:
             if output.dtype.name != dtype:
                 what = "wrong dtype of an output"
                 case.fail("dtype", what, output.dtype.name, dtype)
+
+
+@registry.bijector_check
+def check_kinds_of_numbers(case: BijectorCase) -> None:
+    """Integers have the image of their floats; what is no real number is refused.
+
+    Of TFP's own maps nothing is asked: they take the real part of complex arrays.
+    """
+    check, bijector = "kinds_of_numbers", case.bijector()
+    if not isinstance(bijector, inputs.Explaining):
+        return
+    x, condition = case.points((2,)), case.condition((2,))
+    low, high = case.domain
+    if low <= 0.0 <= high and not bijector.moves_only:
+        whole = np.zeros(x.shape, np.int32) + (low < 1.0 <= high)
+        kinds = {"an array": whole}
+        if bijector.dtype is None:
+            kinds["a tensor"] = tf.constant(whole)
+        wanted = bijector.forward(tf.cast(whole, x.dtype), **condition)
+        for what, given in kinds.items():
+            found = bijector.forward(given, **condition)
+            tolerance = 10 * case.tolerances.value(case.dtype)
+            registry.compare(
+                case, check, f"{what} of integers", found, wanted, tolerance
+            )
+    for name in ("forward", "inverse"):
+        for wrong in (x.numpy() + 1j, x.numpy().astype(str), None):
+            try:
+                getattr(bijector, name)(wrong, **condition)
+            except (TypeError, ValueError, NotImplementedError):
+                continue
+            kind = getattr(wrong, "dtype", None)
+            case.fail(check, f"{name} of {kind}", "a value", "TypeError")
 
 
 @registry.bijector_check

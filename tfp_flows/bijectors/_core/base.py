@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_flows import _checks, _numpy_guard, _tapes
+from tfp_flows import _arrays, _checks, _numpy_guard, _tapes
 from tfp_flows._types import Condition, Given, Pair, TensorLike
 from tfp_flows.bijectors._core import (
     arguments,
     batch,
     cache,
     declared,
+    inputs,
     monotone,
     parameters,
     unknown_shapes,
@@ -32,7 +33,7 @@ __all__ = ["Bijector", "forward_and_log_det", "inverse_and_log_det"]
 _numpy_guard.explain_pad()
 
 
-class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
+class Bijector(inputs.Explaining, declared.Declared, tfb.AutoCompositeTensorBijector):
     """Base class of all maps: one pass gives the value and the log-det.
 
     Subclasses implement `_forward_and_log_det(x)` and `_inverse_and_log_det(y)`, with
@@ -231,7 +232,7 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
         argument: str,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         owner = f"`{type(self).__name__}`"
-        value = tf.convert_to_tensor(value, dtype_hint=self.dtype or tf.float32)
+        value = inputs.numbers(self, value, argument)
         if self._checked_shape is not None:
             _checks.require_trailing(value.shape, self._checked_shape, argument, owner)
         condition = _checks.lifted_condition(condition, self.condition_shape)
@@ -241,7 +242,7 @@ class Bijector(declared.Declared, tfb.AutoCompositeTensorBijector):
             with tf.control_dependencies(checks):
                 value = tf.identity(value)
         if condition is not None:
-            condition = tf.cast(tf.convert_to_tensor(condition), value.dtype)
+            condition = _arrays.as_tensor(condition, value.dtype, "condition")
             _checks.require_trailing(
                 condition.shape, self.condition_shape, "condition", owner
             )

@@ -78,6 +78,7 @@ class Permutation(base.Bijector):
         convert=static_permutation,
     )
 
+    moves_only = True
     _is_constant_jacobian = True
     _is_increasing = monotone.increasing_of_one
     repeatable = True  # in the form that holds the places as tensors

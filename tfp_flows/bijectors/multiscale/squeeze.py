@@ -65,6 +65,7 @@ class Squeeze(Blocks):
         Dinh et al. (2016). RealNVP. https://arxiv.org/abs/1605.08803, section 3.6
     """
 
+    moves_only = True
     _: KW_ONLY
     factor: int = Option(
         "Side of a block, a divisor of both sides of the image.",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_flows import _arrays, _checks, _context, _graphs, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.flows._model import buckets, condition_kinds, recomputed, shared
 
-__all__ = ["MAKERS", "CompiledFlow", "stateless_seed"]
+__all__ = ["MAKERS", "CompiledFlow"]
 
 # A shape: numbers where it is known. Computing with tensors of one or two numbers takes
 # longer than small flows do.
@@ -78,7 +78,9 @@ class CompiledFlow:
             )
             # A concrete function: TensorFlow would warn of retracing where many flows
             # exist.
-            with _context.values_scope(points=kind in POINTS):
+            # Tapes would follow the trace, and accumulators fail in its loops.
+            apart = tf.init_scope() if _tapes.is_recording() else nullcontext()
+            with _context.values_scope(points=kind in POINTS), apart:
                 self._functions[key] = traced.get_concrete_function()
             shared.forget_with(self, self._functions[key])
         return self._functions[key]
@@ -159,7 +161,7 @@ class CompiledFlow:
         """See `Flow.sample`."""
         flow = self._flow
         condition = self._condition(condition)
-        seed = stateless_seed(seed)
+        seed = _context.stateless_seed(seed)
         shape = _sizes(sample_shape)
         batch: Sizes = ()
         conditions: tuple[tf.Tensor, ...] = ()
@@ -222,49 +224,6 @@ def _broadcast(one: Sizes, other: Sizes) -> Sizes:
             "which do not broadcast."
         )
         raise ValueError(msg) from None
-
-
-def stateless_seed(seed: Seed) -> tf.Tensor:
-    """Return a seed `[2]`; an int gives the same one whatever was drawn before.
-
-    Without one, TensorFlow draws it, at each call of a traced function as well.
-
-    Args:
-        seed: Integer or integers `[2]`, of any type; tensors of traced functions
-            too.
-
-    Raises:
-        TypeError: If it is neither.
-        ValueError: If it has another shape.
-    """
-    if seed is None:
-        return _drawn_seed()
-    if not tf.is_tensor(seed) or hasattr(seed, "numpy"):
-        values = _context.plain_seed(seed)
-        if isinstance(values, int):
-            words = np.random.SeedSequence(values).generate_state(2)
-            return tf.constant(words.view(np.int32))
-        seed = tf.constant(values.astype(np.uint32).view(np.int32))
-    if not seed.dtype.is_integer:
-        msg = f"`seed` must be an integer or a pair of integers, got {seed!r}."
-        raise TypeError(msg)
-    if seed.shape.rank == 0:
-        zeros = tf.zeros([2], seed.dtype)
-        seed = tf.random.experimental.stateless_fold_in(zeros, seed)
-    if not seed.shape.is_compatible_with([2]):
-        msg = f"`seed` must have shape [] or [2], got {seed.shape}."
-        raise ValueError(msg)
-    return tf.cast(seed, tf.int32)
-
-
-def _drawn_seed() -> tf.Tensor:
-    """Return a seed that TensorFlow draws: in eager mode as TFP does, but at once."""
-    if not tf.executing_eagerly() or tf.distribute.has_strategy():
-        return tfp.random.sanitize_seed(None)
-    shape, low, high = (
-        tf.constant(value, tf.int32) for value in ([2], tf.int32.min, tf.int32.max)
-    )
-    return tf.random.uniform(shape, low, high, dtype=tf.int32)
 
 
 def _specs(flow: Any, *names: str) -> list[tf.TensorSpec]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -129,7 +130,7 @@ def optimizer(given: Any) -> Any:
         raise TypeError(msg)
     if isinstance(given, str):
         try:
-            return keras.optimizers.get(given)
+            given = keras.optimizers.get(given)
         except ValueError:
             known = [
                 name.lower()
@@ -145,7 +146,25 @@ def optimizer(given: Any) -> Any:
             f"{given!r}. Pass 'adam', or keras.optimizers.Adam(1e-3)."
         )
         raise TypeError(msg)
+    _warn_of_underflow(given)
     return given
+
+
+def _warn_of_underflow(optimizer: Any) -> None:
+    """Say that Adafactor divides 0 by 0 where the weights of a network are masked.
+
+    It multiplies what it keeps of a row and of a column: for those whose gradients are
+    0, its `epsilon_1` times itself, which is 0 in float32.
+    """
+    if not isinstance(optimizer, keras.optimizers.Adafactor):
+        return
+    if np.float32(optimizer.epsilon_1) ** 2 == 0.0:
+        msg = (
+            f"Adafactor with epsilon_1={optimizer.epsilon_1:g} makes weights NaN where "
+            "a row and a column of a gradient are 0, as in masked networks. Pass "
+            "keras.optimizers.Adafactor(epsilon_1=1e-15)."
+        )
+        warnings.warn(msg, RuntimeWarning, stacklevel=4)
 
 
 def require_known(method: str, options: dict[str, Any], *own: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _tapes
+from tfp_flows import _context, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.distributions.members import log_mixture
 from tfp_flows.flows._model import compiled
@@ -61,7 +61,7 @@ class CompiledEnsemble(compiled.CompiledFlow):
             return super().sample(sample_shape, condition, seed, jit_compile=False)
         flow = self._flow
         condition = self._condition(condition)
-        words = compiled.stateless_seed(seed).numpy()
+        words = _context.stateless_seed(seed).numpy()
         rng = np.random.default_rng(np.abs(words.astype(np.int64)))
         shape = tuple(int(n) for n in np.ravel(np.asarray(sample_shape, np.int32)))
         rows = None

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfp_flows import _context, _serialize
 from tfp_flows._types import Seed
 from tfp_flows.flows._model import batch as batches
-from tfp_flows.flows._model import compiled, variables
+from tfp_flows.flows._model import variables
 
 __all__ = ["MaximumLikelihood", "Objective"]
 
@@ -103,7 +103,7 @@ class Objective(tf.Module):
         shape = flow.condition_shape
         batch = None if data is None else batches.read(data, shape)
         with _context.training_scope(enabled=True):
-            seed = compiled.stateless_seed(seed)
+            seed = _context.stateless_seed(seed)
             return self.loss(flow, batch, seed=seed, step=tf.convert_to_tensor(step))
 
     def _layers(self) -> list[keras.Layer]:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks
+from tfp_flows import _checks, _context
 from tfp_flows._types import Condition, Seed, TensorLike
-from tfp_flows.flows._model import compiled
 
 __all__ = ["Statistics"]
 
@@ -130,7 +129,7 @@ class Statistics:
 
         if not getattr(flow, "averages_cells", False):
             return self._cast(-exact(draws).mean(axis=0))
-        words = compiled.stateless_seed(seed) + tf.constant([1, 0])
+        words = _context.stateless_seed(seed) + tf.constant([1, 0])
         rough = _by_blocks(
             lambda part: flow.log_prob_at_points(part, condition, words), draws
         )
@@ -142,7 +141,7 @@ class Statistics:
         """Return draws, `[count, ..., *event_shape]`, of one seed in blocks."""
         _checks.count(count, 2, "num_samples")
         flow: Any = self
-        words = compiled.stateless_seed(seed)
+        words = _context.stateless_seed(seed)
         sizes = [min(_BLOCK, count - start) for start in range(0, count, _BLOCK)]
         blocks = [
             flow.sample(size, condition, words + tf.constant([0, i])).numpy()

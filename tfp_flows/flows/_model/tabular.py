@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays, _findings
+from tfp_flows import _arrays, _context, _findings
 from tfp_flows._types import Condition, TensorLike
 from tfp_flows.bijectors._core.base import Bijector
-from tfp_flows.flows._model import compiled
 from tfp_flows.flows._model.batch import Batch
 from tfp_flows.preprocessing import Column, Preprocessing, values
 from tfp_flows.preprocessing.cells import Cells
@@ -265,6 +264,6 @@ class Tabular:
 def _spread(cell: Any, seed: Any) -> tf.Tensor:
     """Return random values of cells."""
     share = tf.random.stateless_uniform(
-        tf.shape(cell.start), compiled.stateless_seed(seed), dtype=cell.start.dtype
+        tf.shape(cell.start), _context.stateless_seed(seed), dtype=cell.start.dtype
     )
     return cell.at(share)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _optional
+from tfp_flows import _checks, _context, _optional
 from tfp_flows.datasets import frames
-from tfp_flows.flows._model import compiled
 from tfp_flows.flows.any_order import chain, lines
 from tfp_flows.math.linear import products
 from tfp_flows.preprocessing import values as cell_values
@@ -72,7 +71,7 @@ def impute(
         return found
     places = np.flatnonzero(missing.any(axis=0)).tolist()
     function = tf.function(_drawn, autograph=False, reduce_retracing=True)
-    words = compiled.stateless_seed(seed)
+    words = _context.stateless_seed(seed)
     which = np.tile(gaps, draws)
     numbers = np.repeat(np.arange(draws), len(gaps))
     shape = flow.condition_shape

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfp_flows import _arrays, _checks, _context
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
-from tfp_flows.flows._model import compiled, policy
+from tfp_flows.flows._model import policy
 from tfp_flows.flows._model.batch import Batch
 from tfp_flows.flows._model.recipe import Recipe
 from tfp_flows.flows.images import dequantization, temperature
@@ -105,7 +105,7 @@ class ImageFlow(Recipe):
         batch = tf.shape(x)[:-3]
         if not self._dequantize:
             return x, tf.zeros(batch, x.dtype)
-        seed = compiled.stateless_seed(seed)
+        seed = _context.stateless_seed(seed)
         if self._noise is None:
             noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
             return x + noise, tf.zeros(batch, x.dtype)
@@ -237,7 +237,7 @@ class ImageFlow(Recipe):
             tf.TensorShape(images.shape), self._event_shape, "images", owner
         )
         self.require_pixels(images, "images")
-        first, second = compiled.stateless_seed(seed).numpy().tolist()
+        first, second = _context.stateless_seed(seed).numpy().tolist()
         parts = []
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _arrays, _checks, _serialize
+from tfp_flows import _arrays, _checks, _context, _serialize
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
 from tfp_flows.bijectors._core import base as bijector_base
 from tfp_flows.bijectors.transformers import (
@@ -16,7 +16,7 @@ from tfp_flows.bijectors.transformers import (
     Transformer,
     transformer,
 )
-from tfp_flows.flows._model import compiled, options, query_exact
+from tfp_flows.flows._model import options, query_exact
 from tfp_flows.flows._model.options import option
 from tfp_flows.flows.vectors import autoregressive, layers, tokens
 from tfp_flows.networks import CausalConvolution
@@ -152,7 +152,7 @@ class SeriesFlow(tokens.TokenLayers, autoregressive.AutoregressiveLayers):
         z = bijector.inverse(tf.concat([known, ends], axis=-axes))
         shape = tf.concat([[num_samples], tf.shape(z)[:-axes]], axis=0)
         draws = self.base.distribution().sample(
-            shape, seed=compiled.stateless_seed(seed)
+            shape, seed=_context.stateless_seed(seed)
         )
         is_known = np.arange(self.event_shape[0]) < length
         is_known = is_known.reshape([-1] + [1] * (axes - 1))
