@@ -11,11 +11,12 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from tfp_flows.distributions import shared
+from tfp_flows.math import roots
 
 __all__ = ["MixtureOfMembers", "lifted", "likely_weights", "log_mixture"]
 
-# Halvings of the interval in which a quantile is searched.
-HALVINGS = 40
+# Log-slope that no Newton step believes in.
+FLAT = -1e30
 # Updates of the weights of members; each raises the likelihood.
 WEIGHT_STEPS = 200
 
@@ -179,16 +180,22 @@ class MixtureOfMembers(shared.Unsliced):
         # That of the mixture lies between those of its members.
         found = tf.stack([member.quantile(value) for member in self._members])
         low, high = tf.reduce_min(found, axis=0), tf.reduce_max(found, axis=0)
+        value = tf.broadcast_to(value, tf.shape(low))
+        level = tf.math.log(value) - tf.math.log1p(-value)
 
-        def halve(low: tf.Tensor, high: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            middle = low + 0.5 * (high - low)
-            above = self.cdf(middle) > value
-            return tf.where(above, low, middle), tf.where(above, middle, high)
+        def log_odds(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            below, above = self._log_cdf(x), self._log_survival_function(x)
+            log_slope = self._log_prob(x) - below - above
+            # Beyond all mass there is no slope, and the bracket is halved.
+            flat = tf.fill(tf.shape(x), tf.constant(FLAT, x.dtype))
+            return below - above, tf.where(
+                tf.math.is_finite(log_slope), log_slope, flat
+            )
 
-        low, high = tf.while_loop(
-            lambda *_: True, halve, (low, high), maximum_iterations=HALVINGS
-        )
-        return low + 0.5 * (high - low)
+        x = roots.solve(log_odds, level, low, high, bracketed=True).root
+        x = tf.clip_by_value(x, low, high)
+        end = tf.where(value > 0.5, high, low)
+        return tf.where(tf.math.is_inf(level), end, x)
 
     def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
         which_seed, *seeds = tfp.random.split_seed(seed, len(self._members) + 1)
