@@ -357,7 +357,16 @@ def test_kinds_of_columns_are_found_told_and_kept(run, refused, tmp_path):
     argv = ("fit", table, "--flow", "linear", "--epochs", 1, "--quiet", "--out", out)
     assert "add --columns 'c=category'" in refused(*argv)
     assert "there is no column 'z'" in refused(*argv, "--columns", "z=integer")
-    assert "there is no kind 'whole'" in refused(*argv, "--columns", "a,b=whole")
+    error = refused(*argv, "--columns", "a,b=whole")
+    assert "--columns of 'b': there is no kind 'whole'. Kinds are continuous" in error
+    assert "bounded:LOW:HIGH" in error
+    assert "no kind 'categry': did you mean 'category'?" in refused(
+        *argv, "--columns", "c=categry"
+    )
+    row = next(i for i, cell in enumerate(cells, 1) if cell[1] > 3)
+    error = refused(*argv, "--columns", "c=category,b=bounded:0:3")
+    assert f"{table}: the table must hold amounts from 0 to 3 in column 'b'" in error
+    assert f"in row {row} (" in error  # of the file, whatever is held out
     code, text, _ = run(*argv, "--columns", "c=category,b=bounded:0:6")
     assert code == 0
     assert "column 'b': amounts from 0 to 6" in text

@@ -171,3 +171,15 @@ def test_system_errors_lose_their_number():
     with pytest.raises(errors.UsageError) as caught, errors.explained("it"):
         raise PermissionError(13, "Permission denied", "f")
     assert str(caught.value) == "it: Permission denied: 'f'"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("--val", "--test-fraction"),
+        ("--verbose", "--quiet"),
+        ("--overwrite", "--force"),
+    ],
+)
+def test_words_of_other_programs_lead_to_options(refused, table, word, meant):
+    assert f"did you mean '{meant}'?" in refused("fit", table, word)

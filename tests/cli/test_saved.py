@@ -141,6 +141,25 @@ def test_samples_have_the_columns_of_the_table(run, linear_flow, tmp_path):
     np.testing.assert_array_equal(drawn.x, _csv(text).astype(np.float32))
 
 
+def test_samples_keep_the_table_of_conditions(refused, conditional_flow, tmp_path):
+    given = _table(tmp_path / "given.csv", np.ones([2, 1]), "c")
+    written = given.read_text()
+    argv = ("sample", conditional_flow, "--conditions", given, "--out")
+    error = refused(*argv, given, "--force")
+    assert "is read by this command: write to another file" in error
+    assert given.read_text() == written
+
+
+def test_json_has_integers_of_conditions_as_such(run, conditional_flow, tmp_path):
+    (tmp_path / "given.csv").write_text("c\n1\n2\n")
+    argv = ("sample", conditional_flow, "--conditions", tmp_path / "given.csv")
+    found = json.loads(run(*argv, "--json")[1])
+    assert found["columns"] == ["a", "b", "c"]
+    assert [row[2] for row in found["rows"]] == [1, 2]
+    assert all(isinstance(row[2], int) for row in found["rows"])
+    assert found["labels"] == {}
+
+
 def test_samples_follow_the_condition(run, unnamed_flow):
     argv = ("sample", unnamed_flow, "-n", 4, "--seed", 1)
     code, text, _ = run(*argv, "--condition", "0.5")

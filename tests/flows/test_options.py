@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.flows import small
-from tfp_flows import distributions, flows
+from tfp_flows import distributions, flows, training
 
 X = small.table(20)
 AUTOREGRESSIVE = ["maf", "iaf", "nsf-ar", "maf-mol"]
@@ -183,3 +183,12 @@ def test_a_name_of_before_builds_the_flow_of_today():
     flow = flows.build("maf-mog", 2, hidden_units=(4,), seed=0)
     assert type(flow) is flows.flow_class("maf-mol")
     assert "maf-mog" not in flows.names()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float16", "flaot32", 3, "complex64"])
+def test_a_dtype_without_digits_is_refused_in_a_sentence_of_ours(dtype):
+    message = f"`dtype` must be 'float32', .* got {dtype!r}: densities need their"
+    with pytest.raises(ValueError, match=message):
+        flows.build("linear", 2, dtype=dtype)
+    with pytest.raises(ValueError, match=message):
+        training.fit("linear", np.eye(20), dtype=dtype, verbose=0)

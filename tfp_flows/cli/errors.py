@@ -13,12 +13,20 @@ __all__ = ["Interrupted", "UsageError", "explained", "on_the_shell", "unexpected
 
 # Keras and TensorFlow can put whole tables into a message; a line must stay a line.
 _MAX_LENGTH = 400
+_KINDS = (
+    "Kinds are continuous, integer, positive, log, bounded:LOW:HIGH, "
+    "periodic:LOW:HIGH, periodic:LOW:HIGH:wrap, rounded:STEP, atom:VALUE, category, or "
+    "several such as positive+atom:0."
+)
 # What the library calls an option, and what it is on the shell.
 _OPTIONS = (
     (r"(fit with|pass) missing='impute'", "add --missing impute"),
     (r"fit with columns=\{'([^']*)': 'category'\}", r"add --columns '\1=category'"),
     (r"by columns=\{'([^']*)': '(\w+)'\}", r"by --columns '\1=\2'"),
     (r"`sheet` must", "--sheet must"),
+    (r"`columns` of '", "--columns of '"),
+    (r"Kinds are .*a `Column`\.", _KINDS),
+    (r'\("periodic", ([^ ,]+), ([^ ,]+), "wrap"\)', r"periodic:\1:\2:wrap"),
     (r"Build the flow with dtype='float64'", "Add --option dtype=float64"),
     (r" Pass outliers='keep' to fit it, too\.", ""),
     (r"by columns=\{\.\.\.\}, or columns='continuous'", "by --columns NAME=KIND"),

@@ -88,10 +88,12 @@ def run(arguments: argparse.Namespace) -> None:
         labels[_ROW] = np.tile(np.arange(len(x)) + 1, len(filled)).tolist()
     if out is None or out.suffix != ".npy":  # which holds numbers only
         labels |= _further(source, names, len(filled))
-    text = sample.labelled(flow, rows, names, out, flow.types_of_columns())
-    kept = [i for i, name in enumerate(names) if name not in text]
     report = output.Report(arguments)
-    if out is not None or not report.json:
+    is_table = out is not None or not report.json
+    types = flow.types_of_columns() if is_table else {}
+    text = sample.labelled(flow, rows, names, out, types)
+    kept = [i for i, name in enumerate(names) if name not in text]
+    if is_table:
         shown = [names[i] for i in kept]
         order = [*labels, *names]
         output.write(out, rows[:, kept], shown, {**labels, **text}, order)

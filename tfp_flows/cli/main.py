@@ -66,6 +66,17 @@ OF_OPTION = {
     "dtype": "dtype=float64",
     "activation": "activation=relu",
 }
+# Words of other programs for options of ours.
+MEANT = {
+    "--val": "--test-fraction",
+    "--validation": "--test-fraction",
+    "--validation-split": "--test-fraction",
+    "--test-size": "--test-fraction",
+    "--verbose": "--quiet",
+    "--random-state": "--seed",
+    "--num-samples": "-n",
+    "--overwrite": "--force",
+}
 _BUG = 1
 _BAD_USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -98,6 +109,8 @@ class _Parser(argparse.ArgumentParser):
         name = option.removeprefix("--").replace("-", "_")
         if "--option" in known and name in OF_OPTION:
             return f": write --option {OF_OPTION[name]}"
+        if MEANT.get(option) in known:
+            return f": did you mean {MEANT[option]!r}?"
         return columns.hint(option, known)
 
     def commands(self) -> list[Any]:

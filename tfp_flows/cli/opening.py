@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfp_flows.cli import columns, flow_options, images, models, tables
-from tfp_flows.cli.errors import UsageError
+from tfp_flows.cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
     from tfp_flows.datasets import Table
@@ -57,13 +57,27 @@ def table(path: Path, arguments: argparse.Namespace, options: dict[str, Any]) ->
         )
         apart = tables.for_splits(source, arguments.groups, arguments.time)
         flow = _saved(arguments, options)
-        read = _read(source, flow, arguments, chosen, told)
+        try:
+            read = _read(source, flow, arguments, chosen, told)
+        except UsageError:
+            _check_kinds(told)  # a kind may be why; to ask before loads TensorFlow
+            raise
         return Opened(*read, apart, told, flow)
     except UsageError as cause:
         if not images.holds_images(path):
             raise
         known = " or --flow ".join(images.FLOWS)
         raise UsageError(f"'{path}' holds images: add --flow {known}.") from cause
+
+
+def _check_kinds(told: dict[str, Any]) -> None:
+    """Raise if a kind of a column is none."""
+    from tfp_flows.preprocessing import Column
+
+    with explained():
+        for name, kind in told.items():
+            if kind != "drop":
+                Column.read(kind, name)
 
 
 def _saved(arguments: argparse.Namespace, options: dict[str, Any]) -> Any:

@@ -80,10 +80,15 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     files.check_input(arguments.flow, (files.MODEL_SUFFIX,))
+    inputs = []
+    if arguments.conditions is not None:
+        inputs = [files.check_input(arguments.conditions, files.TABLE_SUFFIXES)]
     # Before the seconds that loading takes; which of them fits is known only then.
     any_array = tuple(dict.fromkeys((*files.TABLE_SUFFIXES, *images.ARRAY_SUFFIXES)))
     if arguments.out is not None:
-        files.check_output(arguments.out, any_array, force=arguments.force)
+        files.check_output(
+            arguments.out, any_array, force=arguments.force, inputs=inputs
+        )
     if arguments.grid is not None:
         files.check_output(
             arguments.grid, images.PICTURE_SUFFIXES, force=arguments.force
@@ -121,7 +126,8 @@ def run(arguments: argparse.Namespace) -> None:
         rest = [i for i, name in enumerate(names) if name not in text]
         output.write(out, x[:, rest], [names[i] for i in rest], text, names)
     else:
-        report.facts |= {"columns": names, "rows": x, "labels": text}
+        rows, words = _rows(x, names, text)
+        report.facts |= {"columns": names, "rows": rows, "labels": words}
     if out is not None:
         report.line(
             f"wrote {len(x)} rows to {out}", rows=len(x), columns=names, out=out
@@ -170,6 +176,18 @@ def labelled(
             if values.dtype.kind != "f":
                 found[name] = values.tolist()
     return found
+
+
+def _rows(
+    x: np.ndarray, names: Sequence[str], held: Mapping[str, list[Any]]
+) -> tuple[list[tuple[Any, ...]], dict[str, list[Any]]]:
+    """Return rows whose integers and booleans are such, and columns of text."""
+    text = {name: cells for name, cells in held.items() if isinstance(cells[0], str)}
+    cells = [
+        held[name] if name in held and name not in text else x[:, i].tolist()
+        for i, name in enumerate(names)
+    ]
+    return list(zip(*cells, strict=True)), text
 
 
 def _behind(name: str, events: Sequence[str]) -> str:

@@ -104,6 +104,7 @@ def screen(
     if dtype == "float64" and not chosen:
         options = {**options, "dtype": dtype}
     errors = [str(f) for f in found.findings if f.severity == "error"]
+    errors = errors or _foreign(events, found.kinds, dtype)
     if errors:
         raise UsageError(f"{path}: {on_the_shell(' '.join(errors))}")
     keep = np.ones(len(events), bool)
@@ -146,6 +147,21 @@ def _found(
 
     found = screening.screen(data, "drop", kinds=choose, remedy=asked.remedy())
     return data, found
+
+
+def _foreign(events: Table, kinds: Any, dtype: str) -> list[str]:
+    """Return the sentence about a value that its column cannot have, if there is one.
+
+    The fit would say it of the rows that it is given, with other numbers.
+    """
+    from tfp_flows.preprocessing import Preprocessing, values
+    from tfp_flows.preprocessing.cells import Cells
+
+    spec = None if kinds is None else Preprocessing(kinds)
+    if spec is None or spec.is_plain:
+        return []
+    sentence = values.foreign(Cells(spec, dtype), events.x, events.columns)
+    return [] if sentence is None else [f"the table {sentence}"]
 
 
 def _of_gaps(data: Data) -> list[str]:

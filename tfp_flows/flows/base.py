@@ -24,6 +24,7 @@ from tfp_flows.flows._model.columns import Columns
 from tfp_flows.flows._model.config import Configured
 from tfp_flows.flows._model.describe import Described
 from tfp_flows.flows._model.evaluation import Evaluated
+from tfp_flows.flows._model.policy import dtype_policy
 from tfp_flows.flows._model.queries import Queries
 from tfp_flows.flows._model.statistics import Statistics
 from tfp_flows.flows._model.tabular import SPREAD, Tabular
@@ -92,14 +93,8 @@ class Flow(
         dtype: Any = None,
     ) -> None:
         _process.require_own()
+        dtype = dtype_policy(dtype)
         super().__init__(name=name, dtype=dtype, autocast=False)
-        if self.variable_dtype not in ("float32", "float64"):
-            msg = (
-                "`dtype` must be 'float32', 'float64', 'mixed_float16' or "
-                f"'mixed_bfloat16', got {self.dtype_policy.name!r}: densities need "
-                "their digits."
-            )
-            raise ValueError(msg)
         self._event_shape = _checks.event_shape(event_shape)
         self._condition_shape = _checks.optional_shape(
             condition_shape, "condition_shape"

@@ -1,4 +1,4 @@
-"""What `fit` chooses by the family of a flow."""
+"""What `fit` chooses by the family of a flow, and in which dtype a flow computes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import dataclasses
 import math
 from typing import Any, Literal
 
+import keras
+
 from tfp_flows import _context
 
-__all__ = ["FitPolicy"]
+__all__ = ["FitPolicy", "dtype_policy"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,3 +61,27 @@ class FitPolicy:
             return True
         numbers = sum(math.prod(v.shape) for v in flow.trainable_variables)
         return rows < self.rows_per_number * numbers
+
+
+def dtype_policy(dtype: Any) -> keras.DTypePolicy:
+    """Return the policy of Keras in which a flow computes.
+
+    Args:
+        dtype: A policy or its name, `None` for the one that is set.
+
+    Raises:
+        ValueError: If it is no policy, or one of too few digits.
+    """
+    wanted = keras.config.dtype_policy() if dtype is None else dtype
+    try:
+        policy = keras.dtype_policies.get(wanted)
+    except (TypeError, ValueError):
+        policy = None
+    if policy is None or policy.variable_dtype not in ("float32", "float64"):
+        found = dtype if policy is None else policy.name
+        msg = (
+            "`dtype` must be 'float32', 'float64', 'mixed_float16' or "
+            f"'mixed_bfloat16', got {found!r}: densities need their digits."
+        )
+        raise ValueError(msg)
+    return policy

@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import keras
-
 from tfp_flows import _checks, _findings, flows
+from tfp_flows.flows._model.policy import dtype_policy
 from tfp_flows.preprocessing import Preprocessing
 from tfp_flows.training.data import arrays, kinds, request, screening
 
@@ -51,7 +50,7 @@ def flow_of(
 def _dtype(screened: screening.Screened, options: dict[str, Any]) -> dict[str, Any]:
     """Return the option of the dtype that the data need, if they need one."""
     dtype = options.get("dtype")
-    policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+    policy = dtype_policy(dtype)
     wanted = screened.settle_dtype(policy.variable_dtype, chosen=dtype is not None)
     return {} if wanted == policy.variable_dtype else {"dtype": wanted}
 
