@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 from tensorflow_probability import distributions as tfd
@@ -140,6 +141,17 @@ def test_history_marks_the_best_epoch(tmp_path):
     assert _saved(ax, tmp_path)
     given = Figure().add_subplot()
     assert plots.history({"loss": [1.0]}, ax=given) is given
+
+
+def test_the_best_value_of_a_history_stands_within_its_axes():
+    ax = plots.history({"loss": [3.0, 2.0, 1.5], "val_loss": [2.0, 1.4, 1.1]})
+    drawn = FigureCanvasAgg(ax.figure)
+    drawn.draw()
+    written = ax.texts[0].get_window_extent(drawn.get_renderer())
+    assert written.height > 5
+    assert written.y0 > ax.get_window_extent().y0
+    ticks = [tick for tick in ax.get_xticks() if 1 <= tick <= 3]
+    assert ticks == [1, 2, 3]
 
 
 def test_history_leaves_a_steep_start_outside():

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfp_flows import _optional
 from tfp_flows.plots import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["history"]
+
+# Share of the height above and below the curves: the best value stands below them.
+_ROOM = 0.12
 
 
 def history(
@@ -49,6 +53,9 @@ def history(
         if key in values:
             epochs = np.arange(1, len(values[key]) + 1)
             ax.plot(epochs, values[key], color=color, label=label, linewidth=1.4)
+    ax.margins(y=_ROOM)
+    ticker = _optional.require("matplotlib.ticker", extra="plot")
+    ax.xaxis.set_major_locator(ticker.MaxNLocator("auto", integer=True))
     _bound(ax, values)
     if "val_loss" in values:
         best = int(np.nanargmin(values["val_loss"]))
