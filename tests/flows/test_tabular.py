@@ -276,3 +276,17 @@ def test_files_with_absurd_columns_are_refused(bad, message, tmp_path):
         flows.load(damaged)
     assert "must be a .keras file with a flow" in str(found.value)
     assert "0x" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
+def test_compiled_samples_are_the_very_decimals_of_the_table(jit_compile):
+    flow = small.build(
+        "linear", 2, preprocessing=[("rounded", 0.1), ("rounded", 0.005)]
+    )
+    flow.adapt(np.round(np.random.default_rng(0).normal(7.0, 2.0, (200, 2)), 1))
+    drawn = flow.sample(500, seed=0, jit_compile=jit_compile).numpy()
+    first, second = drawn.T.astype(float)
+    np.testing.assert_array_equal(drawn[:, 0], np.round(first, 1).astype(np.float32))
+    np.testing.assert_array_equal(drawn[:, 1], np.round(second, 3).astype(np.float32))

@@ -53,6 +53,8 @@ def multiple(x: tf.Tensor, step: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     # The third multiple of 0.1 is 3 / 10, not 3 * 0.1.
     decimal = tf.abs(parts * safe - 1.0) < 1e-6
     parts = tf.where(decimal, parts, tf.ones_like(parts))
+    # By a constant, a compiled function would multiply with 1 / parts, rounded.
+    parts = tf.where(tf.math.is_nan(number), tf.ones_like(number), parts)
     return tf.where(decimal, number / parts, number * safe) + offset
 
 
