@@ -160,3 +160,13 @@ def test_directions_are_those_of_any_number_of_reflections(count):
     np.testing.assert_allclose(rows @ tf.transpose(rows), np.eye(2), atol=1e-6)
     with pytest.raises(ValueError, match="`num_reflections` must be at least 1"):
         maps.Sylvester.trainable(3, 2, kind="householder", num_reflections=0)
+
+
+def test_triangular_directions_start_across_the_coordinates():
+    made = maps.Sylvester.trainable(3, 3, kind="triangular", seed=0, dtype="float64")
+    inner = made.inner.numpy()
+    np.testing.assert_array_equal(np.diagonal(inner), 1.0)
+    np.testing.assert_array_equal(np.tril(inner, -1), 0.0)
+    assert np.all(np.abs(inner[np.triu_indices(3, 1)]) > 0.01)
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_array_equal(made.forward(x), x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_flows import _checks
@@ -123,7 +124,10 @@ class Sylvester(base.Bijector):
         rng = arguments.generator(seed)
         kwargs.update(inner=tf.eye(count), offset=OFFSET * rng.normal(size=count))
         if kind == "triangular":
-            kwargs.update(event_size=size)
+            # Planes that lie across: bends along the coordinates alone train slowly.
+            across = rng.normal(size=[count, count]) / max(1, count - 1) ** 0.5
+            inner = np.eye(count) + np.triu(across, 1)
+            kwargs.update(event_size=size, inner=inner)
         else:
             rows = num_reflections if kind == "householder" else None
             rows = count if rows is None else rows
