@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfp_flows import _arrays, _checks, _context, _findings
 from tfp_flows._types import Seed
+from tfp_flows.distributions import pathwise
 
 __all__ = ["Noticing", "passed_on"]
 
@@ -106,6 +107,7 @@ class Noticing:
     ) -> Any:
         """Return samples, as in TFP."""
         passed_on(kwargs)
+        pathwise.require_right_tangents(self)
         seed = _context.seed_of_tfp(seed)
         return super().sample(sample_shape, seed, name, **kwargs)  # type: ignore[misc]
 
@@ -113,6 +115,7 @@ class Noticing:
         self, sample_shape: Any = (), seed: Seed = None, **kwargs: Any
     ) -> Any:
         """Return samples and their log-density, as in TFP."""
+        pathwise.require_right_tangents(self)
         draw = super().experimental_sample_and_log_prob  # type: ignore[misc]
         return draw(sample_shape, seed=_context.seed_of_tfp(seed), **kwargs)
 

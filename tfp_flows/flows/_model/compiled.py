@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfp_flows import _arrays, _checks, _context, _graphs, _process, _tapes
 from tfp_flows._types import Condition, Seed, Shape, TensorLike
+from tfp_flows.distributions import pathwise
 from tfp_flows.flows._model import buckets, condition_kinds, recomputed, shared
 
 __all__ = ["MAKERS", "CompiledFlow"]
@@ -284,7 +285,9 @@ def _noise_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
     """Return sampling of the base as a function, and its signature."""
 
     def noise(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return flow.base.distribution().sample(count, seed=seed)
+        density = flow.base.distribution()
+        pathwise.require_right_tangents(density)
+        return density.sample(count, seed=seed)
 
     return noise, _specs(flow, "count", "seed")[:2]
 
