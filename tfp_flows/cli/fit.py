@@ -211,6 +211,8 @@ def _run_table(arguments: argparse.Namespace) -> None:
     tables.check_varies(path, events)
     quiet.notice("loading TensorFlow", quiet=arguments.quiet)
     quiet.import_tensorflow()
+    if flow is None:
+        flow_options.checked(arguments.flow, options)
     found = screening.screen(path, events, conditions, arguments, options, flow, told)
     events, conditions, options = found.events, found.conditions, found.options
     apart = {name: values[found.keep] for name, values in apart.items()}
