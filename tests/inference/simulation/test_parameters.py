@@ -42,3 +42,5 @@ def test_outside_is_minus_infinity_and_nan_is_nan(prior, value, expected):
 def test_inside_nothing_changes():
     draws = JOINT.sample(5, seed=0)
     np.testing.assert_array_equal(log_prior(JOINT, draws), JOINT.log_prob(draws))
+    arrays = {name: v.numpy() for name, v in draws.items()}
+    np.testing.assert_array_equal(log_prior(JOINT, arrays), JOINT.log_prob(draws))

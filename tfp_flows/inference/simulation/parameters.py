@@ -262,7 +262,7 @@ def log_prior(prior: tfd.Distribution, value: Any) -> tf.Tensor:
     """
     found = prior.log_prob(value)
     nowhere = tf.constant(-np.inf, found.dtype)
-    for leaf in tf.nest.flatten(value):
+    for leaf in map(tf.convert_to_tensor, tf.nest.flatten(value)):
         of_event = list(range(found.shape.rank, leaf.shape.rank))
         lost = tf.reduce_any(tf.math.is_nan(leaf), axis=of_event)
         nowhere = tf.where(lost, tf.constant(np.nan, found.dtype), nowhere)
