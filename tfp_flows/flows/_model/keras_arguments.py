@@ -158,7 +158,7 @@ def _warn_of_underflow(optimizer: Any) -> None:
     """
     if not isinstance(optimizer, keras.optimizers.Adafactor):
         return
-    if np.float32(optimizer.epsilon_1) ** 2 == 0.0:
+    if np.square(np.float32(optimizer.epsilon_1)) == 0.0:
         msg = (
             f"Adafactor with epsilon_1={optimizer.epsilon_1:g} makes weights NaN where "
             "a row and a column of a gradient are 0, as in masked networks. Pass "
