@@ -5,7 +5,7 @@ the others, and its further cases through the quick ones. A check that takes ove
 minute of CPU for all cases is named here with the few on which it runs by default, and
 one that compiles does so in one dtype.
 The other parts are marked `full`: `--contracts=full` runs all of them, and
-`--contracts=N/7` the part number `N` modulo 7.
+`--contracts=N/25` the part number `N` modulo 25.
 """
 
 from __future__ import annotations
