@@ -468,3 +468,20 @@ def test_interrupted_fit_keeps_the_layers_it_found(run, table, tmp_path, monkeyp
     assert len(tfp_flows.load(out).layer_types) == 1
     monkeypatch.setattr(progress.ProgressLine, "on_epoch_end", ended)
     assert run(*argv, "--resume", "--epochs", 2)[0] == 0
+
+
+def test_a_single_row_is_one_row(run, linear_flow, tmp_path):
+    out = tmp_path / "one.csv"
+    assert run("sample", linear_flow, "-n", 1, "--out", out)[1].startswith(
+        "wrote 1 row "
+    )
+    assert run("score", linear_flow, out, "--out", tmp_path / "s.csv")[1].startswith(
+        "1 row, mean"
+    )
+
+
+def test_missing_cells_name_the_option_that_fills_them(refused, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,2\n3,5\n" * 20 + "4,\n")
+    text = refused("fit", path, "--out", tmp_path / "m.keras")
+    assert text.endswith("or drop their rows, or add --missing impute.\n")

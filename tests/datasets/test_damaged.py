@@ -257,7 +257,10 @@ def test_sheets_are_chosen_by_name(tmp_path):
     assert (table.columns, table.x.tolist()) == (("c",), [[3], [4]])
     read = datasets.read_table
     assert "There are: 'Sheet', 'other'" in sentence(lambda p: read(p, sheet="z"), path)
-    assert "must have 1 cells" in sentence(lambda p: read(p, sheet="wrong"), path)
+    for near in ("sheet", "Sheet1"):
+        text = sentence(lambda p, near=near: read(p, sheet=near), path)
+        assert text.endswith(": did you mean 'Sheet'?")
+    assert "must have 1 cell in" in sentence(lambda p: read(p, sheet="wrong"), path)
     book["Sheet"]["A2"] = "read me"
     book.save(path)
     assert "first sheet: `sheet` may name another, 'other'" in sentence(read, path)

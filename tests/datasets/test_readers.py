@@ -118,6 +118,8 @@ def test_csv_dialects(csv, text, columns, x):
             "'b' must hold finite numbers, got -inf in row 1, an inf",
         ),
         ("a,b,a\n1,2,3\n", "must have different names, got 'a' more than once"),
+        (",b\n0,1\n", r"got none for column 1\. Name it"),
+        ("a,,b\nx,y,z\n1,2,3\n", "column 2, beside 'a': a heading that spans several"),
         (",b\n0,1\n", "every column must have a name, got none for column 1"),
         ("a,b\n1,2\n\n3,4,5\n", "must have 2 cells in each row.* got 3 in line 4"),
         ("a,b\n1,2,3\n", "must have 2 cells in each row, .* a longer one below it"),

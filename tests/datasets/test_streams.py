@@ -41,7 +41,24 @@ def test_standard_input_may_be_packed(monkeypatch):
         datasets.read_table("-")
     monkeypatch.setattr(limits, "MAX_UNPACKED", 2**20)
     given(gzip.compress(b"1,2\n" * 2**20))
-    with pytest.raises(ValueError, match="'-' must unfold to at most"):
+    with pytest.raises(ValueError, match=r"^standard input must unfold to at most"):
+        datasets.read_table("-")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"a,b\n1,2,3\n", "^standard input must have 2 cells in each row"),
+        (b"a\n1\n2,3\n", "^standard input must have 1 cell in each row"),
+        (b"a,b\n", "^standard input must hold a table, got one without rows"),
+        (b"a,b\n1,x\n", "^standard input: column 'b' must be numeric, got 'x'"),
+        (b"a\0b", "^standard input must be a readable .csv file"),
+    ],
+)
+def test_standard_input_is_named_in_words(text, message, monkeypatch):
+    stream = SimpleNamespace(buffer=SimpleNamespace(read=lambda: text))
+    monkeypatch.setattr(sys, "stdin", stream)
+    with pytest.raises(ValueError, match=message):
         datasets.read_table("-")
 
 

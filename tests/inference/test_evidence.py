@@ -86,3 +86,8 @@ def test_bad_draws_are_named():
         inference.evidence(normal, np.zeros((20, 3)))
     with pytest.raises(ValueError, match="inside of the support, got 200 of 200"):
         inference.evidence(tfd.Gamma(2.0, 1.0), -np.ones(200))
+    for bad in (np.nan, np.inf):
+        draws = np.zeros((200, 2))
+        draws[7, 1] = bad
+        with pytest.raises(ValueError, match=r"finite numbers, .* 1 of 200, .* at 7\."):
+            inference.evidence(normal, draws)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfp_flows.preprocessing import checks
+from tfp_flows.preprocessing import Column, checks
 from tfp_flows.preprocessing.missing import impute
 
 RNG = np.random.default_rng(0)
@@ -50,6 +50,38 @@ def test_a_column_is_named_with_what_is_wrong(third, sentence):
     (found,), rows = said(with_third(third))
     assert sentence in found
     assert not rows
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        (
+            Z[:, :1],
+            "column 'a' is a copy of condition column 'k': given the conditions",
+        ),
+        (1 - 3 * Z[:, 1:2], "column 'b' is condition column 'k' in another unit"),
+        (
+            Z[:, 2:] - Z[:, :1],
+            "column 'c' is a sum of multiples of the columns 'k', 'a'",
+        ),
+    ],
+)
+def test_columns_that_conditions_determine_are_named(condition, sentence):
+    beside = np.column_stack([condition, np.full(1500, 7.0)])  # a constant says nothing
+    (found,) = checks.given(Z, NAMES, beside, ("k", "l"))
+    assert str(found).startswith(sentence)
+    near = beside + np.array([1e-3, 0.0]) * RNG.normal(size=(1500, 2))
+    assert checks.given(Z, NAMES, near, ("k", "l")) == []
+    (found,) = checks.given(Z[:, :1], None, Z[:, :1], None, [True])
+    assert "its mass is 1" in str(found)
+
+
+def test_atoms_that_no_row_has_are_named():
+    kinds = [Column.read(("atom", 0.0), "a"), Column.read(("atom", 5.0), "b"), Column()]
+    x = Z.copy()
+    x[:100, 0] = 0.0
+    (found,) = checks.absent_atoms(x, NAMES, kinds)
+    assert str(found).startswith("column 'b' has a mass at 5 by its kind, which no row")
 
 
 def test_rounded_sums_count_as_sums_and_near_ones_do_not():

@@ -142,3 +142,12 @@ def test_advice_names_what_to_do(normal):
     found = report.judged(flow, data, None, losses=losses)
     assert found.loses
     assert "by far" in found.advice[0]
+
+
+def test_one_is_no_plural():
+    text = str(report.Ending("length", 1, 1, 1))
+    assert text == "ended after 1 epoch; the best, epoch 1, is kept"
+    text = str(report.Ending("interrupt", 1, 20, None))
+    assert text.startswith("interrupted after 1 of 20 epochs; no rows")
+    found = report.Report(1, 4, of="held-out", count=1)
+    assert str(found) == "1 row fitted, 4 parameters; 1 held-out row"

@@ -37,9 +37,9 @@ def did_you_mean(word: Any, known: Iterable[Any]) -> str:
         word: What was given.
         known: The words that there are.
     """
-    words = [choice for choice in known if isinstance(choice, str)]
+    words = {choice.lower(): choice for choice in known if isinstance(choice, str)}
     near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.7)
-    return f": did you mean {near[0]!r}?" if near else ""
+    return f": did you mean {words[near[0]]!r}?" if near else ""
 
 
 def of_kind(value: Any, annotation: str, argument: str) -> None:

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tfp_flows._counts import counted
 from tfp_flows.cli import columns, files, models, output, quiet, tables
 from tfp_flows.cli.errors import UsageError, explained
 from tfp_flows.cli.output import Report
@@ -143,7 +144,7 @@ def _convert_table(arguments: argparse.Namespace) -> None:
     _write(out, found, count)
     report = Report(arguments)
     report.line(
-        f"wrote {count} rows of {len(names)} columns to {out}",
+        f"wrote {counted(count, 'row')} of {counted(len(names), 'column')} to {out}",
         rows=count,
         columns=names,
         text_columns=text,

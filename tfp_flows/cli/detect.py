@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfp_flows import _optional
+from tfp_flows._counts import counted
 from tfp_flows.cli import (
     columns,
     files,
@@ -252,7 +253,7 @@ def _report(
     }
     say = report.note if out is None else report.line
     say(
-        f"{odd.sum()} of {len(values)} rows are anomalies: score above "
+        f"{odd.sum()} of {counted(len(values), 'row')} are anomalies: score above "
         f"{detector.threshold_:.4f}, as {100 * arguments.contamination:g} % of the "
         f"{count} rows of the fit"
     )

@@ -52,6 +52,9 @@ _OPTIONS = (
 class UsageError(Exception):
     """Bad usage or bad input, in one line for the user."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(re.sub(r"^-(?=: )", "standard input", text))
+
 
 class Interrupted(Exception):
     """Ctrl-C, after which something was written all the same."""
@@ -96,6 +99,7 @@ def explained(
     except expected as error:
         text = _one_line(error)
         name = os.fspath(about)
+        name = "standard input" if name == "-" else name
         prefix = f"{name}: " if name and name not in text else ""
         raise UsageError(prefix + text) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tfp_flows._counts import counted
 from tfp_flows.cli import files, flow_options, measures, models, ranges, tables
 from tfp_flows.cli.errors import UsageError
 from tfp_flows.cli.output import Report
@@ -119,7 +120,7 @@ def _card(card: dict[str, Any] | None) -> list[str]:
             continue
         text = value
         if key == "data":
-            text = f"{value['rows']} rows, sha256 {value['sha256']}"
+            text = f"{counted(value['rows'], 'row')}, sha256 {value['sha256']}"
         elif key in ("log_likelihood", "gaussian"):
             text = models.figure(value["mean"], value["standard_error"])
             text += f" {card.get('unit')}, {card.get('rows')} {card.get('of')} rows"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,6 +92,18 @@ def _saved(arguments: argparse.Namespace, options: dict[str, Any]) -> Any:
     return models.load(arguments.out)[1]
 
 
+@contextlib.contextmanager
+def _missing_explained() -> Iterator[None]:
+    """Say in errors about missing cells which option of this command fills them."""
+    try:
+        yield
+    except UsageError as error:
+        text = str(error)
+        if "a missing value" not in text:
+            raise
+        raise UsageError(f"{text.rstrip('.')}, or add --missing impute.") from error
+
+
 def _read(
     source: Any,
     flow: Any,
@@ -99,18 +113,19 @@ def _read(
 ) -> tuple[Table, Table | None]:
     """Return events and conditions, of the columns that a saved flow knows."""
     if flow is None:
-        return tables.read(
-            source,
-            chosen,
-            arguments.condition,
-            aside=(
-                arguments.groups,
-                arguments.time,
-                *(name for name, kind in told.items() if kind == "drop"),
-            ),
-            finite=arguments.missing == "error",
-            categories=[name for name, kind in told.items() if "category" in kind],
-        )
+        with _missing_explained():
+            return tables.read(
+                source,
+                chosen,
+                arguments.condition,
+                aside=(
+                    arguments.groups,
+                    arguments.time,
+                    *(name for name, kind in told.items() if kind == "drop"),
+                ),
+                finite=arguments.missing == "error",
+                categories=[name for name, kind in told.items() if "category" in kind],
+            )
     from tfp_flows.datasets import Table
 
     names = tables.names_of(flow)

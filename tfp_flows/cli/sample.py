@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfp_flows._counts import counted
 from tfp_flows.cli import conditions, files, images, models, output, ranges, tables
 from tfp_flows.cli.errors import UsageError
 
@@ -130,7 +131,10 @@ def run(arguments: argparse.Namespace) -> None:
         report.facts |= {"columns": names, "rows": rows, "labels": words}
     if out is not None:
         report.line(
-            f"wrote {len(x)} rows to {out}", rows=len(x), columns=names, out=out
+            f"wrote {counted(len(x), 'row')} to {out}",
+            rows=len(x),
+            columns=names,
+            out=out,
         )
     report.end()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from tfp_flows._counts import counted
 from tfp_flows.cli import columns, files, images, models, output, ranges, tables
 from tfp_flows.cli.errors import UsageError, explained
 
@@ -135,7 +136,8 @@ def _score_files(arguments: argparse.Namespace, flow: Any) -> None:
     }
     if found.first_not_finite is not None:
         report.note(f"note: the first that is not finite is {found.first_not_finite}")
-    summary = f"{found.rows} rows, mean log-likelihood {models.figure(mean, error)}"
+    summary = f"{counted(found.rows, 'row')}, mean log-likelihood "
+    summary += models.figure(mean, error)
     summary += _UNIT
     if found.not_finite:
         summary += f", {found.not_finite} of them not finite"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tfp_flows import _findings, _optional
+from tfp_flows._counts import counted
 from tfp_flows.datasets import limits, notation
 from tfp_flows.datasets.table import default_columns
 
@@ -338,8 +339,8 @@ def _ragged(path: Path, names: Sequence[str], found: str) -> ValueError:
     if names[0].startswith("#"):
         remedy = "Delete lines of comments: the first one is read as the header."
     return limits.FileError(
-        f"'{path}' must have {len(names)} cells in each row, as its first line has, "
-        f"got {found}. {remedy}"
+        f"{limits.called(path)} must have {counted(len(names), 'cell')} in each "
+        f"row, as its first line has, got {found}. {remedy}"
     )
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "UTF16",
     "Checked",
     "FileError",
+    "called",
     "check_unpacked",
     "naming",
     "reading",
@@ -66,9 +67,14 @@ def unreadable(
         text = f"{text[:_MAX_REASON]}..."
     kind = kind or f"{Path(path).suffix.lower()} file"
     return FileError(
-        f"'{path}' must be a readable {kind}, got: {text.rstrip('.')}. Check that the "
-        "extension states the format and that the file is complete."
+        f"{called(path)} must be a readable {kind}, got: {text.rstrip('.')}. Check "
+        "that the extension states the format and that the file is complete."
     )
+
+
+def called(path: str | os.PathLike[str]) -> str:
+    """Return what errors call a file: its name in quotes, or standard input."""
+    return "standard input" if os.fspath(path) == "-" else f"'{path}'"
 
 
 @contextlib.contextmanager
@@ -97,9 +103,10 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if str(path) in str(error):
+        name = called(path).strip("'")
+        if name in str(error):
             raise
-        raise FileError(f"{path}: {error}") from error
+        raise FileError(f"{name}: {error}") from error
 
 
 def check_unpacked(path: str | os.PathLike[str], size: float) -> None:
@@ -114,7 +121,7 @@ def check_unpacked(path: str | os.PathLike[str], size: float) -> None:
 def _check_size(path: str | os.PathLike[str], size: float, packed_size: int) -> None:
     if size > max(MAX_UNPACKED, MAX_RATIO * packed_size):
         raise FileError(
-            f"'{path}' must unfold to at most {MAX_UNPACKED / 2**30:g} GiB or "
+            f"{called(path)} must unfold to at most {MAX_UNPACKED / 2**30:g} GiB or "
             f"{MAX_RATIO} times its size, got {size / 2**30:,.1f} GiB or more. Unpack "
             "it first if it is what you mean."
         )

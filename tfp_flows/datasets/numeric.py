@@ -24,6 +24,8 @@ __all__ = [
 
 # Beyond these, floats skip integers.
 _EXACT_FLOAT32, _EXACT_FLOAT64 = 2**24, 2**53
+# Floats that NumPy does not know by itself; float32 holds each of their values.
+_SMALL_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 # The largest part of the deviation of a column that rounding may be.
 _LEAST_SPREAD = 2.0**-20
 # Integers of so many digits are within.
@@ -103,6 +105,8 @@ def of_array(data: Any, where: str, *, rounds: bool = False) -> np.ndarray:
         ) from error
     if array.dtype.kind == "O":
         array = _of_objects(array, where)
+    if array.dtype.name in _SMALL_FLOATS:
+        array = array.astype(np.float32)
     if array.dtype.kind not in "fiub":
         raise _not_numeric(data, array, where)
     return floating(array, where, rounds=rounds)

@@ -251,7 +251,9 @@ def checked(
 def _check_not_empty(path: Path, shape: Sequence[int]) -> None:
     if 0 in shape:
         what = "columns" if shape[-1] == 0 and len(shape) > 1 else "rows"
-        raise ValueError(f"'{path}' must hold a table, got one without {what}.")
+        raise ValueError(
+            f"{limits.called(path)} must hold a table, got one without {what}."
+        )
 
 
 def _check_exists(path: Path) -> None:
@@ -286,11 +288,17 @@ def _selected(frame: Any, columns: Sequence[str] | None) -> Any:
         wanted = Table(np.empty((0, len(names))), tuple(names)).select(columns).columns
         frame = frame.iloc[:, [names.index(name) for name in wanted]]
     elif "" in names:
-        raise ValueError(
-            "every column must have a name, got none for column "
-            f"{names.index('') + 1}. Name it in the header, delete lines above the "
-            "header, or save the table without its row index."
-        )
+        place = names.index("")
+        what = f"every column must have a name, got none for column {place + 1}"
+        if place and names[place - 1]:
+            what += (
+                f", beside {names[place - 1]!r}: a heading that spans several columns "
+                "names the first of them alone. Write a name above each column, delete "
+                "lines above the header"
+            )
+        else:
+            what += ". Name it in the header, delete lines above the header"
+        raise ValueError(f"{what}, or save the table without its row index.")
     return frame
 
 

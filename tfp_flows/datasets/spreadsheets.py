@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfp_flows import _optional
+from tfp_flows import _checks, _optional
+from tfp_flows._counts import counted
 from tfp_flows.datasets import delimited, limits
 from tfp_flows.datasets.table import default_columns
 
@@ -52,8 +53,8 @@ def read(path: Path, sheet: str | None = None) -> Any:
         long = next((i for i, row in enumerate(rows) if len(row) > d), None)
         if long is not None:
             raise limits.FileError(
-                f"'{path}' must have {d} cells in each row, as its first row has, got "
-                f"{len(rows[long])} in row {long + 1}."
+                f"'{path}' must have {counted(d, 'cell')} in each row, as its first "
+                f"row has, got {len(rows[long])} in row {long + 1}."
             )
         padded = [[*row, *[None] * (d - len(row))] for row in rows]
         columns = default_columns(d) if names is None else names
@@ -65,9 +66,10 @@ def read(path: Path, sheet: str | None = None) -> Any:
 def _sheet(path: Path, book: Any, name: str | None) -> Any:
     names = [sheet.title for sheet in book.worksheets]
     if name is not None and name not in names:
+        hint = _checks.did_you_mean(name, names) or "."
         raise limits.FileError(
             f"`sheet` must name a sheet of '{path}', got {name!r}. There are: "
-            f"{', '.join(map(repr, names))}."
+            f"{', '.join(map(repr, names))}{hint}"
         )
     if not names:
         raise limits.unreadable(path, "it has no sheet")

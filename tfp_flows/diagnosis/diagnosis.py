@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfp_flows import _files
+from tfp_flows._counts import counted
 from tfp_flows.diagnosis import page
 from tfp_flows.diagnosis.measure import Measure
 
@@ -66,7 +67,7 @@ class Diagnosis:
     def __str__(self) -> str:
         """Return a table: findings first, then what is fine."""
         train = "" if self.train_rows is None else f", {self.train_rows:,} of the fit"
-        lines = [self.flow, f"{self.rows:,} rows{train}. {self.summary}", ""]
+        lines = [self.flow, f"{counted(self.rows, 'row')}{train}. {self.summary}", ""]
         marks = {"finding": "!", "fine": " ", "unknown": "?"}
         width = max(len(m.name) for m in self.measures)
         for level in marks:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfp_flows._counts import counted
 from tfp_flows.diagnosis.evidence import Evidence
 from tfp_flows.diagnosis.limits import LIMITS
 from tfp_flows.diagnosis.measure import Measure, fine, labels, problem, unknown
@@ -42,7 +43,7 @@ def _finite(evidence: Evidence) -> Measure:
     return problem(
         "finite",
         value,
-        f"{len(bad)} rows have no finite log-density, row {first + 1} is the first.",
+        f"No finite log-density: {counted(len(bad), 'row')}, first row {first + 1}.",
         "Look whether they lie outside of a bound, then at the scales below.",
         rows=tuple(int(i) for i in rows.numbers[bad[:100]]),
         number=1.0 - len(bad) / len(rows),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfp_flows import _optional, diagnostics, plots
+from tfp_flows._counts import counted
 from tfp_flows.diagnosis.measure import Measure
 from tfp_flows.plots import canvas
 
@@ -71,7 +72,7 @@ def html_of(diagnosis: Diagnosis) -> str:
     """
     escape = html.escape
     train = diagnosis.train_rows
-    counts = f"{diagnosis.rows:,} rows" + (
+    counts = counted(diagnosis.rows, "row") + (
         "" if train is None else f", {train:,} of the fit"
     )
     cards = "".join(_card(finding) for finding in diagnosis.findings)

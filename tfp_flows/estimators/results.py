@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfp_flows._counts import counted
 from tfp_flows.training import baseline
 
 if TYPE_CHECKING:
@@ -192,7 +193,9 @@ class Comparison:
     def summary(self) -> str:
         """A line on rows and units."""
         fitted, scored = self.rows
-        return f"{fitted:,} rows fitted, {scored:,} held out and scored; {UNIT}"
+        return (
+            f"{counted(fitted, 'row')} fitted, {scored:,} held out and scored; {UNIT}"
+        )
 
     def facts(self) -> dict[str, Any]:
         """Return numbers and words only, as JSON holds them."""

@@ -201,6 +201,16 @@ def _halves(target: targets.Target, draws: Any) -> tuple[np.ndarray, np.ndarray]
         packed = flat[0]
     z = np.asarray(target.flatten(packed), np.float64)
     wrong = ~np.all(np.isfinite(z), axis=-1)
+    lost = [~np.isfinite(leaf.reshape((len(z), -1))).all(axis=-1) for leaf in flat]
+    broken = np.any(lost, axis=0)
+    if broken.any():
+        msg = (
+            f"`draws` must be finite numbers, got NaN or infinity in "
+            f"{int(broken.sum())} of {len(z)}, the first at {int(np.argmax(broken))}. "
+            "Look why the sampler failed there; draws that are left out bias the "
+            "evidence."
+        )
+        raise ValueError(msg)
     if wrong.any():
         msg = (
             f"`draws` must lie inside of the support, got {int(wrong.sum())} of "

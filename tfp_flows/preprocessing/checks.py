@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfp_flows._findings import Finding
 from tfp_flows.datasets import folds
 
+if TYPE_CHECKING:
+    from tfp_flows.preprocessing.column import Column
+
 __all__ = [
     "MIN_ROWS",
+    "absent_atoms",
     "constant",
     "copied_rows",
     "counting",
     "dependent",
     "equal_rows",
     "few_rows",
+    "given",
     "gross_outliers",
     "label",
     "sentinels",
@@ -28,6 +34,8 @@ __all__ = [
 MIN_ROWS = 10
 # A column is determined by others if they leave so much of its deviation.
 _DETERMINED = 1e-6
+# Among more columns, those that conditions determine are not looked for.
+_MOST_COLUMNS = 256
 # Copies are remarkable beyond this share of rows: measurements of few digits repeat.
 _COPIES = 1.0 / 3.0
 # An outlier is so many times as far away as all that is not one, and so far from the
@@ -139,31 +147,107 @@ def dependent(
         names: Names of the columns, if they have names.
         spared: Which columns hold integers or categories: their sums have masses.
     """
-    n, d = x.shape
-    if d < 2 or n <= d + 1:
-        return []
-    x = _sampled(x)
-    scale = np.max(np.abs(x - x.mean(axis=0)), axis=0)
-    z = (x - x.mean(axis=0)) / scale
-    z = z / np.maximum(np.sqrt((z * z).mean(axis=0)), 1e-300)
-    triangle = np.abs(np.linalg.qr(z / np.sqrt(len(z)), mode="r"))
+    others = [label(names, j).removeprefix("column ") for j in range(x.shape[1])]
     found = []
-    for i in range(1, d):
-        if triangle[i, i] > _DETERMINED or (spared is not None and spared[i]):
-            continue
-        weights, *_ = np.linalg.lstsq(z[:, :i], z[:, i], rcond=1e-9)
-        used = np.flatnonzero(np.abs(weights) > 1e-3 * np.abs(weights).max())
-        others = [label(names, int(j)).removeprefix("column ") for j in used]
-        is_copy = len(used) == 1 and (x[:, i] == x[:, used[0]]).all()
-        if is_copy:
-            what = f"is a copy of column {others[0]}"
-        elif len(used) == 1:
-            what = f"is column {others[0]} in another unit, up to rounding"
-        else:
-            listed = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
-            what = f"is a sum of multiples of the columns {listed}, up to rounding"
+    for i, used in _determined(_sampled(x), 1, spared):
+        what = _sum_of(x, i, used, "column", others)
         sentence = f"{what}: a density has no width there. Drop it."
         found.append(Finding(label(names, i), sentence, severity="error"))
+    return found
+
+
+def given(
+    x: np.ndarray,
+    names: Sequence[str] | None,
+    condition: np.ndarray,
+    condition_names: Sequence[str] | None,
+    spared: Sequence[bool] | None = None,
+) -> list[Finding]:
+    """Find columns that the conditions determine up to rounding.
+
+    Args:
+        x: Numbers, `[N, D]`, no column constant.
+        names: Names of the columns, if they have names.
+        condition: Conditions of the rows, `[N, C]`.
+        condition_names: Their names, if they have names.
+        spared: Which columns hold integers or categories, of which masses are known.
+    """
+    varies = np.flatnonzero((condition != condition[:1]).any(axis=0))
+    count = len(varies)
+    if not count or count + x.shape[1] > _MOST_COLUMNS:
+        return []
+    every = _sampled(np.concatenate([condition[:, varies], x], axis=1))
+    others = [label(condition_names, int(j)).removeprefix("column ") for j in varies]
+    others += [label(names, j).removeprefix("column ") for j in range(x.shape[1])]
+    found = []
+    for i, used in _determined(every, count, None):
+        if used.min() >= count:  # columns of `x` alone do
+            continue
+        is_mass = spared is not None and spared[i - count]
+        end = "its mass is 1" if is_mass else "a density has no width there"
+        what = _sum_of(every, i, used, "condition column", others)
+        sentence = f"{what}: given the conditions, {end}. Drop one of them."
+        found.append(Finding(label(names, i - count), sentence))
+    return found
+
+
+def _determined(
+    x: np.ndarray, first: int, spared: Sequence[bool] | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield columns from `first` on that those before determine, and these."""
+    n, d = x.shape
+    if d < 2 or n <= d + 1:
+        return
+    scale = np.max(np.abs(x - x.mean(axis=0)), axis=0)
+    z = (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    z = z / np.maximum(np.sqrt((z * z).mean(axis=0)), 1e-300)
+    triangle = np.abs(np.linalg.qr(z / np.sqrt(len(z)), mode="r"))
+    for i in range(first, d):
+        if triangle[i, i] > _DETERMINED or (spared is not None and spared[i]):
+            continue
+        copies = np.flatnonzero((x[:, :i] == x[:, i : i + 1]).all(axis=0))
+        if len(copies):
+            yield i, copies[:1]
+            continue
+        weights, *_ = np.linalg.lstsq(z[:, :i], z[:, i], rcond=1e-9)
+        yield i, np.flatnonzero(np.abs(weights) > 1e-3 * np.abs(weights).max())
+
+
+def _sum_of(
+    x: np.ndarray, i: int, used: np.ndarray, noun: str, labels: Sequence[str]
+) -> str:
+    """Return in words how other columns determine one."""
+    others = [labels[int(j)] for j in used]
+    if len(used) > 1:
+        listed = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
+        return f"is a sum of multiples of the columns {listed}, up to rounding"
+    if (x[:, i] == x[:, used[0]]).all():
+        return f"is a copy of {noun} {others[0]}"
+    return f"is {noun} {others[0]} in another unit, up to rounding"
+
+
+def absent_atoms(
+    x: np.ndarray, names: Sequence[str] | None, columns: Sequence[Column]
+) -> list[Finding]:
+    """Find values that are declared to have mass, which no row has.
+
+    Args:
+        x: Numbers, `[N, D]`.
+        names: Names of the columns, if they have names.
+        columns: What they are.
+    """
+    found = []
+    for i, column in enumerate(columns):
+        for atom in column.atoms:
+            if np.isclose(x[:, i], atom, rtol=1e-6, atol=0.0).any():
+                continue
+            near = float(x[np.argmin(np.abs(x[:, i] - atom)), i])
+            sentence = (
+                f"has a mass at {atom:.9g} by its kind, which no row has, the nearest "
+                f"is {near:.9g}: samples will hardly have it either. Correct the value "
+                "of the atom, or leave it out."
+            )
+            found.append(Finding(label(names, i), sentence))
     return found
 
 

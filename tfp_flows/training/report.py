@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_flows import flows
+from tfp_flows._counts import counted
 from tfp_flows.flows._model.condition_kinds import encodings
 from tfp_flows.networks.encoding import encode
 from tfp_flows.training.baseline import Estimate, Gaussian, estimate
@@ -54,11 +55,14 @@ class Ending:
 
     def __str__(self) -> str:
         """Return a sentence."""
-        units = f"{self.unit}s"
+        # One of a limit of many: "1 of 100 epochs", but "after 1 epoch".
+        units = "" if self.limit == 1 else "s"
+        units = f"{self.unit}{units}"
+        all_of = "" if self.epochs == 1 else "all "
         text = {
             "patience": f"stopped after {self.epochs} of {self.limit} {units}: no gain "
             f"on validation rows for {self.patience}",
-            "length": f"ended after all {self.epochs} {units}",
+            "length": f"ended after {all_of}{counted(self.epochs, self.unit)}",
             "callback": f"stopped by a callback after {self.epochs} of {self.limit} "
             f"{units}",
             "interrupt": f"interrupted after {self.epochs} of {self.limit} {units}",
@@ -128,9 +132,9 @@ class Report:
         """Return the lines."""
         first = f"{self.parameters:,} parameters"
         if self.rows is not None:
-            first = f"{self.rows:,} rows fitted, {first}"
+            first = f"{counted(self.rows, 'row')} fitted, {first}"
         if self.count and self.of != "training":
-            first += f"; {self.count:,} {self.of} rows"
+            first += f"; {counted(self.count, f'{self.of} row')}"
         ending = [] if self.ending is None else [str(self.ending)]
         return "\n".join([*self.columns, first, *ending, *self.figures()])
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tfp_flows import flows
+from tfp_flows._counts import counted
 from tfp_flows.datasets import block_writers, limits, shards
 from tfp_flows.flows import registry
 from tfp_flows.training.baseline import Estimate
@@ -43,7 +44,8 @@ class Scores:
 
     def __str__(self) -> str:
         """Return the line."""
-        text = f"{self.rows} rows, mean log-likelihood {self.log_likelihood} nats"
+        text = f"{counted(self.rows, 'row')}, mean log-likelihood "
+        text += f"{self.log_likelihood} nats"
         if self.not_finite:
             text += f", {self.not_finite} of them not finite"
         return text

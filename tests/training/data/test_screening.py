@@ -150,3 +150,19 @@ def test_a_date_among_conditions_by_name_is_counted():
     for moment in (when[0], "2024-01-01T00:00+01:00", when[0].to_pydatetime()):
         by_name = flow.sample(1, {"when": moment, "k": "a"}, seed=0)[0]
         np.testing.assert_array_equal(by_name, by_frame)
+
+
+def test_conditions_that_say_a_column_and_atoms_without_rows_are_warned_of():
+    with pytest.warns(DataNotice, match="^column 1 is a copy of condition column 1"):
+        fit("linear", X, X[:, :1], epochs=1)
+    kinds = {"a": ("atom", 0.0)}
+    with pytest.warns(DataNotice, match="^column 'a' has a mass at 0 by its kind"):
+        fit("nsf-ar", frame(), epochs=1, columns=kinds)
+
+
+def test_half_precision_of_any_kind_is_data():
+    expected, _ = fit("linear", tf.cast(X, tf.bfloat16).numpy().astype("float32"))
+    for x in (tf.cast(X, tf.bfloat16), tf.cast(X, tf.bfloat16).numpy()):
+        flow, _ = fit("linear", x)
+        np.testing.assert_array_equal(flow.log_prob(X), expected.log_prob(X))
+        np.testing.assert_array_equal(flow.log_prob(x), expected.log_prob(x))

@@ -15,6 +15,8 @@ from tfp_flows.training.data.kinds import REMEDY, unbounded
 
 __all__ = ["Screened", "screen"]
 
+# Numbers of events and conditions, and their names.
+Parts = dict[str, tuple[np.ndarray, tuple[str, ...] | None]]
 # Further outliers are counted, not listed.
 _LISTED = 5
 # So many pictures are compared with each other.
@@ -86,7 +88,7 @@ def screen(
     _checks.one_of(outliers, ("drop", "keep"), "outliers")
     if data.x.ndim > 2 or (data.condition is not None and data.condition.ndim > 2):
         return Screened(data, _of_pictures(data, is_part=is_part), [])
-    parts = {"": (_matrix(data.x), data.columns)}
+    parts: Parts = {"": (_matrix(data.x), data.columns)}
     if data.condition is not None:
         parts["condition "] = (_matrix(data.condition), data.condition_columns)
     counts = np.ones(len(data), bool) if data.weights is None else data.weights > 0
@@ -108,8 +110,11 @@ def screen(
         still = checks.constant(values, names, condition=bool(kind))
         found = [*still, *checks.sentinels(values, names)]
         found += checks.counting(values, names, None if kind else labelled or None)
+        if not kind:
+            found += checks.absent_atoms(values, names, found_kinds or ())
         if not kind and not still:
             found += checks.dependent(values, names, discrete or None)
+            found += _given(values, names, parts, seen, discrete)
         findings += [_of(kind, finding) for finding in found]
         fine += [_of(kind, f) for f in checks.too_fine_for_float32(values, names)]
     if not discrete or not all(discrete):
@@ -121,6 +126,20 @@ def screen(
         findings = [dataclasses.replace(f, severity="warning") for f in findings]
     kept = data if keep.all() else data.select(keep)
     return Screened(kept, findings, fine, found_kinds)
+
+
+def _given(
+    values: np.ndarray,
+    names: Sequence[str] | None,
+    parts: Parts,
+    seen: np.ndarray,
+    discrete: Sequence[bool],
+) -> list[Finding]:
+    """Find columns that conditions determine, if there are conditions."""
+    if len(parts) == 1:
+        return []
+    condition, known = parts["condition "]
+    return checks.given(values, names, condition[seen], known, discrete or None)
 
 
 def _of_pictures(data: arrays.Data, *, is_part: bool) -> list[Finding]:
@@ -137,7 +156,7 @@ def _of_pictures(data: arrays.Data, *, is_part: bool) -> list[Finding]:
 
 
 def _outliers(
-    parts: dict[str, tuple[np.ndarray, tuple[str, ...] | None]],
+    parts: Parts,
     counts: np.ndarray,
     findings: list[Finding],
     *,
