@@ -201,10 +201,11 @@ class Loop:
 
     def _loss(self) -> float:
         """Return the validation loss of the flow as it is."""
-        found = self._flow.evaluate(
-            self._arguments["validation_data"],
-            steps=self._arguments.get("validation_steps"),
-            return_dict=True,
-            verbose=0,
-        )
+        with finite.explained():
+            found = self._flow.evaluate(
+                self._arguments["validation_data"],
+                steps=self._arguments.get("validation_steps"),
+                return_dict=True,
+                verbose=0,
+            )
         return float(found["loss"])

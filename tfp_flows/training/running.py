@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfp_flows import _checks, _context, flows
+from tfp_flows.flows._model import finite
 from tfp_flows.flows._model.objective import Objective
 from tfp_flows.training import choices
 from tfp_flows.training import loop as loops
@@ -213,6 +214,8 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
             held_out, size, flow.variable_dtype
         )
         held_out = shares.of_worker(held_out)
+    elif held_out is not None:
+        held_out = finite.watched(flow, held_out, "validation")
     if held_out is not None:
         arguments["validation_data"] = held_out
     if settings.average == "auto":
@@ -222,7 +225,8 @@ def by_gradients(given: Given, settings: Settings) -> keras.callbacks.History:
     if given.dataset is None:
         flow.objective.prepare(flow, _counted(given))
     loop = loops.Loop(flow, chosen, settings, arguments, given)
-    dataset, source = given.dataset, None
+    # Of a dataset, the first rows alone were looked at.
+    dataset, source = finite.watched(flow, given.dataset), None
     if given.files is not None:
         source = given.files.batches(flow, chosen.batch_size, fixed_seed, loop.done)
         dataset = source.dataset

@@ -126,3 +126,24 @@ def test_keras_is_not_told_to_shuffle_a_dataset():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         flow.fit(tf.data.Dataset.from_tensor_slices(X).batch(60), verbose=0)
+
+
+def test_late_batches_that_are_not_finite_are_named():
+    x = np.tile(X, (1000, 1)).astype("float32")  # more than the first rows of a dataset
+    x[-7, 1] = np.nan
+    late = tf.data.Dataset.from_tensor_slices(x).batch(20_000)
+    with pytest.raises(ValueError, match=r"`x` must be finite, got nan in batch 6, "):
+        fit("linear", late)
+    pairs = late.map(lambda x: (x[:, :1], x[:, 1:]))
+    with pytest.raises(ValueError, match=r"`condition` .* batch 6, row 19994 of it"):
+        fit("linear", pairs)
+
+
+@pytest.mark.parametrize("adapt", [True, False])
+def test_validation_batches_that_are_not_finite_are_named(adapt):
+    x = X.astype("float32")
+    flow, _ = fit("linear", x)
+    x[-7, 1] = np.nan
+    held_out = tf.data.Dataset.from_tensor_slices(x).batch(40)
+    with pytest.raises(ValueError, match=r"`validation` must be finite, .* in batch 3"):
+        fit(flow, X.astype("float32"), validation=held_out, adapt=adapt)
