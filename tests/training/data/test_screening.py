@@ -105,7 +105,7 @@ def test_clean_tables_are_fitted_without_a_word():
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataNotice)
         fit("linear", X, epochs=1)
-        fit("linear", X.astype("float64") + 100.0, X, epochs=1)
+        fit("linear", X.astype("float64") + 100.0, X[::-1], epochs=1)
         fit("linear", X, weights=np.linspace(0.0, 1.0, 120), epochs=1)
 
 
