@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from tests.estimators import small
-from tfp_flows import flows
+from tfp_flows import estimators, flows
 
 RNG = np.random.default_rng(2)
 X = RNG.uniform(-1, 1, size=(500, 1))
@@ -48,6 +48,20 @@ def test_mean_width_and_likelihood_follow_the_features(fitted):
     )
 
 
+def test_mean_and_deviation_come_as_of_a_gaussian_process(fitted):
+    mean, std = fitted.predict(X[:7], return_std=True)
+    assert mean.shape == std.shape == (7,)
+    np.testing.assert_allclose(mean, fitted.predict(X[:7]), rtol=1e-6)
+    np.testing.assert_allclose(std, fitted.predict_std(X[:7]), rtol=1e-6)
+    np.testing.assert_allclose(std, np.exp(X[:7, 0]), rtol=0.3)
+    with pytest.raises(ValueError, match="`quantiles` must be left out with"):
+        fitted.predict(X[:7], [0.5], return_std=True)
+    forest = estimators.QuantileForest(20, random_state=0).fit(X, Y)
+    mean, std = forest.predict(X[:7], return_std=True)
+    np.testing.assert_array_equal(mean, forest.predict(X[:7]))
+    np.testing.assert_array_equal(std, forest.predict_std(X[:7]))
+
+
 def test_samples_have_a_row_for_each_row_of_features(fitted):
     draws = fitted.sample(X[:4], 2000)
     assert draws.shape == (4, 2000)
@@ -67,6 +81,8 @@ def test_several_targets_keep_their_axis(size):
     model = small.conditional().fit(X, y)
     assert model.predict(X[:3]).shape == (3, size)
     assert model.predict(X[:3], quantiles=[0.1, 0.9]).shape == (3, size, 2)
+    mean, std = model.predict(X[:3], return_std=True)
+    assert mean.shape == std.shape == (3, size)
     assert model.predict_interval(X[:3]).shape == (3, size, 2)
     assert model.sample(X[:3], 5).shape == (3, size, 5)
     assert model.log_prob(X[:3], y[:3]).shape == (3,)

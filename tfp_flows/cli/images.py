@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from tfp_flows._counts import counted
 from tfp_flows.cli import files, models, output
 from tfp_flows.cli.errors import UsageError, explained
 
@@ -328,10 +329,12 @@ def sample(flow: ImageFlow, arguments: argparse.Namespace) -> None:
                 np.save(stream, x)
             else:
                 np.savez_compressed(stream, x=x)
-        report.line(f"wrote {len(x)} images to {out}", images=len(x), out=out)
+        report.line(
+            f"wrote {counted(len(x), 'image')} to {out}", images=len(x), out=out
+        )
     if grid_path is not None:
         grid(grid_path, x, columns)
-        words = f"drew {len(x)} images in {grid_path}"
+        words = f"drew {counted(len(x), 'image')} in {grid_path}"
         report.line(words, images=len(x), grid=grid_path)
     report.end()
 

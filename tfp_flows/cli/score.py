@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--id must be {_ROW} for images, got {name!r}.")
         bits = images.score(flow, path, arguments.condition)
         report = output.Report(arguments)
-        what = "images, mean bits/dim"
+        what = ("image", "mean bits/dim")
         _report(report, arguments, out, bits, "bits_per_dim", what, "")
         return
     path = files.check_input(arguments.data, files.TABLE_SUFFIXES)
@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
     with output.noted(report, DataNotice):
         values = models.log_prob(flow, x, condition)
     note_of_impossible(report, flow, x, values)
-    what = "rows, mean log-likelihood"
+    what = ("row", "mean log-likelihood")
     _report(report, arguments, out, values, "log_prob", what, _UNIT, ids)
 
 
@@ -182,7 +182,7 @@ def _report(
     out: Any,
     values: Any,
     column: str,
-    what: str,
+    what: tuple[str, str],
     unit: str,
     labels: dict[str, list[Any]] | None = None,
 ) -> None:
@@ -204,7 +204,9 @@ def _report(
         output.write(out, values[:, None], [column], labels)
     else:
         report.facts["scores"] = {**(labels or {}), column: values}
-    summary = f"{len(values)} {what} {models.figure(mean, error)}{unit}"
+    summary = (
+        f"{counted(len(values), what[0])}, {what[1]} {models.figure(mean, error)}{unit}"
+    )
     if infinite:
         summary += f", {infinite} of them not finite"
     (report.note if out is None else report.line)(summary)

@@ -150,6 +150,11 @@ def _column(given: Any, count: int, argument: str) -> np.ndarray:
     Raises:
         ValueError: If there is another number of them, or if one is missing.
     """
+    if isinstance(given, str):
+        raise ValueError(  # noqa: TRY004
+            f"`{argument}` must have one value for each of {count} rows, got the name "
+            f"{given!r}. Pass the values of this column, such as table[{given!r}]."
+        )
     values = np.asarray(given)
     if values.shape == (count, 1):
         values = values[:, 0]

@@ -145,17 +145,22 @@ class QuantileForest(predictions.Predictions, RegressorMixin, BaseEstimator):
         probs = self._in_blocks(lambda weights: weights @ which, x)
         return tfd.FiniteDiscrete(values, probs=probs)
 
-    def predict(self, X: Any, quantiles: Any = None) -> np.ndarray:
+    def predict(
+        self, X: Any, quantiles: Any = None, *, return_std: bool = False
+    ) -> Any:
         """Return the means of targets, or quantiles, see `ConditionalFlowDensity`.
 
         Args:
             X: Features, `[n, d]`.
             quantiles: Probabilities, a number or a list of `k`; `None` for the mean.
+            return_std: Whether to return the standard deviations, too.
         """
-        if quantiles is not None:
+        if quantiles is not None and not return_std:
             return super().predict(X, quantiles)
+        self._require_moments(quantiles)
         found = self._in_blocks(lambda weights: weights @ self._y, self._condition(X))
-        return found.reshape(len(found), *self._target_shape)
+        mean = found.reshape(len(found), *self._target_shape)
+        return (mean, self.predict_std(X)) if return_std else mean
 
     def cdf(self, X: Any, y: Any) -> np.ndarray:
         """Return the probability of each target to be no higher, `[n]` or `[n, e]`.

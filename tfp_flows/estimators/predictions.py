@@ -29,17 +29,29 @@ class Predictions:
     _condition: Callable[[Any], np.ndarray]
     _quantiles: Callable[..., np.ndarray]
 
-    def predict(self, X: Any, quantiles: Any = None) -> np.ndarray:
+    def predict(
+        self, X: Any, quantiles: Any = None, *, return_std: bool = False
+    ) -> Any:
         """Return the means of targets, or quantiles.
 
         Args:
             X: Features, `[n, d]`.
             quantiles: Probabilities, a number or a list of `k`; `None` for the mean.
+            return_std: Whether to return the standard deviations, too, as
+                scikit-learn's `GaussianProcessRegressor` does.
 
         Returns:
             `[n]`, or `[n, k]` for a list; `[n, e]` and `[n, e, k]` for targets that
-            were `[n, e]`.
+            were `[n, e]`. With `return_std` the pair `(mean, deviation)` of such.
+
+        Raises:
+            ValueError: If a probability is none, or if quantiles are asked for with
+                `return_std`.
         """
+        if return_std:
+            self._require_moments(quantiles)
+            both = self._of_quantiles(X, _moments)
+            return both[..., 0], both[..., 1]
         condition = self._condition(X)
         if quantiles is None:
             middles = _middles(NUM_LEVELS)
@@ -54,6 +66,16 @@ class Predictions:
         if levels.ndim:
             return self._quantiles(condition, levels, lambda found: found)
         return self._quantiles(condition, levels[None], lambda found: found[..., 0])
+
+    @staticmethod
+    def _require_moments(quantiles: Any) -> None:
+        """Raise if quantiles are asked for beside moments."""
+        if quantiles is not None:
+            msg = (
+                "`quantiles` must be left out with return_std=True, which returns the "
+                f"mean and the deviation, got {quantiles!r}. Call `predict` twice."
+            )
+            raise ValueError(msg)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> np.ndarray:
         """Return central intervals that hold a target with a probability.
@@ -250,6 +272,11 @@ class Predictions:
             return function(found, y[..., np.newaxis])
 
         return base.in_blocks(of_rows, y, condition, size=1024)
+
+
+def _moments(found: np.ndarray) -> np.ndarray:
+    """Return mean and standard deviation of quantiles, in a last axis."""
+    return np.stack([found.mean(axis=-1), found.std(axis=-1)], axis=-1)
 
 
 def _middles(count: int) -> np.ndarray:

@@ -136,9 +136,10 @@ def fit(
             that, and `"drop"` leaves a column out; `"continuous"`, or a list of names,
             takes all for numbers.
         groups: What rows belong together, such as a patient or a site, `[N]`: the
-            validation rows are whole groups.
-        time: When rows were observed, `[N]`, numbers or dates: the validation rows are
-            the last ones.
+            validation rows are whole groups. Or the name of a column that says it,
+            which is then no part of the events or conditions.
+        time: When rows were observed, `[N]`, numbers or dates, or the name of such a
+            column: the validation rows are the last ones.
         seed: Int that fixes the split, the initial weights, and the order of batches.
         adapt: Whether to set data-dependent layers first; `False` goes on training, and
             keeps the weights that there are unless the validation loss falls.

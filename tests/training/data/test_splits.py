@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import tfp_flows as tfpf
 from tests.flows import small
+from tfp_flows import datasets
 from tfp_flows.training.data import arrays
 
 
@@ -48,6 +50,37 @@ def test_fit_validates_on_whole_groups_and_on_the_last_rows():
     )
     want = flow.log_prob(last).numpy().mean()
     assert history.report.log_likelihood.mean == pytest.approx(want, abs=1e-4)
+
+
+def test_groups_and_times_may_be_columns_by_name():
+    x = small.table(100)
+    frame = pd.DataFrame(x, columns=["a", "b"])
+    number = np.random.default_rng(1).permutation(100) % 10
+    site = np.array(list("abcdefghij"))[number]
+    order = np.random.default_rng(0).permutation(100)
+    options = {"epochs": 1, "seed": 0, "verbose": 0}
+    want, _ = tfpf.fit("linear", frame, groups=site, **options)
+    numbered = datasets.Table(np.column_stack([x, number]), ("a", "b", "site"))
+    conditions = pd.DataFrame({"site": site, "c": order**2.0})
+    for table, given in (
+        (frame.assign(site=site), None),
+        (numbered, None),
+        (frame, conditions),
+    ):
+        flow, history = tfpf.fit("linear", table, given, groups="site", **options)
+        assert flow.columns == ("a", "b")
+        assert history.report.count == 10
+        if given is None:
+            np.testing.assert_allclose(flow.log_prob(x), want.log_prob(x), rtol=1e-6)
+    late, _ = tfpf.fit("linear", frame.assign(day=order), time="day", **options)
+    want, _ = tfpf.fit("linear", frame, time=order, **options)
+    np.testing.assert_allclose(late.log_prob(x), want.log_prob(x), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"'sit'; .*: did you mean 'site'"):
+        tfpf.fit("linear", frame.assign(site=site), groups="sit", **options)
+    with pytest.raises(ValueError, match="got 'site'; arrays have no names"):
+        tfpf.fit("linear", x, groups="site", **options)
+    with pytest.raises(ValueError, match=r"got the name 'site'\. Pass the values"):
+        tfpf.estimators.compare(x, flows=["linear"], groups="site")
 
 
 @pytest.mark.parametrize("validation", [None, (small.table(9),)])

@@ -134,13 +134,14 @@ def _rows(asked: request.Request, told: kinds.Kinds) -> arrays.Data:
         return arrays.read(x, None if isinstance(flow, str) else flow.event_shape)
     if isinstance(x, dict) and condition is None:
         x, condition = named.of_dict(x)
+    x, condition, *apart = named.apart(x, condition, asked.groups, asked.time)
     if isinstance(flow, flows.Flow):
         x, condition = named.ordered(flow, x, condition)
     condition = told.read_condition(condition)
     every = arrays.Data(
         told.read(x), condition, asked.weights, missing=asked.missing, seed=asked.seed
     )
-    every.place(asked.groups, asked.time)
+    every.place(*apart)
     return every
 
 

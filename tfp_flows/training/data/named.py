@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import datasets, flows
+from tfp_flows import _checks, datasets, flows
 from tfp_flows.flows.images import base as image_flows
 from tfp_flows.training.data import arrays
 
-__all__ = ["ending", "in_order", "of_dict", "ordered", "recoded"]
+__all__ = ["apart", "ending", "in_order", "of_dict", "ordered", "recoded"]
 
 
 def of_dict(x: dict[str, Any]) -> tuple[Any, Any]:
@@ -25,6 +25,70 @@ def of_dict(x: dict[str, Any]) -> tuple[Any, Any]:
         )
         raise ValueError(msg)
     return x["x"], x.get("condition")
+
+
+def apart(x: Any, condition: Any, groups: Any, time: Any) -> tuple[Any, Any, Any, Any]:
+    """Return events and conditions without the columns that say how to hold out rows.
+
+    Args:
+        x: Events.
+        condition: Conditions.
+        groups: What rows belong together, or the name of a column of either table.
+        time: When rows were observed, or such a name.
+
+    Returns:
+        Events, conditions, groups and times.
+
+    Raises:
+        ValueError: If there is no column of this name, or no other column.
+    """
+    found = {"groups": groups, "time": time}
+    taken = {key: name for key, name in found.items() if isinstance(name, str)}
+    tables = [x, condition]
+    columns = [_column_names(table) for table in tables]
+    for key, name in taken.items():
+        place = next((i for i, names in enumerate(columns) if name in names), None)
+        if place is None:
+            known = [n for names in columns for n in names]
+            there = f"the columns are {', '.join(map(repr, known))}"
+            hint = _checks.did_you_mean(name, known) or "."
+            msg = (
+                f"`{key}` must name a column of `x` or `condition`, or hold a value "
+                f"for each row, got {name!r}; "
+                f"{there if known else 'arrays have no names'}{hint}"
+            )
+            raise ValueError(msg)
+        found[key] = _values(tables[place], name)
+    for i, names in enumerate(columns):
+        rest = [name for name in names if name not in taken.values()]
+        if len(rest) < len(names):
+            if not rest:
+                msg = (
+                    f"`{'x' if i == 0 else 'condition'}` must have a column beside "
+                    f"{', '.join(map(repr, names))}, which say how rows are held out."
+                )
+                raise ValueError(msg)
+            table = tables[i]
+            is_table = isinstance(table, datasets.Table)
+            select = table.select if is_table else datasets.frames.select
+            tables[i] = select(rest) if is_table else select(table, rest)
+    return tables[0], tables[1], found["groups"], found["time"]
+
+
+def _column_names(data: Any) -> tuple[str, ...]:
+    """Return the names of the columns of a table or a frame, none of anything else."""
+    if isinstance(data, datasets.Table):
+        return data.columns
+    is_frame = datasets.frames.is_frame(data) and not datasets.frames.is_series(data)
+    return datasets.frames.names(data) if is_frame else ()
+
+
+def _values(data: Any, name: str) -> np.ndarray:
+    """Return the cells of a column."""
+    if isinstance(data, datasets.Table):
+        return data.select([name]).x[:, 0]
+    ((_, series),) = datasets.frames.take(data, [name])
+    return series.to_numpy()
 
 
 def ordered(flow: flows.Flow, x: Any, condition: Any) -> tuple[Any, Any]:
