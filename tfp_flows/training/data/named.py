@@ -68,10 +68,11 @@ def apart(x: Any, condition: Any, groups: Any, time: Any) -> tuple[Any, Any, Any
                     f"{', '.join(map(repr, names))}, which say how rows are held out."
                 )
                 raise ValueError(msg)
-            table = tables[i]
-            is_table = isinstance(table, datasets.Table)
-            select = table.select if is_table else datasets.frames.select
-            tables[i] = select(rest) if is_table else select(table, rest)
+            tables[i] = (
+                tables[i].select(rest)
+                if isinstance(tables[i], datasets.Table)
+                else datasets.frames.select(tables[i], rest)
+            )
     return tables[0], tables[1], found["groups"], found["time"]
 
 
