@@ -52,6 +52,20 @@ def test_there_is_no_false_alarm(rows, size):
     assert not sentences(x, mostly_zero).infinite
 
 
+def test_a_cell_far_from_all_others_is_named_once_and_in_its_own_units():
+    far = X.copy()
+    far[[7, 70]] = 1e12, 1e11
+    said = sentences(far, Z)
+    assert len(said) == 1
+    assert "column 'x0' has 1e+12 in row 7, far from all others" in said[0]
+    assert "(one of 2 such cells)" in said[0]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = information.mutual_information(far[:300], Z[:300], **FEW)
+    assert found.doubts
+    assert {str(one.message) for one in caught} == set(found.doubts)
+
+
 def test_counts_ties_and_few_rows_are_named():
     dice = RNG.integers(1, 7, size=1200).astype(float)
     assert "column 'x0' has 6 different values in 1200 rows" in sentences(dice)[0]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_flows import _checks, _context, datasets, flows, training
+from tfp_flows import _checks, _context, _findings, datasets, flows, training
 from tfp_flows.information import curves, neighbours, pairs
 from tfp_flows.math import normal
 from tfp_flows.math.splines import tables
@@ -122,18 +122,16 @@ class CrossFit:
 
     def trained(self, fold: int, x: np.ndarray, rows: np.ndarray) -> flows.Flow:
         """Return the flow of one fold, fitted to some of the rows `x`."""
-        options = {
-            "validation": self._validation,
-            "verbose": 0,
-            "columns": "continuous",  # entropies here are those of densities
-            **self._options,
-        }
+        options = {"validation": self._validation, "verbose": 0, **self._options}
+        options.setdefault("columns", "continuous")  # entropies are of densities
         groups = None if self._groups is None else self._groups[rows]
         if groups is not None and isinstance(options["validation"], float):
             # Copies that were spread are no longer equal.
             options["groups"] = groups
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The flow loses to a full Gaussian")
+            # `doubts` speaks of the columns that were given; these are made of them.
+            warnings.simplefilter("ignore", _findings.DataNotice)
             flow, _ = training.fit(
                 options.pop("flow"), x[rows], seed=int(self._seeds[fold]), **options
             )

@@ -1,4 +1,4 @@
-"""Why a measure cannot be trusted: columns that follow from others, ties, few rows.
+"""Why a measure cannot be trusted: columns that follow from others, ties, outliers.
 
 A column that is a function of others makes densities, and with them measures, infinite;
 a finite number of rows shows a finite value all the same. It is found by how well rows
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tfp_flows.information.samples import Sample
+from tfp_flows.preprocessing import checks
 
 __all__ = ["Doubts", "found", "relations"]
 
@@ -32,6 +33,9 @@ PARTS, FALL = 4, 0.75
 MOST_COLUMNS = max(SMALL)
 # Columns with fewer different values are counts or classes rather than measurements.
 FEW_VALUES = 20
+# A cell so many times as far from the middle as all others is no tail, not even that of
+# a Cauchy distribution.
+ISOLATED = 10_000.0
 # Share of rows that are copies of others, and rows for each column, that are mentioned.
 COPIES, ROWS_PER_COLUMN, FEW_ROWS = 0.05, 20, 100
 
@@ -177,6 +181,15 @@ def _about_values(
             yield (
                 f"{name} has {values} different values in {rows} rows: ties have no "
                 "density, and the value can be anything. Leave out spread=False."
+            )
+        far = checks.gross_outliers(column[:, np.newaxis], None, isolated=ISOLATED)
+        cells = far[1]
+        if cells:
+            _, value, row = cells[0]
+            more = f" (one of {len(cells)} such cells)" if len(cells) > 1 else ""
+            yield (
+                f"{name} has {value:.9g} in row {row}, far from all others{more}: fits "
+                "leave such rows out. Drop the row, or correct the cell."
             )
     copies = 0 if groups is None else rows - len(np.unique(groups))
     if size > 1 and copies > COPIES * rows:
