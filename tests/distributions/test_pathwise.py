@@ -63,3 +63,44 @@ def test_shapes_within_other_distributions_are_found():
 
     with pytest.raises(NotImplementedError, match="`Gamma` depend on its `concentr"):
         tangent(shape, ask)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "wrong", "right"),
+    [
+        (tfd.Chi, {"df": 3.0}, {}),
+        (tfd.Dirichlet, {"concentration": [1.0, 2.0]}, {}),
+        (tfd.ExpGamma, {"concentration": 2.0}, {"rate": 3.0}),
+        (tfd.InverseGaussian, {"concentration": 2.0}, {}),
+        (tfd.Weibull, {}, {"concentration": 2.0, "scale": 1.0}),
+    ],
+)
+def test_what_forward_mode_gets_wrong_is_found_for_each_class(kind, wrong, right):
+    others = {"loc": 1.0} if kind is tfd.InverseGaussian else {}
+    values = {k: tf.constant(v) for k, v in {**wrong, **right, **others}.items()}
+    for name in (*wrong, *right):
+        number = values[name]
+
+        def ask(number=number):
+            pathwise.require_right_tangents(tfd.Sample(kind(**values), 2))
+            return number
+
+        if name in right:
+            tangent(number, ask)
+            continue
+        with pytest.raises(NotImplementedError, match=f"depend on its `{name}`"):
+            tangent(number, ask)
+
+
+def test_forward_mode_over_parameters_of_a_graph_is_judged_by_numbers_like_them():
+    @tf.function(autograph=False)
+    def jvp(scale, df):
+        with tf.autodiff.ForwardAccumulator(scale, tf.ones_like(scale)) as accumulator:
+            density = tfd.StudentT(df, tf.zeros([]), scale)
+            pathwise.require_right_tangents(density)
+            value = density.sample(3, seed=[1, 2])
+        return value, accumulator.jvp(value)
+
+    value, found = jvp(tf.constant(2.0), tf.constant(3.0))
+    np.testing.assert_allclose(found, value / 2.0, rtol=1e-5)
