@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,49 +44,42 @@ class Explaining(tfb.Bijector):
 
     def forward(self, x: TensorLike, *args: Any, **kwargs: Any) -> tf.Tensor:
         """Return the image of `x`, as in TFP."""
-        _require_real_array(x, "x")
-        try:
+        with _explained(self, x, "x"):
             return super().forward(x, *args, **kwargs)
-        except (TypeError, ValueError):
-            _require_numbers(self, x, "x")
-            raise
 
     def inverse(self, y: TensorLike, *args: Any, **kwargs: Any) -> tf.Tensor:
         """Return the point whose image is `y`, as in TFP."""
-        _require_real_array(y, "y")
-        try:
+        with _explained(self, y, "y"):
             return super().inverse(y, *args, **kwargs)
-        except (TypeError, ValueError):
-            _require_numbers(self, y, "y")
-            raise
 
     def forward_log_det_jacobian(
         self, x: TensorLike, *args: Any, **kwargs: Any
     ) -> tf.Tensor:
         """Return the log-det of `forward` at `x`, as in TFP."""
-        _require_real_array(x, "x")
-        try:
+        with _explained(self, x, "x"):
             return super().forward_log_det_jacobian(x, *args, **kwargs)
-        except (TypeError, ValueError):
-            _require_numbers(self, x, "x")
-            raise
 
     def inverse_log_det_jacobian(
         self, y: TensorLike, *args: Any, **kwargs: Any
     ) -> tf.Tensor:
         """Return the log-det of `inverse` at `y`, as in TFP."""
-        _require_real_array(y, "y")
-        try:
+        with _explained(self, y, "y"):
             return super().inverse_log_det_jacobian(y, *args, **kwargs)
-        except (TypeError, ValueError):
-            _require_numbers(self, y, "y")
-            raise
 
 
-def _require_real_array(value: Any, argument: str) -> None:
-    """Raise if TFP would take the real parts of an array alone, or count its days."""
+@contextlib.contextmanager
+def _explained(bijector: Any, value: Any, argument: str) -> Iterator[None]:
+    """Say what is wrong with an input, before TFP takes a part of it or fails.
+
+    Of arrays it would take the real parts alone, or count days.
+    """
     if isinstance(value, np.ndarray):
         _arrays.require_real(value, argument)
+    try:
+        yield
+    except (TypeError, ValueError):
+        _require_numbers(bijector, value, argument)
+        raise
 
 
 def _require_numbers(bijector: Any, value: Any, argument: str) -> None:
