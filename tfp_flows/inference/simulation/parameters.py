@@ -198,8 +198,7 @@ class Parameters:
     def log_prob(self, parts: list[np.ndarray]) -> np.ndarray:
         """Return the prior's log-density, minus infinity outside of its support."""
         events = [tf.constant(part, self.dtype) for part in parts]
-        found = np.asarray(self.prior.log_prob(self.packed(events)))
-        return np.where(np.isnan(found), -np.inf, found)
+        return np.asarray(_density(self.prior, self.packed(events)))
 
     def unbounded(self, parts: list[np.ndarray]) -> np.ndarray:
         """Return events as vectors without bounds, `[N, size]`.
@@ -255,15 +254,22 @@ def _is_discrete(prior: Any) -> bool:
 
 
 def log_prior(prior: tfd.Distribution, value: Any) -> tf.Tensor:
-    """Return the log-density of a prior, `[...]`.
+    """Return the log-density of a prior, `[...]`, a finite number or minus infinity.
 
-    It is minus infinity outside of the support, where some of TFP's are NaN, and NaN
-    for parameters that are NaN only.
+    It is minus infinity outside of the support, and at its ends where the density has
+    no bound: a chain would never leave them. It is NaN only for parameters that are.
     """
+    found = _density(prior, value)
+    nowhere = tf.constant(-np.inf, found.dtype)
+    return tf.where(tf.equal(found, -nowhere), nowhere, found)
+
+
+def _density(prior: tfd.Distribution, value: Any) -> tf.Tensor:
+    """Return the log-density of a prior, minus infinity where some of TFP's are NaN."""
     found = prior.log_prob(value)
     nowhere = tf.constant(-np.inf, found.dtype)
     for leaf in map(tf.convert_to_tensor, tf.nest.flatten(value)):
         of_event = list(range(found.shape.rank, leaf.shape.rank))
         lost = tf.reduce_any(tf.math.is_nan(leaf), axis=of_event)
         nowhere = tf.where(lost, tf.constant(np.nan, found.dtype), nowhere)
-    return tf.where(tf.math.is_finite(found), found, nowhere)
+    return tf.where(tf.math.is_nan(found), nowhere, found)
