@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import importlib
 import io
+import lzma
 import struct
 import zipfile
 import zlib
@@ -183,7 +185,19 @@ def test_hidden_files_of_a_folder_are_skipped(tmp_path):
             "a,b\n1,2\n".encode("utf-16-le"),
             "NUL bytes, so it is no text in UTF-8: name its enc",
         ),
-        (b"PK\x03\x04" + bytes(range(128, 250)), "no text in UTF-8"),
+        (b"PK\x03\x04" + bytes(range(128, 250)), "no text in UTF-8 but a ZIP archive"),
+        (
+            bz2.compress(b"a,b\n1,2\n"),
+            "no text in UTF-8 but compressed by bzip2",
+        ),
+        (lzma.compress(b"a,b\n1,2\n"), "no text in UTF-8 but compressed by xz: unpack"),
+        (b"PAR1" + bytes(99), "let its name end in .parquet"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "save it as .xlsx"),
+        (b"a,b\n1.5,2\n2.5,3\nTotal,5\n", "drop what stands below the table"),
+        (b'a,b\n"Jan 31, 2026",2\n', "Write dates as 2026-01-31"),
+        (b"a,b\n31 January 2026,2\n", "Write dates as 2026-01-31"),
+        (b"a,b\n12 kg,2\n", "Write plain numbers: no units"),
+        (b"a,b\n1/2,2\n", "Write plain numbers: no units, no fractions"),
         (
             "gr\u00f6sse,b\n1,2\n".encode("latin-1"),
             "no text in UTF-8: name its encoding",

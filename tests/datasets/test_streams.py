@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import gzip
+import os
 import sys
+import threading
 import warnings
 from types import SimpleNamespace
 
@@ -66,3 +68,27 @@ def test_text_in_utf_16_is_read_by_its_mark(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b\n1,2\n", encoding="utf-16")
     assert datasets.read_table(path).x.tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_named_pipes_are_read_once(pack, tmp_path):
+    path = tmp_path / "t.csv"
+    os.mkfifo(path)
+    content = pack(b"a,b\n1,2\n3,4\n")
+    writer = threading.Thread(target=path.write_bytes, args=(content,), daemon=True)
+    writer.start()
+    assert datasets.read_table(path).x.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    writer.join()
+
+
+def test_names_of_packed_files_and_pipes_say_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match=r"got 't\.csv\.bz2'\. Unpack the file first"):
+        datasets.write_table(tmp_path / "t.csv.bz2", [[1.0]])
+    os.mkfifo(tmp_path / "63")
+    with pytest.raises(ValueError, match="Pipe it into the command, and name it '-'"):
+        datasets.read_table(tmp_path / "63")
+
+
+def test_complex_numbers_are_two_columns():
+    with pytest.raises(ValueError, match="their real and imaginary parts as columns"):
+        datasets.to_table([[1.0 + 2.0j]])

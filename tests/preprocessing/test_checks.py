@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfp_flows.preprocessing import Column, checks
+from tfp_flows.preprocessing import Column, checks, dependence
 from tfp_flows.preprocessing.missing import impute
 
 RNG = np.random.default_rng(0)
@@ -22,7 +22,7 @@ def said(x, names=NAMES):
     still = checks.constant(x, names)
     found = [*still, *checks.sentinels(x, names), *checks.copied_rows(x)]
     found += checks.counting(x, names)
-    found += [] if still else checks.dependent(x, names)
+    found += [] if still else dependence.dependent(x, names)
     found += checks.too_fine_for_float32(x, names)
     return [str(f) for f in found], checks.gross_outliers(x, names)[0].tolist()
 
@@ -68,12 +68,21 @@ def test_a_column_is_named_with_what_is_wrong(third, sentence):
 )
 def test_columns_that_conditions_determine_are_named(condition, sentence):
     beside = np.column_stack([condition, np.full(1500, 7.0)])  # a constant says nothing
-    (found,) = checks.given(Z, NAMES, beside, ("k", "l"))
+    (found,) = dependence.given(Z, NAMES, beside, ("k", "l"))
     assert str(found).startswith(sentence)
     near = beside + np.array([1e-3, 0.0]) * RNG.normal(size=(1500, 2))
-    assert checks.given(Z, NAMES, near, ("k", "l")) == []
-    (found,) = checks.given(Z[:, :1], None, Z[:, :1], None, [True])
+    assert dependence.given(Z, NAMES, near, ("k", "l")) == []
+    (found,) = dependence.given(Z[:, :1], None, Z[:, :1], None, [True])
     assert "its mass is 1" in str(found)
+
+
+def test_dates_that_are_written_as_numbers_are_named():
+    days = np.arange("2024-01-05", "2028-02-13", dtype="datetime64[D]")[:1500]
+    numbers = np.array([str(day).replace("-", "") for day in days], np.float64)
+    (found,) = checks.compact_dates(with_third(numbers), NAMES)
+    assert str(found).startswith("column 'c' holds numbers such as 20240105 that all")
+    assert checks.compact_dates(with_third(numbers + 50.0), NAMES) == []
+    assert checks.compact_dates(with_third(20240000.0 + np.arange(1500)), NAMES) == []
 
 
 def test_atoms_that_no_row_has_are_named():

@@ -68,9 +68,13 @@ def suffix(path: str | os.PathLike[str]) -> str:
 def _opened(path: Path, kind: str) -> Any:
     """Return a stream of UTF-8, also of a file in the encoding that is wanted."""
     stream, encoding = _open(path), notation.given().encoding
-    start = stream.read(4)
+    start = stream.read(limits.LONGEST_MARK)
     stream.seek(0)
-    if encoding is None and start[:2] in limits.UTF16 and start[2:] != b"\0\0":
+    foreign = limits.foreign(start)
+    if foreign is not None:
+        stream.close()
+        raise limits.unreadable(path, foreign, kind)
+    if encoding is None and start[:2] in limits.UTF16 and start[2:4] != b"\0\0":
         encoding = "utf-16"
     if encoding is None:
         return stream
@@ -103,6 +107,8 @@ def _open(path: Path) -> Any:
         return io.BytesIO(
             limits.unpacked_bytes(STANDARD_INPUT, sys.stdin.buffer.read())
         )
+    if path.is_fifo():  # read once, from its start to its end
+        return io.BytesIO(limits.unpacked_bytes(str(path), path.read_bytes()))
     if path.suffix.lower() == ".gz":
         return io.BytesIO(limits.unpacked(path))
     return path.open("rb")

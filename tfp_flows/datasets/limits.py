@@ -13,6 +13,7 @@ from typing import BinaryIO
 from tfp_flows import _optional
 
 __all__ = [
+    "LONGEST_MARK",
     "MAX_RATIO",
     "MAX_UNPACKED",
     "UTF16",
@@ -20,6 +21,7 @@ __all__ = [
     "FileError",
     "called",
     "check_unpacked",
+    "foreign",
     "naming",
     "reading",
     "unpacked",
@@ -35,6 +37,23 @@ MAX_RATIO = 100
 # How text in UTF-16 begins.
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
+# How files that are no text begin, and what to say of them.
+_MARKS = {
+    b"PK\x03\x04": "a ZIP archive: unpack it, or let its name end in .xlsx if it is a "
+    "workbook, in .npz if it holds arrays",
+    b"BZh": "compressed by bzip2: unpack it",
+    b"\xfd7zXZ": "compressed by xz: unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed by Zstandard: unpack it",
+    b"7z\xbc\xaf": "a 7z archive: unpack it",
+    b"Rar!\x1a": "a RAR archive: unpack it",
+    b"PAR1": "in the Parquet format: let its name end in .parquet",
+    b"\x93NUMP": "an array of NumPy: let its name end in .npy",
+    b"\xd0\xcf\x11\xe0": "a workbook in the old format of Excel: save it as .xlsx",
+    b"\x89HDF": "in the HDF5 format: save its table as .csv or .parquet",
+    b"%PDF-": "a PDF: save its table as .csv",
+    b"SQLit": "a database of SQLite: save its table as .csv",
+}
+LONGEST_MARK = 5
 _CHUNK = 2**20
 _MAX_REASON = 200
 
@@ -70,6 +89,17 @@ def unreadable(
         f"{called(path)} must be a readable {kind}, got: {text.rstrip('.')}. Check "
         "that the extension states the format and that the file is complete."
     )
+
+
+def foreign(start: bytes) -> str | None:
+    """Return in words what a file is that is no text, `None` if its start says nothing.
+
+    Args:
+        start: Its first bytes.
+    """
+    found = (what for mark, what in _MARKS.items() if start.startswith(mark))
+    what = next(found, None)
+    return None if what is None else f"it is no text in UTF-8 but {what}"
 
 
 def called(path: str | os.PathLike[str]) -> str:

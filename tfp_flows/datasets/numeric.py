@@ -146,6 +146,9 @@ def _not_numeric(data: Any, array: np.ndarray, where: str) -> ValueError:
     elif array.dtype.kind in "mM":
         what = f"dates or lengths of time, {array.dtype}"
         remedy = "Pass them in a data frame, which turns them into numbers."
+    elif array.dtype.kind == "c":
+        what = f"complex numbers, {array.dtype}"
+        remedy = "Pass their real and imaginary parts as columns."
     elif not array.ndim:
         what, remedy = f"a `{kind}`", "Pass an array [N, D], or a data frame."
     elif array.dtype.kind in "OSU":

@@ -32,6 +32,8 @@ __all__ = [
 ]
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+# Of archives, and of what is compressed in another way than by gzip.
+_PACKED = (".zip", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz")
 SUFFIXES = (*TEXT_SUFFIXES, ".xlsx", ".parquet", ".npz", ".npy")
 
 
@@ -273,9 +275,13 @@ def known_suffix(path: Path) -> str:
     """Return the extension of a file, if it states a format that is known."""
     suffix = delimited.suffix(path)
     if suffix not in SUFFIXES:
+        remedy = "Convert the file, or rename it if only its name is wrong."
+        if suffix in _PACKED:
+            remedy = "Unpack the file first."
+        elif path.is_fifo():
+            remedy = "Pipe it into the command, and name it '-'."
         raise ValueError(
-            f"`path` must end in {', '.join(SUFFIXES)}, got '{path.name}'. Convert the "
-            "file, or rename it if only its name is wrong."
+            f"`path` must end in {', '.join(SUFFIXES)}, got '{path.name}'. {remedy}"
         )
     return suffix
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 __all__ = [
     "MIN_ROWS",
     "absent_atoms",
+    "compact_dates",
     "constant",
     "copied_rows",
     "counting",
-    "dependent",
     "equal_rows",
     "few_rows",
-    "given",
     "gross_outliers",
     "label",
+    "sampled",
     "sentinels",
     "spread",
     "too_fine_for_float32",
@@ -32,10 +32,6 @@ __all__ = [
 
 # With fewer there is nothing to hold out and to validate with.
 MIN_ROWS = 10
-# A column is determined by others if they leave so much of its deviation.
-_DETERMINED = 1e-6
-# Among more columns, those that conditions determine are not looked for.
-_MOST_COLUMNS = 256
 # Copies are remarkable beyond this share of rows: measurements of few digits repeat.
 _COPIES = 1.0 / 3.0
 # An outlier is so many times as far away as all that is not one, and so far from the
@@ -52,6 +48,7 @@ _COARSE = 1e-4
 # Whole numbers that differ in so many rows number them, if they fill this part of their
 # range: numbers of another meaning would meet.
 _COUNTED_ROWS, _FILLED = 50, 0.5
+_FIRST_DAY = 19_000_101
 # Sorting and comparing are for so many rows; outliers are looked for among all.
 _SAMPLE = 100_000
 
@@ -137,93 +134,29 @@ def counting(
     return found
 
 
-def dependent(
-    x: np.ndarray, names: Sequence[str] | None, spared: Sequence[bool] | None = None
-) -> list[Finding]:
-    """Find columns that columns before them determine up to rounding.
+def compact_dates(x: np.ndarray, names: Sequence[str] | None) -> list[Finding]:
+    """Find columns of dates written as numbers, such as 20260131.
 
     Args:
-        x: Numbers, `[N, D]`, no column constant.
+        x: Numbers, `[N, D]`.
         names: Names of the columns, if they have names.
-        spared: Which columns hold integers or categories: their sums have masses.
     """
-    others = [label(names, j).removeprefix("column ") for j in range(x.shape[1])]
     found = []
-    for i, used in _determined(_sampled(x), 1, spared):
-        what = _sum_of(x, i, used, "column", others)
-        sentence = f"{what}: a density has no width there. Drop it."
-        found.append(Finding(label(names, i), sentence, severity="error"))
+    for i, values in enumerate(x.T if len(x) >= MIN_ROWS else ()):
+        if not (values[0] >= _FIRST_DAY and (values == np.floor(values)).all()):
+            continue
+        year, month, day = values // 10_000, values // 100 % 100, values % 100
+        is_day = (year >= 1900) & (year < 2100) & (month >= 1) & (month <= 12)
+        is_day &= (day >= 1) & (day <= 31)
+        if not is_day.all() or len(np.unique(values)) < 3:
+            continue
+        sentence = (
+            f"holds numbers such as {values[0]:.0f} that all read as year, month and "
+            "day: from the end of a month to the next day they jump. Write them as "
+            "2026-01-31, or as days since the first."
+        )
+        found.append(Finding(label(names, i), sentence))
     return found
-
-
-def given(
-    x: np.ndarray,
-    names: Sequence[str] | None,
-    condition: np.ndarray,
-    condition_names: Sequence[str] | None,
-    spared: Sequence[bool] | None = None,
-) -> list[Finding]:
-    """Find columns that the conditions determine up to rounding.
-
-    Args:
-        x: Numbers, `[N, D]`, no column constant.
-        names: Names of the columns, if they have names.
-        condition: Conditions of the rows, `[N, C]`.
-        condition_names: Their names, if they have names.
-        spared: Which columns hold integers or categories, of which masses are known.
-    """
-    varies = np.flatnonzero((condition != condition[:1]).any(axis=0))
-    count = len(varies)
-    if not count or count + x.shape[1] > _MOST_COLUMNS:
-        return []
-    every = _sampled(np.concatenate([condition[:, varies], x], axis=1))
-    others = [label(condition_names, int(j)).removeprefix("column ") for j in varies]
-    others += [label(names, j).removeprefix("column ") for j in range(x.shape[1])]
-    found = []
-    for i, used in _determined(every, count, None):
-        if used.min() >= count:  # columns of `x` alone do
-            continue
-        is_mass = spared is not None and spared[i - count]
-        end = "its mass is 1" if is_mass else "a density has no width there"
-        what = _sum_of(every, i, used, "condition column", others)
-        sentence = f"{what}: given the conditions, {end}. Drop one of them."
-        found.append(Finding(label(names, i - count), sentence))
-    return found
-
-
-def _determined(
-    x: np.ndarray, first: int, spared: Sequence[bool] | None
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield columns from `first` on that those before determine, and these."""
-    n, d = x.shape
-    if d < 2 or n <= d + 1:
-        return
-    scale = np.max(np.abs(x - x.mean(axis=0)), axis=0)
-    z = (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
-    z = z / np.maximum(np.sqrt((z * z).mean(axis=0)), 1e-300)
-    triangle = np.abs(np.linalg.qr(z / np.sqrt(len(z)), mode="r"))
-    for i in range(first, d):
-        if triangle[i, i] > _DETERMINED or (spared is not None and spared[i]):
-            continue
-        copies = np.flatnonzero((x[:, :i] == x[:, i : i + 1]).all(axis=0))
-        if len(copies):
-            yield i, copies[:1]
-            continue
-        weights, *_ = np.linalg.lstsq(z[:, :i], z[:, i], rcond=1e-9)
-        yield i, np.flatnonzero(np.abs(weights) > 1e-3 * np.abs(weights).max())
-
-
-def _sum_of(
-    x: np.ndarray, i: int, used: np.ndarray, noun: str, labels: Sequence[str]
-) -> str:
-    """Return in words how other columns determine one."""
-    others = [labels[int(j)] for j in used]
-    if len(used) > 1:
-        listed = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
-        return f"is a sum of multiples of the columns {listed}, up to rounding"
-    if (x[:, i] == x[:, used[0]]).all():
-        return f"is a copy of {noun} {others[0]}"
-    return f"is {noun} {others[0]} in another unit, up to rounding"
 
 
 def absent_atoms(
@@ -334,7 +267,7 @@ def sentinels(x: np.ndarray, names: Sequence[str] | None) -> list[Finding]:
         names: Names of the columns, if they have names.
     """
     found = []
-    for i, values in enumerate(_sampled(x).T):
+    for i, values in enumerate(sampled(x).T):
         for code in _codes(values):
             share = np.mean(values == code)
             sentence = (
@@ -373,7 +306,7 @@ def too_fine_for_float32(x: np.ndarray, names: Sequence[str] | None) -> list[Fin
         names: Names of the columns, if they have names.
     """
     found = []
-    for i, values in enumerate(_sampled(x).T):
+    for i, values in enumerate(sampled(x).T):
         where, size, width = label(names, i), np.abs(values).max(), spread(values)
         if size > _LARGEST or width > _WIDEST or 0 < width < _NARROWEST:
             sentence = f"has numbers of a size such as {size:.3g}"
@@ -389,6 +322,6 @@ def too_fine_for_float32(x: np.ndarray, names: Sequence[str] | None) -> list[Fin
     return found
 
 
-def _sampled(x: np.ndarray) -> np.ndarray:
+def sampled(x: np.ndarray) -> np.ndarray:
     """Return rows at equal distances, if there are very many."""
     return x if len(x) <= _SAMPLE else x[:: -(-len(x) // _SAMPLE)]

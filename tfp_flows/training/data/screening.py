@@ -9,7 +9,7 @@ import numpy as np
 
 from tfp_flows import _checks
 from tfp_flows._findings import Finding
-from tfp_flows.preprocessing import Column, checks
+from tfp_flows.preprocessing import Column, checks, dependence
 from tfp_flows.training.data import arrays
 from tfp_flows.training.data.kinds import REMEDY, unbounded
 
@@ -110,10 +110,11 @@ def screen(
         still = checks.constant(values, names, condition=bool(kind))
         found = [*still, *checks.sentinels(values, names)]
         found += checks.counting(values, names, None if kind else labelled or None)
+        found += checks.compact_dates(values, names)
         if not kind:
             found += checks.absent_atoms(values, names, found_kinds or ())
         if not kind and not still:
-            found += checks.dependent(values, names, discrete or None)
+            found += dependence.dependent(values, names, discrete or None)
             found += _given(values, names, parts, seen, discrete)
         findings += [_of(kind, finding) for finding in found]
         fine += [_of(kind, f) for f in checks.too_fine_for_float32(values, names)]
@@ -139,7 +140,7 @@ def _given(
     if len(parts) == 1:
         return []
     condition, known = parts["condition "]
-    return checks.given(values, names, condition[seen], known, discrete or None)
+    return dependence.given(values, names, condition[seen], known, discrete or None)
 
 
 def _of_pictures(data: arrays.Data, *, is_part: bool) -> list[Finding]:
