@@ -12,7 +12,7 @@ from tfp_flows.diagnosis.evidence import Evidence
 from tfp_flows.diagnosis.limits import LIMITS, RATE
 from tfp_flows.diagnosis.measure import Measure, fine, joined, labels, problem, unknown
 from tfp_flows.information import doubts
-from tfp_flows.preprocessing import checks, detect
+from tfp_flows.preprocessing import checks, dependence, detect
 from tfp_flows.training.data import arrays, kinds
 
 __all__ = ["measures"]
@@ -46,7 +46,7 @@ def _copies(evidence: Evidence) -> Measure:
         found[names[i]] = f"Column {names[i]!r} is constant: a density has no width."
     discrete = [evidence.is_discrete(i) for i in free]
     x, kept = rows.x[:, free], [names[i] for i in free]
-    for finding in checks.dependent(x, kept, discrete):
+    for finding in dependence.dependent(x, kept, discrete):
         name = labels(kept)[finding.column]
         found[name] = f"Column {name!r} {finding.sentence.removesuffix(' Drop it.')}"
     if not any(discrete) and len(free) <= _MOST_COLUMNS:
