@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfp_flows import _checks, _context, _results, flows
+from tfp_flows.diagnostics.psis import LARGEST_SHAPE, psis
 from tfp_flows.inference import cube
 
 __all__ = ["Integral", "integrate"]
@@ -22,8 +23,11 @@ FINAL_ROUNDS = 4
 EFFECTIVE = 0.3
 # Share of uniform points in each round, so that no weight is unbounded.
 UNIFORM = 0.01
-# A round that counts has so many times the steps of training of the others.
+# A round that counts has so many times the most steps of training of the others.
 LONGER = 2
+# Passes over the effective points of all rounds, after which training ends: a flow that
+# has learned few points by heart is a worse proposal than before. And its fewest steps.
+PASSES, FEWEST_STEPS = 5.0, 30
 FEWEST = 1_000
 
 
@@ -52,6 +56,9 @@ class Integral(_results.Number):
         evaluations: How often the integrand was evaluated in all.
         relative_deviation: Standard deviation of one evaluation in the last round,
             relative to the integral.
+        k_hat: Pareto shape of the tail of the evaluations that count, in absolute
+            values; above 0.7 a few of them decide, and neither the value nor its
+            standard error is to be trusted.
         rounds: Value and standard error of each round that counts.
         flow: The flow, over the cube `[-1, 1]`.
     """
@@ -61,6 +68,7 @@ class Integral(_results.Number):
     chi_square: float
     evaluations: int
     relative_deviation: float
+    k_hat: float
     rounds: tuple[tuple[float, float], ...]
     flow: flows.Flow
 
@@ -71,6 +79,12 @@ class Integral(_results.Number):
             return (
                 "The rounds disagree: do not trust the standard error, take more "
                 "evaluations."
+            )
+        if self.k_hat > LARGEST_SHAPE:
+            return (
+                f"A few evaluations decide (Pareto k-hat {self.k_hat:.2f} is above "
+                f"{LARGEST_SHAPE}): do not trust the value, parts may be missing. Take "
+                "more evaluations, or a smaller box."
             )
         return "The rounds agree within their standard errors."
 
@@ -106,8 +120,8 @@ def integrate(
         evaluations: How often the function may be evaluated in all.
         num_layers: Layers of the flow.
         hidden_units: Widths of its networks.
-        steps: Updates of the flow in each round of adapting, and twice as many before
-            each round that counts.
+        steps: Most updates of the flow in each round of adapting, and twice as many
+            before each round that counts; fewer where few points are effective.
         seed: Int that fixes points and training.
 
     Returns:
@@ -249,17 +263,19 @@ def _train(
     proposal: cube.CubeFlow, done: Sequence[_Round], power: float, steps: int
 ) -> None:
     """Train on all points so far, rounds weighing as their effective sizes do."""
-    weights = []
+    parts = []
     for each in done:
         log_weights = each.log_weights(power)
         top = log_weights.max()
         if top == -math.inf:
-            weights.append(np.zeros(len(log_weights)))
+            parts.append(np.zeros(len(log_weights)))
             continue
         w = np.exp(log_weights - top)
-        weights.append(w * w.sum() / np.sum(w**2))
+        parts.append(w * w.sum() / np.sum(w**2))  # adds up to the effective size
+    weights = np.concatenate(parts)
+    enough = math.ceil(PASSES * float(weights.sum()) / cube.BATCH_SIZE)
     points = np.concatenate([each.points for each in done])
-    proposal.train(points, np.concatenate(weights), steps)
+    proposal.train(points, weights, min(steps, max(FEWEST_STEPS, enough)))
 
 
 def _combined(final: Sequence[_Round], evaluations: int, flow: flows.Flow) -> Integral:
@@ -277,6 +293,8 @@ def _combined(final: Sequence[_Round], evaluations: int, flow: flows.Flow) -> In
         value = float(np.sum(weights * means) / np.sum(weights))
         stderr = float(np.sum(weights) ** -0.5)
         chi_square = float(np.sum(weights * (means - value) ** 2)) / (len(final) - 1)
+    with np.errstate(divide="ignore"):  # a zero has no part in the tail
+        tail = np.concatenate([np.log(np.abs(e.values)) - e.log_q for e in final])
     deviation = errors[-1] * math.sqrt(len(final[-1].values))
     return Integral(
         value,
@@ -284,6 +302,7 @@ def _combined(final: Sequence[_Round], evaluations: int, flow: flows.Flow) -> In
         chi_square,
         evaluations,
         float(deviation / abs(value)) if value else math.inf,
+        psis(tail).k_hat if np.isfinite(tail).any() else math.inf,
         tuple(found),
         flow,
     )
