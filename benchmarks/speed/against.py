@@ -1,11 +1,14 @@
 """The library of this checkout against that of another one, in turns.
 
 Both run with the same Python and the same benchmark, in two processes; each imports the
-package of its own checkout. In every other round the other one goes first.
+package of its own checkout. In every other round the other one goes first. Both try all
+ways to do a work before one is timed, so that both hold the same. What XLA compiles of
+a step is compared, too: where the operations are the same, a ratio is noise.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import sys
 import tempfile
@@ -80,19 +83,36 @@ def compare(
 ) -> dict[str, Any]:
     """Return the seconds of both by name in all rounds, or why there are none."""
     ready: dict[str, Any] = {}
-    way = None
-    for process in both:
-        found = process.ask("prepare", op=op, block=block, way=way)
+    tried = [process.ask("prepare", op=op, block=block) for process in both]
+    way = tried[0].get("way")  # what is fastest here, there, too
+    for process, failed in zip(both, tried, strict=True):
+        found = failed
+        if "failed" not in found:
+            found = process.ask("prepare", op=op, block=block, way=way)
         if "failed" in found:
             return {"failed": f"{process.peer.name}: {found['failed']}"}
-        way = found["way"]  # what is fastest here, there, too
         ready[process.peer.name] = {"repeats": found["repeats"], "seconds": []}
     for i in range(rounds):
         for process in both[:: -1 if i % 2 else 1]:
             entry = ready[process.peer.name]
             answer = process.ask("time", op=op, repeats=entry["repeats"])
             entry["seconds"].append(answer.get(devices.clock(), float("nan")))
-    return {name: np.array(entry["seconds"]) for name, entry in ready.items()}
+    seconds = {name: np.array(entry["seconds"]) for name, entry in ready.items()}
+    return {**seconds, "note": note(both, op, way) if way else ""}
+
+
+def note(both: list[pool.Process], op: str, way: str) -> str:
+    """Return the way that was timed, and how far what XLA makes of it differs."""
+    ours, other = (
+        collections.Counter(found) if found else None
+        for found in (process.ask("program", op=op).get("program") for process in both)
+    )
+    if ours is None or other is None:
+        return way
+    more, fewer = (ours - other).total(), (other - ours).total()
+    if not more and not fewer:
+        return f"{way}: the same {ours.total()} operations"
+    return f"{way}: {more} operations of {ours.total()} are new, {fewer} gone"
 
 
 def run(
@@ -135,7 +155,9 @@ def run(
                 times = (1e3 * np.median(found[key]) for key in ("ours", "against"))
                 cells = "".join(f"{value:10.3f}" for value in (*times, middle))
                 print(
-                    f"{work.name:14}{op:12}{cells}  {low:.3f} to {high:.3f}", flush=True
+                    f"{work.name:14}{op:12}{cells}  {low:.3f} to {high:.3f}"
+                    f"  {found['note']}",
+                    flush=True,
                 )
                 if not middle <= BAR:
                     above.append(f"{work.name} {op} {middle:.3f}")

@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -75,10 +76,11 @@ class Worker:
         self._peer = importlib.import_module(f"peers.{module}")
         self._variant = variant
         self._ops: dict[str, Any] = {}
+        self._chosen: dict[str, Any] = {}
 
     def build(self, work: dict[str, Any], folder: str) -> dict[str, Any]:
         """Build a work; each op is compiled when it is first used."""
-        self._ops = {}
+        self._ops, self._chosen = {}, {}
         gc.collect()
         # JSON has no tuples.
         fields: dict[str, Any] = {
@@ -147,18 +149,30 @@ class Worker:
             for name, call in ways.items()
         }
         way = min(best, key=lambda name: best[name])
-        self._ops[op] = ways[way]
+        self._chosen[op] = ways[way]
         repeats = max(1, min(1000, round(block / max(best[way], 1e-6))))
         return {"way": way, "repeats": repeats, "seconds": seconds}
 
     def time(self, op: str, repeats: int) -> dict[str, float]:
         """Time one block."""
-        return measure(self._ops[op], repeats)
+        return measure(self._chosen[op], repeats)
+
+    def program(self, op: str) -> dict[str, Any]:
+        """Return the operations that XLA makes of an op, with shapes and layouts.
+
+        Sorted, and without the numbers that tell names apart. None if the way that was
+        chosen is not one function that XLA compiles.
+        """
+        compiler = getattr(self._chosen[op], "experimental_get_compiler_ir", None)
+        if compiler is None:
+            return {"program": None}
+        text = compiler()(stage="optimized_hlo")
+        return {"program": sorted(re.findall(r"= (.+? [a-z][a-z-]*)\(", text))}
 
     def memory(self, op: str) -> dict[str, float]:
         """Return the median peak of three calls."""
         peak = devices.peak_memory if devices.on_gpu() else peak_memory
-        return {"peak": sorted(peak(self._ops[op]) for _ in range(3))[1]}
+        return {"peak": sorted(peak(self._chosen[op]) for _ in range(3))[1]}
 
     def highest(self) -> dict[str, float]:
         """Return the highest resident memory of the process so far."""
