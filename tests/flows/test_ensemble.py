@@ -121,6 +121,24 @@ def test_conditional_ensemble_samples_each_condition(tmp_path):
     np.testing.assert_array_equal(found, flow.log_prob(draws, conditions))
 
 
+@pytest.mark.slow
+def test_quantiles_of_numbers_are_those_of_the_mixture():
+    conditions = ROWS[:9]
+    ensemble = _ensemble(2, (), 2)
+    ensemble.log_weights.assign([0.0, -1.0])
+    levels = [0.05, 0.3, 0.95]
+    found = ensemble.quantiles_of_numbers(levels, conditions)
+    density = ensemble.distribution(conditions)
+    wanted = density.quantile(np.float32(levels)[:, None])
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert np.ptp(found) > 0.1
+    for variable in ensemble.trainable_variables:
+        variable.assign_add(tf.ones_like(variable) / 4.0)
+    moved = ensemble.quantiles_of_numbers(levels, conditions)  # by weights of now
+    wanted = ensemble.distribution(conditions).quantile(np.float32(levels)[:, None])
+    np.testing.assert_allclose(moved, wanted, atol=1e-5)
+
+
 def test_weights_of_members_make_rows_likely():
     flow = _ensemble(2, 1)
     rows = flow.member(1).sample(200, seed=1)

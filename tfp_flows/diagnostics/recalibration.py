@@ -110,7 +110,12 @@ class Calibrated:
         if not np.all((levels >= 0.0) & (levels <= 1.0)):
             msg = f"`levels` must be from 0 to 1, got {levels}. Pass [0.05, 0.95]."
             raise ValueError(msg)
-        return _quantiles(self.distribution, levels, _rows(self.flow, condition))
+
+        def found(levels: np.ndarray, rows: np.ndarray) -> tf.Tensor:
+            density = self.distribution(rows)
+            return density.quantile(tf.constant(levels[:, np.newaxis], density.dtype))
+
+        return _quantiles(found, levels, _rows(self.flow, condition))
 
     def interval(self, condition: Condition, coverage: float = 0.9) -> np.ndarray:
         """Return central intervals that hold a new row with a probability.
@@ -129,7 +134,7 @@ class Calibrated:
             ends = np.tile([-math.inf, math.inf], [len(rows), 1])
             return ends.astype(np.float64)
         levels = np.array([0.5 - size, 0.5 + size])
-        return _quantiles(self.flow.distribution, levels, rows)
+        return _quantiles(self.flow.quantiles_of_numbers, levels, rows)
 
     def highest_density(
         self, condition: Condition, coverage: float = 0.9
@@ -148,7 +153,7 @@ class Calibrated:
         """
         rows = _rows(self.flow, condition)
         least = -_order_statistic(np.sort(-self.ranks), coverage)
-        grid = _quantiles(self.flow.distribution, _middles(), rows)
+        grid = _quantiles(self.flow.quantiles_of_numbers, _middles(), rows)
         found = _by_rows(
             lambda x, c: tf.transpose(
                 self.flow.distribution(c).log_prob(np.transpose(x))
@@ -273,21 +278,19 @@ def _by_rows(
 
 
 def _quantiles(
-    distribution: Callable[..., tfd.Distribution],
+    quantiles: Callable[[np.ndarray, np.ndarray], tf.Tensor],
     levels: np.ndarray,
     rows: np.ndarray,
 ) -> np.ndarray:
     def of_rows(rows: np.ndarray) -> Any:
-        density = distribution(rows)
-        found = density.quantile(tf.constant(levels[:, np.newaxis], density.dtype))
-        return tf.transpose(found)
+        return tf.transpose(quantiles(levels, rows))
 
     return _by_rows(of_rows, rows, max(len(levels), 16))
 
 
 def _ranks(flow: flows.Flow, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
     """Return the share of the probability at a lower density, for each row, sorted."""
-    grid = _quantiles(flow.distribution, _middles(), condition)
+    grid = _quantiles(flow.quantiles_of_numbers, _middles(), condition)
 
     def of_rows(x: np.ndarray, grid: np.ndarray, rows: np.ndarray) -> Any:
         density = flow.distribution(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,13 @@ from tensorflow_probability import distributions as tfd
 from tfp_flows.distributions import shared
 from tfp_flows.math import roots
 
-__all__ = ["MixtureOfMembers", "lifted", "likely_weights", "log_mixture"]
+__all__ = [
+    "MixtureOfMembers",
+    "lifted",
+    "likely_weights",
+    "log_mixture",
+    "mixture_quantile",
+]
 
 # Log-slope that no Newton step believes in.
 FLAT = -1e30
@@ -35,6 +41,41 @@ def log_mixture(log_probs: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     logits = tf.cast(logits, log_probs.dtype)
     weights = lifted(tf.nn.log_softmax(logits, axis=0), log_probs.shape.rank)
     return tf.reduce_logsumexp(log_probs + weights, axis=0)
+
+
+def mixture_quantile(
+    value: tf.Tensor,
+    of_members: tf.Tensor,
+    tails: Callable[[tf.Tensor], Sequence[tf.Tensor]],
+) -> tf.Tensor:
+    """Return quantiles of a mixture over numbers, by Newton steps.
+
+    Args:
+        value: Probabilities, broadcasting against `[...]`.
+        of_members: The quantiles of the members, `[M, ...]`, between which those of the
+            mixture lie.
+        tails: Called with places `[...]`; returns the logs of the probabilities below
+            and above, and of the density, of the mixture.
+
+    Returns:
+        `[...]`.
+    """
+    low = tf.reduce_min(of_members, axis=0)
+    high = tf.reduce_max(of_members, axis=0)
+    value = tf.broadcast_to(value, tf.shape(low))
+    level = tf.math.log(value) - tf.math.log1p(-value)
+
+    def log_odds(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        below, above, log_prob = tails(x)
+        log_slope = log_prob - below - above
+        # Beyond all mass there is no slope, and the bracket is halved.
+        flat = tf.fill(tf.shape(x), tf.constant(FLAT, x.dtype))
+        return below - above, tf.where(tf.math.is_finite(log_slope), log_slope, flat)
+
+    x = roots.solve(log_odds, level, low, high, bracketed=True).root
+    x = tf.clip_by_value(x, low, high)
+    end = tf.where(value > 0.5, high, low)
+    return tf.where(tf.math.is_inf(level), end, x)
 
 
 def lifted(logits: tf.Tensor, rank: int) -> tf.Tensor:
@@ -177,25 +218,11 @@ class MixtureOfMembers(shared.Unsliced):
         return log_mixture(tf.stack(found), self._logits)
 
     def _quantile(self, value: tf.Tensor) -> tf.Tensor:
-        # That of the mixture lies between those of its members.
-        found = tf.stack([member.quantile(value) for member in self._members])
-        low, high = tf.reduce_min(found, axis=0), tf.reduce_max(found, axis=0)
-        value = tf.broadcast_to(value, tf.shape(low))
-        level = tf.math.log(value) - tf.math.log1p(-value)
+        def tails(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            return self._log_cdf(x), self._log_survival_function(x), self._log_prob(x)
 
-        def log_odds(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            below, above = self._log_cdf(x), self._log_survival_function(x)
-            log_slope = self._log_prob(x) - below - above
-            # Beyond all mass there is no slope, and the bracket is halved.
-            flat = tf.fill(tf.shape(x), tf.constant(FLAT, x.dtype))
-            return below - above, tf.where(
-                tf.math.is_finite(log_slope), log_slope, flat
-            )
-
-        x = roots.solve(log_odds, level, low, high, bracketed=True).root
-        x = tf.clip_by_value(x, low, high)
-        end = tf.where(value > 0.5, high, low)
-        return tf.where(tf.math.is_inf(level), end, x)
+        found = [member.quantile(value) for member in self._members]
+        return mixture_quantile(value, tf.stack(found), tails)
 
     def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
         which_seed, *seeds = tfp.random.split_seed(seed, len(self._members) + 1)

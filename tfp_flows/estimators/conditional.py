@@ -221,12 +221,8 @@ class ConditionalFlowDensity(
         """Return quantiles of each target, `[k, n, ...]`."""
         flow = self.flow_
         if flow.event_shape == ():
-            dtype = flow.distribution(rows[:1]).dtype
             try:
-                found = flow.distribution(rows).quantile(
-                    tf.constant(levels[:, None], dtype)
-                )
-                return found.numpy()
+                return flow.quantiles_of_numbers(levels, rows).numpy()
             except NotImplementedError:  # the base density has none
                 pass
         z = flow.base.distribution().sample(NUM_DRAWS, seed=(0, 0))

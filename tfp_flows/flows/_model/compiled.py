@@ -67,6 +67,10 @@ class CompiledFlow:
         run = functools.partial(_graphs.called, function)
         return buckets.evaluated(run, *arguments) if jit_compile else run(*arguments)
 
+    def evaluated(self, kind: str, *arguments: tf.Tensor) -> tf.Tensor:
+        """Return what one of the functions gives for whole batches."""
+        return self._call(kind, *arguments, jit_compile=False)
+
     def _function(self, kind: str, *, jit_compile: bool) -> Any:
         key = (kind, jit_compile)
         if key not in self._functions:
@@ -150,6 +154,13 @@ class CompiledFlow:
         arguments = [_flatten(value, batch, event) for value, event in parts]
         out = self._call(kind, *arguments, jit_compile=jit_compile)
         return _unflatten(out, batch, shape)
+
+    def quantile(self, levels: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+        """Return quantiles of a flow of numbers, `[K, N]`, see `Evaluated.quantiles`.
+
+        Those of one flow take fewer operations than a function takes to be traced.
+        """
+        return self._flow.distribution(condition).quantile(levels)
 
     def sample(
         self,
@@ -301,14 +312,42 @@ def _push_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
     return push, _specs(flow, "z")
 
 
+def _number_specs(flow: Any) -> list[tf.TensorSpec]:
+    """Return the signature of a function of numbers `[K, N]` and of conditions."""
+    numbers = tf.TensorSpec([None, None], flow.variable_dtype, name="numbers")
+    return [numbers, *_specs(flow)]
+
+
+def _quantile_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
+    """Return quantiles of numbers as a function, and its signature."""
+
+    def quantile(levels: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
+        return flow.partial(flow.num_maps, *condition).quantile(levels)
+
+    return quantile, _number_specs(flow)
+
+
+def _tails_function(flow: Any) -> tuple[Callable[..., tf.Tensor], list]:
+    """Return both tails and the density there as a function, and its signature."""
+
+    def tails(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
+        density = flow.partial(flow.num_maps, *condition)
+        logs = density.log_cdf(x), density.log_survival_function(x), density.log_prob(x)
+        return tf.stack(logs)
+
+    return tails, _number_specs(flow)
+
+
 # Functions that return points, and read no log-det.
-POINTS = ("noise", "push", "sample")
+POINTS = ("noise", "push", "quantile", "sample")
 MAKERS = {
     "log_prob": _log_prob_function,
     "members": _member_function,
     "noise": _noise_function,
     "push": _push_function,
+    "quantile": _quantile_function,
     "sample": _sample_function,
+    "tails": _tails_function,
 }
 
 

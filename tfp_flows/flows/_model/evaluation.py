@@ -118,6 +118,30 @@ class Evaluated(NamedColumns):
             )
         return self.as_frame(x) if as_frame else x
 
+    def quantiles_of_numbers(
+        self, levels: TensorLike, condition: Condition = None
+    ) -> tf.Tensor:
+        """Return exact quantiles of a flow of one number, as of its distribution.
+
+        Those of an ensemble are found by functions that are traced once.
+
+        Args:
+            levels: Probabilities, `[K]`.
+            condition: `[N, *condition_shape]`; `None` gives one row.
+
+        Returns:
+            `[K, N]`.
+
+        Raises:
+            NotImplementedError: If there is no closed form.
+        """
+        levels = _arrays.as_tensor(levels, self.variable_dtype, "levels")
+        return self._compiled.quantile(levels[:, tf.newaxis], condition)
+
+    def evaluated(self, kind: str, *arguments: tf.Tensor) -> tf.Tensor:
+        """Return what a function of `compiled.MAKERS` gives for whole batches."""
+        return self._compiled.evaluated(kind, *arguments)
+
     def export(
         self,
         filepath: Any,
