@@ -286,3 +286,13 @@ def test_modes_on_a_grid_are_all_found():
     assert len(counts) == 25
     assert counts.min() > 0.6 * 200
     assert counts.max() < 1.4 * 200
+
+
+@pytest.mark.parametrize("name", ["rbig", "gis"])
+def test_steps_of_rounded_values_are_no_structure(name):
+    x = tfpf.datasets.wine("red").x[:700]
+    flow, _ = tfpf.fit(name, x[:500], epochs=3, seed=0, verbose=0)
+    assert all(column.step for column in flow.cells.spec.columns)
+    # Of a flow that takes the values for numbers this is 4: at multiples of the steps
+    # there are peaks, and next to them nothing.
+    assert np.mean(flow.log_prob(x[500:])) < 0.0

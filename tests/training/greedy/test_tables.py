@@ -51,9 +51,8 @@ def test_layers_are_rotations_and_tables(fitted):
 
 
 def test_written_layers_give_what_the_fit_has_seen(wine):
-    flow, history = tfpf.fit(
-        "rbig", wine, epochs=1, validation=None, dtype="float64", **SMALL
-    )
+    options = {"validation": None, "columns": "continuous", "dtype": "float64"}
+    flow, history = tfpf.fit("rbig", wine, epochs=1, **options, **SMALL)
     loss = history.history["loss"][0]
     assert -np.mean(flow.log_prob(wine)) == pytest.approx(loss, abs=1e-6)
 

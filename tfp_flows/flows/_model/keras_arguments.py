@@ -161,7 +161,8 @@ def _warn_of_underflow(optimizer: Any) -> None:
     if np.square(np.float32(optimizer.epsilon_1)) == 0.0:
         msg = (
             f"Adafactor with epsilon_1={optimizer.epsilon_1:g} makes weights NaN where "
-            "a row and a column of a gradient are 0, as in masked networks. Pass "
+            "a row and a column of a gradient are 0, as in masked networks and "
+            "triangular matrices. Pass "
             "keras.optimizers.Adafactor(epsilon_1=1e-15)."
         )
         warnings.warn(msg, RuntimeWarning, stacklevel=4)

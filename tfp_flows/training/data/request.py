@@ -119,9 +119,7 @@ def takes_kinds(flow: flows.Flow | str, options: dict[str, Any]) -> bool:
         return False
     base = options.get("base", "normal")
     has_tails = not isinstance(base, str) or base in ("normal", "student-t")
-    kind = flows.flow_class(flow)
-    by_gradients = kind.fit_policy.method == "gradients"
-    return by_gradients and has_tails and kind.takes_kinds
+    return has_tails and flows.flow_class(flow).takes_kinds
 
 
 def answers_any(flow: Any) -> bool:
