@@ -15,6 +15,7 @@ from tfp_flows import flows
 from tfp_flows._counts import counted
 from tfp_flows.flows._model.condition_kinds import encodings
 from tfp_flows.networks.encoding import encode
+from tfp_flows.training import steps
 from tfp_flows.training.baseline import Estimate, Gaussian, estimate
 from tfp_flows.training.data import arrays
 
@@ -99,6 +100,8 @@ class Report:
         advice: Sentences that say what to do.
         columns: What columns are that are no plain numbers, how many cells were filled,
             and how much noise there was by a rule, in words.
+        of_steps: Nats of the likelihood that the steps of rounded values make, where
+            the flow takes these for structure; `None` where it does not.
     """
 
     rows: int | None
@@ -112,6 +115,7 @@ class Report:
     unit: str = ROW_UNIT
     advice: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    of_steps: Estimate | None = None
 
     @property
     def loses(self) -> bool:
@@ -200,6 +204,7 @@ def judged(
         if gaussian is None
         else estimate(abs(factor) * (values - gaussian), scored.weights),
         IMAGE_UNIT if is_image else ROW_UNIT,
+        of_steps=None if is_image else steps.gain(flow, train, scored, log_prob),
     )
     return dataclasses.replace(
         found, advice=tuple(_advice(flow, found, by_hand=advise_length))
@@ -300,6 +305,8 @@ def _advice(flow: flows.Flow, found: Report, *, by_hand: bool) -> Iterator[str]:
                 f"The flow loses to a full Gaussian {by} {unit}: take 'linear', "
                 "which is one, or fewer layers or hidden units, or more rows."
             )
+    if found.of_steps is not None:
+        yield _about_steps(found.of_steps)
     if found.rows is not None and found.parameters > found.rows:
         yield (
             f"The flow has more parameters ({found.parameters:,}) than there are rows "
@@ -315,7 +322,17 @@ def _advice(flow: flows.Flow, found: Report, *, by_hand: bool) -> Iterator[str]:
         )
 
 
+def _about_steps(gain: Estimate) -> str:
+    return (
+        f"Of the log-likelihood, {gain} nats come from the steps to which values are "
+        "rounded, and compare with nothing: between them the density is lower. Fit a "
+        "flow by its name, with columns='auto', or spread the values over their steps."
+    )
+
+
 def warn(report: Report) -> None:
-    """Warn if the flow clearly loses to a Gaussian."""
+    """Warn if the flow clearly loses to a Gaussian, or has learned steps of values."""
     if report.loses:
         warnings.warn(report.advice[0], UserWarning, stacklevel=4)
+    if report.of_steps is not None:
+        warnings.warn(_about_steps(report.of_steps), UserWarning, stacklevel=4)
