@@ -68,7 +68,7 @@ def test_conditions_that_are_not_finite_are_noticed(densities, bad):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (X.astype(complex), "real numbers|numeric, got an array of type complex"),
+        (X.astype(complex), "real numbers|numeric, got complex numbers"),
         (tf.constant(X, tf.complex64), "must be real numbers, got complex64"),
         (tf.ragged.constant([[0.0, 1.0], [1.0]]), "dense tensor, got a `RaggedTensor`"),
         (tf.sparse.from_dense([[0.0, 1.0]]), "dense tensor, got a `SparseTensor`"),
