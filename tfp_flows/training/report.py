@@ -204,7 +204,11 @@ def judged(
         if gaussian is None
         else estimate(abs(factor) * (values - gaussian), scored.weights),
         IMAGE_UNIT if is_image else ROW_UNIT,
-        of_steps=None if is_image else steps.gain(flow, train, scored, log_prob),
+        of_steps=None
+        if is_image
+        else steps.gain(
+            flow, train, scored.select(spread(len(scored), steps.ROWS)), log_prob
+        ),
     )
     return dataclasses.replace(
         found, advice=tuple(_advice(flow, found, by_hand=advise_length))

@@ -11,10 +11,12 @@ from tfp_flows import flows
 from tfp_flows.preprocessing import detect
 from tfp_flows.training.baseline import Estimate, estimate
 from tfp_flows.training.data import arrays
+from tfp_flows.training.data.kinds import observed
 
 __all__ = ["gain"]
 
-# Rows by which steps are found, those that are compared, and points around each.
+# Rows by which steps are found, those that are enough to compare, and points around
+# each.
 SEEN, ROWS, POINTS = 10_000, 256, 8
 # A gain is clear from so many nats on, and so many standard errors.
 CLEAR_NATS, CLEAR_ERRORS = 0.1, 3.0
@@ -43,35 +45,30 @@ def gain(
     """
     if rows.x.ndim > 2 or not len(rows):
         return None
-    seen = train.x[:SEEN].reshape(min(len(train), SEEN), -1)
-    if train.holes is not None:  # filled cells are on no step
-        seen = np.where(train.holes[:SEEN], np.nan, seen)
-    steps = np.array([column.step or 0.0 for column in detect(seen)])
+    steps = np.array([column.step or 0.0 for column in detect(observed(train)[:SEEN])])
     if flow.cells is not None:
         steps = np.where(flow.cells.spec.plain, steps, 0.0)
     if not steps.any():
         return None
-    some = rows.select(np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).astype(int))
     u = np.random.default_rng(0).uniform(
-        -0.5, 0.5, size=(POINTS, len(some), len(steps))
+        -0.5, 0.5, size=(POINTS, len(rows), len(steps))
     )
-    around = some.x + (u * steps).reshape(POINTS, *some.x.shape)
-    given = some.condition
+    around = rows.x + (u * steps).reshape(POINTS, *rows.x.shape)
+    given = rows.condition
     if given is not None:
         given = np.concatenate([given] * POINTS)
-    found = log_prob(flow, around.reshape(-1, *some.x.shape[1:]), given)
+    found = log_prob(flow, around.reshape(-1, *rows.x.shape[1:]), given)
     found = found.reshape(POINTS, -1)
     # Beyond an end of a column there is no density.
     inside = np.isfinite(found)
-    middle = log_prob(flow, some.x, some.condition)
+    middle = log_prob(flow, rows.x, rows.condition)
     kept = np.isfinite(middle) & inside.any(axis=0)
     if not kept.any():
         return None
-    found, inside = found[:, kept], inside[:, kept]
-    top = np.where(inside, found, -np.inf).max(axis=0)
-    mean = np.log(np.exp(np.where(inside, found - top, -np.inf)).sum(axis=0))
-    difference = middle[kept] - (top + mean - np.log(inside.sum(axis=0)))
-    weights = None if some.weights is None else some.weights[kept]
+    found = np.where(inside, found, -np.inf)[:, kept]
+    beside = np.logaddexp.reduce(found, axis=0) - np.log(inside.sum(axis=0)[kept])
+    difference = middle[kept] - beside
+    weights = None if rows.weights is None else rows.weights[kept]
     out = estimate(difference, weights)
     is_clear = out.mean > max(CLEAR_NATS, CLEAR_ERRORS * (out.error or 0.0))
     return out if is_clear else None

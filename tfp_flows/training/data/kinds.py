@@ -13,7 +13,7 @@ from tfp_flows.preprocessing import Column, detect
 from tfp_flows.preprocessing.checks import label, spread
 from tfp_flows.training.data import arrays
 
-__all__ = ["Kinds", "unbounded"]
+__all__ = ["Kinds", "observed", "unbounded"]
 
 WORDS = ("auto", "continuous")
 DROP = "drop"
@@ -176,7 +176,7 @@ class Kinds:
         names = self.names or data.columns
         names = names or datasets.table.default_columns(values.shape[1])
         if self.detects and detects:
-            found = list(detect(_observed(data)))
+            found = list(detect(observed(data)))
         else:
             found = [Column()] * values.shape[1]
         for i, name in enumerate(names[: len(found)]):
@@ -255,7 +255,7 @@ def _require_known(wanted: Sequence[str], names: Sequence[str]) -> None:
             raise ValueError(msg)
 
 
-def _observed(data: arrays.Data) -> np.ndarray:
+def observed(data: arrays.Data) -> np.ndarray:
     """Return events with NaN where a cell was filled."""
     values = data.x.reshape(len(data), -1)
     return values if data.holes is None else np.where(data.holes, np.nan, values)
@@ -297,7 +297,7 @@ def unbounded(
     """
     values = data.x.reshape(len(data), -1)
     found = {}
-    for i, column in enumerate(detect(_observed(data))):
+    for i, column in enumerate(detect(observed(data))):
         if kinds is not None and kinds[i].is_discrete:
             continue
         heaps = column.atoms or column.categories is not None
